@@ -1,0 +1,367 @@
+// Package strictjson reads JSON objects that come from outside, and refuses all
+// that two readers could understand differently.
+package strictjson
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+	"unsafe"
+)
+
+const (
+	maxDepth       = 16           // the outermost object is depth 1
+	maxMembers     = 128          // of one object: bounds the search for duplicates
+	maxNumericDate = 253402300799 // 9999-12-31T23:59:59Z
+)
+
+// ErrMalformed says that a text is not the one JSON object it should be. It does not
+// say where or why: the text may hold a password.
+var ErrMalformed = errors.New("fiberjwt: malformed JSON")
+
+// Object calls visit for each member of the one JSON object that b must be;
+// with a nil visit it only checks b.
+//
+// It is stricter than encoding/json, which folds the case of names, keeps the
+// last of duplicates and turns invalid UTF-8 into U+FFFD. Here names are
+// compared byte by byte after unescaping (RFC 7519 §7.3), and these are refused
+// at every depth: duplicate names (RFC 7519 §4), invalid UTF-8, lone
+// surrogates, nesting deeper than 16, more than 128 members in one object.
+// White space may surround the object; a byte order mark and trailing data may not.
+//
+// Members are visited while they are scanned. When Object returns an error
+// the caller must discard what it saw before: the object was not valid. An
+// error of visit ends the scan and is returned as it is.
+//
+// Both name and raw are borrowed: they alias b and change when b is reused,
+// except that a name with escapes is a copy. Clone what outlives b. Nothing is
+// allocated unless names have escapes or an object more than 16 members.
+func Object(b []byte, visit func(name string, raw Value) error) error {
+	if !utf8.Valid(b) { // refuses overlong forms and encoded surrogates too, RFC 3629 §3
+		return ErrMalformed
+	}
+	s := scanner{text: b}
+	s.skipSpace()
+	if err := s.object(1, visit); err != nil {
+		return err
+	}
+	s.skipSpace()
+	if s.at < len(s.text) {
+		return ErrMalformed
+	}
+	return nil
+}
+
+// Value is the text of one JSON value, without white space around it. A value
+// that Object handed out is valid; the methods rely on that.
+type Value []byte
+
+// Text returns a copy of a JSON string, unescaped, and false for any other type.
+func (r Value) Text() (string, bool) {
+	text, ok := r.BorrowedText()
+	return strings.Clone(text), ok
+}
+
+// BorrowedText is [Value.Text] without the copy: the string aliases r unless
+// it has escapes. Use it to compare, or when the bytes below r are never reused.
+func (r Value) BorrowedText() (string, bool) {
+	if len(r) < 2 || r[0] != '"' {
+		return "", false
+	}
+	inside := r[1 : len(r)-1]
+	if bytes.IndexByte(inside, '\\') >= 0 {
+		return unescape(inside), true
+	}
+	// The string keeps its memory alive, so this is safe for the garbage
+	// collector. What it cannot do is notice that somebody writes to the bytes.
+	return unsafe.String(unsafe.SliceData(inside), len(inside)), true
+}
+
+// Each calls visit for each member of an array until it gives false. It returns
+// false for any other type and if visit did. The members are borrowed.
+func (r Value) Each(visit func(Value) bool) bool {
+	s := scanner{text: r}
+	return s.array(1, visit)
+}
+
+// EachText calls visit for a JSON string or for each member of an array of
+// strings, the two forms of aud (RFC 7519 §4.1.3). It returns false for any
+// other type; visit may then have seen the first members of a mixed array.
+// The strings are borrowed, as those of [Value.BorrowedText].
+func (r Value) EachText(visit func(text string)) bool {
+	if text, ok := r.BorrowedText(); ok {
+		visit(text)
+		return true
+	}
+	s := scanner{text: r}
+	return s.array(1, func(member Value) bool {
+		text, ok := member.BorrowedText()
+		if ok {
+			visit(text)
+		}
+		return ok
+	})
+}
+
+// Seconds returns a NumericDate (RFC 7519 §2) from 1970 to the end of 9999 in
+// seconds; a fraction is cut off. It never passes through a float, whose overflow
+// differs between machines. Refused, although JSON has them, are the minus sign,
+// even that of -0, and exponents: 1.79e9 is a date too, but 1e999999999 looks like it.
+func (r Value) Seconds() (int64, bool) {
+	whole, fraction, _ := bytes.Cut(r, []byte("."))
+	if bytes.ContainsAny(fraction, "eE") {
+		return 0, false
+	}
+	t, err := strconv.ParseUint(string(whole), 10, 64) // no sign, no exponent, no underscore
+	if err != nil || t > maxNumericDate {
+		return 0, false
+	}
+	return int64(t), true
+}
+
+// scanner walks over text by the grammar of RFC 8259. Its methods move past
+// what they are named after and report whether it was there. Where that decides
+// the scan a false is final, so none of them steps back.
+type scanner struct {
+	text []byte // valid UTF-8
+	at   int    // <= len(text)
+}
+
+// object moves past an object; visit may be nil.
+func (s *scanner) object(depth int, visit func(string, Value) error) error {
+	if depth > maxDepth || !s.accept('{') {
+		return ErrMalformed
+	}
+	if s.punctuation('}') {
+		return nil
+	}
+	var few [16]string // on the stack, enough for claims
+	names := few[:0]
+	for {
+		name, raw, ok := s.member(depth, names)
+		if !ok {
+			return ErrMalformed
+		}
+		names = append(names, name)
+		if visit != nil {
+			if err := visit(name, raw); err != nil {
+				return err
+			}
+		}
+		if s.punctuation('}') {
+			return nil
+		}
+		if !s.punctuation(',') {
+			return ErrMalformed
+		}
+	}
+}
+
+// member moves past a member of an object that has had names so far. A map would
+// find duplicates faster in the largest objects, but allocate for the smallest;
+// as maxMembers bounds the search, the scan stays linear in the text.
+func (s *scanner) member(depth int, names []string) (name string, raw Value, ok bool) {
+	s.skipSpace()
+	start := s.at
+	if !s.quoted() {
+		return "", nil, false
+	}
+	name, _ = Value(s.text[start:s.at]).BorrowedText()
+	if len(names) == maxMembers || slices.Contains(names, name) || !s.punctuation(':') {
+		return "", nil, false
+	}
+	raw, ok = s.value(depth)
+	return name, raw, ok
+}
+
+// array moves past an array; visit may be nil, and ends the scan by false.
+func (s *scanner) array(depth int, visit func(Value) bool) bool {
+	if depth > maxDepth || !s.accept('[') {
+		return false
+	}
+	if s.punctuation(']') {
+		return true
+	}
+	for {
+		raw, ok := s.value(depth)
+		if !ok || visit != nil && !visit(raw) {
+			return false
+		}
+		if s.punctuation(']') {
+			return true
+		}
+		if !s.punctuation(',') {
+			return false
+		}
+	}
+}
+
+// value moves past any value and returns it; depth is that of its container.
+func (s *scanner) value(depth int) (raw Value, ok bool) {
+	s.skipSpace()
+	start := s.at
+	switch s.peek() {
+	case '{':
+		ok = s.object(depth+1, nil) == nil
+	case '[':
+		ok = s.array(depth+1, nil)
+	case '"':
+		ok = s.quoted()
+	case 't', 'f', 'n':
+		ok = s.literal("true") || s.literal("false") || s.literal("null")
+	default:
+		ok = s.number()
+	}
+	return s.text[start:s.at], ok
+}
+
+// quoted moves past a string with its quotes.
+func (s *scanner) quoted() bool {
+	if !s.accept('"') {
+		return false
+	}
+	for s.at < len(s.text) {
+		c := s.text[s.at]
+		s.at++
+		switch {
+		case c == '"':
+			return true
+		case c < ' ': // control characters must be escaped, RFC 8259 §7
+			return false
+		case c == '\\':
+			_, size := decodeEscape(s.text[s.at:])
+			if size == 0 {
+				return false
+			}
+			s.at += size
+		}
+	}
+	return false
+}
+
+// number moves past a number (RFC 8259 §6). After a leading zero it stops, so
+// that whoever expects a comma or bracket next refuses 01.
+func (s *scanner) number() bool {
+	s.accept('-')
+	if !s.accept('0') && !s.digits() {
+		return false
+	}
+	if s.accept('.') && !s.digits() {
+		return false
+	}
+	if !s.accept('e') && !s.accept('E') {
+		return true
+	}
+	if !s.accept('+') {
+		s.accept('-')
+	}
+	return s.digits()
+}
+
+func (s *scanner) digits() bool {
+	start := s.at
+	for '0' <= s.peek() && s.peek() <= '9' {
+		s.at++
+	}
+	return s.at > start
+}
+
+func (s *scanner) literal(word string) bool {
+	ok := bytes.HasPrefix(s.text[s.at:], []byte(word))
+	if ok {
+		s.at += len(word)
+	}
+	return ok
+}
+
+// punctuation moves past c and any white space before it.
+func (s *scanner) punctuation(c byte) bool {
+	s.skipSpace()
+	return s.accept(c)
+}
+
+func (s *scanner) skipSpace() {
+	for {
+		switch s.peek() {
+		case ' ', '\t', '\r', '\n':
+			s.at++
+		default:
+			return
+		}
+	}
+}
+
+func (s *scanner) accept(c byte) bool {
+	ok := s.peek() == c
+	if ok {
+		s.at++
+	}
+	return ok
+}
+
+// peek returns the next byte, or NUL at the end: no token starts with NUL.
+func (s *scanner) peek() byte {
+	if s.at == len(s.text) {
+		return 0
+	}
+	return s.text[s.at]
+}
+
+// unescape returns what the inside of a valid JSON string stands for.
+func unescape(inside []byte) string {
+	var text strings.Builder
+	text.Grow(len(inside)) // an escape is never shorter than what it stands for
+	for {
+		plain, rest, found := bytes.Cut(inside, []byte(`\`))
+		text.Write(plain)
+		if !found {
+			return text.String()
+		}
+		r, size := decodeEscape(rest)
+		text.WriteRune(r)
+		inside = rest[size:]
+	}
+}
+
+// decodeEscape returns the character that the escape sequence at the start of b,
+// after its backslash, stands for, and its length; the length is 0 if b starts
+// with none. A surrogate counts only as half of a pair, RFC 8259 §8.2.
+func decodeEscape(b []byte) (r rune, size int) {
+	const letters, meanings = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
+	if len(b) == 0 {
+		return 0, 0
+	}
+	if i := strings.IndexByte(letters, b[0]); i >= 0 {
+		return rune(meanings[i]), 1
+	}
+	r = codeUnit(b, `u`)
+	if r < 0 {
+		return 0, 0
+	}
+	if !utf16.IsSurrogate(r) {
+		return r, len(`uXXXX`)
+	}
+	r = utf16.DecodeRune(r, codeUnit(b[len(`uXXXX`):], `\u`))
+	if r == utf8.RuneError {
+		return 0, 0
+	}
+	return r, len(`uXXXX\uXXXX`)
+}
+
+// codeUnit returns the UTF-16 code unit that b gives as prefix and four hex
+// digits, or -1.
+func codeUnit(b []byte, prefix string) rune {
+	digits, ok := bytes.CutPrefix(b, []byte(prefix))
+	if !ok || len(digits) < 4 {
+		return -1
+	}
+	unit, err := strconv.ParseUint(string(digits[:4]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(unit)
+}

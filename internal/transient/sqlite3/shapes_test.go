@@ -1,0 +1,36 @@
+// Package sqlite3_test has drivers and errors in the shape of others. It is a
+// package of its own so that the drivers are no one's dependency.
+package sqlite3_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fiberjwt/fiberjwt/internal/transient"
+)
+
+// fieldError is mattn's, which is no pointer.
+type fieldError struct{ Code, ExtendedCode int }
+
+func (fieldError) Error() string { return "database is locked" }
+
+// methodError is modernc's, which gives the extended code.
+type methodError struct{ code int }
+
+func (*methodError) Error() string { return "database is locked" }
+func (e *methodError) Code() int   { return e.code }
+
+// otherError has no code.
+type otherError string
+
+func (otherError) Error() string { return "something else" }
+
+func TestOtherDriversOfSQLiteAreKnownByTheirShape(t *testing.T) {
+	require.True(t, transient.Is(fieldError{5, 517}))
+	require.False(t, transient.Is(fieldError{13, 13}))
+	require.True(t, transient.Is(&methodError{5}))
+	require.True(t, transient.Is(&methodError{517}))
+	require.False(t, transient.Is(&methodError{8}))
+	require.False(t, transient.Is(otherError("")))
+}
