@@ -1,0 +1,74 @@
+package dbtest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// A login with the old password meets a change that has ended the sessions but
+// has not committed: it must wait, and then find no account of that password.
+func TestALoginWaitsForAChangeOfThePasswordOnPostgres(t *testing.T) {
+	for _, level := range []string{"read committed", "repeatable read"} {
+		t.Run(level, func(t *testing.T) {
+			db := emptyPostgres(t, "fiberjwt_login", "default_transaction_isolation", level)
+			testLoginWaits(t, db, "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%fiberjwt_login_people%')")
+		})
+	}
+}
+
+func TestALoginWaitsForAChangeOfThePasswordOnMariaDB(t *testing.T) {
+	for _, level := range []string{"READ-COMMITTED", "REPEATABLE-READ"} {
+		t.Run(level, func(t *testing.T) {
+			db := emptyMariaDB(t, "fiberjwt_login", "tx_isolation", level)
+			testLoginWaits(t, db, "SELECT EXISTS (SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE '%fiberjwt_login_people%')")
+		})
+	}
+}
+
+// testLoginWaits wants a query that says whether a statement on
+// fiberjwt_login_people waits for a lock.
+func testLoginWaits(t *testing.T, db *bun.DB, waits string) {
+	ctx := t.Context()
+	require.NoError(t, session.Migrate(ctx, db))
+	for _, statement := range []string{
+		"CREATE TABLE fiberjwt_login_people (id INT PRIMARY KEY, hash VARCHAR(20))", "INSERT INTO fiberjwt_login_people VALUES (1, 'old')",
+	} {
+		_, err := db.ExecContext(ctx, statement)
+		require.NoError(t, err)
+	}
+	store, now := session.NewSQL(db), time.Now().UnixMilli()
+	row := session.Row{SID: make([]byte, 16), Kind: "users", Subject: "1", Prev: -1, Issued: now, IdleUntil: now + 60_000, Ends: now + 60_000, Created: now}
+
+	change, err := db.BeginTx(ctx, nil)
+	require.NoError(t, err)
+	defer func() { _ = change.Rollback() }()
+	_, err = change.ExecContext(ctx, "UPDATE fiberjwt_login_people SET hash = 'new' WHERE id = 1")
+	require.NoError(t, err)
+	require.NoError(t, store.KeepOnly(ctx, change, "users", "1", nil, now))
+
+	type outcome struct {
+		created bool
+		err     error
+	}
+	login := make(chan outcome, 1)
+	go func() {
+		account := db.NewSelect().TableExpr("fiberjwt_login_people AS p").Where("p.id = 1 AND p.hash = 'old'")
+		created, err := store.CreateFor(ctx, db, row, account)
+		login <- outcome{created, err}
+	}()
+	require.Eventually(t, func() bool {
+		var waiting bool
+		require.NoError(t, db.NewRaw(waits).Scan(ctx, &waiting))
+		return waiting || len(login) > 0
+	}, 20*time.Second, 150*time.Millisecond) // innodb_trx stays as it is while it is asked more often
+	require.NoError(t, change.Commit())
+	require.Equal(t, outcome{false, nil}, <-login, "a session with the password that was changed")
+	_, found, err := store.Find(ctx, "users", row.SID)
+	require.NoError(t, err)
+	require.False(t, found)
+}

@@ -1,0 +1,129 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+	"github.com/uptrace/bun/migrate"
+)
+
+// Migrate brings the tables, fiberjwt_sessions and fiberjwt_attempts, to the
+// version of this library: it creates them, or runs the steps that older ones lack. What was done stands
+// in fiberjwt_migrations, apart from migrations of the application's own.
+//
+// It may be called again, and by several processes at once: each step can be
+// run twice, and one that loses a race is tried again.
+func Migrate(ctx context.Context, db *bun.DB) error {
+	const tries = 5
+	var err error
+	for try := range tries {
+		if err = migrateOnce(ctx, db); err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("fiberjwt: preparing the tables fiberjwt_sessions and fiberjwt_attempts: %w", err)
+		case <-time.After(time.Duration(try) * 50 * time.Millisecond):
+		}
+	}
+	return fmt.Errorf("fiberjwt: preparing the tables fiberjwt_sessions and fiberjwt_attempts: %w", err)
+}
+
+func migrateOnce(ctx context.Context, db *bun.DB) error {
+	migrator := migrate.NewMigrator(db, steps(db),
+		migrate.WithTableName("fiberjwt_migrations"), migrate.WithLocksTableName("fiberjwt_migration_locks"),
+		migrate.WithMarkAppliedOnSuccess(true))
+	if err := migrator.Init(ctx); err != nil {
+		return err
+	}
+	// Without the migrator's lock: a process that dies with it would leave it
+	// behind, and the steps do not need it.
+	_, err := migrator.Migrate(ctx)
+	return err
+}
+
+// steps are the versions of the tables, the oldest first. A step is never
+// changed once it was released, and can be run twice.
+func steps(db *bun.DB) *migrate.Migrations {
+	name := db.Dialect().Name()
+	all := migrate.NewMigrations()
+	for _, step := range []struct {
+		version, comment string
+		statements       []string
+	}{
+		{"20261122000000", "sessions", create(name)},
+		{"20261122000001", "attempts", []string{createAttempts(name)}},
+	} {
+		all.Add(migrate.Migration{Name: step.version, Comment: step.comment, Up: func(ctx context.Context, _ *migrate.Migrator, _ *migrate.Migration) error {
+			for _, statement := range step.statements {
+				if _, err := db.ExecContext(ctx, statement); err != nil {
+					return err
+				}
+			}
+			return nil
+		}})
+	}
+	return all
+}
+
+// create is the table with its indexes. Only columns that never change are
+// indexed, and revoked, which changes once: an index on a sliding column would
+// be rewritten by every refresh.
+func create(name dialect.Name) []string {
+	indexes := []string{
+		"CREATE INDEX IF NOT EXISTS " + table + "_subject ON " + table + " (kind, subject)",
+		"CREATE INDEX IF NOT EXISTS " + table + "_ends ON " + table + " (ends)",
+		"CREATE INDEX IF NOT EXISTS " + table + "_revoked ON " + table + " (revoked) WHERE revoked IS NOT NULL",
+	}
+	switch name {
+	case dialect.PG:
+		// Room for updates in place, which then touch no index.
+		return append([]string{createTable("BYTEA", "TEXT", "TEXT") + ") WITH (fillfactor = 80)"}, indexes...)
+	case dialect.MySQL:
+		// VARBINARY compares bytes: "A" is another account than "a".
+		return []string{createTable("BINARY(16)", "VARBINARY(255)", "VARCHAR(255) CHARACTER SET utf8mb4") +
+			",\n  INDEX " + table + "_subject (kind, subject),\n  INDEX " + table + "_ends (ends),\n  INDEX " + table + "_revoked (revoked))"}
+	case dialect.SQLite:
+		return append([]string{createTable("BLOB", "TEXT", "TEXT") + ") WITHOUT ROWID"}, indexes...)
+	}
+	return append([]string{createTable("VARBINARY(16)", "VARCHAR(255)", "VARCHAR(255)") + ")"}, indexes[:2]...)
+}
+
+// createTable lacks its closing parenthesis.
+func createTable(sid, name, text string) string {
+	return fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s (
+  sid %s NOT NULL PRIMARY KEY,
+  kind %s NOT NULL,
+  subject %[3]s NOT NULL,
+  gen BIGINT NOT NULL,
+  prev BIGINT NOT NULL,
+  issued BIGINT NOT NULL,
+  idle_until BIGINT NOT NULL,
+  ends BIGINT NOT NULL,
+  revoked BIGINT,
+  auth_time BIGINT NOT NULL,
+  created BIGINT NOT NULL,
+  address %[4]s NOT NULL,
+  agent %[4]s NOT NULL`, table, sid, name, text)
+}
+
+// createAttempts is the table of failed sign-ins. It has no index but the key:
+// all else changes with every sign-in.
+func createAttempts(name dialect.Name) string {
+	id, options := "VARBINARY(32)", ")"
+	switch name {
+	case dialect.PG:
+		id, options = "BYTEA", ") WITH (fillfactor = 80)"
+	case dialect.MySQL:
+		id = "BINARY(32)"
+	case dialect.SQLite:
+		id, options = "BLOB", ") WITHOUT ROWID"
+	}
+	return `CREATE TABLE IF NOT EXISTS ` + attemptsTable + ` (
+  id ` + id + ` NOT NULL PRIMARY KEY,
+  clear_at BIGINT NOT NULL,
+  wait_until BIGINT NOT NULL` + options
+}
