@@ -1,0 +1,486 @@
+package keys_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fiberjwt/fiberjwt/keys"
+)
+
+// publisher is an issuer's server; tests change what it answers.
+type publisher struct {
+	*httptest.Server
+	mu      sync.Mutex
+	answer  http.HandlerFunc
+	fetches atomic.Int64
+}
+
+func newPublisher(t testing.TB, answer http.HandlerFunc) *publisher {
+	p := &publisher{answer: answer}
+	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.fetches.Add(1)
+		p.mu.Lock()
+		answer := p.answer
+		p.mu.Unlock()
+		answer(w, r)
+	}))
+	t.Cleanup(p.Close)
+	return p
+}
+
+func (p *publisher) now(answer http.HandlerFunc) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answer = answer
+}
+
+func serving(contentType, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+func publishing(t testing.TB, k ...keys.Key) http.HandlerFunc {
+	t.Helper()
+	text, err := json.Marshal(map[string]any{"keys": k})
+	require.NoError(t, err)
+	return serving("application/jwk-set+json", string(text))
+}
+
+// remote is a Remote whose clock the test moves.
+func remote(t testing.TB, p *publisher, algorithms ...keys.Algorithm) (r *keys.Remote, at *atomic.Int64) {
+	t.Helper()
+	r = keys.FromURL(p.URL, algorithms...)
+	require.NoError(t, r.Check())
+	at = &atomic.Int64{}
+	start := time.Now()
+	keys.SetNow(r, func() time.Time { return start.Add(time.Duration(at.Load())) })
+	t.Cleanup(func() { require.NoError(t, r.Close()) })
+	return r, at
+}
+
+func TestARemoteFetchesOnceForManyTokens(t *testing.T) {
+	k := generate(t, keys.ES256)
+	release := make(chan struct{})
+	good := publishing(t, k)
+	p := newPublisher(t, func(w http.ResponseWriter, r *http.Request) { <-release; good(w, r) })
+	r, _ := remote(t, p)
+	require.Zero(t, p.fetches.Load(), "nothing is fetched before there is a token")
+	var all sync.WaitGroup
+	var found atomic.Int64
+	for range 50 {
+		all.Go(func() {
+			if find(r, k.ID(), keys.ES256) == nil {
+				found.Add(1)
+			}
+		})
+	}
+	close(release)
+	all.Wait()
+	require.Equal(t, int64(50), found.Load())
+	require.Equal(t, int64(1), p.fetches.Load())
+}
+
+func TestTokensOfUnknownKeysCauseAFetchInTenSecondsAtMost(t *testing.T) {
+	k, next := generate(t, keys.ES256), generate(t, keys.ES256)
+	p := newPublisher(t, publishing(t, k))
+	r, at := remote(t, p)
+	for i := range 1000 {
+		require.ErrorIs(t, find(r, fmt.Sprint("forged", i), keys.ES256), keys.ErrNoKey)
+	}
+	require.Equal(t, int64(1), p.fetches.Load())
+	p.now(publishing(t, k, next))
+	at.Add(int64(9 * time.Second))
+	require.ErrorIs(t, find(r, next.ID(), keys.ES256), keys.ErrNoKey)
+	at.Add(int64(time.Second))
+	require.NoError(t, find(r, next.ID(), keys.ES256), "a new key is found by the first token of it")
+	require.Equal(t, int64(2), p.fetches.Load())
+}
+
+func TestOldKeysAreFetchedAnewAndARemovedOneGoes(t *testing.T) {
+	k, next := generate(t, keys.ES256), generate(t, keys.ES256)
+	p := newPublisher(t, publishing(t, k))
+	r, at := remote(t, p)
+	require.NoError(t, find(r, k.ID(), keys.ES256))
+	p.now(publishing(t, next))
+	at.Add(int64(5*time.Minute - 1))
+	require.NoError(t, find(r, k.ID(), keys.ES256))
+	require.Equal(t, int64(1), p.fetches.Load())
+	at.Add(1)
+	require.NoError(t, find(r, k.ID(), keys.ES256), "the old keys serve while the new are fetched")
+	require.Eventually(t, func() bool { return errors.Is(find(r, k.ID(), keys.ES256), keys.ErrNoKey) }, 10*time.Second, time.Millisecond)
+	require.NoError(t, find(r, next.ID(), keys.ES256))
+	require.Equal(t, int64(2), p.fetches.Load())
+}
+
+// badAnswers are what a publisher must not get away with.
+func badAnswers(t *testing.T) map[string]http.HandlerFunc {
+	const kind = "application/json"
+	private, err := json.Marshal(generate(t, keys.ES256))
+	require.NoError(t, err)
+	elsewhere := httptest.NewServer(publishing(t, generate(t, keys.ES256)))
+	t.Cleanup(elsewhere.Close)
+	status := func(status int) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", kind)
+			w.WriteHeader(status)
+			_, _ = fmt.Fprintf(w, `{"keys":[%s]}`, private)
+		}
+	}
+	return map[string]http.HandlerFunc{
+		"garbage":               serving(kind, "garbage"),
+		"nothing":               serving(kind, ""),
+		"half of it":            serving(kind, `{"keys":[`+string(private)),
+		"HTML":                  serving("text/html", `{"keys":[`+string(private)+`]}`),
+		"no content type":       serving("", `{"keys":[`+string(private)+`]}`),
+		"plain text":            serving("text/plain", `{"keys":[`+string(private)+`]}`),
+		"no keys":               serving(kind, `{}`),
+		"an empty set":          serving(kind, `{"keys":[]}`),
+		"keys twice":            serving(kind, `{"keys":[],"keys":[`+string(private)+`]}`),
+		"damaged keys only":     serving(kind, `{"keys":[{"kty":"RSA","alg":"RS256","n":"AQ","e":"AQ"}]}`),
+		"a shared secret":       serving(kind, `{"keys":[{"kty":"oct","alg":"HS256","k":"a1Y5czBiUTJuWDd3VDR5UjFtWjhjTDVwRDNmRzZoSjA"}]}`),
+		"a private key":         serving(kind, `{"keys":[`+with(ecJWK, ecD)+`]}`),
+		"a kid twice":           serving(kind, `{"keys":[`+with(ecJWK, `"kid":"a"`)+`,`+with(edJWK, `"kid":"a"`)+`]}`),
+		"65 KiB":                serving(kind, `{"keys":[`+string(private)+`],"x":"`+strings.Repeat("x", 65<<10)+`"}`),
+		"endless":               func(w http.ResponseWriter, _ *http.Request) { endless(w, kind) },
+		"404":                   status(404),
+		"500":                   status(500),
+		"204":                   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) },
+		"a redirect":            func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) },
+		"a redirect to itself":  func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) },
+		"a cut connection":      func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"silence":               func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"silence after a start": func(w http.ResponseWriter, r *http.Request) { slow(w, r, kind) },
+		"huge headers": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Huge", strings.Repeat("x", 1<<20))
+			serving(kind, `{"keys":[`+string(private)+`]}`)(w, r)
+		},
+	}
+}
+
+func endless(w http.ResponseWriter, kind string) {
+	w.Header().Set("Content-Type", kind)
+	for {
+		if _, err := io.WriteString(w, strings.Repeat(" ", 4096)); err != nil {
+			return
+		}
+	}
+}
+
+func slow(w http.ResponseWriter, r *http.Request, kind string) {
+	w.Header().Set("Content-Type", kind)
+	_, _ = io.WriteString(w, `{"keys":[`)
+	w.(http.Flusher).Flush()
+	<-r.Context().Done()
+}
+
+func TestABadAnswerIsNoKeysAtFirstAndKeepsTheLastGoodOnesLater(t *testing.T) {
+	k := generate(t, keys.ES256)
+	for fault, answer := range badAnswers(t) {
+		t.Run(fault, func(t *testing.T) {
+			p := newPublisher(t, answer)
+			r, at := remote(t, p)
+			keys.SetTimeout(r, 300*time.Millisecond)
+			var told atomic.Int64
+			r.OnError = func(err error) {
+				if strings.Contains(err.Error(), p.URL) {
+					told.Add(1)
+				}
+				panic("in the hook")
+			}
+			err := find(r, k.ID(), keys.ES256)
+			require.ErrorContains(t, err, "no keys could be fetched yet")
+			require.NotErrorIs(t, err, keys.ErrNoKey, "nobody is refused for what is not his fault")
+
+			p.now(publishing(t, k))
+			at.Add(int64(10 * time.Second))
+			require.NoError(t, find(r, k.ID(), keys.ES256))
+			p.now(answer)
+			at.Add(int64(5 * time.Minute))
+			require.NoError(t, find(r, k.ID(), keys.ES256))
+			require.Eventually(t, func() bool { return told.Load() > 0 && p.fetches.Load() == 3 }, 10*time.Second, time.Millisecond)
+			require.NoError(t, find(r, k.ID(), keys.ES256), "the last good keys stay")
+			require.Equal(t, int64(3), p.fetches.Load())
+		})
+	}
+}
+
+func TestAPublisherOfPrivateMembersIsRefusedWithoutArithmetic(t *testing.T) {
+	k := generate(t, keys.ES256)
+	good, err := json.Marshal(k)
+	require.NoError(t, err)
+	huge := strings.Repeat("_", 28<<10)
+	for shown, member := range map[string]string{
+		"huge primes":          `{"kty":"RSA","alg":"RS256","n":"` + rsaN + `","e":"AQAB","d":"AQ","p":"` + huge + `","q":"` + huge + `"}`,
+		"a key for encryption": with(with(ecJWK, ecD), `"use":"enc"`), "primes without d": `{"kty":"RSA","alg":"RS256","n":"` + rsaN + `","e":"AQAB","p":"AQ","q":"AQ"}`,
+		"another alg": with(with(ecJWK, ecD), `"alg":"ECDH-ES"`), "a damaged key": with(ecJWK, `"d":1`), "a future kind": `{"kty":"future","d":"AQ"}`,
+	} {
+		t.Run(shown, func(t *testing.T) {
+			p := newPublisher(t, serving("application/json", `{"keys":[`+member+`,`+string(good)+`]}`))
+			r, _ := remote(t, p)
+			require.ErrorContains(t, find(r, k.ID(), keys.ES256), "private key")
+		})
+	}
+}
+
+// A host that takes connections and stays silent: the handshake outlives the
+// request that it was made for, unless it is ended.
+func TestAFetchFromASilentHostLeavesNoConnection(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, listener.Close()) }()
+	ended := make(chan struct{})
+	go func() {
+		if connection, err := listener.Accept(); err == nil {
+			_, _ = io.Copy(io.Discard, connection) // ends when the other side does
+			_ = connection.Close()
+			close(ended)
+		}
+	}()
+	r := keys.FromURL("https://" + listener.Addr().String())
+	keys.SetTimeout(r, 100*time.Millisecond)
+	require.ErrorContains(t, find(r, "x", keys.ES256), "no keys could be fetched yet")
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		require.Fail(t, "the connection is held")
+	}
+}
+
+func TestAGoodKeyBesideABadOneIsTaken(t *testing.T) {
+	k := generate(t, keys.ES256)
+	text, err := json.Marshal(k)
+	require.NoError(t, err)
+	p := newPublisher(t, serving("application/json; charset=utf-8", `{"keys":[{"kty":"RSA","alg":"RS256","n":"AQ","e":"AQ"},{"kty":"future"},`+string(text)+`]}`))
+	r, _ := remote(t, p)
+	require.NoError(t, find(r, k.ID(), keys.ES256))
+}
+
+func TestARemoteTakesTheAlgorithmsItIsToldOnly(t *testing.T) {
+	ec, ed := generate(t, keys.ES256), generate(t, keys.EdDSA)
+	r, _ := remote(t, newPublisher(t, publishing(t, ec, ed)), keys.EdDSA)
+	require.NoError(t, find(r, ed.ID(), keys.EdDSA))
+	require.ErrorIs(t, find(r, ec.ID(), keys.ES256), keys.ErrNoKey)
+}
+
+func TestWhoWaitsForAFetchWaitsNoLongerThanHeMay(t *testing.T) {
+	r, _ := remote(t, newPublisher(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := r.Find(ctx, "x", keys.ES256)
+	require.ErrorIs(t, err, context.Canceled)
+	require.NoError(t, r.Close(), "ends the fetch, or the server could not close")
+}
+
+func TestKeysThatNobodyAskedForInAnHourAreFetchedBeforeTheyAreUsed(t *testing.T) {
+	k, next := generate(t, keys.ES256), generate(t, keys.ES256)
+	p := newPublisher(t, publishing(t, k))
+	r, at := remote(t, p)
+	require.NoError(t, find(r, k.ID(), keys.ES256))
+	p.now(publishing(t, next))
+	at.Add(int64(time.Hour))
+	require.ErrorIs(t, find(r, k.ID(), keys.ES256), keys.ErrNoKey, "the issuer has removed it")
+	require.NoError(t, find(r, next.ID(), keys.ES256))
+	require.Equal(t, int64(2), p.fetches.Load())
+}
+
+func TestTheLastGoodKeysStayForADayWhileNoneCanBeFetched(t *testing.T) {
+	k := generate(t, keys.ES256)
+	p := newPublisher(t, publishing(t, k))
+	r, at := remote(t, p)
+	require.NoError(t, find(r, k.ID(), keys.ES256))
+	p.now(serving("application/json", "garbage"))
+	at.Add(int64(24*time.Hour - 1))
+	require.NoError(t, find(r, k.ID(), keys.ES256))
+	require.Equal(t, int64(2), p.fetches.Load())
+	at.Add(1)
+	err := find(r, k.ID(), keys.ES256)
+	require.ErrorContains(t, err, "more than 24 h old")
+	require.NotErrorIs(t, err, keys.ErrNoKey)
+	p.now(publishing(t, k))
+	at.Add(int64(10 * time.Second))
+	require.NoError(t, find(r, k.ID(), keys.ES256))
+}
+
+func TestFewTokensOfUnknownKeysWaitForAFetch(t *testing.T) {
+	k := generate(t, keys.ES256)
+	p := newPublisher(t, publishing(t, k))
+	r, at := remote(t, p)
+	require.NoError(t, find(r, k.ID(), keys.ES256))
+	asked := make(chan struct{})
+	p.now(func(_ http.ResponseWriter, r *http.Request) { close(asked); <-r.Context().Done() })
+	at.Add(int64(10 * time.Second))
+	ctx, cancel := context.WithCancel(context.Background())
+	refused := make(chan error, 150)
+	for range cap(refused) {
+		go func() {
+			_, err := r.Find(ctx, "forged", keys.ES256)
+			refused <- err
+		}()
+	}
+	<-asked
+	for range 50 {
+		err := <-refused
+		require.ErrorContains(t, err, "too many tokens wait")
+		require.NotErrorIs(t, err, keys.ErrNoKey, "one of them may be new")
+	}
+	require.NoError(t, find(r, k.ID(), keys.ES256), "known keys do not wait")
+	cancel()
+	for range 100 {
+		require.ErrorIs(t, <-refused, context.Canceled)
+	}
+}
+
+// transport is a Remote.Transport of the application's own.
+type transport func(*http.Request) (*http.Response, error)
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
+
+func TestATransportThatPanicsFailsTheFetchAlone(t *testing.T) {
+	k := generate(t, keys.ES256)
+	r, at := remote(t, newPublisher(t, publishing(t, k)))
+	good := r.Transport
+	r.Transport = transport(func(*http.Request) (*http.Response, error) { panic("in the transport") })
+	require.ErrorContains(t, find(r, k.ID(), keys.ES256), "in the transport")
+	r.Transport = good
+	at.Add(int64(10 * time.Second))
+	require.NoError(t, find(r, k.ID(), keys.ES256))
+}
+
+func TestAHookThatBlocksIsCalledOnce(t *testing.T) {
+	r, at := remote(t, newPublisher(t, serving("application/json", "garbage")))
+	release, called := make(chan struct{}), atomic.Int64{}
+	defer close(release)
+	r.OnError = func(error) { called.Add(1); <-release }
+	for range 3 {
+		require.ErrorContains(t, find(r, "x", keys.ES256), "no keys could be fetched yet")
+		require.Eventually(t, func() bool { return called.Load() > 0 }, 10*time.Second, time.Millisecond)
+		at.Add(int64(10 * time.Second))
+	}
+	require.Equal(t, int64(1), called.Load())
+}
+
+func TestAnAddressThatNobodyCheckedIsNotFetched(t *testing.T) {
+	r := keys.FromURL("http://example.com/jwks.json") // inside a Source that has no Check
+	r.Transport = transport(func(*http.Request) (*http.Response, error) { panic("it was fetched") })
+	require.ErrorContains(t, find(r, "x", keys.ES256), "needs https")
+}
+
+func TestAClosedRemoteKeepsItsKeysAndFetchesNoMore(t *testing.T) {
+	k := generate(t, keys.ES256)
+	p := newPublisher(t, publishing(t, k))
+	r, at := remote(t, p)
+	require.NoError(t, find(r, k.ID(), keys.ES256))
+	require.NoError(t, r.Close())
+	at.Add(int64(time.Hour))
+	require.NoError(t, find(r, k.ID(), keys.ES256))
+	require.ErrorIs(t, find(r, "x", keys.ES256), keys.ErrNoKey)
+	require.Equal(t, int64(1), p.fetches.Load())
+
+	unused := keys.FromURL(p.URL)
+	require.NoError(t, unused.Close())
+	require.ErrorContains(t, find(unused, "x", keys.ES256), "no keys could be fetched")
+}
+
+func TestKeysComeOverTLSThatIsTrustedOnly(t *testing.T) {
+	k := generate(t, keys.ES256)
+	server := httptest.NewTLSServer(publishing(t, k))
+	t.Cleanup(server.Close)
+	r := keys.FromURL(server.URL)
+	require.NoError(t, r.Check())
+	require.ErrorContains(t, find(r, k.ID(), keys.ES256), "certificate")
+	trusting := keys.FromURL(server.URL)
+	trusting.Transport = server.Client().Transport
+	require.NoError(t, find(trusting, k.ID(), keys.ES256))
+}
+
+func TestAnAddressThatOthersCanAnswerIsRefused(t *testing.T) {
+	for _, address := range []string{
+		"", "jwks.json", "/jwks.json", "http://example.com/jwks.json", "http://10.0.0.1/", "http://localhost.example.com/", "http://127.0.0.1.example.com/",
+		"file:///etc/keys.json", "ftp://example.com/", "https://", "https://user:password@example.com/", "https://example.com/#x", "https://exa mple.com/", "//example.com/jwks.json",
+	} {
+		require.ErrorContains(t, keys.FromURL(address).Check(), "keys: ", address)
+	}
+	for _, address := range []string{"https://example.com", "https://example.com:8443/a?b=c", "http://localhost:3000/", "http://127.0.0.1/", "http://[::1]:3000/"} {
+		require.NoError(t, keys.FromURL(address).Check(), address)
+	}
+	require.ErrorContains(t, keys.FromURL("https://example.com", keys.HS256).Check(), "not published")
+	require.ErrorContains(t, keys.FromURL("https://example.com", "none").Check(), "no algorithm that is known")
+}
+
+func TestAKeyFunctionIsAskedForItsAlgorithmsOnly(t *testing.T) {
+	k := generate(t, keys.ES256)
+	asked := 0
+	source := keys.Func(func(token *jwt.Token) (any, error) {
+		asked++
+		require.Empty(t, token.Claims)
+		if token.Header["kid"] != "known" {
+			return nil, errors.New("unknown")
+		}
+		return k.Crypto(), nil
+	}, keys.ES256)
+	require.NoError(t, find(source, "known", keys.ES256))
+	require.ErrorIs(t, find(source, "x", keys.ES256), keys.ErrNoKey)
+	require.ErrorIs(t, find(source, "", keys.ES256), keys.ErrNoKey)
+	require.Equal(t, 3, asked)
+	for _, algorithm := range []keys.Algorithm{"none", "HS256", "ES384", "RS256", ""} {
+		require.ErrorIs(t, find(source, "known", algorithm), keys.ErrNoKey)
+	}
+	require.Equal(t, 3, asked, "it is not asked for others")
+}
+
+func TestAKeyFunctionThatReachesNothingRefusesNobody(t *testing.T) {
+	for what, err := range map[string]error{
+		"no connection": &url.Error{Op: "Get", URL: "https://id.example.com", Err: &net.OpError{Op: "dial", Err: errors.New("refused")}}, "no name": &net.DNSError{},
+		"too slow": fmt.Errorf("fetch: %w", context.DeadlineExceeded), "cancelled": context.Canceled,
+	} {
+		found := find(keys.Func(func(*jwt.Token) (any, error) { return nil, err }, keys.ES256), "x", keys.ES256)
+		require.ErrorIs(t, found, err, what)
+		require.NotErrorIs(t, found, keys.ErrNoKey, what)
+	}
+}
+
+func TestWhatAKeyFunctionGivesMustFitTheAlgorithm(t *testing.T) {
+	rs := generate(t, keys.RS256)
+	for fault, found := range map[string]any{
+		"a public key for HS256": rs.Crypto(), "PEM for HS256": []byte(strings.Repeat("-----BEGIN PUBLIC KEY-----", 3)), "a short secret": []byte("secret"), "nil": nil,
+		"a string": sharedSecret, "a set": jwt.VerificationKeySet{Keys: []jwt.VerificationKey{[]byte(sharedSecret)}},
+	} {
+		t.Run(fault, func(t *testing.T) {
+			source := keys.Func(func(*jwt.Token) (any, error) { return found, nil }, keys.HS256)
+			err := find(source, "", keys.HS256)
+			require.ErrorContains(t, err, "fits none of its algorithms")
+			require.NotErrorIs(t, err, keys.ErrNoKey, "it is not the fault of the token")
+		})
+	}
+	secret := keys.Func(func(*jwt.Token) (any, error) { return []byte(sharedSecret), nil }, keys.HS256)
+	require.NoError(t, find(secret, "", keys.HS256))
+	confused := keys.Func(func(*jwt.Token) (any, error) { return []byte(sharedSecret), nil }, keys.RS256)
+	require.ErrorContains(t, find(confused, "", keys.RS256), "fits none of its algorithms")
+	either := keys.Func(func(*jwt.Token) (any, error) { return rs.Crypto(), nil }, keys.ES256, keys.RS256)
+	require.NoError(t, find(either, "", keys.RS256))
+	require.ErrorIs(t, find(either, "", keys.ES256), keys.ErrNoKey, "the token names another algorithm")
+
+	type checked interface{ Check() error }
+	find := func(*jwt.Token) (any, error) { return nil, nil }
+	require.ErrorContains(t, keys.Func(find).(checked).Check(), "has no algorithms")
+	require.ErrorContains(t, keys.Func(find, keys.RS256, keys.HS256).(checked).Check(), "shared secrets")
+	require.ErrorContains(t, keys.Func(find, "none").(checked).Check(), "no algorithm that is known")
+	require.ErrorContains(t, keys.Func(nil, keys.RS256).(checked).Check(), "no function")
+}

@@ -1,0 +1,346 @@
+package keys
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/fiberjwt/fiberjwt/internal/strictjson"
+)
+
+// ErrNoKey is the error of [Source].Find for a key that is not there.
+var ErrNoKey = errors.New("keys: there is no key of this ID and algorithm")
+
+// Source finds the keys that verify: a [Set], a [Remote], or what [Func] makes.
+type Source interface {
+	// Find gives the key that verifies tokens with the header members kid and
+	// alg (RFC 7515 §4.1). Both are what a token says, and borrowed: clone what
+	// is kept. The error is ErrNoKey if there is none, then the token is
+	// refused; any other means that it could not be found out, and is answered
+	// 503. It is called concurrently.
+	//
+	// A source with Check() error is asked by fiberjwt.Open what is wrong with
+	// it, one with Close() error is closed by Auth.Close: one that wraps another
+	// should pass both on.
+	Find(ctx context.Context, kid string, algorithm Algorithm) (Key, error)
+}
+
+// retiredFor is how long a retired key verifies: the longest life of a token,
+// 24 h, and the most that two clocks may differ, twice.
+const retiredFor = 24*time.Hour + 2*time.Minute
+
+// Set has keys that change while they are used: each request sees the set before
+// or after a change, never one in between. It is safe for concurrent use.
+//
+// To rotate without a token refused anywhere, [Set.Add] the new key, wait until
+// those who verify have fetched it from [Set.JWKS] (its answers may be kept for
+// 5 minutes), and [Set.Promote] it. The old key goes by itself. Several
+// processes do each step one after the other, all adding before any promotes.
+type Set struct {
+	// Now is the clock by which retired keys go. [NewSet] sets it to time.Now;
+	// change it, if at all, before the set is used.
+	Now func() time.Time
+
+	change sync.Mutex
+	state  atomic.Pointer[state]
+}
+
+// state of a Set. It is immutable.
+type state struct {
+	keys     []Key
+	ends     map[string]time.Time // by ID, of the retired ones
+	next     time.Time            // the first of ends, zero if none
+	signing  int                  // index of the key that signs, -1 if none does
+	document []byte
+	etag     string
+}
+
+// NewSet makes a set of keys with different IDs. The first private one signs; all
+// verify. A set without a private key only verifies. Shared secrets, which
+// only a set for another issuer may have, go with their like alone.
+func NewSet(keys ...Key) (*Set, error) {
+	s := &Set{Now: time.Now}
+	if len(keys) == 0 {
+		return nil, errors.New("keys: a set needs a key")
+	}
+	for i, k := range keys {
+		if fault := k.fault(); fault != "" {
+			return nil, fmt.Errorf("keys: the key at %d %s", i, fault)
+		}
+		if slices.ContainsFunc(keys[:i], func(other Key) bool { return other.id == k.id }) {
+			return nil, fmt.Errorf("keys: two keys have the ID %q", k.id)
+		}
+		if k.Symmetric() != keys[0].Symmetric() {
+			return nil, errMixed
+		}
+	}
+	s.state.Store(newState(slices.Clone(keys), nil, slices.IndexFunc(keys, Key.Private)))
+	return s, nil
+}
+
+var errMixed = errors.New("keys: shared secrets and asymmetric keys in one set: make two")
+
+func newState(keys []Key, ends map[string]time.Time, signing int) *state {
+	st := &state{keys: keys, ends: ends, signing: signing, document: document(keys)}
+	for _, end := range ends {
+		if st.next.IsZero() || end.Before(st.next) {
+			st.next = end
+		}
+	}
+	sum := sha256.Sum256(st.document)
+	st.etag = `"` + base64url.EncodeToString(sum[:12]) + `"`
+	return st
+}
+
+// ParseSet reads a JWK Set (RFC 7517 §5), public or private, of at most 64 KiB:
+// the keys of another issuer, or one's own from a file. Keys that are not for
+// signatures, of a kind that is not known or of none of algorithms, if any are
+// given, are left out; one must remain. A damaged key is an error. RSA keys that
+// do not name their algorithm take the one for RSA in algorithms.
+func ParseSet(text []byte, algorithms ...Algorithm) (*Set, error) {
+	members, err := documentMembers(text)
+	if err != nil {
+		return nil, err
+	}
+	keys, faults := parseMembers(members, algorithms)
+	for _, fault := range faults {
+		var other unfit
+		if !errors.As(fault, &other) {
+			return nil, fault
+		}
+	}
+	if len(keys) == 0 {
+		return nil, noneFits(faults)
+	}
+	return NewSet(keys...)
+}
+
+// noneFits says why, of the first few.
+func noneFits(faults []error) error {
+	none := errors.New("keys: the JWK Set has no key that can be used here")
+	return errors.Join(append([]error{none}, faults[:min(len(faults), 5)]...)...)
+}
+
+// documentMembers gives the JWKs of a JWK Set, which alias text.
+func documentMembers(text []byte) (members [][]byte, err error) {
+	if len(text) > maxDocumentBytes {
+		return nil, errors.New("keys: the JWK Set is longer than 64 KiB")
+	}
+	found := false
+	err = strictjson.Object(text, func(name string, value strictjson.Value) error {
+		if name == "keys" {
+			found = value.Each(func(member strictjson.Value) bool {
+				members = append(members, member)
+				return true
+			})
+		}
+		return nil
+	})
+	if err != nil || !found {
+		return nil, errors.New(`keys: the text is no JWK Set: it must be a JSON object with an array "keys"`)
+	}
+	return members, nil
+}
+
+// parseMembers gives the keys of JWKs, and why others cannot be used.
+func parseMembers(members [][]byte, algorithms []Algorithm) (keys []Key, faults []error) {
+	for _, member := range members {
+		k, err := ParseJWK(member, algorithms...)
+		if err == nil {
+			keys = append(keys, k)
+		} else {
+			faults = append(faults, err)
+		}
+	}
+	return keys, faults
+}
+
+// Check says whether the set was made as it must be; fiberjwt.Open asks for it.
+func (s *Set) Check() error {
+	if s.state.Load() == nil || s.Now == nil {
+		return errors.New("keys: the set is empty: make it by NewSet or ParseSet")
+	}
+	return nil
+}
+
+// now is the present state, without keys whose time is over.
+func (s *Set) now() *state {
+	st := s.state.Load()
+	if st.next.IsZero() || s.Now().Before(st.next) {
+		return st
+	}
+	_ = s.mutate(func(*state) error { return nil })
+	return s.state.Load()
+}
+
+// mutate replaces the state by a copy that change has worked on.
+func (s *Set) mutate(change func(*state) error) error {
+	s.change.Lock()
+	defer s.change.Unlock()
+	old := s.state.Load()
+	signer, signs := old.signer()
+	draft := &state{ends: map[string]time.Time{}, signing: -1}
+	for _, k := range old.keys {
+		end, retired := old.ends[k.id]
+		if retired && !s.Now().Before(end) {
+			continue
+		}
+		if retired {
+			draft.ends[k.id] = end
+		}
+		if signs && k.id == signer.id {
+			draft.signing = len(draft.keys)
+		}
+		draft.keys = append(draft.keys, k)
+	}
+	if err := change(draft); err != nil {
+		return err
+	}
+	s.state.Store(newState(draft.keys, draft.ends, draft.signing))
+	return nil
+}
+
+func (st *state) index(id string) int {
+	return slices.IndexFunc(st.keys, func(k Key) bool { return k.id == id })
+}
+
+func (st *state) signer() (Key, bool) {
+	if st.signing < 0 {
+		return Key{}, false
+	}
+	return st.keys[st.signing], true
+}
+
+// Find gives the key of an ID and algorithm. Without kid (RFC 7515 §4.1.4: it is
+// optional) it gives the only key of a set of one.
+func (s *Set) Find(_ context.Context, kid string, algorithm Algorithm) (Key, error) {
+	st := s.now()
+	i := st.index(kid)
+	if kid == "" && len(st.keys) == 1 {
+		i = 0
+	}
+	if i < 0 || st.keys[i].algorithm != algorithm {
+		return Key{}, ErrNoKey
+	}
+	return st.keys[i], nil
+}
+
+// Signer is the key that signs, false if the set only verifies.
+func (s *Set) Signer() (Key, bool) { return s.now().signer() }
+
+// All gives the keys, in no particular order.
+func (s *Set) All() []Key { return slices.Clone(s.now().keys) }
+
+// Add lets key verify, and publishes it.
+func (s *Set) Add(key Key) error {
+	if fault := key.fault(); fault != "" {
+		return errors.New("keys: the key " + fault)
+	}
+	return s.mutate(func(st *state) error {
+		if st.index(key.id) >= 0 {
+			return fmt.Errorf("keys: the set has a key with the ID %q", key.id)
+		}
+		if len(st.keys) > 0 && st.keys[0].Symmetric() != key.Symmetric() {
+			return errMixed
+		}
+		st.keys = append(st.keys, key)
+		return nil
+	})
+}
+
+// Promote lets the key of an ID sign from now on, and retires the one that did.
+// A retired key comes back by it.
+func (s *Set) Promote(id string) error {
+	return s.mutate(func(st *state) error {
+		i := st.index(id)
+		if i < 0 {
+			return errNoSuchKey(id)
+		}
+		if st.keys[i].private == nil {
+			return fmt.Errorf("keys: the key %q cannot sign: it has no private half", id)
+		}
+		if signer, ok := st.signer(); ok && signer.id != id {
+			st.ends[signer.id] = s.Now().Add(retiredFor)
+		}
+		delete(st.ends, id)
+		st.signing = i
+		return nil
+	})
+}
+
+// Retire lets a key verify for as long as tokens that it has signed can live,
+// 24 h, and then forgets it. The key that signs cannot be retired, nor the last
+// that is not: promote another, or add one, before.
+func (s *Set) Retire(id string) error {
+	return s.mutate(func(st *state) error {
+		if err := st.dispensable(id); err != nil {
+			return err
+		}
+		if _, retired := st.ends[id]; !retired {
+			st.ends[id] = s.Now().Add(retiredFor)
+		}
+		return nil
+	})
+}
+
+// Remove forgets a key at once: the next request with a token of it is refused.
+// The key that signs cannot be removed, nor the last that is not retired: promote
+// another, or add one, before.
+func (s *Set) Remove(id string) error {
+	return s.mutate(func(st *state) error {
+		if err := st.dispensable(id); err != nil {
+			return err
+		}
+		signer, signs := st.signer()
+		st.keys = slices.DeleteFunc(st.keys, func(k Key) bool { return k.id == id })
+		delete(st.ends, id)
+		if signs {
+			st.signing = st.index(signer.id)
+		}
+		return nil
+	})
+}
+
+func (st *state) dispensable(id string) error {
+	if st.index(id) < 0 {
+		return errNoSuchKey(id)
+	}
+	if signer, ok := st.signer(); ok && signer.id == id {
+		return fmt.Errorf("keys: the key %q signs: promote another first", id)
+	}
+	stays := func(k Key) bool { return k.id != id && st.ends[k.id].IsZero() }
+	if !slices.ContainsFunc(st.keys, stays) {
+		return fmt.Errorf("keys: the key %q is the last of the set: add another first", id)
+	}
+	return nil
+}
+
+func errNoSuchKey(id string) error { return fmt.Errorf("keys: the set has no key with the ID %q", id) }
+
+// JWKS is a handler for GET that publishes the public keys of the set, as it
+// then is (RFC 7517 §5). Mount it above the middleware, for it needs no token:
+//
+//	app.Get("/.well-known/jwks.json", set.JWKS())
+//
+// Answers may be kept for 5 minutes, so a key should be added at least so long
+// before it is promoted.
+func (s *Set) JWKS() fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		st := s.now()
+		c.Set(fiber.HeaderContentType, "application/jwk-set+json")
+		c.Set(fiber.HeaderCacheControl, "public, max-age=300")
+		c.Set(fiber.HeaderETag, st.etag)
+		if bytes.Equal(c.Request().Header.Peek(fiber.HeaderIfNoneMatch), []byte(st.etag)) {
+			return c.SendStatus(fiber.StatusNotModified)
+		}
+		return c.Send(st.document)
+	}
+}

@@ -1,0 +1,232 @@
+package keys_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fiberjwt/fiberjwt/keys"
+)
+
+func newSet(t testing.TB, k ...keys.Key) *keys.Set {
+	t.Helper()
+	s, err := keys.NewSet(k...)
+	require.NoError(t, err)
+	return s
+}
+
+func find(s keys.Source, kid string, algorithm keys.Algorithm) error {
+	_, err := s.Find(context.Background(), kid, algorithm)
+	return err
+}
+
+func secretKey(t testing.TB, secret string) keys.Key {
+	t.Helper()
+	k, err := keys.HMAC(keys.HS256, []byte(secret))
+	require.NoError(t, err)
+	return k
+}
+
+const sharedSecret = "kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"
+
+func TestASetThatMixesOrRepeatsIsRefused(t *testing.T) {
+	k := generate(t, keys.ES256)
+	for fault, members := range map[string][]keys.Key{
+		"none":                         {},
+		"the same key twice":           {k, k.Public()},
+		"two keys of one name":         {k.Named("a"), generate(t, keys.ES256).Named("a")},
+		"a shared secret beside":       {k, secretKey(t, sharedSecret)},
+		"a name with a quote":          {k.Named(`a"b`)},
+		"a name with a backslash":      {k.Named(`a\b`)},
+		"a name with a space":          {k.Named("a b")},
+		"a name that is not ASCII":     {k.Named("ä")},
+		"a name of 129 bytes":          {k.Named(strings.Repeat("a", 129))},
+		"no name":                      {k.Named("")},
+		"the zero key behind a better": {k, {}},
+	} {
+		t.Run(fault, func(t *testing.T) {
+			_, err := keys.NewSet(members...)
+			require.ErrorContains(t, err, "keys: ")
+		})
+	}
+	s := newSet(t, k)
+	require.Error(t, s.Add(k))
+	require.Error(t, s.Add(keys.Key{}))
+	require.Error(t, s.Add(secretKey(t, sharedSecret)))
+	require.Len(t, s.All(), 1)
+}
+
+func TestAKeyIsFoundByIDAndAlgorithmTogether(t *testing.T) {
+	a, b := generate(t, keys.ES256), generate(t, keys.EdDSA)
+	s := newSet(t, a, b)
+	require.NoError(t, find(s, a.ID(), keys.ES256))
+	require.NoError(t, find(s, b.ID(), keys.EdDSA))
+	for _, tc := range [][2]string{
+		{a.ID(), "EdDSA"}, {a.ID(), "none"}, {a.ID(), "HS256"}, {a.ID(), ""}, {a.ID(), "es256"}, {strings.ToLower(a.ID()), "ES256"}, {"", "ES256"}, {"x", "ES256"},
+	} {
+		require.ErrorIs(t, find(s, tc[0], keys.Algorithm(tc[1])), keys.ErrNoKey, tc)
+	}
+	require.NoError(t, find(newSet(t, a), "", keys.ES256), "a set of one needs no kid")
+	require.ErrorIs(t, find(newSet(t, a), "x", keys.ES256), keys.ErrNoKey)
+}
+
+func TestTheKeyThatSignsCannotBeTakenAway(t *testing.T) {
+	a, b := generate(t, keys.ES256), generate(t, keys.ES256)
+	s := newSet(t, a, b.Public())
+	require.ErrorContains(t, s.Remove(a.ID()), "promote another first")
+	require.ErrorContains(t, s.Retire(a.ID()), "promote another first")
+	require.ErrorContains(t, s.Promote(b.ID()), "no private half")
+	for _, change := range []func(string) error{s.Promote, s.Retire, s.Remove} {
+		require.ErrorContains(t, change("x"), "no key with the ID")
+	}
+	require.NoError(t, s.Remove(b.ID()))
+	only := newSet(t, b.Public())
+	require.ErrorContains(t, only.Remove(b.ID()), "the last")
+	_, signs := only.Signer()
+	require.False(t, signs)
+}
+
+func TestAPromotionRetiresTheOldKeyAndCanBeTakenBack(t *testing.T) {
+	a, b := generate(t, keys.ES256), generate(t, keys.ES256)
+	s := newSet(t, a)
+	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	s.Now = func() time.Time { return at }
+	require.NoError(t, s.Add(b))
+	require.NoError(t, s.Promote(b.ID()))
+	at = at.Add(24 * time.Hour)
+	require.NoError(t, s.Promote(a.ID()), "back again")
+	signer, _ := s.Signer()
+	require.Equal(t, a.ID(), signer.ID())
+	at = at.Add(time.Hour)
+	require.NoError(t, find(s, a.ID(), keys.ES256), "it came back and does not go by itself")
+	require.NoError(t, s.Retire(b.ID()), "which it is: its time does not begin anew")
+	at = at.Add(23*time.Hour + 2*time.Minute)
+	require.ErrorIs(t, find(s, b.ID(), keys.ES256), keys.ErrNoKey)
+	require.Len(t, s.All(), 1)
+	require.NotContains(t, get(t, s).body, b.ID())
+}
+
+// published is an answer of JWKS.
+type published struct {
+	status int
+	header map[string][]string
+	body   string
+}
+
+func get(t testing.TB, s *keys.Set, headers ...string) published {
+	t.Helper()
+	app := fiber.New()
+	app.Get("/.well-known/jwks.json", s.JWKS())
+	request := httptest.NewRequest("GET", "/.well-known/jwks.json", nil)
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := app.Test(request, -1)
+	require.NoError(t, err)
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return published{response.StatusCode, response.Header, string(body)}
+}
+
+func TestThePublishedSetHasPublicMembersOnly(t *testing.T) {
+	var all []keys.Key
+	for _, algorithm := range asymmetric {
+		all = append(all, generate(t, algorithm))
+	}
+	s := newSet(t, all...)
+	a := get(t, s)
+	require.Equal(t, 200, a.status)
+	require.Equal(t, []string{"application/jwk-set+json"}, a.header["Content-Type"])
+	require.Equal(t, []string{"public, max-age=300"}, a.header["Cache-Control"])
+	var document struct{ Keys []map[string]any }
+	require.NoError(t, json.Unmarshal([]byte(a.body), &document))
+	require.Len(t, document.Keys, len(asymmetric))
+	public := map[string][]string{"EC": {"kty", "crv", "x", "y"}, "OKP": {"kty", "crv", "x"}, "RSA": {"kty", "n", "e"}}
+	for i, k := range document.Keys {
+		want := append([]string{"kid", "alg", "use"}, public[k["kty"].(string)]...)
+		var got []string
+		for member := range k {
+			got = append(got, member)
+		}
+		require.ElementsMatch(t, want, got)
+		require.Equal(t, all[i].ID(), k["kid"])
+		require.Equal(t, string(all[i].Algorithm()), k["alg"])
+	}
+	again, err := keys.ParseSet([]byte(a.body))
+	require.NoError(t, err)
+	for _, k := range all {
+		found, err := again.Find(context.Background(), k.ID(), k.Algorithm())
+		require.NoError(t, err)
+		signature, err := k.Sign("text")
+		require.NoError(t, err)
+		require.True(t, found.Verify("text", signature))
+	}
+}
+
+func TestThePublishedSetChangesItsETagWithTheSet(t *testing.T) {
+	s := newSet(t, generate(t, keys.ES256))
+	first := get(t, s)
+	etag := first.header["Etag"][0]
+	kept := get(t, s, "If-None-Match", etag)
+	require.Equal(t, 304, kept.status)
+	require.Empty(t, kept.body)
+	require.NoError(t, s.Add(generate(t, keys.ES256)))
+	changed := get(t, s, "If-None-Match", etag)
+	require.Equal(t, 200, changed.status)
+	require.NotEqual(t, etag, changed.header["Etag"][0])
+}
+
+func TestASharedSecretIsNotPublished(t *testing.T) {
+	require.JSONEq(t, `{"keys":[]}`, get(t, newSet(t, secretKey(t, sharedSecret))).body)
+}
+
+func TestASetOnceGivenIsNotChangedThroughItsKeys(t *testing.T) {
+	given := []keys.Key{generate(t, keys.ES256)}
+	s := newSet(t, given...)
+	given[0] = keys.Key{}
+	s.All()[0] = keys.Key{}
+	_, ok := s.Signer()
+	require.True(t, ok)
+}
+
+func TestASetMayBeChangedByMany(t *testing.T) {
+	s := newSet(t, generate(t, keys.EdDSA))
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 20 {
+				k, err := keys.Generate(keys.EdDSA)
+				if err == nil && s.Add(k) == nil {
+					_ = s.Promote(k.ID())
+					_ = find(s, k.ID(), keys.EdDSA)
+					_ = s.Remove(k.ID())
+				}
+				if _, ok := s.Signer(); !ok {
+					t.Error("a moment without a key that signs")
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestASetKeepsAKeyThatStays(t *testing.T) {
+	a, b := generate(t, keys.ES256).Public(), generate(t, keys.ES256).Public()
+	s := newSet(t, a, b)
+	require.NoError(t, s.Retire(a.ID()))
+	require.NoError(t, s.Retire(a.ID()))
+	for _, change := range []func(string) error{s.Retire, s.Remove} {
+		require.ErrorContains(t, change(b.ID()), "is the last of the set", "after a day nobody would get in")
+	}
+	s.Now = func() time.Time { return time.Now().Add(48 * time.Hour) }
+	require.Len(t, s.All(), 1)
+}
