@@ -1,0 +1,214 @@
+package fiberjwt
+
+import (
+	"container/list"
+	"context"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+const (
+	// cacheEntries bounds the cache: the least recently used make room.
+	cacheEntries = 10_000
+	// feedEvery is how often revocations of other processes are looked for.
+	feedEvery = time.Second
+	// feedFresh is how long after the last answer of the feed the cache is
+	// believed; later every request asks the store, as without a cache.
+	feedFresh = 3 * time.Second
+	// clockSkew is how far the clocks of processes may differ.
+	clockSkew = time.Minute
+)
+
+// cache keeps accounts of living sessions for a while. A session that is
+// revoked leaves it at once in this process, and within about feedEvery in the
+// others; what else changes in a row is seen after the lifetime of the entry.
+type cache struct {
+	ttl  time.Duration
+	feed session.Revocations
+	now  func() time.Time
+	read time.Duration
+	gap  time.Duration // between two looks of the feed that together miss nothing
+	back time.Duration // how far each look goes back
+	room int
+
+	start sync.Once // of the feed, with the first request
+	stop  context.CancelFunc
+	ended context.Context
+
+	mu      sync.Mutex
+	entries map[string]*cached // by sid, also those that are being loaded
+	recent  *list.List         // of *cached, the last used first
+	heard   time.Time          // when the feed last answered; by the machine's clock
+}
+
+// cached is an account, or the wait for one.
+type cached struct {
+	sid     string
+	kind    string
+	subject string
+	loaded  time.Time
+	place   *list.Element // in recent; nil until it is loaded
+	done    chan struct{} // closed when account and err are set
+	account any
+	err     error
+}
+
+func newCache(cfg Config, feed session.Revocations) *cache {
+	c := &cache{ttl: cfg.CacheTTL, feed: feed, now: cfg.Now, read: cfg.ReadTimeout, room: cacheEntries, entries: map[string]*cached{}, recent: list.New()}
+	// A look that fails takes ReadTimeout. An end is stamped by another clock,
+	// before its statement begins, and committed up to WriteTimeout later.
+	c.gap = feedFresh + cfg.ReadTimeout
+	c.back = c.gap + clockSkew + cfg.WriteTimeout
+	c.ended, c.stop = context.WithCancel(context.Background())
+	return c
+}
+
+// account gives a copy of the account of a session, which load fetches if the
+// cache has none; one load serves all that wait for the same. On a nil cache
+// it is load, and the other methods do nothing.
+func (c *cache) account(s *Session, load func() (any, error)) (any, error) {
+	if c == nil {
+		return load()
+	}
+	c.start.Do(func() { go c.listen() })
+	entry, mine := c.claim(s)
+	if entry == nil {
+		return load()
+	}
+	if mine {
+		c.fill(entry, load)
+	}
+	<-entry.done
+	if entry.err != nil || entry.account == nil {
+		return nil, entry.err
+	}
+	return shallowCopy(entry.account), nil
+}
+
+// claim finds the entry of a session, or makes one that the caller must fill;
+// nil if the cache is not to be believed.
+func (c *cache) claim(s *Session) (entry *cached, mine bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.heard) > feedFresh {
+		return nil, false
+	}
+	if entry, ok := c.entries[string(s.sid)]; ok {
+		if entry.kind == s.Kind && entry.subject == s.Subject && c.now().Sub(entry.loaded) < c.ttl {
+			if entry.place != nil {
+				c.recent.MoveToFront(entry.place)
+			}
+			return entry, false
+		}
+		c.drop(entry)
+	}
+	entry = &cached{sid: string(s.sid), kind: s.Kind, subject: s.Subject, loaded: c.now(), done: make(chan struct{})}
+	c.entries[entry.sid] = entry
+	return entry, true
+}
+
+// fill loads the account. What could not be loaded is not kept, and pushes
+// nobody out: whoever has the token of an ended session can ask without end.
+func (c *cache) fill(entry *cached, load func() (any, error)) {
+	defer close(entry.done)
+	entry.err = shielded(func() (err error) {
+		entry.account, err = load()
+		return err
+	})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.entries[entry.sid] != entry: // ended while it was loaded
+	case entry.err != nil || entry.account == nil:
+		c.drop(entry)
+	default:
+		entry.place = c.recent.PushFront(entry)
+		if c.recent.Len() > c.room {
+			c.drop(c.recent.Back().Value.(*cached))
+		}
+	}
+}
+
+// forgetSession and forgetAccount are for revocations in this process.
+func (c *cache) forgetSession(sid []byte) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drop(c.entries[string(sid)])
+}
+
+func (c *cache) forgetAccount(kind, subject string) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, entry := range c.entries {
+		if entry.kind == kind && entry.subject == subject {
+			c.drop(entry)
+		}
+	}
+}
+
+// drop wants the lock held, and an entry of the cache or nil.
+func (c *cache) drop(entry *cached) {
+	if entry == nil {
+		return
+	}
+	delete(c.entries, entry.sid)
+	if entry.place != nil {
+		c.recent.Remove(entry.place)
+	}
+}
+
+func (c *cache) close() {
+	if c != nil {
+		c.stop()
+	}
+}
+
+// listen asks for revocations until the cache is closed.
+func (c *cache) listen() {
+	ticker := time.NewTicker(feedEvery)
+	defer ticker.Stop()
+	for {
+		c.hear()
+		select {
+		case <-c.ended.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (c *cache) hear() {
+	ctx, cancel := context.WithTimeout(c.ended, c.read)
+	defer cancel()
+	asked := time.Now()
+	revoked, err := c.feed.RevokedSince(ctx, c.now().Add(-c.back).UnixMilli())
+	if err != nil {
+		return // the cache is not believed for long
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if asked.Sub(c.heard) > c.gap { // something may have been missed
+		clear(c.entries)
+		c.recent.Init()
+	}
+	c.heard = asked
+	for _, sid := range revoked {
+		c.drop(c.entries[string(sid)])
+	}
+}
+
+// shallowCopy gives each request an account of its own: handlers change them.
+func shallowCopy(account any) any {
+	own := reflect.New(reflect.TypeOf(account).Elem())
+	own.Elem().Set(reflect.ValueOf(account).Elem())
+	return own.Interface()
+}

@@ -1,0 +1,422 @@
+package fiberjwt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt/keys"
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// Config is all that [New] and [Open] take. Secret is needed by all who sign; DB
+// and Entities come together, and without them tokens are verified but no
+// account is loaded. Every mistake is reported at once, by Open as an error
+// and by New as a panic. A Config is copied: changing it later changes nothing.
+//
+// # Who gets in
+//
+// Every request below the middleware needs a good token of one of the kinds,
+// unless it is let in:
+//
+//   - register the route above app.Use, where no middleware sees it;
+//   - Public lists routes that are open to all: a good token there signs in,
+//     a bad one is ignored;
+//   - Optional lets requests without a token pass as anonymous; a bad token
+//     is still answered 401, so that the client refreshes;
+//   - Next skips the middleware altogether.
+//
+// Which kind a route is for is said on the route, by [As] or [Require].
+type Config struct {
+	// DB has the accounts and the sessions; call [Migrate] once at start.
+	DB *bun.DB
+	// Secret is the root of all keys: 32 random bytes or more.
+	Secret Secret
+	// OldSecrets verify what they signed but sign nothing new: move Secret
+	// here when it is replaced, and drop it when the sessions of that time
+	// have ended.
+	OldSecrets []Secret
+	// Keys sign access tokens so that others can verify them, in place of the keys
+	// that come from Secret; the rest stays with Secret. A *keys.Set with a
+	// private key signs; one without, or [keys.FromURL], only verifies, for a
+	// service without Entities, which then needs no Secret. Default: Secret.
+	Keys keys.Source
+	// Entities are the kinds of account, see [Entity].
+	Entities []Kind
+
+	// Routes is where the built-in routes go, as "/{kind}/login" and so on
+	// below it, for instance app.Group("/auth"). Since a Config is made before
+	// app.Use is called, they stand above the middleware. nil mounts none.
+	Routes fiber.Router
+	// Client serves the client for browsers below Routes, as "/client.js": an ES
+	// module without dependencies that signs in, renews cookies and tells tabs of
+	// each other; see docs/spa.md.
+	Client bool
+	// Extractor finds the token of a request. Default:
+	// Chain(FromAuthHeader("Bearer"), FromCookie("")).
+	Extractor Extractor
+
+	// Public lists open routes as "METHOD /path", in the router's own patterns
+	// and by its rules ("POST /hooks/:id", "GET /assets/*"), but without
+	// constraints such as <int>. The path is the whole one, prefixes of groups included; a pattern opens every path that it
+	// matches. GET includes HEAD. A token there is used if it is good; with one,
+	// a store that does not answer is 503 here too.
+	Public []string
+	// Optional lets requests without a token pass as anonymous.
+	Optional bool
+	// Next skips the middleware when it returns true.
+	Next func(c *fiber.Ctx) bool
+
+	// Issuer is written to and demanded of the iss claim. Default "fiberjwt".
+	Issuer string
+	// Audience is written to the aud claim, which must name one of it. Default: Issuer.
+	Audience []string
+	// RequiredClaims must be in every access token, besides those of the library,
+	// and in those of OldTokens; each of Issuers has its own. A [Ticket] has no
+	// claims.
+	RequiredClaims []string
+	// Issuers are others whose tokens are accepted too.
+	Issuers []Issuer
+	// OldTokens lets in what the system before this one has issued, for the days
+	// of a migration.
+	OldTokens OldTokens
+	// Leeway is how far the clocks of two machines may differ. Default 5 s, at most 60 s.
+	Leeway time.Duration
+
+	// Transport lists how the built-in routes may hand tokens out; the first is
+	// for clients that do not say. Default: TransportBody, TransportCookie.
+	Transport []Transport
+	// Cookie sets how cookies are written.
+	Cookie Cookie
+	// TrustedOrigins may send requests with our cookies besides the
+	// application's own origin: "https://app.example.com".
+	TrustedOrigins []string
+
+	// Sessions is where sessions are kept. Default: a table beside the
+	// accounts, in DB, which is the fastest: session and account are one SELECT.
+	// To wrap that one, embed the *session.SQL that session.NewSQL gives, not
+	// the interface: it works in the transactions of the accounts.
+	Sessions session.Store
+	// CacheTTL keeps accounts of living sessions in memory for so long, at most
+	// 10,000 of them; at most an hour. A store in Sessions must be a
+	// session.Revocations. A logout is then seen by other processes
+	// after about a second (by this one at once), and changes of the row, such
+	// as a new name or what Allow looks at, after CacheTTL. Clocks of processes
+	// may differ by 60 s. Each request gets a
+	// copy of the account; what it points to is shared. Default 0: off, every
+	// request sees the database as it is.
+	CacheTTL time.Duration
+	// Refresh sets the times of refresh token rotation.
+	Refresh Refresh
+	// Password sets the cost of hashing and the least length.
+	Password Password
+
+	// ReadTimeout bounds each query that reads. Default 2 s.
+	ReadTimeout time.Duration
+	// WriteTimeout bounds each query that writes. Default 5 s.
+	WriteTimeout time.Duration
+
+	// ErrorHandler writes the body of refusals in place of the JSON one. The
+	// headers WWW-Authenticate, Retry-After and Cache-Control are set already;
+	// err is an *Error. Default: JSON {"error", "error_description"}.
+	ErrorHandler fiber.ErrorHandler
+	// OnEvent is told what happened: who signed in, what was refused and why,
+	// for counters, audit logs and warnings to the account. It runs inside the
+	// request, after the outcome is decided and before it is answered,
+	// concurrently, and cannot change it: a panic is logged and the answer goes
+	// out. The client waits for it, and an attacker can make it run as often as
+	// he sends requests, so count, or hand over to a channel without blocking.
+	// ctx is c.UserContext(). Outside of a request [Auth.Issue], [Purpose]
+	// and [ResetPassword] tell, without an address; other calls of an application's
+	// own, such as Revoke, do not. Default nil, which costs nothing.
+	OnEvent func(ctx context.Context, e Event)
+	// Logger gets what a client must not see: why a request ended in 5xx.
+	// Default slog.Default().
+	Logger *slog.Logger
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+}
+
+// Transport is how tokens reach a client.
+type Transport string
+
+const (
+	// TransportBody puts tokens into the JSON body, for apps and servers.
+	TransportBody Transport = "body"
+	// TransportCookie puts tokens into cookies that scripts cannot read, for browsers.
+	TransportCookie Transport = "cookie"
+)
+
+// withDefaults is a copy that shares no slice with cfg.
+func (cfg Config) withDefaults() Config {
+	cfg.OldSecrets = slices.Clone(cfg.OldSecrets)
+	cfg.Public = slices.Clone(cfg.Public)
+	cfg.Transport = slices.Clone(cfg.Transport)
+	if len(cfg.Transport) == 0 {
+		cfg.Transport = []Transport{TransportBody, TransportCookie}
+	}
+	if reflect.ValueOf(cfg.Extractor).IsZero() {
+		cfg.Extractor = Chain(FromAuthHeader("Bearer"), FromCookie(""))
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	cfg.Issuer = orDefault(cfg.Issuer, "fiberjwt")
+	cfg.Audience = slices.Clone(cfg.Audience)
+	if len(cfg.Audience) == 0 {
+		cfg.Audience = []string{cfg.Issuer}
+	}
+	cfg.RequiredClaims = slices.Compact(slices.Sorted(slices.Values(cfg.RequiredClaims)))
+	cfg.Issuers = slices.Clone(cfg.Issuers)
+	for i, issuer := range cfg.Issuers {
+		cfg.Issuers[i] = issuer.withDefaults()
+	}
+	cfg.OldTokens = cfg.OldTokens.withDefaults()
+	cfg.Leeway = orDefault(cfg.Leeway, 5*time.Second)
+	cfg.ReadTimeout = orDefault(cfg.ReadTimeout, 2*time.Second)
+	cfg.WriteTimeout = orDefault(cfg.WriteTimeout, 5*time.Second)
+	cfg.Refresh = cfg.Refresh.withDefaults()
+	return cfg
+}
+
+// faults of a Config that has its defaults, apart from those of its parts.
+func (cfg Config) faults() (faults []string) {
+	faults = append(faults, cfg.secretFaults()...)
+	faults = append(faults, cfg.keyFaults()...)
+	faults = append(faults, cfg.storeFaults()...)
+	faults = append(faults, cfg.sessionFaults()...)
+	faults = append(faults, cfg.Extractor.faults()...)
+	faults = append(faults, cfg.transportFaults()...)
+	faults = append(faults, cfg.Refresh.faults()...)
+	faults = append(faults, cfg.Password.faults()...)
+	if cfg.Leeway < 0 || cfg.Leeway > time.Minute {
+		faults = append(faults, fmt.Sprintf("Config.Leeway: %v is not between 0, which is the default of 5 s, and 60 s", cfg.Leeway))
+	}
+	if slices.Contains(cfg.Audience, "") {
+		faults = append(faults, "Config.Audience has an empty name")
+	}
+	if cfg.ReadTimeout < 0 || cfg.WriteTimeout < 0 {
+		faults = append(faults, "Config.ReadTimeout and WriteTimeout must be positive")
+	}
+	return faults
+}
+
+func (cfg Config) secretFaults() (faults []string) {
+	if others := cfg.Keys != nil || len(cfg.Issuers) > 0; len(cfg.Secret) == 0 && others && len(cfg.Entities) == 0 && len(cfg.OldSecrets) == 0 {
+		return nil // it only verifies
+	}
+	if err := cfg.Secret.Check(); err != nil {
+		faults = append(faults, "Config.Secret "+err.Error())
+	}
+	for i, old := range cfg.OldSecrets {
+		if err := old.Check(); err != nil {
+			faults = append(faults, fmt.Sprintf("Config.OldSecrets[%d] %v", i, err))
+		}
+	}
+	return faults
+}
+
+func (cfg Config) keyFaults() (faults []string) {
+	if cfg.Keys == nil {
+		return nil
+	}
+	if fault := sourceFault(cfg.Keys); fault != "" {
+		return []string{"Config.Keys " + fault}
+	}
+	if source, ok := cfg.Keys.(interface{ Symmetric() bool }); ok && source.Symmetric() {
+		return []string{"Config.Keys gives shared secrets: give yours as Config.Secret, and no Keys, or those of others in Issuers"}
+	}
+	set, ok := cfg.Keys.(*keys.Set)
+	if !ok {
+		if len(cfg.Entities) > 0 {
+			faults = append(faults, "Config.Keys only verifies, but Entities sign: give a *keys.Set with a private key")
+		}
+		return faults
+	}
+	for _, k := range set.All() {
+		if k.Symmetric() {
+			return []string{"Config.Keys has a shared secret: give that as Config.Secret, and no Keys"}
+		}
+	}
+	if _, signs := set.Signer(); !signs && len(cfg.Entities) > 0 {
+		faults = append(faults, "Config.Keys has only public keys, but Entities sign: give keys.NewSet a private key")
+	}
+	return faults
+}
+
+// sourceFault says why keys cannot come from source, "" if they can.
+func sourceFault(source keys.Source) string {
+	if v := reflect.ValueOf(source); v.Kind() == reflect.Pointer && v.IsNil() {
+		return "is nil: look at the error of what made it"
+	}
+	if source, ok := source.(interface{ Check() error }); ok {
+		if err := source.Check(); err != nil {
+			return strings.TrimPrefix(err.Error(), "keys: ")
+		}
+	}
+	return ""
+}
+
+func (cfg Config) storeFaults() (faults []string) {
+	if cfg.DB == nil && len(cfg.Entities) > 0 {
+		faults = append(faults, "Config.DB is nil, but Entities need it: give the *bun.DB with their tables")
+	}
+	if cfg.DB != nil && len(cfg.Entities) == 0 {
+		faults = append(faults, "Config.Entities is empty: declare a kind of account, such as fiberjwt.Entity[User]{}")
+	}
+	if cfg.Routes != nil && len(cfg.Entities) == 0 {
+		faults = append(faults, "Config.Routes is set, but without Entities there is nobody to sign in")
+	}
+	return faults
+}
+
+func (cfg Config) sessionFaults() (faults []string) {
+	if cfg.CacheTTL < 0 || cfg.CacheTTL > time.Hour {
+		faults = append(faults, fmt.Sprintf("Config.CacheTTL: %v is not between 0 and 1 h", cfg.CacheTTL))
+	}
+	if _, ok := cfg.Sessions.(session.Revocations); cfg.CacheTTL > 0 && cfg.Sessions != nil && !ok {
+		faults = append(faults, "Config.CacheTTL: the store in Config.Sessions does not tell revocations (RevokedSince), so nothing can be cached")
+	}
+	if _, ok := cfg.Sessions.(session.Slider); cfg.Cookie.Sliding && (cfg.Sessions != nil && !ok || cfg.DB == nil) {
+		faults = append(faults, "Config.Cookie.Sliding: there is no store of sessions that can prolong them (Slide)")
+	}
+	if cfg.CacheTTL > 0 && cfg.ReadTimeout+cfg.WriteTimeout > 3*time.Minute {
+		// session.Revocations are kept for ten minutes.
+		faults = append(faults, "Config.ReadTimeout and WriteTimeout are above 3 min together, which Config.CacheTTL does not bear")
+	}
+	return faults
+}
+
+func (cfg Config) transportFaults() (faults []string) {
+	for i, transport := range cfg.Transport {
+		if transport != TransportBody && transport != TransportCookie {
+			faults = append(faults, fmt.Sprintf("Config.Transport[%d]: %q is neither TransportBody nor TransportCookie", i, transport))
+		}
+	}
+	setsCookies := slices.Contains(cfg.Transport, TransportCookie)
+	if cfg.Client && !setsCookies {
+		faults = append(faults, "Config.Client: the client keeps its tokens in cookies: add TransportCookie to Config.Transport")
+	}
+	if cfg.Cookie.RefreshEverywhere && !setsCookies {
+		faults = append(faults, "Config.Cookie.RefreshEverywhere: there are no cookies: add TransportCookie to Config.Transport")
+	}
+	if path := cfg.Cookie.Path; path != "" && (!strings.HasPrefix(path, "/") || !plainPath(path)) {
+		faults = append(faults, fmt.Sprintf("Config.Cookie.Path: %q is not a path: write it like /auth, without parameters", path))
+	}
+	return faults
+}
+
+// plainPath: a path that can stand in a cookie: no parameter of a route, no
+// character that ends an attribute (RFC 6265bis §4.1.1).
+func plainPath(path string) bool {
+	for i := range len(path) {
+		b := path[i]
+		if b <= ' ' || b >= 0x7f || strings.IndexByte(`;,:*+?"\`, b) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// openKinds resolves the declarations; two kinds must not meet in a name or in a model.
+func (cfg Config) openKinds() (kinds []*kind, faults []string) {
+	for i, entity := range cfg.Entities {
+		if entity == nil || reflect.ValueOf(entity).Kind() == reflect.Pointer && reflect.ValueOf(entity).IsNil() {
+			faults = append(faults, fmt.Sprintf("Config.Entities[%d] is nil", i))
+			continue
+		}
+		k, wrong := entity.open(cfg.DB)
+		wrong = append(wrong, k.timeFaults(cfg.Refresh)...)
+		label := fmt.Sprintf("Config.Entities[%d] (%s)", i, k.label)
+		for _, fault := range wrong {
+			faults = append(faults, label+": "+fault)
+		}
+		for _, other := range kinds {
+			if k.name != "" && other.name == k.name {
+				faults = append(faults, fmt.Sprintf("%s: the kind %q is declared twice: give one another Name", label, k.name))
+			}
+			if k.name == other.name+"-refresh" || other.name == k.name+"-refresh" {
+				faults = append(faults, fmt.Sprintf("%s: the cookies of the kinds %q and %q would meet: give one another Name", label, k.name, other.name))
+			}
+			if other.model == k.model {
+				faults = append(faults, fmt.Sprintf("%s: the model is that of kind %q already: declare a type of its own, as in type Admin User", label, other.name))
+			}
+		}
+		kinds = append(kinds, k)
+	}
+	return kinds, faults
+}
+
+// publicRoute is an entry of Config.Public.
+type publicRoute struct {
+	method  string
+	pattern string
+	fixed   string // what stands before the first parameter, in lower case
+}
+
+func newPublicRoutes(entries []string) (routes []publicRoute, faults []string) {
+	for i, entry := range entries {
+		method, pattern, _ := strings.Cut(entry, " ")
+		if !slices.Contains(fiber.DefaultMethods, method) || !strings.HasPrefix(pattern, "/") {
+			faults = append(faults, fmt.Sprintf(`Config.Public[%d]: %q is not a route: write it like "GET /assets/*", the method in capitals`, i, entry))
+			continue
+		}
+		if strings.ContainsAny(pattern, "<>") {
+			// Fiber's matching by pattern folds the case of values, its router does
+			// not: a constraint would open more than the route.
+			faults = append(faults, fmt.Sprintf("Config.Public[%d]: %q has a constraint, which cannot be matched here as the router does: use Config.Next, or register the route above the middleware", i, entry))
+			continue
+		}
+		// The router panics on a pattern that it cannot read.
+		if err := shielded(func() error { fiber.RoutePatternMatch("/", pattern); return nil }); err != nil {
+			faults = append(faults, fmt.Sprintf("Config.Public[%d]: %q has a pattern that Fiber's router cannot read", i, entry))
+			continue
+		}
+		fixed := pattern
+		if end := strings.IndexAny(pattern, ":*+\\"); end >= 0 {
+			fixed = pattern[:end]
+		}
+		routes = append(routes, publicRoute{method, pattern, strings.ToLower(strings.TrimRight(fixed, "/"))})
+	}
+	return routes, faults
+}
+
+// matches by the rules of the application's own router.
+func (p publicRoute) matches(c *fiber.Ctx) bool {
+	method := c.Method()
+	if method != p.method && (method != fiber.MethodHead || p.method != fiber.MethodGet) {
+		return false
+	}
+	path := c.Path()
+	if len(path) < len(p.fixed) || !strings.EqualFold(path[:len(p.fixed)], p.fixed) {
+		return false // what the router says at last, but cheaper
+	}
+	rules := c.App().Config()
+	if !rules.StrictRouting && len(path) > 1 {
+		path = strings.TrimRight(path, "/")
+	}
+	// The router takes neither "" nor "//" for "/".
+	return path != "" && fiber.RoutePatternMatch(path, p.pattern, rules)
+}
+
+// joinFaults makes one error of all, nil of none.
+func joinFaults(faults []string) error {
+	if len(faults) == 0 {
+		return nil
+	}
+	if len(faults) == 1 {
+		return errors.New("fiberjwt: " + faults[0])
+	}
+	return fmt.Errorf("fiberjwt: the Config has %d faults:\n  - %s", len(faults), strings.Join(faults, "\n  - "))
+}

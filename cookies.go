@@ -1,0 +1,229 @@
+package fiberjwt
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+	"unsafe"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// Cookie sets how cookies are written. The zero value is right behind TLS.
+type Cookie struct {
+	// Insecure drops the Secure attribute and the __Host- and __Secure- name
+	// prefixes, for development over plain http. Whoever can read or write the
+	// network can then take sessions over: never set it in production.
+	Insecure bool
+	// Sliding has the middleware renew an access cookie by itself when less than
+	// half of its token's life is left: for sites without a script that
+	// refreshes. It does so with the answer to a navigation or fetch of a page of
+	// the application's own, of browsers that tell these (over https or on
+	// localhost), if the handler succeeded, the answer is not for shared caches
+	// and the session is alive; the idle deadline moves along, SessionTTL stands.
+	// The token of a [Grant] that differs from what Entity says is left to expire.
+	//
+	// Who pauses for longer than a token lives is signed out unless a client
+	// refreshes: give AccessTTL half an hour or more. And whoever copies a
+	// cookie keeps the session alive with it, like that of any cookie session,
+	// until SessionTTL or a logout; without Sliding he has it for AccessTTL. Where
+	// no client refreshes, that holds for the refresh cookie too: what does not
+	// rotate cannot show a copy.
+	Sliding bool
+	// RefreshEverywhere is for a server that renders pages ahead of the client and
+	// wants to know who is signed in when the access token has expired. It has
+	// browsers send the refresh cookies with every request to this host, not to the
+	// routes of their kind alone, and opens POST /{kind}/token, where such a server
+	// exchanges one for an access token.
+	//
+	// Every handler and log below this host sees refresh tokens then. And a thief of
+	// one can exchange it too, until the owner's next rotation; unlike a refresh that
+	// leaves no trace but [EventExchange]. Exchange the token of the request at hand
+	// and keep none: an old one is taken for a thief's. The cookies have names of
+	// their own: whoever is signed in by cookie when this is switched signs in again.
+	RefreshEverywhere bool
+	// Path is what browsers see in front of "/{kind}" of the built-in routes.
+	// The refresh cookies are limited to it. Default: the prefix of the router
+	// that the routes are on; set it behind a proxy that strips a prefix, or if
+	// the routes are in a mounted app.
+	Path string
+}
+
+// pathOf is the path in front of "/{kind}" of the routes that are mounted on router.
+func (s Cookie) pathOf(router fiber.Router) (string, []string) {
+	group, ok := router.(*fiber.Group)
+	switch {
+	case s.Path != "":
+		return s.Path, nil
+	case !ok || group.Prefix == "":
+		return "/", nil
+	case !plainPath(group.Prefix):
+		return "", []string{"Config.Routes: the prefix " + group.Prefix + " has parameters: set Config.Cookie.Path to the path that the refresh cookies are for"}
+	}
+	return group.Prefix, nil
+}
+
+// cookieNames of a kind.
+type cookieNames struct {
+	access  string
+	refresh string
+	path    string // of the refresh cookie
+	routes  string // of the kind, as browsers see them
+
+	everywhere bool // Cookie.RefreshEverywhere
+	sliding    bool // Cookie.Sliding
+	secure     bool
+}
+
+// newCookieNames follows RFC 6265bis §4.1.3 and, for Http, draft-ietf-httpbis-layered-cookies:
+// browsers that know the prefix keep scripts from planting the cookie, older
+// ones read it as __Host-.
+func newCookieNames(kind, path string, s Cookie) cookieNames {
+	host, secure := "__Host-Http-", "__Secure-"
+	if s.Insecure {
+		host, secure = "", ""
+	}
+	routes := strings.TrimSuffix(path, "/") + "/" + kind
+	names := cookieNames{
+		access:  host + kind,
+		refresh: secure + kind + "-refresh",
+		path:    routes,
+		routes:  routes,
+		secure:  !s.Insecure,
+
+		everywhere: s.RefreshEverywhere,
+		sliding:    s.Sliding,
+	}
+	if s.RefreshEverywhere { // a name of its own: two cookies of one name and of two paths cannot be told apart
+		names.refresh, names.path = names.access+".refresh", "/"
+	}
+	return names
+}
+
+// set hands both tokens to the browser; an empty refresh token leaves that
+// cookie as it is. The access cookie outlives its token: an expired token is
+// answered 401 and refreshed, a missing one would be anonymous. Where sessions
+// slide, the refresh cookie stays while the access cookie is prolonged.
+func (n cookieNames) set(c *fiber.Ctx, p pair) {
+	keepUnshared(c)
+	n.write(c, n.access, p.access, "/", fiber.CookieSameSiteLaxMode, p.idle)
+	if p.refresh == "" {
+		return
+	}
+	life := p.idle
+	if n.sliding {
+		life = p.ends
+	}
+	n.write(c, n.refresh, p.refresh, n.path, fiber.CookieSameSiteStrictMode, life)
+}
+
+func (n cookieNames) write(c *fiber.Ctx, name, value, path, sameSite string, life time.Duration) {
+	c.Cookie(&fiber.Cookie{
+		Name: name, Value: value, Path: path, Secure: n.secure, HTTPOnly: true, SameSite: sameSite,
+		MaxAge: int(life / time.Second),
+	})
+}
+
+// clear deletes both cookies: the same name, path and attributes, expired.
+// fasthttp drops a Max-Age of zero or less, so only Expires says it.
+func (n cookieNames) clear(c *fiber.Ctx) {
+	keepUnshared(c)
+	past := time.Unix(1, 0).UTC()
+	c.Cookie(&fiber.Cookie{Name: n.access, Path: "/", Secure: n.secure, HTTPOnly: true, SameSite: fiber.CookieSameSiteLaxMode, Expires: past})
+	c.Cookie(&fiber.Cookie{Name: n.refresh, Path: n.path, Secure: n.secure, HTTPOnly: true, SameSite: fiber.CookieSameSiteStrictMode, Expires: past})
+}
+
+// keepUnshared keeps an answer that sets cookies out of caches, which may hand
+// them on with it (RFC 9111 §7.3), unless the handler has seen to that.
+func keepUnshared(c *fiber.Ctx) {
+	if len(c.Response().Header.Peek(fiber.HeaderCacheControl)) == 0 || !forOne(c) {
+		c.Set(fiber.HeaderCacheControl, "no-store")
+	}
+}
+
+// present: the request carries a cookie of the kind.
+func (n cookieNames) present(c *fiber.Ctx) bool {
+	return len(c.Request().Header.Cookie(n.access)) > 0 || len(c.Request().Header.Cookie(n.refresh)) > 0
+}
+
+// origins decides whether a request comes from the application's own pages. It
+// is the rule of net/http's CrossOriginProtection; no token for the front end
+// to carry.
+type origins map[string]bool // trusted besides the own one
+
+// newOrigins takes exact origins as browsers send them.
+func newOrigins(trusted []string) (origins, []string) {
+	o, faults := origins{}, []string(nil)
+	for i, text := range trusted {
+		if !isOrigin(text) {
+			faults = append(faults, fmt.Sprintf("Config.TrustedOrigins[%d]: %q is not an origin as browsers send it: write https://host or https://host:port in lower case, without a path, a wildcard or the default port", i, text))
+			continue
+		}
+		o[text] = true
+	}
+	return o, faults
+}
+
+// isOrigin: text is how a browser serialises an origin of http or https (RFC 6454 §6.2).
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || u.Scheme+"://"+u.Host != text || strings.HasSuffix(u.Host, ":") {
+		return false
+	}
+	for i := range len(text) {
+		if b := text[i]; b >= 0x80 || b == '*' || 'A' <= b && b <= 'Z' {
+			return false
+		}
+	}
+	return u.Scheme == "https" && u.Port() != "443" || u.Scheme == "http" && u.Port() != "80"
+}
+
+// check is for a request whose credential came from a cookie.
+func (o origins) check(c *fiber.Ctx) error {
+	if safe(c) {
+		return nil
+	}
+	return o.checkUnsafe(c)
+}
+
+// checkUnsafe is for a request that sets or clears cookies, whatever its method.
+func (o origins) checkUnsafe(c *fiber.Ctx) error {
+	origin := borrow(c.Request().Header.Peek(fiber.HeaderOrigin))
+	switch string(c.Request().Header.Peek("Sec-Fetch-Site")) {
+	case "same-origin", "none":
+		// "none" is the person: an address typed, a bookmark.
+		return nil
+	case "":
+		// An old browser, or plain http to another host than localhost; go by Origin.
+	default:
+		return o.trust(origin)
+	}
+	if origin == "" {
+		// No browser that sends neither header lets a page send cookies
+		// across sites with unsafe methods; a script outside one holds them anyway.
+		return nil
+	}
+	// The host is the Host header: X-Forwarded-Host is anybody's to write.
+	if u, err := url.Parse(origin); err == nil && u.Host != "" && u.Host == borrow(c.Request().Host()) {
+		return nil
+	}
+	return o.trust(origin)
+}
+
+func (o origins) trust(origin string) error {
+	if o[origin] {
+		return nil
+	}
+	return ErrCSRF
+}
+
+// safe methods change nothing (RFC 9110 §9.2.1). An upgrade, as to WebSocket,
+// is a GET that opens a door both ways, so it counts as unsafe.
+func safe(c *fiber.Ctx) bool {
+	return (readsOnly(c) || c.Method() == fiber.MethodOptions) && len(c.Request().Header.Peek(fiber.HeaderUpgrade)) == 0
+}
+
+// borrow reads bytes of a request as a string without a copy. It is valid as
+// long as the request: clone what outlives the handler.
+func borrow(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

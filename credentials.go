@@ -1,0 +1,246 @@
+package fiberjwt
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"reflect"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt/internal/transient"
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// What register, login and password do behind their routes.
+
+// newAccount is the row that a registration asks for, as far as it may, and
+// the password that it is to have.
+func (a *Auth) newAccount(k *kind, body form) (account any, password string, err error) {
+	account, wrong := k.newAccount(), map[string]string{}
+	identity := canonical(body.identity(k, wrong))
+	k.setText(account, k.identity, identity)
+	password = body.required("password", wrong)
+	a.judge(password, identity, wrong)
+	for _, field := range k.fillable {
+		if value, ok := body[field.Name]; ok && (hasNUL(value) || k.fill(account, field, value) != nil) {
+			wrong[field.Name] = "has the wrong type"
+		}
+	}
+	return account, password, wrongFields(wrong)
+}
+
+// judge notes what is wrong with a new password, unless something is already.
+func (a *Auth) judge(password, identity string, wrong map[string]string) {
+	if _, bad := wrong["password"]; bad {
+		return
+	}
+	if problem := a.hasher.problem(password, identity, localPart(identity)); problem != "" {
+		wrong["password"] = problem
+	}
+}
+
+// register hashes the password and stores account and its first session in one
+// transaction; the tokens leave only after it. Failed registrations are
+// throttled like failed logins: they tell who has an account.
+func (a *Auth) register(c *fiber.Ctx, k *kind, account any, password string) (p pair, entity []byte, err error) {
+	attempt, from := k.name+"\x00register\x00"+k.text(account, k.identity), c.IP()
+	if err := a.attempts.take(c.UserContext(), attempt, from); err != nil {
+		return pair{}, nil, err
+	}
+	p, entity, err = a.create(c, k, account, password)
+	if err == nil || refusal(err).Status >= 500 {
+		a.attempts.refund(c.UserContext(), attempt, from)
+	}
+	if err == nil && p.sid != nil && a.allowed(c.UserContext(), k, account, ErrBadCredentials) != nil {
+		// It has to wait, for a confirmation say. Asked only now, since Allow may
+		// look at the row.
+		_, err = a.store.revoke(c.UserContext(), p.sid, k.name, "", a.now().UnixMilli())
+		return pair{subject: p.subject}, entity, err
+	}
+	return p, entity, err
+}
+
+func (a *Auth) create(c *fiber.Ctx, k *kind, account any, password string) (pair, []byte, error) {
+	hash, err := a.hasher.hash(c.UserContext(), password)
+	if err != nil {
+		return pair{}, nil, because(ErrUnavailable, err)
+	}
+	k.setText(account, k.password, hash)
+	if err := hookRefusal(shielded(func() error { return k.register(c, account) })); err != nil {
+		return pair{}, nil, err
+	}
+	return a.storeAccount(c, k, account)
+}
+
+// storeAccount also writes the answer's entity, while there is a way back. A
+// session elsewhere is begun when the account is stored, since no transaction
+// may wait for another store; if that fails just then, the account has none yet
+// and the person signs in.
+func (a *Auth) storeAccount(c *fiber.Ctx, k *kind, account any) (p pair, entity []byte, err error) {
+	ctx, cancel := context.WithTimeout(c.UserContext(), a.writeTimeout)
+	defer cancel()
+	var row session.Row
+	asked := shallowCopy(account) // what is not stored must not keep its key
+	store := func(ctx context.Context, tx bun.Tx) error {
+		reflect.ValueOf(account).Elem().Set(reflect.ValueOf(asked).Elem())
+		if err := k.insert(ctx, tx, account); err != nil {
+			return err
+		}
+		if entity, err = c.App().Config().JSONEncoder(account); err != nil {
+			return because(ErrSetup, err)
+		}
+		if p, row, err = a.newSession(k, account, openedBy(c, Grant{})); err != nil || a.store.sql == nil {
+			return err
+		}
+		return a.keep(ctx, tx, k, account, row)
+	}
+	err = transient.Retry(ctx, func() error { return a.db.RunInTx(ctx, nil, store) })
+	if err != nil {
+		return pair{}, nil, storeFault(err)
+	}
+	if a.store.sql == nil {
+		if err := a.keep(c.UserContext(), a.db, k, account, row); err != nil {
+			a.journal.logger.LogAttrs(c.UserContext(), slog.LevelError, "fiberjwt: registered without a session", slog.Any("error", refusal(err)))
+			return pair{subject: p.subject}, entity, nil
+		}
+	}
+	return p, entity, nil
+}
+
+// hookRefusal is what a Register hook answers: its own *Error or *fiber.Error,
+// or else 403.
+func hookRefusal(err error) error {
+	var known *Error
+	var fibers *fiber.Error
+	switch {
+	case err == nil:
+		return nil
+	case storeTrouble(err):
+		return because(ErrUnavailable, err)
+	case errors.As(err, &known):
+		return err
+	case errors.As(err, &fibers):
+		return &Error{Status: fibers.Code, Code: "refused", Description: fibers.Message, cause: err}
+	}
+	return because(ErrForbidden, err)
+}
+
+// attempted is what the throttle counts failures of, whether it exists or not.
+func attempted(k *kind, identity string) string { return k.name + "\x00" + canonical(identity) }
+
+// prove gives the account of which identity and password are right. The
+// attempt stays charged until the caller says that it succeeded.
+func (a *Auth) prove(c *fiber.Ctx, k *kind, identity, password string) (any, error) {
+	attempt, from := attempted(k, identity), c.IP()
+	if err := a.attempts.take(c.UserContext(), attempt, from); err != nil {
+		return nil, err
+	}
+	account, ok, err := a.compare(c, k, identity, password)
+	if err != nil {
+		a.attempts.refund(c.UserContext(), attempt, from) // nothing was tried
+		return nil, err
+	}
+	if !ok {
+		return nil, ErrBadCredentials
+	}
+	return account, nil
+}
+
+// compare takes the same time whether the account exists or not.
+func (a *Auth) compare(c *fiber.Ctx, k *kind, identity, password string) (account any, ok bool, err error) {
+	account, ok, stale, err := a.compareOnce(c.UserContext(), k, identity, password)
+	if err != nil || !ok || !stale {
+		return account, ok, err
+	}
+	if lost := a.rehash(c, k, account, password); !lost {
+		return account, true, nil
+	}
+	account, ok, _, err = a.compareOnce(c.UserContext(), k, identity, password)
+	return account, ok, err
+}
+
+func (a *Auth) compareOnce(ctx context.Context, k *kind, identity, password string) (account any, ok, stale bool, err error) {
+	account, err = a.lookUp(ctx, k, identity)
+	if err != nil {
+		return nil, false, false, err
+	}
+	hash := ""
+	if account != nil {
+		hash = k.hash(account)
+	}
+	ok, stale, err = a.hasher.verify(ctx, hash, password)
+	if err != nil {
+		return nil, false, false, because(ErrUnavailable, err)
+	}
+	return account, ok, stale, nil
+}
+
+// lookUp takes the identity as it is typed, for rows that are older than this
+// library, and else in its canonical form.
+func (a *Auth) lookUp(ctx context.Context, k *kind, identity string) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
+	defer cancel()
+	account, err := k.findByIdentity(ctx, identity)
+	if err != nil || account != nil || canonical(identity) == identity {
+		return account, err
+	}
+	return k.findByIdentity(ctx, canonical(identity))
+}
+
+// rehash raises an old hash to the parameters of today, if it can: it never
+// fails a login. lost says that the hash is another by now: another login may
+// have raised it first, or the password was changed.
+func (a *Auth) rehash(c *fiber.Ctx, k *kind, account any, password string) (lost bool) {
+	old := k.hash(account)
+	hash, err := a.hasher.hash(c.UserContext(), password)
+	if err != nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(c.UserContext(), a.writeTimeout)
+	defer cancel()
+	raised, err := k.replaceHash(ctx, a.db, account, old, hash)
+	if raised {
+		k.setText(account, k.password, hash)
+	}
+	return err == nil && !raised
+}
+
+func (a *Auth) changePassword(c *fiber.Ctx, k *kind, s *Session, current, password string) error {
+	identity := k.text(s.Account, k.identity)
+	account, err := a.prove(c, k, identity, current)
+	if err != nil {
+		return err
+	}
+	a.attempts.succeed(c.UserContext(), attempted(k, identity), c.IP())
+	if subject, err := k.subject(account); err != nil || subject != s.Subject {
+		return ErrBadCredentials
+	}
+	hash, err := a.hasher.hash(c.UserContext(), password)
+	if err != nil {
+		return because(ErrUnavailable, err)
+	}
+	change := k.passwordChange(account, hash, ErrBadCredentials)
+	err = a.store.changePassword(c.UserContext(), a.db, s, a.now().UnixMilli(), change)
+	if err != nil {
+		return storeFault(err)
+	}
+	return nil
+}
+
+// passwordChange replaces the hash that account was loaded with. The error is
+// raced if somebody else has done so.
+func (k *kind) passwordChange(account any, hash string, raced error) passwordChange {
+	replace := func(old, hash string) func(context.Context, bun.IDB) error {
+		return func(ctx context.Context, db bun.IDB) error {
+			changed, err := k.replaceHash(ctx, db, account, old, hash)
+			if err == nil && !changed {
+				err = raced
+			}
+			return err
+		}
+	}
+	old := k.hash(account)
+	return passwordChange{do: replace(old, hash), undo: replace(hash, old)}
+}

@@ -1,0 +1,465 @@
+package fiberjwt
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// New is the middleware for cfg; it mounts the built-in routes if cfg.Routes
+// is set. It panics on a wrong Config, as Fiber's own middleware does, with
+// the text of the error that [Open] gives.
+//
+//	app.Use(fiberjwt.New(fiberjwt.Config{…}))
+func New(cfg Config) fiber.Handler {
+	auth, err := Open(cfg)
+	if err != nil {
+		panic(err)
+	}
+	return auth.Handler()
+}
+
+// Auth is an opened [Config]: the middleware, the built-in routes and what
+// jobs and WebSockets need. It is safe for concurrent use once its routes are
+// mounted; two of them never meet.
+type Auth struct {
+	kinds  []*kind
+	models map[reflect.Type]string // T → kind
+	tokens *tokens
+	old    OldTokens
+	store  *sessions // nil without Entities
+	hasher *hasher
+
+	extractor Extractor
+	vary      []string // headers that the token may come in
+	public    []publicRoute
+	optional  bool
+	skip      func(*fiber.Ctx) bool
+	transport []Transport
+	cookie    Cookie
+	client    bool
+	origins   origins
+	attempts  *throttle // nil without Entities
+
+	db           *bun.DB
+	readTimeout  time.Duration
+	writeTimeout time.Duration
+	errorHandler fiber.ErrorHandler
+	onEvent      func(context.Context, Event) // nil: nobody listens
+	journal      *journal
+	mounted      map[string]bool // paths of the built-in routes that need no token
+	now          func() time.Time
+}
+
+// Open checks cfg and freezes it. It does no I/O. Its error names every
+// mistake at once, with field, model, table and the columns that exist.
+func Open(cfg Config) (*Auth, error) {
+	cfg = cfg.withDefaults()
+	faults := cfg.faults()
+	kinds, wrong := cfg.openKinds()
+	faults = append(faults, wrong...)
+	faults = append(faults, cfg.issuerFaults(kinds)...)
+	faults = append(faults, cfg.OldTokens.faults(cfg, kinds)...)
+	public, wrong := newPublicRoutes(cfg.Public)
+	faults = append(faults, wrong...)
+	trusted, wrong := newOrigins(cfg.TrustedOrigins)
+	faults = append(faults, wrong...)
+	_, wrong = cfg.Cookie.pathOf(cfg.Routes)
+	faults = append(faults, wrong...)
+	if err := joinFaults(faults); err != nil {
+		return nil, err
+	}
+
+	a := &Auth{
+		kinds: kinds, models: map[reflect.Type]string{}, hasher: newHasher(cfg.Password),
+		extractor: cfg.Extractor, vary: cfg.Extractor.headers(), public: public, optional: cfg.Optional, skip: cfg.Next,
+		transport: cfg.Transport, cookie: cfg.Cookie, client: cfg.Client, origins: trusted,
+		db: cfg.DB, readTimeout: cfg.ReadTimeout, writeTimeout: cfg.WriteTimeout,
+		errorHandler: cfg.ErrorHandler, onEvent: cfg.OnEvent, journal: &journal{logger: cfg.Logger, now: cfg.Now}, mounted: map[string]bool{}, now: cfg.Now,
+	}
+	secrets := newKeyring(cfg.Secret, cfg.OldSecrets, a.kindNames())
+	a.tokens = &tokens{
+		signatures: &signatures{secrets: secrets, keys: cfg.Keys, kinds: a.kindNames(), wait: cfg.ReadTimeout},
+		issuer:     cfg.Issuer, audience: cfg.Audience, required: cfg.RequiredClaims, issuers: cfg.Issuers, leeway: int64(cfg.Leeway / time.Second), now: cfg.Now,
+	}
+	a.old = cfg.OldTokens
+	if cfg.DB != nil {
+		a.store = newSessions(cfg)
+		a.attempts = newThrottle(a.store.store, cfg.Secret, cfg.WriteTimeout, cfg.Now)
+	}
+	for _, k := range kinds {
+		a.models[k.model] = k.name
+		k.refresh = secrets.refreshing(k.name)
+		k.tickets = secrets.sealing(labelTicket + k.name + "/" + cfg.Issuer)
+		k.times = cfg.Refresh.times(k.accessTTL, k.idleTTL)
+		k.cookies = newCookieNames(k.name, orDefault(cfg.Cookie.Path, "/"), cfg.Cookie)
+	}
+	if cfg.Routes != nil {
+		a.Mount(cfg.Routes)
+	}
+	return a, nil
+}
+
+// Handler is the middleware.
+func (a *Auth) Handler() fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		if a.skip != nil {
+			skip := false
+			if err := shielded(func() error { skip = a.skip(c); return nil }); err != nil {
+				return a.answer(c, err)
+			}
+			if skip {
+				return c.Next()
+			}
+		}
+		public := slices.ContainsFunc(a.public, func(p publicRoute) bool { return p.matches(c) })
+		if !public && preflight(c) {
+			// It never carries a credential, so 401 would only hide the
+			// answer from the page, and it must not reach a handler. A CORS
+			// middleware above answers it before.
+			return c.SendStatus(fiber.StatusNoContent)
+		}
+		r, err := a.authenticate(c, a.kinds)
+		if err == nil {
+			err = a.admit(r, public)
+		}
+		if err != nil {
+			if a.mounted[c.Path()] && c.Method() != fiber.MethodOptions { // which goes on to here by right
+				a.journal.below(c)
+			}
+			return a.answer(c, err)
+		}
+		r.store(c)
+		if err := r.next(c); err != nil || !a.cookie.Sliding {
+			return err
+		}
+		a.slide(c, r)
+		return nil
+	}
+}
+
+// preflight: a browser asks on behalf of another origin (Fetch §4.8).
+func preflight(c *fiber.Ctx) bool {
+	return c.Method() == fiber.MethodOptions && len(c.Request().Header.Peek(fiber.HeaderAccessControlRequestMethod)) > 0
+}
+
+// admit decides on what authenticate found.
+func (a *Auth) admit(r *request, public bool) error {
+	switch {
+	case len(r.sessions) > 0, public:
+		return nil
+	case r.fault != nil:
+		return r.fault
+	case a.optional:
+		return nil
+	}
+	return ErrNoToken
+}
+
+// authenticate finds out who sent the request, as one of kinds. Its error is for requests that
+// nobody can answer for: two credentials in one source, a store that does not
+// answer. What is wrong with a single credential stands in the request.
+func (a *Auth) authenticate(c *fiber.Ctx, kinds []*kind) (*request, error) {
+	c.Vary(a.vary...)
+	r := &request{auth: a}
+	found, err := a.extractor.find(c, kinds)
+	if err != nil {
+		a.tellRefused(c, Event{Type: EventTokenRefused}, err)
+		return r, a.blameOrFail(r, nil, err)
+	}
+	for _, presented := range found {
+		s, err := a.accept(c, presented)
+		if err == nil {
+			r.sessions = append(r.sessions, s)
+			continue
+		}
+		a.tellToken(c, s.event(EventTokenRefused), presented.token, err)
+		if err := a.blameOrFail(r, presented.kind, err); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// blameOrFail keeps faults of a credential apart from faults that end the
+// request: those of the server, and a request that cannot be understood, unless
+// that is about the cookie of one kind.
+func (a *Auth) blameOrFail(r *request, k *kind, err error) error {
+	status := refusal(err).Status
+	if status >= 500 || k == nil && status != fiber.StatusUnauthorized && status != fiber.StatusForbidden {
+		return err
+	}
+	r.blame(k, err)
+	return nil
+}
+
+// accept verifies one credential and loads its account. With an error, the
+// session is what the token says, as far as its signature holds, or nil.
+func (a *Auth) accept(c *fiber.Ctx, presented credential) (*Session, error) {
+	if presented.fault != nil {
+		return nil, presented.fault
+	}
+	if presented.source == SourceCookie {
+		c.Vary("Sec-Fetch-Site", fiber.HeaderOrigin)
+		if err := a.origins.check(c); err != nil {
+			return nil, err
+		}
+	}
+	if presented.source == SourceTicket {
+		return a.admitTicket(c, presented.token)
+	}
+	s, err := a.verify(c.UserContext(), presented.token)
+	if err != nil {
+		return s, err
+	}
+	if presented.kind != nil && presented.kind.name != s.Kind {
+		return s, errWrong // the cookie of one kind with the token of another
+	}
+	s.Source, s.own = presented.source, presented.kind != nil
+	return s, nil
+}
+
+// Verify is for tokens that come some other way than with a request, as to
+// WebSockets and jobs: it verifies an access token, loads its account and
+// checks that the session is alive, all as the middleware does. Its errors are
+// ErrToken… (401) and ErrUnavailable.
+func (a *Auth) Verify(ctx context.Context, token string) (*Session, error) {
+	s, err := a.verify(ctx, token)
+	if err != nil {
+		return nil, err // who overlooks it must not hold a session
+	}
+	return s, nil
+}
+
+func (a *Auth) verify(ctx context.Context, token string) (*Session, error) {
+	claims, err := a.tokens.verify(ctx, token)
+	if err != nil && a.old.inUse() && errors.Is(err, ErrTokenMalformed) {
+		return a.verifyOld(ctx, token)
+	}
+	if err != nil && claims.kind == "" {
+		return nil, err
+	}
+	s := &Session{
+		Kind: claims.kind, Subject: claims.subject, ID: claims.sessionID, TokenID: claims.id,
+		IssuedAt: at(claims.issuedAt), ExpiresAt: at(claims.expiresAt), AuthTime: at(claims.authTime),
+		Issuer: claims.issuer, payload: claims.payload, granted: claims.granted,
+	}
+	if err != nil && claims.foreign {
+		s.Subject = "" // theirs, and no account was found by it
+	}
+	if err != nil || a.store == nil {
+		return s, err
+	}
+	if claims.foreign {
+		s.Account, err = a.foreignAccount(ctx, s)
+		return s, err
+	}
+	if s.sid, _ = session.ParseID(s.ID); s.sid == nil {
+		return s, errWrong
+	}
+	s.Account, err = a.account(ctx, s)
+	return s, err
+}
+
+// account of a verified session, both alive.
+func (a *Auth) account(ctx context.Context, s *Session) (any, error) {
+	k := a.kind(s.Kind)
+	account, err := a.store.cache.account(s, func() (any, error) {
+		if a.store.cache != nil {
+			ctx = context.WithoutCancel(ctx) // others may wait for this answer too
+		}
+		ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
+		defer cancel()
+		return a.loadAlive(ctx, k, s)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if account == nil {
+		return nil, ErrTokenRevoked
+	}
+	return account, a.allowed(ctx, k, account, ErrTokenRevoked)
+}
+
+// loadAlive gives the account, nil if it or the session is gone; in one SELECT
+// where the sessions are in the same database.
+func (a *Auth) loadAlive(ctx context.Context, k *kind, s *Session) (any, error) {
+	now := a.now().UnixMilli()
+	if a.store.sql != nil {
+		return k.loadAlive(ctx, s.Subject, s.sid, now)
+	}
+	row, alive, err := a.store.living(ctx, k.name, s.sid, now)
+	if err != nil || !alive || row.Subject != s.Subject {
+		return nil, err
+	}
+	return k.loadBySubject(ctx, s.Subject)
+}
+
+// allowed asks the Allow hook; a refusal reads as refused, whatever the hook
+// says, except that the store failed.
+func (a *Auth) allowed(ctx context.Context, k *kind, account any, refused *Error) error {
+	ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
+	defer cancel()
+	err := shielded(func() error { return k.allow(ctx, account) })
+	if err == nil {
+		return nil
+	}
+	if storeTrouble(err) {
+		return because(ErrUnavailable, err)
+	}
+	var known *Error
+	if errors.As(err, &known) && known != nil && known.Status >= 500 {
+		return because(known, err)
+	}
+	return because(refused, err)
+}
+
+// Revoke ends a session by its ID, [Session].ID; ending an unknown or an ended one is no error.
+func (a *Auth) Revoke(ctx context.Context, sessionID string) error {
+	if a.store == nil {
+		return errNoStore
+	}
+	sid, ok := session.ParseID(sessionID)
+	if !ok {
+		return nil
+	}
+	_, err := a.store.revoke(ctx, sid, "", "", a.now().UnixMilli())
+	return err
+}
+
+// RevokeAll ends every session of an account: after it was disabled or deleted,
+// or its password was changed elsewhere. subject is its primary key as text.
+// Tokens of [Issuer] and [OldTokens] have no session and stay good: let
+// [Entity].Allow refuse the account.
+func (a *Auth) RevokeAll(ctx context.Context, kind, subject string) error {
+	k, err := a.storedKind(kind)
+	if err != nil {
+		return err
+	}
+	return a.store.revokeAll(ctx, k.name, subject, nil, a.now().UnixMilli())
+}
+
+// SessionInfo describes a living session in a list.
+type SessionInfo struct {
+	ID          string    `json:"id"`
+	Created     time.Time `json:"created"`
+	LastRefresh time.Time `json:"last_refresh"` // or when Cookie.Sliding moved the idle deadline last
+	Expires     time.Time `json:"expires"`      // unless it is refreshed before
+	Address     string    `json:"address"`      // where it was signed in from
+	UserAgent   string    `json:"user_agent"`
+	Current     bool      `json:"current"` // it is the one that asks; only in the built-in route
+}
+
+// Sessions lists the living sessions of an account, the newest first, at most
+// 100. subject is its primary key as text.
+func (a *Auth) Sessions(ctx context.Context, kind, subject string) ([]SessionInfo, error) {
+	k, err := a.storedKind(kind)
+	if err != nil {
+		return nil, err
+	}
+	now := a.now().UnixMilli()
+	rows, err := a.store.list(ctx, k.name, subject, now)
+	if err != nil {
+		return nil, err
+	}
+	infos := make([]SessionInfo, len(rows))
+	for i, row := range rows {
+		infos[i] = SessionInfo{
+			ID: session.ID(row.SID), Created: time.UnixMilli(row.Created).UTC(), LastRefresh: time.UnixMilli(a.lastRefresh(k, row, now)).UTC(),
+			Expires: time.UnixMilli(min(row.IdleUntil, row.Ends)).UTC(), Address: row.Address, UserAgent: row.Agent,
+		}
+	}
+	return infos, nil
+}
+
+// lastRefresh of a session. Sliding moves the idle deadline alone, so that says
+// when: too early a time where that deadline has met Ends, and too late a one after
+// IdleTTL was made shorter, until the next.
+func (a *Auth) lastRefresh(k *kind, row session.Row, now int64) int64 {
+	if !a.cookie.Sliding {
+		return row.Issued
+	}
+	return max(row.Issued, min(row.IdleUntil-k.idleTTL.Milliseconds(), now))
+}
+
+// Prune deletes the rows of sessions that are past their absolute deadline, and
+// of failed sign-ins that no longer count, and says how many; run it now and
+// then, once a day is plenty. It may run beside
+// live traffic and in several processes at once.
+func (a *Auth) Prune(ctx context.Context) (deleted int64, err error) {
+	if a.store == nil {
+		return 0, errNoStore
+	}
+	return a.store.prune(ctx, a.now().UnixMilli())
+}
+
+// Close ends what runs in the background: with Config.CacheTTL a goroutine that
+// looks for revocations, and with it the cache; the fetching of keys that come
+// from elsewhere, also for another Auth that was given the same Remote. It may
+// be called twice. DB stays open.
+func (a *Auth) Close() error {
+	if a.store != nil {
+		a.store.cache.close()
+	}
+	err := closeKeys(a.tokens.signatures.keys)
+	for _, issuer := range a.tokens.issuers {
+		err = errors.Join(err, closeKeys(issuer.Keys))
+	}
+	return err
+}
+
+// answer writes err by the rules of this Config.
+func (a *Auth) answer(c *fiber.Ctx, err error) error {
+	endStream(c)
+	a.tellFailed(c, err)
+	return shielded(func() error { return answer(c, err, a.journal, a.errorHandler) })
+}
+
+// endStream closes the connection after an answer that did not read a streamed
+// body to its end: fasthttp would take the rest for the next request.
+func endStream(c *fiber.Ctx) {
+	if c.Request().IsBodyStream() {
+		c.Context().SetConnectionClose()
+	}
+}
+
+func (a *Auth) kind(name string) *kind {
+	for _, k := range a.kinds {
+		if k.name == name {
+			return k
+		}
+	}
+	return nil
+}
+
+func (a *Auth) storedKind(name string) (*kind, error) {
+	if a.store == nil {
+		return nil, errNoStore
+	}
+	if k := a.kind(name); k != nil {
+		return k, nil
+	}
+	return nil, unknownKind(name, a)
+}
+
+var errNoStore = mistake("there are no sessions: Config has no DB and no Entities")
+
+func unknownKind(name string, a *Auth) error {
+	return mistakef("there is no kind %q; the kinds are %s", name, strings.Join(a.kindNames(), ", "))
+}
+
+func (a *Auth) kindNames() []string {
+	names := make([]string, len(a.kinds))
+	for i, k := range a.kinds {
+		names[i] = k.name
+	}
+	return names
+}

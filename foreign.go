@@ -1,0 +1,242 @@
+package fiberjwt
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fiberjwt/fiberjwt/internal/jws"
+	"github.com/fiberjwt/fiberjwt/internal/strictjson"
+	"github.com/fiberjwt/fiberjwt/keys"
+)
+
+// maxForeignBytes bounds tokens of other issuers, whose lists of roles are
+// long. Fiber refuses headers over 4 KiB unless its ReadBufferSize is raised.
+const (
+	maxForeignBytes = 8 << 10
+	maxHeaderBytes  = 1 << 10 // of that, the header segment
+)
+
+// Issuer is another party whose access tokens are accepted beside one's own: an
+// identity provider, another fiberjwt, a service in another language. Such a
+// token has no session here: it is good until it expires, its issuer ends it
+// or Entity.Allow refuses its account, and [Session].ID is empty. Logging out
+// does not end it; it is not refreshed here, and it is never [Fresh] unless it
+// has auth_time.
+//
+// Tokens are read as strictly as own ones. Of their header alg, kid and typ
+// count; one with crit, b64, zip, cty, or with a key or the address of one is
+// refused. They need iss, aud, sub and exp, which is 24 hours away at most.
+type Issuer struct {
+	// Name is the iss claim of its tokens, character by character.
+	Name string
+	// Keys verify its tokens and fix their algorithms: a *keys.Set of its public
+	// keys, [keys.FromURL] or [keys.Func].
+	Keys keys.Source
+	// Audience lists the names of this service; aud must have one of them.
+	Audience []string
+	// Type is what typ must say, in any case, with or without "application/":
+	// it tells access tokens from others of the same issuer (RFC 8725 §3.11).
+	// Default "at+jwt" (RFC 9068 §2.1). [AnyType] is for issuers who do not
+	// write that.
+	Type string
+	// RequiredClaims must be in its tokens.
+	RequiredClaims []string
+	// Kind of account that its tokens sign in, of which Entity.FromIssuer finds the
+	// account. Default: what the claim kind says, as in tokens of another fiberjwt;
+	// without Entities it must be given.
+	Kind string
+}
+
+// AnyType as [Issuer].Type takes access tokens whatever typ says. ID tokens and
+// logout tokens of the issuer are then told by their claims nonce, at_hash and
+// events, and those that have none of these pass, if their audience is this
+// service: let Audience be the name of an API, never a client ID.
+const AnyType = "*"
+
+// withDefaults is a copy that shares no slice with i.
+func (i Issuer) withDefaults() Issuer {
+	i.Audience = slices.Clone(i.Audience)
+	i.Type = orDefault(i.Type, "at+jwt")
+	i.RequiredClaims = slices.Compact(slices.Sorted(slices.Values(i.RequiredClaims)))
+	return i
+}
+
+func (cfg Config) issuerFaults(kinds []*kind) (faults []string) {
+	for n, issuer := range cfg.Issuers {
+		label := fmt.Sprintf("Config.Issuers[%d] (%s)", n, issuer.Name)
+		for _, fault := range issuer.faults(kinds) {
+			faults = append(faults, label+": "+fault)
+		}
+		if slices.ContainsFunc(cfg.Issuers[:n], func(other Issuer) bool { return other.Name == issuer.Name }) {
+			faults = append(faults, label+": the Name is that of another")
+		}
+		if issuer.Name == cfg.Issuer {
+			faults = append(faults, label+": the Name is that of this service, Config.Issuer: use Config.Keys, or give this service a name of its own")
+		}
+	}
+	return faults
+}
+
+func (i Issuer) faults(kinds []*kind) (faults []string) {
+	if i.Name == "" {
+		faults = append(faults, "Name is empty: give the iss claim of its tokens")
+	}
+	if len(i.Audience) == 0 || slices.Contains(i.Audience, "") {
+		faults = append(faults, "Audience is empty: give the name that its tokens have for this service, or tokens for others would be good here")
+	}
+	if i.Keys == nil {
+		faults = append(faults, "Keys is nil: give keys.FromURL, a *keys.Set or keys.Func")
+	} else if fault := sourceFault(i.Keys); fault != "" {
+		faults = append(faults, "Keys: "+fault)
+	}
+	if i.Kind != "" && !validKind(i.Kind) {
+		faults = append(faults, fmt.Sprintf("Kind: %q cannot name a kind", i.Kind))
+	}
+	if len(kinds) == 0 && i.Kind == "" {
+		faults = append(faults, "Kind is empty: without Entities its tokens could name any kind: say which one they are for")
+	}
+	if len(kinds) > 0 && !slices.ContainsFunc(kinds, func(k *kind) bool { return k.fromIssuer != nil && (i.Kind == "" || i.Kind == k.name) }) {
+		faults = append(faults, "no Entity of its Kind has FromIssuer, which finds the account")
+	}
+	return faults
+}
+
+// closeKeys ends what fetches the keys.
+func closeKeys(source keys.Source) error {
+	if fetching, ok := source.(io.Closer); ok {
+		return fetching.Close()
+	}
+	return nil
+}
+
+// foreign says which issuer a token is to be verified by, nil for own tokens.
+// The claim is not believed yet: it only chooses among the issuers that are
+// configured, each with keys of its own. It is not read where the header says
+// already that the token is one's own.
+func (t *tokens) foreign(p jws.Parts) (named *Issuer, text []byte) {
+	if len(t.issuers) == 0 || len(p.Header) > maxHeaderBytes || t.signatures.wrote(p.Header) {
+		return nil, nil
+	}
+	text, err := base64url.DecodeString(p.Payload)
+	if err != nil {
+		return nil, nil
+	}
+	err = strictjson.Object(text, func(member string, value strictjson.Value) error {
+		if name, ok := value.BorrowedText(); ok && member == "iss" {
+			i := slices.IndexFunc(t.issuers, func(i Issuer) bool { return i.Name == name })
+			if i >= 0 {
+				named = &t.issuers[i]
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil
+	}
+	return named, text
+}
+
+// verifyForeign verifies a token of another issuer.
+func (t *tokens) verifyForeign(ctx context.Context, i *Issuer, p jws.Parts, text []byte) (claims, error) {
+	header, ok := jws.ReadHeader(p.Header)
+	if !ok || !i.takes(header.Type) {
+		return claims{}, errMalformed
+	}
+	key, err := t.signatures.find(ctx, i.Keys, header.KeyID, keys.Algorithm(header.Algorithm))
+	if err != nil {
+		return claims{}, err
+	}
+	if err := proveByKey(key, p); err != nil {
+		return claims{}, err
+	}
+	c, err := parseClaims(text, i.Audience)
+	if err != nil {
+		return claims{}, err
+	}
+	c.foreign, c.sessionID = true, "" // sid is a session of theirs
+	c.kind = orDefault(i.Kind, c.kind)
+	if c.subject == "" || c.expiresAt < 0 || !c.have(i.RequiredClaims) {
+		return claims{}, errMissing
+	}
+	if c.issuer != i.Name || !t.signatures.knows(c.kind) || i.Type == AnyType && c.haveAny(otherUses) {
+		return claims{}, errWrong
+	}
+	if c.expiresAt-t.now().Unix() > int64(maxTokenLife/time.Second)+t.leeway {
+		return claims{}, errWrong
+	}
+	return c, t.checkTimes(c)
+}
+
+// otherUses are claims of ID tokens (OpenID Connect Core 1.0 §2, §3.1.3.6) and
+// of logout and other security event tokens (RFC 8417 §2.2).
+var otherUses = []string{"nonce", "at_hash", "events"}
+
+// takes a token by its typ.
+func (i Issuer) takes(typ string) bool {
+	if i.Type != AnyType {
+		return sameMediaType(typ, i.Type)
+	}
+	return !slices.ContainsFunc([]string{"logout+jwt", "secevent+jwt", "dpop+jwt"}, func(other string) bool { return sameMediaType(typ, other) })
+}
+
+// sameMediaType: RFC 7515 §4.1.9 lets "application/" away, and case does not count.
+func sameMediaType(a, b string) bool {
+	a, b = strings.ToLower(a), strings.ToLower(b)
+	return strings.TrimPrefix(a, "application/") == strings.TrimPrefix(b, "application/")
+}
+
+// foreignAccount is the account of a token of another issuer; s gets its
+// primary key as subject, none if there is no account.
+func (a *Auth) foreignAccount(ctx context.Context, s *Session) (any, error) {
+	k, theirs := a.kind(s.Kind), *s
+	s.Subject = ""
+	if k.fromIssuer == nil {
+		return nil, errWrong
+	}
+	account, err := a.askFromIssuer(ctx, k, &theirs)
+	if err != nil {
+		return nil, err
+	}
+	if account == nil {
+		return nil, ErrTokenRevoked
+	}
+	if k.unsaved(account) {
+		return nil, mistakef("Entity.FromIssuer of kind %s gives an account without a primary key: store it first, and return the error of the query", k.name)
+	}
+	if s.Subject, err = k.subject(account); err != nil {
+		return nil, err
+	}
+	return account, a.allowed(ctx, k, account, ErrTokenRevoked)
+}
+
+// askFromIssuer gives the account, nil if there is none. The hook may keep s. An error that is not
+// one of ours is taken for trouble of the database: 503, never a refusal.
+func (a *Auth) askFromIssuer(ctx context.Context, k *kind, s *Session) (account any, err error) {
+	ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
+	defer cancel()
+	err = shielded(func() (err error) {
+		account, err = k.fromIssuer(ctx, s)
+		return err
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, storeFault(err)
+	}
+	return account, nil
+}
+
+// at is a claim of time, zero if it is absent.
+func at(seconds int64) time.Time {
+	if seconds < 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
+}

@@ -1,0 +1,519 @@
+package fiberjwt
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// builtIn is a built-in route of a kind, with what its OpenAPI document says.
+type builtIn struct {
+	method  string
+	path    string // below "/{kind}"
+	handler func(*Auth, *fiber.Ctx, *kind) error
+	contract
+}
+
+// builtIns is the table of built-in routes.
+var builtIns = []builtIn{
+	{fiber.MethodPost, "/register", (*Auth).handleRegister, contract{
+		id: "register", summary: "Create an account and sign in", offered: (*kind).opensRegistration,
+		body: registrationForm, status: 201, answer: registered, cookies: true, hooked: true,
+		refusals: []*Error{ErrForbidden, ErrTaken, ErrRateLimited},
+	}},
+	{fiber.MethodPost, "/login", (*Auth).handleLogin, contract{
+		id: "login", summary: "Sign in by password", offered: (*kind).hasPasswords,
+		body: loginForm, status: 200, answer: theTokens, cookies: true,
+		refusals: []*Error{ErrBadCredentials, ErrRateLimited},
+	}},
+	{fiber.MethodPost, "/refresh", (*Auth).handleRefresh, contract{
+		id: "refresh", summary: "Get another access token, now and then with another refresh token",
+		security: byRefreshToken, body: refreshForm, status: 200, answer: theTokens, cookies: true,
+		refusals: []*Error{ErrNoToken, ErrSessionEnded, ErrTokenReused},
+	}},
+	{fiber.MethodPost, "/token", (*Auth).handleExchange, contract{
+		id: "token", summary: "Get an access token for a refresh token that stays as it is", offered: (*kind).hasPageServers,
+		body: exchangeForm, status: 200, answer: theTokens,
+		refusals: []*Error{ErrSessionEnded, ErrTokenReused, ErrTokenReplaced},
+	}},
+	{fiber.MethodPost, "/logout", (*Auth).handleLogout, contract{
+		id: "logout", summary: "End the session; also with an expired token, also twice",
+		security: byEitherToken, body: refreshForm, status: 204, cookies: true,
+	}},
+	{fiber.MethodPost, "/logout-all", (*Auth).handleLogoutAll, contract{
+		id: "logout-all", summary: "End every session of the account", ours: true,
+		security: byEitherToken, body: refreshForm, status: 204, cookies: true,
+	}},
+	{fiber.MethodGet, "/me", (*Auth).handleMe, contract{
+		id: "me", summary: "The account", security: byAccessToken, status: 200, answer: theAccount,
+	}},
+	{fiber.MethodGet, "/sessions", (*Auth).handleSessions, contract{
+		id: "sessions", summary: "The living sessions of the account, the newest first", security: byAccessToken,
+		status: 200, answer: theSessions,
+	}},
+	{fiber.MethodDelete, "/sessions/:id", (*Auth).handleEndSession, contract{
+		id: "end-session", summary: "End one session of the account", security: byAccessToken, status: 204, cookies: true,
+		refusals: []*Error{ErrNotFound},
+	}},
+	{fiber.MethodPost, "/password", (*Auth).handlePassword, contract{
+		id: "password", summary: "Change the password; every other session of the account ends", offered: (*kind).hasPasswords, ours: true,
+		security: byAccessToken, body: passwordForm, status: 204,
+		refusals: []*Error{ErrBadCredentials, ErrRateLimited},
+	}},
+}
+
+// Mount adds the built-in routes of every kind to router, as "/{kind}/login"
+// and so on. [Config].Routes does the same in one go. Without Entities there
+// are none. Call it once, before the first request. It panics if router has a
+// prefix with parameters and Config.Cookie.Path does not say where browsers see it.
+func (a *Auth) Mount(router fiber.Router) {
+	path, faults := a.cookie.pathOf(router)
+	if err := joinFaults(faults); err != nil {
+		panic(err)
+	}
+	if a.client {
+		router.Get("/client.js", serveClient())
+	}
+	prefix := ""
+	if group, ok := router.(*fiber.Group); ok {
+		prefix = strings.TrimSuffix(group.Prefix, "/")
+	}
+	for _, k := range a.kinds {
+		k.cookies = newCookieNames(k.name, path, a.cookie)
+		for _, route := range builtIns {
+			path := "/" + k.name + route.path
+			router.Add(route.method, path, a.handle(route, k))
+			a.mounted[prefix+path] = route.method == fiber.MethodPost
+			if route.method == fiber.MethodGet {
+				router.Add(fiber.MethodHead, path, a.handle(route, k))
+			}
+			router.All(path, a.otherMethod(route.method))
+		}
+	}
+}
+
+// handle wraps a built-in route: its answers are never stored (RFC 6749 §5.1).
+func (a *Auth) handle(route builtIn, k *kind) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		endStream(c)
+		c.Set(fiber.HeaderCacheControl, "no-store")
+		c.Set(fiber.HeaderPragma, "no-cache")
+		c.Vary(a.vary...)
+		if !route.offeredBy(k) {
+			return a.answer(c, ErrNotFound)
+		}
+		// Hooks run in there, MarshalJSON of the model among them.
+		if err := shielded(func() error { return route.handler(a, c, k) }); err != nil {
+			return a.answer(c, err)
+		}
+		return nil
+	}
+}
+
+// otherMethod answers 405, and leaves OPTIONS to whoever is below.
+func (a *Auth) otherMethod(allowed string) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		if c.Method() == fiber.MethodOptions {
+			return c.Next()
+		}
+		c.Set(fiber.HeaderAllow, allowed)
+		if allowed == fiber.MethodGet {
+			c.Set(fiber.HeaderAllow, "GET, HEAD")
+		}
+		return a.answer(c, ErrMethod)
+	}
+}
+
+// handleRegister stores an account and signs it in, both or neither.
+func (a *Auth) handleRegister(c *fiber.Ctx, k *kind) error {
+	body, err := readForm(c)
+	if err != nil {
+		return err
+	}
+	transport, err := a.transportOf(c, body)
+	if err != nil {
+		return err
+	}
+	account, password, err := a.newAccount(k, body)
+	if err != nil {
+		return err
+	}
+	p, entity, err := a.register(c, k, account, password)
+	if err != nil {
+		a.tellRefused(c, Event{Type: EventRegisterRefused, Kind: k.name}, err)
+		return err
+	}
+	a.tell(c, p.event(EventRegister, k))
+	answer := struct {
+		*Tokens
+		Entity json.RawMessage `json:"entity"`
+	}{Entity: entity}
+	if p.access != "" {
+		tokens := a.handNew(c, k, p, transport)
+		answer.Tokens = &tokens
+	}
+	return c.Status(fiber.StatusCreated).JSON(answer)
+}
+
+// handleLogin answers the same, after the same time, whatever was wrong.
+func (a *Auth) handleLogin(c *fiber.Ctx, k *kind) error {
+	body, err := readForm(c)
+	if err != nil {
+		return err
+	}
+	transport, err := a.transportOf(c, body)
+	if err != nil {
+		return err
+	}
+	wrong := map[string]string{}
+	identity := body.identity(k, wrong)
+	password := body.password("password", wrong)
+	if err := wrongFields(wrong); err != nil {
+		return err
+	}
+	account, err := a.prove(c, k, identity, password)
+	if err != nil {
+		a.tellRefused(c, Event{Type: EventLoginRefused, Kind: k.name}, err)
+		return err
+	}
+	tokens, err := a.login(c, k, account, Grant{Transport: transport})
+	if err != nil && refusal(err).Status >= 500 {
+		a.attempts.refund(c.UserContext(), attempted(k, identity), c.IP())
+	}
+	if err != nil {
+		return err
+	}
+	// Only now: a refused account must look like a wrong password here too.
+	a.attempts.succeed(c.UserContext(), attempted(k, identity), c.IP())
+	return c.JSON(tokens)
+}
+
+// handleRefresh answers the way the token came, so that no script can turn a
+// session in cookies into tokens that it can read.
+func (a *Auth) handleRefresh(c *fiber.Ctx, k *kind) error {
+	raw, transport, err := a.presentedRefresh(c, k)
+	var p pair
+	if err == nil {
+		p, err = a.renew(c.UserContext(), k, raw)
+	}
+	if err != nil {
+		// The cookies stay: another tab may hold a good one by now.
+		a.tellRefused(c, p.event(EventRefreshRefused, k), err)
+		return err
+	}
+	a.tell(c, p.event(EventRefresh, k))
+	return c.JSON(a.hand(c, k, p, transport))
+}
+
+// handleExchange is for servers that were handed a refresh token and cannot hand
+// another one back, as one that renders a page ahead of the browser's client. It
+// takes no cookie: a script that could send one would read the answer.
+func (a *Auth) handleExchange(c *fiber.Ctx, k *kind) error {
+	body, err := readForm(c)
+	if err != nil {
+		return err
+	}
+	wrong := map[string]string{}
+	raw := body.required("refresh_token", wrong)
+	if err := wrongFields(wrong); err != nil {
+		return err
+	}
+	p, err := a.exchange(c.UserContext(), k, raw)
+	if err != nil {
+		a.tellRefused(c, p.event(EventRefreshRefused, k), err)
+		return err
+	}
+	a.tell(c, p.event(EventExchange, k))
+	return c.JSON(p.tokens())
+}
+
+// presentedRefresh finds the refresh token: in the body, or else in the cookie.
+func (a *Auth) presentedRefresh(c *fiber.Ctx, k *kind) (string, Transport, error) {
+	raw, ok, err := a.refreshInBody(c)
+	if ok || err != nil {
+		return raw, TransportBody, err
+	}
+	raw, err = a.refreshCookie(c, k)
+	return raw, TransportCookie, err
+}
+
+func (a *Auth) refreshInBody(c *fiber.Ctx) (raw string, ok bool, err error) {
+	body, err := readOptionalForm(c)
+	if err != nil {
+		return "", false, err
+	}
+	value, ok := body["refresh_token"]
+	if !ok {
+		return "", false, nil
+	}
+	raw, isText := value.Text()
+	switch {
+	case !isText:
+		err = wrongFields(map[string]string{"refresh_token": "must be a string"})
+	case !slices.Contains(a.transport, TransportBody):
+		err = wrongFields(map[string]string{"refresh_token": "is taken from the cookie only"})
+	}
+	return raw, err == nil, err
+}
+
+// handleLogout ends the session of the access or the refresh token, expired or not.
+func (a *Auth) handleLogout(c *fiber.Ctx, k *kind) error {
+	return a.leave(c, k, EventLogout, func(sid []byte) (bool, error) {
+		if a.onEvent == nil {
+			return a.store.revoke(c.UserContext(), sid, k.name, "", a.now().UnixMilli())
+		}
+		return a.store.revokeLiving(c.UserContext(), sid, k.name, a.now().UnixMilli())
+	})
+}
+
+// handleLogoutAll ends every session of the account, if the one that asks is
+// still alive.
+func (a *Auth) handleLogoutAll(c *fiber.Ctx, k *kind) error {
+	return a.leave(c, k, EventLogoutAll, func(sid []byte) (bool, error) {
+		return a.store.revokeSiblings(c.UserContext(), k.name, sid, a.now().UnixMilli())
+	})
+}
+
+// leave ends what the request is from and clears the cookies, unless another
+// site sent a request that carries none. Nobody signed in is no fault.
+func (a *Auth) leave(c *fiber.Ctx, k *kind, what EventType, end func(sid []byte) (ended bool, err error)) error {
+	leaving, err := a.leaving(c, k)
+	if err != nil {
+		return err
+	}
+	for _, p := range leaving {
+		if p.sid == nil && what == EventLogoutAll {
+			return errNoSession // it would say that what it cannot find has ended
+		}
+		if p.sid == nil {
+			continue
+		}
+		ended, err := end(p.sid)
+		if err != nil {
+			return err
+		}
+		if ended {
+			a.tell(c, p.event(what, k))
+		}
+	}
+	if a.origins.checkUnsafe(c) == nil {
+		k.cookies.clear(c)
+	}
+	return c.SendStatus(fiber.StatusNoContent)
+}
+
+// handleMe answers the account.
+func (a *Auth) handleMe(c *fiber.Ctx, k *kind) error {
+	s, err := a.signedIn(c, k)
+	if err != nil {
+		return err
+	}
+	return c.JSON(s.Account)
+}
+
+// handleSessions lists the living sessions of the account.
+func (a *Auth) handleSessions(c *fiber.Ctx, k *kind) error {
+	s, err := a.signedIn(c, k)
+	if err != nil {
+		return err
+	}
+	infos, err := a.Sessions(c.UserContext(), k.name, s.Subject)
+	if err != nil {
+		return err
+	}
+	for i := range infos {
+		infos[i].Current = infos[i].ID == s.ID
+	}
+	return c.JSON(infos)
+}
+
+// handleEndSession ends one session of the account.
+func (a *Auth) handleEndSession(c *fiber.Ctx, k *kind) error {
+	s, err := a.signedIn(c, k)
+	if err != nil {
+		return err
+	}
+	sid, ok := session.ParseID(c.Params("id"))
+	if !ok {
+		return ErrNotFound
+	}
+	found, err := a.store.revoke(c.UserContext(), sid, k.name, s.Subject, a.now().UnixMilli())
+	if err != nil {
+		return err
+	}
+	if !found {
+		return ErrNotFound
+	}
+	a.tell(c, Event{Type: EventRevoke, Kind: k.name, Subject: s.Subject, SessionID: session.ID(sid)})
+	if c.Params("id") == s.ID && s.Source == SourceCookie {
+		k.cookies.clear(c)
+	}
+	return c.SendStatus(fiber.StatusNoContent)
+}
+
+// handlePassword changes the password and ends every other session.
+func (a *Auth) handlePassword(c *fiber.Ctx, k *kind) error {
+	s, err := a.signedIn(c, k)
+	if err != nil {
+		return err
+	}
+	if s.sid == nil { // of another issuer, who has the password
+		return errNoSession
+	}
+	body, err := readForm(c)
+	if err != nil {
+		return err
+	}
+	wrong := map[string]string{}
+	current, password := body.password("current_password", wrong), body.required("password", wrong)
+	a.judge(password, k.text(s.Account, k.identity), wrong)
+	if err := wrongFields(wrong); err != nil {
+		return err
+	}
+	if err := a.changePassword(c, k, s, current, password); err != nil {
+		a.tellRefused(c, s.event(EventPasswordRefused), err)
+		return err
+	}
+	a.tell(c, s.event(EventPassword))
+	return c.SendStatus(fiber.StatusNoContent)
+}
+
+// signedIn is the session of a request to a built-in route, which stands above
+// the middleware. The cookies of other kinds are none of its business.
+func (a *Auth) signedIn(c *fiber.Ctx, k *kind) (*Session, error) {
+	r, err := a.authenticate(c, []*kind{k})
+	if err != nil {
+		return nil, err
+	}
+	if s := r.session(k.name); s != nil {
+		return s, nil
+	}
+	err = r.missing(k.name)
+	if len(r.sessions) > 0 {
+		a.tellDenied(c, r.sessions[0], err)
+	}
+	return nil, err
+}
+
+// leaving finds the sessions that a request to log out is from: those of the
+// cookies, and that of an access token, which may have expired, or else of a
+// refresh token; none if by neither. A token of another issuer has no session to
+// end: it is told only where there is nothing else.
+func (a *Auth) leaving(c *fiber.Ctx, k *kind) ([]pair, error) {
+	if k.cookies.present(c) {
+		if err := a.origins.checkUnsafe(c); err != nil {
+			return nil, err
+		}
+	}
+	held := a.heldInCookies(c, k)
+	who, signedIn, err := a.leavingByAccess(c, k)
+	if err != nil {
+		return nil, err
+	}
+	if who.sid != nil {
+		return join(held, who), nil
+	}
+	raw, _, err := a.refreshInBody(c)
+	if err != nil {
+		return nil, err
+	}
+	if token, ok := parseRefreshToken(raw, k.name, k.refresh); ok {
+		held = join(held, pair{sid: token.sessionID()})
+	}
+	if len(held) == 0 && signedIn {
+		held = append(held, who)
+	}
+	return held, nil
+}
+
+// leavingByAccess prefers a token that has a session here; ok is true for others too.
+func (a *Auth) leavingByAccess(c *fiber.Ctx, k *kind) (who pair, ok bool, err error) {
+	found, err := a.extractor.find(c, []*kind{k})
+	if err != nil && refusal(err).Status != fiber.StatusUnauthorized {
+		return pair{}, false, err
+	}
+	for _, presented := range found {
+		if presented.fault != nil {
+			continue
+		}
+		if presented.source == SourceCookie { // of whatever name
+			if err := a.origins.checkUnsafe(c); err != nil {
+				return pair{}, false, err
+			}
+		}
+		p, found := a.holder(c, k, presented.token)
+		if p.sid != nil {
+			return p, true, nil
+		}
+		ok = ok || found
+	}
+	return pair{}, ok, nil
+}
+
+// heldInCookies are the sessions of the cookies of a kind. The access cookie may
+// be of another one than the refresh cookie: that one comes along to the built-in
+// routes only, as a rule, and an answer that is late can bring back either.
+func (a *Auth) heldInCookies(c *fiber.Ctx, k *kind) (held []pair) {
+	if access, _ := cookieValue(c, k.cookies.access); access != "" {
+		if p, _ := a.holder(c, k, access); p.sid != nil {
+			held = append(held, p)
+		}
+	}
+	for _, refresh := range cookieValues(c, k.cookies.refresh) {
+		if token, ok := parseRefreshToken(borrow(refresh), k.name, k.refresh); ok {
+			held = join(held, pair{sid: token.sessionID()})
+		}
+	}
+	return held
+}
+
+// holder is the session of an access token of a kind, expired or not; one of
+// another issuer has none.
+func (a *Auth) holder(c *fiber.Ctx, k *kind, access string) (pair, bool) {
+	if a.old.signed(access) {
+		return pair{}, true
+	}
+	claims, err := a.tokens.verify(c.UserContext(), access)
+	if claims.kind != k.name || err != nil && !errors.Is(err, ErrTokenExpired) {
+		return pair{}, false
+	}
+	if claims.foreign {
+		return pair{}, true
+	}
+	sid, ok := session.ParseID(claims.sessionID)
+	if !ok {
+		return pair{}, false
+	}
+	return pair{subject: claims.subject, sid: sid}, true
+}
+
+// join adds a session that is not there yet.
+func join(held []pair, p pair) []pair {
+	if slices.ContainsFunc(held, func(other pair) bool { return bytes.Equal(other.sid, p.sid) }) {
+		return held
+	}
+	return append(held, p)
+}
+
+// transportOf is how the client wants its tokens. Cookies are set only for
+// pages of our own, or a page elsewhere could sign the person in as somebody else.
+func (a *Auth) transportOf(c *fiber.Ctx, body form) (Transport, error) {
+	transport := a.transport[0]
+	if value, ok := body["transport"]; ok {
+		text, _ := value.Text()
+		transport = Transport(text)
+	}
+	switch {
+	case !slices.Contains(a.transport, transport):
+		return "", wrongFields(map[string]string{"transport": "is not one that this server offers"})
+	case transport == TransportCookie:
+		return transport, a.origins.checkUnsafe(c)
+	}
+	return transport, nil
+}

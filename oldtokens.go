@@ -1,0 +1,251 @@
+package fiberjwt
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/fiberjwt/fiberjwt/internal/jws"
+	"github.com/fiberjwt/fiberjwt/internal/strictjson"
+)
+
+// OldTokens lets access tokens in that the system which an application is moved
+// from has issued: Flask-JWT-Router, Flask-JWT, Flask-JWT-Extended,
+// flask-jwtlogin and their like, all signed by HS256. So nobody is signed out on
+// the day of the move.
+//
+//	OldTokens{Secret: old, Until: day}                                 // Flask-JWT-Router: table_name, and the key by its column
+//	OldTokens{Secret: old, Until: day, Kind: "users", Claim: "sub"}      // Flask-JWT-Extended from 4.0, flask-jwtlogin
+//	OldTokens{Secret: old, Until: day, Kind: "users", Claim: "identity"} // Flask-JWT, Flask-JWT-Extended before 4.0, gin-jwt
+//	OldTokens{Secret: old, Until: day, Kind: "users", Claim: "user_id"}  // APILoginManager
+//
+// Such a token needs exp, signs its account in if the row is there and
+// [Entity].Allow lets it, and is never [Fresh]. It has no session: [Session].ID
+// is empty, and it is not refreshed. Nothing but its expiry ends it: not
+// [Logout], RevokeAll, [ResetPassword] or a change of the password. What the old
+// system had revoked is good again, and so are its tokens for other purposes, but
+// for those that say so in the claim type: if it had any, refuse them in a
+// handler below the middleware, by [Session].Claim.
+//
+// A route below the middleware that calls [Login] exchanges it for a session,
+// which is as little fresh, and which lives on after Until.
+//
+// Whoever knows the old secret can sign in as anybody until Until, and keep the
+// sessions that he exchanged; short secrets are guessed from any old token. Keep
+// the time short.
+type OldTokens struct {
+	// Secret of the old system, as it is.
+	Secret []byte
+	// Until is when they are refused at last, a year from now at most. Give the
+	// day of the move and the life of an old token.
+	Until time.Time
+	// Kind of account that they sign in; a claim table_name must name its table if
+	// there is one. Default: the kind whose table that claim names.
+	Kind string
+	// Claim that has the primary key, as a string or an integer. Default: "sub",
+	// and where table_name says the kind the key's column.
+	Claim string
+}
+
+func (o OldTokens) withDefaults() OldTokens {
+	o.Secret = bytes.Clone(o.Secret)
+	if o.Kind != "" {
+		o.Claim = orDefault(o.Claim, "sub")
+	}
+	return o
+}
+
+func (o OldTokens) inUse() bool {
+	return len(o.Secret) > 0 || !o.Until.IsZero() || o.Kind != "" || o.Claim != ""
+}
+
+func (o OldTokens) faults(cfg Config, kinds []*kind) (faults []string) {
+	if !o.inUse() {
+		return nil
+	}
+	known := o.Kind == ""
+	for _, k := range kinds {
+		known = known || k.name == o.Kind
+	}
+	switch {
+	case len(kinds) == 0:
+		faults = append(faults, "Config.OldTokens needs DB and Entities, to look the accounts up")
+	case !known:
+		faults = append(faults, "Config.OldTokens.Kind: there is no kind "+o.Kind)
+	}
+	switch {
+	case len(o.Secret) == 0:
+		faults = append(faults, "Config.OldTokens.Secret is empty: give the secret of the old system")
+	case slices.ContainsFunc(append([]Secret{cfg.Secret}, cfg.OldSecrets...), func(s Secret) bool { return bytes.Equal(o.Secret, s) }):
+		faults = append(faults, "Config.OldTokens.Secret is Config.Secret too, or one of OldSecrets: take a new one for this system")
+	case bytes.Contains(o.Secret, []byte("-----BEGIN")):
+		// Whoever has the public key could sign (RFC 8725 §2.1).
+		faults = append(faults, "Config.OldTokens.Secret is a key in PEM: only tokens by HS256 can be read")
+	}
+	switch {
+	case o.Until.IsZero():
+		faults = append(faults, "Config.OldTokens.Until is missing: give the time at which the last old token has expired")
+	case o.Until.After(cfg.Now().AddDate(1, 0, 1)):
+		faults = append(faults, "Config.OldTokens.Until is more than a year from now: give the time at which the last old token has expired, or a nearer one")
+	}
+	return faults
+}
+
+// oldClaims is what an old token says.
+type oldClaims struct {
+	key                            string
+	expiresAt, issuedAt, notBefore int64
+}
+
+// verifyOld gives the session of an old token with its account. Without one of
+// those the error is ErrTokenMalformed, as it was before.
+func (a *Auth) verifyOld(ctx context.Context, raw string) (*Session, error) {
+	payload, ok := a.old.payload(raw)
+	if !ok {
+		return nil, errMalformed
+	}
+	k, c, err := a.oldClaims(payload)
+	if err != nil {
+		return nil, err
+	}
+	if !(claims{payload: payload}).have(a.tokens.required) {
+		return nil, errMissing
+	}
+	s := &Session{
+		Kind: k.name, Subject: c.key, IssuedAt: at(c.issuedAt), ExpiresAt: at(c.expiresAt), payload: payload,
+	}
+	now, leeway := a.now(), a.tokens.leeway
+	switch {
+	case !now.Before(a.old.Until), now.Unix() >= c.expiresAt+leeway:
+		return s, errExpired
+	case c.notBefore > now.Unix()+leeway, c.issuedAt > now.Unix()+leeway:
+		return s, errNotBefore
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
+	defer cancel()
+	account, err := k.loadBySubject(ctx, s.Subject)
+	if err != nil {
+		return s, err
+	}
+	if account == nil {
+		return s, ErrTokenRevoked
+	}
+	s.Account = account
+	return s, a.allowed(ctx, k, account, ErrTokenRevoked)
+}
+
+// signed says whether the old secret signed a token, of whomever.
+func (o OldTokens) signed(raw string) bool {
+	if !o.inUse() {
+		return false
+	}
+	_, ok := o.payload(raw)
+	return ok
+}
+
+// payload of a token that the old secret signed. Nothing of it is looked at
+// before the MAC holds.
+func (o OldTokens) payload(raw string) ([]byte, bool) {
+	parts, ok := jws.Split(raw, maxTokenBytes)
+	if !ok {
+		return nil, false
+	}
+	mac, err := base64url.DecodeString(parts.Signature)
+	if err != nil || jwt.SigningMethodHS256.Verify(parts.Text, mac, o.Secret) != nil {
+		return nil, false
+	}
+	text, err := base64url.DecodeString(parts.Header)
+	if err != nil || !oldHeader(text) {
+		return nil, false
+	}
+	text, err = base64url.DecodeString(parts.Payload)
+	return text, err == nil
+}
+
+// oldHeader: what PyJWT writes, {"alg":"HS256","typ":"JWT"}, and no more.
+func oldHeader(text []byte) bool {
+	algorithm := ""
+	err := strictjson.Object(text, func(name string, value strictjson.Value) error {
+		said, ok := value.Text()
+		switch {
+		case ok && name == "alg":
+			algorithm = said
+		case ok && name == "typ" && strings.EqualFold(said, "JWT"):
+		default:
+			return errMalformed
+		}
+		return nil
+	})
+	return err == nil && algorithm == "HS256"
+}
+
+// oldClaims finds the kind first, since it may name the claim of the key.
+func (a *Auth) oldClaims(payload []byte) (*kind, oldClaims, error) {
+	k, table, named := a.kind(a.old.Kind), "", false
+	_ = strictjson.Object(payload, func(name string, value strictjson.Value) error {
+		if name == "table_name" {
+			table, _ = value.Text()
+			named = true
+		}
+		return nil
+	})
+	if k == nil {
+		k = a.kindOfTable(table)
+	}
+	if k == nil || named && k.table.Name != table {
+		return nil, oldClaims{}, errWrong
+	}
+	c, err := readOldClaims(payload, orDefault(a.old.Claim, k.pk.Name))
+	return k, c, err
+}
+
+// kindOfTable is nil if no kind or several are on the table.
+func (a *Auth) kindOfTable(table string) (found *kind) {
+	for _, k := range a.kinds {
+		if k.table.Name != table {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = k
+	}
+	return found
+}
+
+func readOldClaims(payload []byte, key string) (oldClaims, error) {
+	c := oldClaims{expiresAt: -1, issuedAt: -1, notBefore: -1}
+	err := strictjson.Object(payload, func(name string, value strictjson.Value) error {
+		ok := true
+		switch name {
+		case key:
+			if c.key, ok = value.Text(); !ok && (value[0] == '-' || value[0] >= '0' && value[0] <= '9') {
+				c.key, ok = string(value), true // whether it is a key is the codec's to say
+			}
+		case "exp":
+			c.expiresAt, ok = value.Seconds()
+		case "iat":
+			c.issuedAt, ok = value.Seconds()
+		case "nbf":
+			c.notBefore, ok = value.Seconds()
+		case "type": // of Flask-JWT-Extended: its refresh tokens are none
+			said, _ := value.Text()
+			ok = said == "access"
+		}
+		if !ok {
+			return errWrong
+		}
+		return nil
+	})
+	if err != nil {
+		return c, errWrong
+	}
+	if c.key == "" || len(c.key) > maxSubjectBytes || c.expiresAt < 0 {
+		return c, errMissing
+	}
+	return c, nil
+}

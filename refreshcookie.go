@@ -1,0 +1,90 @@
+package fiberjwt
+
+import (
+	"bytes"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/fiberjwt/fiberjwt/internal/jws"
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// Which refresh cookie counts, where a browser sends several or one that was
+// planted.
+
+// refreshCookie gives the value of the cookie: the one of the session that the
+// access cookie names. A sibling domain, or a script of another path, can plant
+// more of its name, even good ones of an account of its own; nobody but this
+// host can set the access cookie.
+func (a *Auth) refreshCookie(c *fiber.Ctx, k *kind) (string, error) {
+	values := cookieValues(c, k.cookies.refresh)
+	if len(values) == 0 {
+		return "", ErrNoToken
+	}
+	if err := a.origins.checkUnsafe(c); err != nil {
+		return "", err
+	}
+	sid := sessionOfCookie(c, k)
+	if sid == nil {
+		return "", errLoneRefresh // both are set at once, and this one lives as long
+	}
+	best, others := newest(values, k, sid)
+	if best != "" || len(others) == 0 {
+		return orDefault(best, borrow(values[0])), nil // the latter to be refused as it is
+	}
+	return a.refreshCookieBeside(c, k, sid, others)
+}
+
+// refreshCookieBeside the access cookie of another session counts if both are of
+// one account: an answer that was late has brought back the access cookie of a
+// session that a sign-in has replaced.
+func (a *Auth) refreshCookieBeside(c *fiber.Ctx, k *kind, sid []byte, others [][]byte) (string, error) {
+	only, err := onlyOne(others)
+	if err != nil {
+		return "", err
+	}
+	named, _, err := a.store.living(c.UserContext(), k.name, sid, a.now().UnixMilli())
+	if err != nil {
+		return "", err
+	}
+	token, _ := parseRefreshToken(only, k.name, k.refresh)
+	theirs, _, err := a.store.living(c.UserContext(), k.name, token.sessionID(), a.now().UnixMilli())
+	if err == nil && (named.SID == nil || named.Subject != theirs.Subject) {
+		err = errLoneRefresh
+	}
+	return only, err
+}
+
+// newest is the latest generation of a session among the values of refresh
+// cookies, "" if there is none; others are good ones of other sessions.
+func newest(values [][]byte, k *kind, sid []byte) (best string, others [][]byte) {
+	generation := uint32(0)
+	for _, value := range values {
+		token, ok := parseRefreshToken(borrow(value), k.name, k.refresh)
+		switch {
+		case !ok:
+		case !bytes.Equal(token.sessionID(), sid):
+			others = append(others, value)
+		case best == "" || token.generation > generation:
+			best, generation = borrow(value), token.generation
+		}
+	}
+	return best, others
+}
+
+// sessionOfCookie is the session that the access cookie names, nil if it names
+// none. Its signature is not asked for: the key may be retired by now, and all
+// that comes of it is which refresh token is tried.
+func sessionOfCookie(c *fiber.Ctx, k *kind) []byte {
+	access, _ := cookieValue(c, k.cookies.access)
+	parts, ok := jws.Split(access, maxTokenBytes)
+	if !ok {
+		return nil
+	}
+	claims, err := readClaims(parts, nil)
+	if err != nil {
+		return nil
+	}
+	sid, _ := session.ParseID(claims.sessionID)
+	return sid
+}

@@ -1,0 +1,53 @@
+package fiberjwt
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// Refresh sets the times of refresh token rotation. They hang together and
+// [Open] checks them against each other; change them only if clients need more
+// than ten seconds for a refresh.
+type Refresh struct {
+	// Timeout is how long a client waits for the answer of one refresh.
+	// Default 10 s.
+	Timeout time.Duration
+	// Grace is how long the parent of a refresh token still gives that token,
+	// the same bits for every tab that asks. Default 30 s, at least 2 Timeout.
+	Grace time.Duration
+	// Rearm is how long the parent still gives that token but restarts the
+	// grace, for answers that were lost on the way. Default 60 s, at least
+	// Grace + 2 Timeout. A refresh token is not rotated before this age
+	// either, nor before half the life of an access token.
+	Rearm time.Duration
+}
+
+func (r Refresh) withDefaults() Refresh {
+	return Refresh{
+		Timeout: orDefault(r.Timeout, 10*time.Second),
+		Grace:   orDefault(r.Grace, 30*time.Second),
+		Rearm:   orDefault(r.Rearm, 60*time.Second),
+	}
+}
+
+// faults of r, which has its defaults.
+func (r Refresh) faults() []string {
+	var faults []string
+	if r.Timeout < 0 {
+		faults = append(faults, "Config.Refresh.Timeout is negative")
+	}
+	if r.Grace < 2*r.Timeout {
+		faults = append(faults, fmt.Sprintf("Config.Refresh.Grace is %v; it must be at least twice the Timeout of %v, or a slow answer signs people out", r.Grace, r.Timeout))
+	}
+	if r.Rearm < r.Grace+2*r.Timeout {
+		faults = append(faults, fmt.Sprintf("Config.Refresh.Rearm is %v; it must be at least Grace + 2 Timeout, %v", r.Rearm, r.Grace+2*r.Timeout))
+	}
+	return faults
+}
+
+// times of a kind.
+func (r Refresh) times(access, idle time.Duration) session.Times {
+	return session.Times{Grace: r.Grace, Rearm: r.Rearm, Age: max(r.Rearm, access/2), Idle: idle}
+}

@@ -1,0 +1,245 @@
+package fiberjwt
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt/internal/transient"
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// sessions is the store of sessions with its deadlines. Its methods return
+// ErrUnavailable, with the cause, for every failure of the store.
+type sessions struct {
+	store session.Store
+	sql   beside // the store, if it is in the database of the accounts
+	cache *cache // nil without CacheTTL
+	read  time.Duration
+	write time.Duration
+}
+
+// beside is what *session.SQL can do more than any store.
+type beside interface {
+	On(db *bun.DB) bool
+	CreateFor(ctx context.Context, db bun.IDB, row session.Row, account *bun.SelectQuery) (created bool, err error)
+	KeepOnly(ctx context.Context, tx bun.Tx, kind, subject string, sid []byte, now int64) error
+}
+
+func newSessions(cfg Config) *sessions {
+	s := &sessions{store: cfg.Sessions, read: cfg.ReadTimeout, write: cfg.WriteTimeout}
+	if s.store == nil {
+		s.store = session.NewSQL(cfg.DB)
+	}
+	if sql, ok := s.store.(beside); ok && sql.On(cfg.DB) {
+		s.sql = sql
+	}
+	if feed, ok := s.store.(session.Revocations); ok && cfg.CacheTTL > 0 {
+		s.cache = newCache(cfg, feed)
+	}
+	return s
+}
+
+// start stores row if account, a SELECT without columns, still finds the row's
+// account: a login must not outlive the deletion of the account or a change of
+// the password that ran in between. ok is false when it does not.
+func (s *sessions) start(ctx context.Context, db bun.IDB, row session.Row, account *bun.SelectQuery) (ok bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.write)
+	defer cancel()
+	if s.sql != nil {
+		ok, err = s.sql.CreateFor(ctx, db, row, account)
+	} else {
+		ok, err = s.createThenLook(ctx, row, account)
+	}
+	return ok, unavailable(err)
+}
+
+// createThenLook is for a store elsewhere, with no transaction open. Whoever changes the password does so
+// before he ends the sessions: either he sees this one, or we see the change.
+func (s *sessions) createThenLook(ctx context.Context, row session.Row, account *bun.SelectQuery) (bool, error) {
+	if err := s.store.Create(ctx, row); err != nil {
+		return false, err
+	}
+	ok, err := account.Exists(ctx)
+	if err == nil && ok {
+		return true, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.write)
+	defer cancel()
+	if _, revokeErr := s.store.Revoke(ctx, row.SID, row.Kind, row.Subject, row.Created); err == nil {
+		err = revokeErr
+	}
+	return false, err
+}
+
+func (s *sessions) refresh(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.write)
+	defer cancel()
+	row, o, err := s.store.Refresh(ctx, kind, sid, g, now, t)
+	if o == session.Reuse {
+		s.cache.forgetSession(sid)
+	}
+	return row, o, unavailable(err)
+}
+
+// present tells what a refresh would say, and does none: it writes only where
+// the session has to end. What a refresh would answer with an access token is
+// Same, but for a parent whose grace is over. That may be a thief's, which a
+// refresh brings to light by its Replace; here it would get token upon token.
+func (s *sessions) present(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
+	row, _, err := s.living(ctx, kind, sid, now)
+	if err != nil {
+		return row, session.Gone, err
+	}
+	switch _, o := session.Decide(row, g, now, t); o {
+	case session.Gone:
+		return row, session.Gone, nil
+	case session.Replace:
+		return row, o, ErrTokenReplaced
+	case session.Reuse:
+		return s.refresh(ctx, kind, sid, g, now, t)
+	}
+	return row, session.Same, nil
+}
+
+// slide wants a store that can, which Open made sure of.
+func (s *sessions) slide(ctx context.Context, kind string, sid []byte, now, idle int64) (session.Row, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.write)
+	defer cancel()
+	row, alive, err := s.store.(session.Slider).Slide(ctx, kind, sid, now, idle)
+	return row, alive, unavailable(err)
+}
+
+// living gives a session and says whether it is alive; the row is empty if there
+// is none.
+func (s *sessions) living(ctx context.Context, kind string, sid []byte, now int64) (row session.Row, alive bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.read)
+	defer cancel()
+	row, found, err := s.store.Find(ctx, kind, sid)
+	if err != nil || !found {
+		return session.Row{}, false, unavailable(err)
+	}
+	return row, row.Alive(now), nil
+}
+
+// revokeLiving is revoke where an end is told, which a second one is not.
+func (s *sessions) revokeLiving(ctx context.Context, sid []byte, kind string, now int64) (ended bool, err error) {
+	row, alive, err := s.living(ctx, kind, sid, now)
+	if err != nil || row.SID == nil {
+		return false, err
+	}
+	found, err := s.revoke(ctx, sid, kind, "", now)
+	return found && alive, err
+}
+
+func (s *sessions) revoke(ctx context.Context, sid []byte, kind, subject string, now int64) (found bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.write)
+	defer cancel()
+	found, err = s.store.Revoke(ctx, sid, kind, subject, now)
+	s.cache.forgetSession(sid)
+	return found, unavailable(err)
+}
+
+// revokeAll ends the sessions of an account but one, if it is not nil.
+func (s *sessions) revokeAll(ctx context.Context, kind, subject string, except []byte, now int64) error {
+	ctx, cancel := context.WithTimeout(ctx, s.write)
+	defer cancel()
+	defer s.cache.forgetAccount(kind, subject)
+	return unavailable(s.store.RevokeAll(ctx, kind, subject, except, now))
+}
+
+// passwordChange is a write to the accounts, and the write that takes it back.
+type passwordChange struct {
+	do, undo func(context.Context, bun.IDB) error
+}
+
+// changePassword makes a change and ends every session of the account but the
+// owner's, if it has one: both or neither.
+func (s *sessions) changePassword(ctx context.Context, db *bun.DB, owner *Session, now int64, change passwordChange) error {
+	ctx, cancel := context.WithTimeout(ctx, s.write)
+	defer cancel()
+	defer s.cache.forgetAccount(owner.Kind, owner.Subject)
+	if s.sql == nil {
+		return s.changeApart(ctx, db, owner, now, change)
+	}
+	return transient.Retry(ctx, func() error {
+		return db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+			if err := change.do(ctx, tx); err != nil {
+				return err
+			}
+			return s.sql.KeepOnly(ctx, tx, owner.Kind, owner.Subject, owner.sid, now)
+		})
+	})
+}
+
+// changeApart is for a store elsewhere. No transaction is open while that is
+// asked: one that hangs would keep the accounts locked. The store is asked
+// before, since most often it fails before anything has changed, and after: a
+// login with the old password may have looked at the account before the change.
+// One that looks later sees it, see createThenLook. A change that leaves such a
+// session is not kept.
+func (s *sessions) changeApart(ctx context.Context, db *bun.DB, owner *Session, now int64, change passwordChange) error {
+	if owner.sid != nil {
+		if err := s.store.Prove(ctx, owner.sid, now); err != nil {
+			return unavailable(err)
+		}
+	}
+	if err := s.store.RevokeAll(ctx, owner.Kind, owner.Subject, owner.sid, now); err != nil {
+		return unavailable(err)
+	}
+	if err := change.do(ctx, db); err != nil {
+		return err
+	}
+	err := s.store.RevokeAll(ctx, owner.Kind, owner.Subject, owner.sid, now)
+	if err == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.write)
+	defer cancel()
+	return unavailable(errors.Join(err, change.undo(ctx, db)))
+}
+
+// revokeSiblings ends every session of the account that a living session
+// belongs to, that one included; ended is false if it was not alive.
+func (s *sessions) revokeSiblings(ctx context.Context, kind string, sid []byte, now int64) (ended bool, err error) {
+	row, alive, err := s.living(ctx, kind, sid, now)
+	if err != nil || !alive {
+		return false, err
+	}
+	err = s.revokeAll(ctx, kind, row.Subject, nil, now)
+	return err == nil, err
+}
+
+func (s *sessions) list(ctx context.Context, kind, subject string, now int64) ([]session.Row, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.read)
+	defer cancel()
+	rows, err := s.store.List(ctx, kind, subject, now)
+	return rows, unavailable(err)
+}
+
+// prune takes small bites, so that nobody waits for a lock.
+func (s *sessions) prune(ctx context.Context, now int64) (deleted int64, err error) {
+	for {
+		n, err := s.pruneOnce(ctx, now)
+		deleted += n
+		if err != nil || n == 0 {
+			return deleted, unavailable(err)
+		}
+	}
+}
+
+func (s *sessions) pruneOnce(ctx context.Context, now int64) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.write)
+	defer cancel()
+	return s.store.Prune(ctx, now)
+}
+
+// unavailable is 503 for whatever a store returned.
+func unavailable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return because(ErrUnavailable, err)
+}
