@@ -1,0 +1,237 @@
+package fiberjwttest
+
+import (
+	"crypto/rand"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+
+	"github.com/fiberjwt/fiberjwt"
+)
+
+// Kit signs the requests of a test in. Its sign-ins are real: a session in the
+// database and tokens of the application's own secret, so that the middleware,
+// the guards and the hooks run as they do in production. Nothing is global, and
+// nothing has to be torn down.
+//
+//	func TestMe(t *testing.T) {
+//		kit := fiberjwttest.New(t, fiberjwt.Config{Entities: entities})
+//		app := newApp(kit.Config) // your application's
+//		response, err := app.Test(kit.Request("GET", "/me", &User{Email: "ann@example.com"}))
+//		…
+//	}
+//
+// It is safe for concurrent use.
+type Kit struct {
+	// Config is the Config for the application: the one given to New, with what
+	// it lacked. Open it as in production, with the Routes and all.
+	Config fiberjwt.Config
+	// DB is Config.DB.
+	DB *bun.DB
+	// Clock is Config.Now. It stands still until it is advanced.
+	Clock *Clock
+
+	t       testing.TB
+	auth    *fiberjwt.Auth // another one on the same sessions and secret
+	mu      sync.Mutex     // so that an account is stored once
+	private bool           // DB was made here
+}
+
+// New makes a kit from the Config of an application, which may lack
+//
+//   - DB: an empty SQLite database, with the tables of the Entities, that goes
+//     with the test. It takes the SQLite driver that the test imports, such as
+//     github.com/ncruces/go-sqlite3/driver;
+//   - Secret: a random one;
+//   - Logger: the log of the test.
+//
+// In a DB that is given, New calls [fiberjwt.Migrate] and nothing else; share
+// none with production. Now is always the kit's Clock.
+func New(t testing.TB, cfg fiberjwt.Config) *Kit {
+	t.Helper()
+	kit := &Kit{t: t, DB: cfg.DB, Clock: &Clock{now: time.Now().Truncate(time.Second)}, private: cfg.DB == nil}
+	if kit.private {
+		kit.DB = openScratch(t)
+		for _, model := range models(cfg.Entities) {
+			_, err := kit.DB.NewCreateTable().Model(model).IfNotExists().Exec(t.Context())
+			require.NoError(t, err, "fiberjwttest: creating the table of %T", model)
+		}
+	}
+	require.NoError(t, fiberjwt.Migrate(t.Context(), kit.DB))
+	cfg.DB, cfg.Now = kit.DB, kit.Clock.Now
+	if len(cfg.Secret) == 0 {
+		cfg.Secret = make([]byte, 32)
+		_, _ = rand.Read(cfg.Secret)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	}
+	kit.Config = cfg
+
+	auth, err := fiberjwt.Open(fiberjwt.Config{ // only what makes tokens
+		DB: cfg.DB, Secret: cfg.Secret, Entities: cfg.Entities, Issuer: cfg.Issuer, Audience: cfg.Audience,
+		Keys: cfg.Keys, RequiredClaims: cfg.RequiredClaims, Sessions: cfg.Sessions, Refresh: cfg.Refresh, Logger: cfg.Logger, Now: cfg.Now,
+	})
+	require.NoError(t, err)
+	kit.auth = auth
+	return kit
+}
+
+// Request is a request that is signed in as account, a pointer to a model in
+// Config.Entities. The account is found by its primary key, and stored as it is
+// if there is no such row. Each call is a sign-in of its own. A [fiberjwt.Grant]
+// makes it another: with other claims, or longer ago.
+func (kit *Kit) Request(method, target string, account any, grant ...fiberjwt.Grant) *http.Request {
+	kit.t.Helper()
+	return kit.Sign(httptest.NewRequest(method, target, nil), account, grant...)
+}
+
+// Sign signs a request in that has a body or headers already, and gives it back.
+// Another token in it is replaced; an Authorization header of another scheme is left.
+func (kit *Kit) Sign(request *http.Request, account any, grant ...fiberjwt.Grant) *http.Request {
+	kit.t.Helper()
+	name, before := kit.header()
+	values := slices.DeleteFunc(request.Header.Values(name), func(value string) bool {
+		return len(value) >= len(before) && strings.EqualFold(value[:len(before)], before)
+	})
+	request.Header[http.CanonicalHeaderKey(name)] = append(values, kit.Header(account, grant...).Get(name))
+	return request
+}
+
+// Header is what signs a request in by header, see [Kit.Request]: by the first
+// that Config.Extractor reads. The test fails if it reads none.
+func (kit *Kit) Header(account any, grant ...fiberjwt.Grant) http.Header {
+	kit.t.Helper()
+	name, before := kit.header()
+	header := http.Header{}
+	header.Set(name, before+kit.Tokens(account, grant...).AccessToken)
+	return header
+}
+
+func (kit *Kit) header() (name, before string) {
+	kit.t.Helper()
+	if reflect.ValueOf(kit.Config.Extractor).IsZero() {
+		return "Authorization", "Bearer " // its default
+	}
+	if name, before = kit.Config.Extractor.Header(); name == "" {
+		kit.t.Fatal("fiberjwttest: Config.Extractor reads no header: sign the request in by Kit.Cookies, or by the token of Kit.Tokens where the application reads it")
+	}
+	return name, before
+}
+
+// Cookies are what signs a browser in, see [Kit.Request]: the access cookie and
+// the refresh cookie.
+func (kit *Kit) Cookies(account any, grant ...fiberjwt.Grant) []*http.Cookie {
+	kit.t.Helper()
+	tokens := kit.Tokens(account, grant...)
+	kind := kindOf(kit.t, tokens.AccessToken)
+	access, refresh := "__Host-Http-"+kind, "__Secure-"+kind+"-refresh"
+	if kit.Config.Cookie.Insecure {
+		access, refresh = kind, kind+"-refresh"
+	}
+	return []*http.Cookie{{Name: access, Value: tokens.AccessToken}, {Name: refresh, Value: tokens.RefreshToken}}
+}
+
+// Tokens signs account in, see [Kit.Request].
+func (kit *Kit) Tokens(account any, grant ...fiberjwt.Grant) fiberjwt.Tokens {
+	kit.t.Helper()
+	tokens, err := kit.auth.Issue(kit.t.Context(), kit.stored(account), grant...)
+	require.NoError(kit.t, err, "fiberjwttest: signing in a %T", account)
+	return tokens
+}
+
+// stored is the row of an account.
+func (kit *Kit) stored(account any) any {
+	kit.t.Helper()
+	kit.mu.Lock()
+	defer kit.mu.Unlock()
+	value := reflect.ValueOf(account)
+	require.True(kit.t, value.Kind() == reflect.Pointer && !value.IsNil() && value.Elem().Kind() == reflect.Struct,
+		"fiberjwttest: the account is a %T, not a pointer to a model", account)
+	row := reflect.New(value.Type().Elem())
+	row.Elem().Set(value.Elem()) // for its primary key
+	err := kit.DB.NewSelect().Model(row.Interface()).WherePK().Scan(kit.t.Context())
+	if err == nil {
+		return row.Interface()
+	}
+	require.ErrorIs(kit.t, err, sql.ErrNoRows)
+	_, err = kit.DB.NewInsert().Model(account).Exec(kit.t.Context())
+	require.NoError(kit.t, err, "fiberjwttest: storing a %T", account)
+	return account
+}
+
+// kindOf an access token.
+func kindOf(t testing.TB, access string) string {
+	t.Helper()
+	var claims struct {
+		Kind string `json:"kind"`
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(access, ".")[1])
+	require.NoError(t, errors.Join(err, json.Unmarshal(payload, &claims)))
+	return claims.Kind
+}
+
+// models of the entities: each is an Entity[T] or a pointer to one, whose hooks
+// take a *T.
+func models(entities []fiberjwt.Kind) (found []any) {
+	for _, entity := range entities {
+		of := reflect.TypeOf(entity)
+		if of.Kind() == reflect.Pointer {
+			of = of.Elem()
+		}
+		claims, _ := of.FieldByName("Claims")
+		found = append(found, reflect.New(claims.Type.In(0).Elem()).Interface())
+	}
+	return found
+}
+
+// openScratch is an empty SQLite database in a file, since each driver spells
+// databases in memory in its own way. The drivers ignore what they do not know.
+func openScratch(t testing.TB) *bun.DB {
+	t.Helper()
+	drivers := sql.Drivers()
+	i := slices.IndexFunc(drivers, func(name string) bool { return name == "sqlite3" || name == "sqlite" })
+	if i < 0 {
+		t.Fatal(`fiberjwttest: Config has no DB and there is no SQLite driver to make one: import _ "github.com/ncruces/go-sqlite3/driver" in the test, or set Config.DB`)
+	}
+	conn, err := sql.Open(drivers[i], "file:"+filepath.ToSlash(filepath.Join(t.TempDir(), "kit.db"))+
+		"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_busy_timeout=10000&_journal_mode=WAL")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return bun.NewDB(conn, sqlitedialect.New())
+}
+
+// Clock is a clock that a test moves. Safe for concurrent use.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// Now is the time on the clock.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance moves the clock by d.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
