@@ -1,0 +1,296 @@
+package fiberjwt_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fiberjwt/fiberjwt"
+)
+
+// documents are the Markdown files of the repository, with their texts.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, path := range filesOf(t, ".md") {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		found[path] = string(text)
+	}
+	require.Contains(t, found, "README.md")
+	return found
+}
+
+func filesOf(t *testing.T, suffix string) (paths []string) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && (entry.Name() == ".git" || entry.Name() == "node_modules") {
+			return fs.SkipDir
+		}
+		if strings.HasSuffix(path, suffix) {
+			paths = append(paths, path)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	return paths
+}
+
+// around a block that is no whole program. What it leaves unused does not matter.
+const around = `package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"log"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/fiberjwt/fiberjwt"
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/cors"
+	"github.com/uptrace/bun"
+)
+
+type User struct {
+	ID           int64  ` + "`bun:\",pk,autoincrement\"`" + `
+	Email        string
+	FullName     string
+	Admin        bool
+	Disabled     bool
+	Confirmed    bool
+	PasswordHash string ` + "`json:\"-\"`" + `
+}
+
+type Teacher struct {
+	ID           int64
+	Login        string
+	PasswordHash string ` + "`json:\"-\"`" + `
+}
+
+var (
+	app    *fiber.App
+	db     *bun.DB
+	auth   *fiberjwt.Auth
+	cfg    fiberjwt.Config
+	ctx    context.Context
+	secret fiberjwt.Secret
+
+	_ = sql.ErrNoRows
+	_ = errors.New
+	_ = log.Fatal
+	_ = slog.Info
+	_ = http.StatusOK
+	_ = os.Getenv
+	_ = strings.Cut
+	_ = time.Second
+	_ = cors.New
+)
+
+func main() {}
+
+`
+
+// TestTheGoInTheDocumentsCompiles: a block that begins with "package" is a
+// program; any other is put among declarations of an app, a db and the like, in
+// a function unless it declares one. "```go ignore" is for what is no Go of
+// ours, such as the old code in a guide.
+func TestTheGoInTheDocumentsCompiles(t *testing.T) {
+	dir := t.TempDir()
+	blocks := regexp.MustCompile("(?s)```go\n(.*?)```")
+	count := 0
+	for path, text := range documents(t) {
+		if strings.HasPrefix(path, "docs/observability") {
+			continue // a module of its own, with a test of its own
+		}
+		for _, block := range blocks.FindAllStringSubmatch(text, -1) {
+			count++
+			file := filepath.Join(dir, fmt.Sprint("block", count), "main.go")
+			require.NoError(t, os.Mkdir(filepath.Dir(file), 0o700))
+			require.NoError(t, os.WriteFile(file, []byte(program(block[1])), 0o600))
+			out, err := exec.Command("go", "vet", file).CombinedOutput()
+			require.NoError(t, err, "%s:\n%s\n%s", path, out, block[1])
+		}
+	}
+	require.NotZero(t, count)
+}
+
+func program(block string) string {
+	switch {
+	case strings.HasPrefix(block, "package "):
+		return block
+	case regexp.MustCompile(`(?m)^func `).MatchString(block):
+		return around + block
+	}
+	return around + "func _() {\n" + block + "\n}\n"
+}
+
+func TestLinksInTheDocumentsLeadSomewhere(t *testing.T) {
+	texts := documents(t)
+	for path, text := range texts {
+		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(withoutCode(text), -1) {
+			target, anchor, _ := strings.Cut(link[1], "#")
+			if strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
+				continue
+			}
+			file := path
+			if target != "" {
+				file = filepath.Join(filepath.Dir(path), target)
+				_, err := os.Stat(file)
+				require.NoError(t, err, "%s: %s", path, link[1])
+			}
+			if anchor != "" {
+				require.Contains(t, anchors(texts[file]), anchor, "%s: %s", path, link[1])
+			}
+		}
+	}
+}
+
+func withoutCode(text string) string {
+	return regexp.MustCompile("(?s)```.*?```|`[^`\n]*`").ReplaceAllString(text, "")
+}
+
+// anchors of the headings, as they are made on the web.
+func anchors(text string) (names []string) {
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		name := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(heading[1]), "")
+		names = append(names, strings.ReplaceAll(name, " ", "-"))
+	}
+	return names
+}
+
+// TestTheTestsThatDocumentsNameExist: a document that leans on a test falls
+// with it.
+func TestTheTestsThatDocumentsNameExist(t *testing.T) {
+	known := map[string]bool{}
+	for _, path := range filesOf(t, "_test.go") {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, name := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w*)\(`).FindAllStringSubmatch(string(text), -1) {
+			known[name[1]] = true
+		}
+	}
+	texts, named := documents(t), 0
+	for _, path := range []string{"docs/parity.md", "docs/threat-model.md"} {
+		for _, name := range regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z]\w+|\bExample[A-Z]\w+`).FindAllString(texts[path], -1) {
+			require.True(t, known[name], "%s names %s", path, name)
+			named++
+		}
+	}
+	require.NotZero(t, named)
+}
+
+// section of the README under a heading.
+func section(t *testing.T, heading string) string {
+	t.Helper()
+	_, text, found := strings.Cut(documents(t)["README.md"], "\n## "+heading+"\n")
+	require.True(t, found, heading)
+	text, _, _ = strings.Cut(text, "\n## ")
+	return text
+}
+
+// firstCells are the names in the first column of the tables of a text; a name
+// that begins with a dot belongs to the structure of the one before it.
+func firstCells(text string) (names []string) {
+	for _, row := range regexp.MustCompile("(?m)^\\| (`[^|]*`) \\|").FindAllStringSubmatch(text, -1) {
+		structure := ""
+		for _, name := range regexp.MustCompile("`([^`]*)`").FindAllStringSubmatch(row[1], -1) {
+			if before, _, dotted := strings.Cut(name[1], "."); dotted && before != "" {
+				structure = before
+			}
+			if strings.HasPrefix(name[1], ".") {
+				name[1] = structure + name[1]
+			}
+			names = append(names, name[1])
+		}
+	}
+	return names
+}
+
+func TestTheREADMEHasEverySettingAndNoOther(t *testing.T) {
+	settings, entity, found := strings.Cut(section(t, "Config"), "An `Entity[T]`")
+	require.True(t, found)
+	require.ElementsMatch(t, fields(reflect.TypeFor[fiberjwt.Config](), ""), firstCells(settings))
+	require.ElementsMatch(t, fields(reflect.TypeFor[fiberjwt.Entity[User]](), ""), firstCells(entity))
+}
+
+// fields of a structure; those of the Config's own structures under its name.
+func fields(structure reflect.Type, prefix string) (names []string) {
+	for field := range structure.Fields() {
+		switch field.Type {
+		case reflect.TypeFor[fiberjwt.Cookie](), reflect.TypeFor[fiberjwt.Refresh](), reflect.TypeFor[fiberjwt.Password]():
+			names = append(names, fields(field.Type, field.Name+".")...)
+		default:
+			names = append(names, prefix+field.Name)
+		}
+	}
+	return names
+}
+
+func TestTheREADMEHasEveryRouteAndNoOther(t *testing.T) {
+	app := fiber.New()
+	fiberjwt.New(exampleConfig(app))
+	var routes []string
+	for _, route := range app.GetRoutes(true) {
+		path, ours := strings.CutPrefix(route.Path, "/auth/users/")
+		served := !slices.Contains([]string{"HEAD", "OPTIONS"}, route.Method) && len(route.Handlers) > 0
+		if ours && served && ask(app, route.Method, route.Path, "")[:3] != "405" {
+			routes = append(routes, route.Method+" /{kind}/"+path)
+		}
+	}
+	slices.Sort(routes)
+	listed := slices.DeleteFunc(firstCells(section(t, "Routes")), func(name string) bool { return !strings.Contains(name, "/{kind}/") })
+	require.ElementsMatch(t, slices.Compact(routes), listed)
+}
+
+func TestTheREADMEHasEveryErrorAndNoOther(t *testing.T) {
+	var want, listed []string
+	source, err := os.ReadFile("errors.go")
+	require.NoError(t, err)
+	for _, sentinel := range regexp.MustCompile(`= &Error\{Status: (\d+), Code: "(\w+)"`).FindAllStringSubmatch(string(source), -1) {
+		want = append(want, sentinel[1]+" "+sentinel[2])
+	}
+	slices.Sort(want)
+	for _, row := range regexp.MustCompile(`(?m)^\| ([0-9, ]+) \| (.*) \|$`).FindAllStringSubmatch(section(t, "Errors"), -1) {
+		statuses := strings.Split(row[1], ", ")
+		codes := regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(row[2], -1)
+		for i, code := range codes {
+			status := statuses[0]
+			if len(statuses) > 1 { // one code each
+				status = statuses[i]
+			}
+			listed = append(listed, status+" "+code[1])
+		}
+	}
+	require.ElementsMatch(t, slices.Compact(want), listed)
+}
+
+func TestTheREADMEStaysShort(t *testing.T) {
+	require.LessOrEqual(t, strings.Count(documents(t)["README.md"], "\n"), 250)
+}
+
+func TestDependabotLooksAfterEveryModule(t *testing.T) {
+	text, err := os.ReadFile(".github/dependabot.yml")
+	require.NoError(t, err)
+	for _, path := range filesOf(t, "go.mod") {
+		folder := strings.TrimSuffix("/"+strings.TrimSuffix(path, "go.mod"), "/")
+		require.Contains(t, string(text), "directory: "+max(folder, "/")+"\n", path)
+	}
+}

@@ -1,0 +1,235 @@
+package fiberjwt_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fiberjwt/fiberjwt"
+)
+
+// lines of the log.
+func (w *world) lines() []string {
+	text := strings.TrimSpace(w.log.String())
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
+}
+
+func TestAForgottenMigrateIsNamedWithItsMend(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.db.NewDropTable().Table("fiberjwt_sessions").Exec(t.Context())
+	require.NoError(t, err)
+	a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword))
+	require.Equal(t, 503, a.Status)
+	require.Len(t, w.lines(), 1, "one fault, one line")
+	require.Contains(t, w.log.String(), "call fiberjwt.Migrate(ctx, db) once at start")
+	require.NotContains(t, a.Body, "Migrate")
+
+	w.log.Reset()
+	_, err = w.db.NewDropTable().Model((*User)(nil)).Exec(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 503, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)).Status)
+	require.Len(t, w.lines(), 1)
+	require.Contains(t, w.log.String(), "a table of Config.Entities is missing")
+
+	w.log.Reset()
+	_, err = w.db.ExecContext(t.Context(), "ALTER TABLE teachers DROP COLUMN password_hash")
+	require.NoError(t, err)
+	require.Equal(t, 503, w.do("POST", "/auth/teachers/login", credentials("teachers", "ann", testPassword)).Status)
+	require.Contains(t, w.log.String(), "a column is missing")
+}
+
+func TestCookiesThatABrowserWillRefuseAreNamedOnce(t *testing.T) {
+	cookie := strings.TrimSuffix(credentials("users", "ann@example.com", testPassword), "}") + `,"transport":"cookie"}`
+	for name, test := range map[string]struct {
+		headers  []string
+		insecure bool
+		warned   bool
+	}{
+		"plain http":                         {nil, false, true},
+		"plain http from a page of its own":  {[]string{"Origin", "http://example.com"}, false, true},
+		"a proxy that says https":            {[]string{"X-Forwarded-Proto", "https"}, false, false},
+		"a silent proxy before a https page": {[]string{"Origin", "https://example.com", "Host", "example.com"}, false, false},
+		"https or localhost":                 {[]string{"Sec-Fetch-Site", "same-origin"}, false, false},
+		"Cookie.Insecure":                    {nil, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Cookie.Insecure = test.insecure })
+			w.register("users", "ann@example.com")
+			require.Empty(t, w.log.String(), "tokens in the body are no cookies")
+			for range 3 {
+				a := w.do("POST", "/auth/users/login", cookie, test.headers...)
+				require.Equal(t, 200, a.Status, a.Body)
+			}
+			if !test.warned {
+				require.Empty(t, w.log.String())
+				return
+			}
+			require.Len(t, w.lines(), 1)
+			require.Contains(t, w.log.String(), "level=WARN")
+			require.Contains(t, w.log.String(), "Config.Cookie.Insecure")
+			require.Contains(t, w.log.String(), "X-Forwarded-Proto")
+		})
+	}
+}
+
+func TestBuiltInRoutesBelowTheMiddlewareAreNamedOnce(t *testing.T) {
+	var log bytes.Buffer
+	app := fiber.New()
+	auth, err := fiberjwt.Open(fiberjwt.Config{
+		DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}},
+		Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	require.NoError(t, err)
+	app.Use(auth.Handler())
+	auth.Mount(app.Group("/auth"))
+	w := &world{t: t, app: app, log: &log}
+	require.Equal(t, 401, w.do("POST", "/other", "{}").Status)
+	require.Empty(t, w.lines())
+	for range 2 {
+		require.Equal(t, 401, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)).Status)
+	}
+	require.Len(t, w.lines(), 1)
+	require.Contains(t, log.String(), "call Auth.Mount before app.Use")
+}
+
+func TestAFloodOfPasswordsIsALineAMinute(t *testing.T) {
+	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Password.Memory, cfg.Password.Time = 1<<16, 2 })
+	flood := func() (refused int) {
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		for i := range 64 {
+			all.Go(func() {
+				a := w.do("POST", "/auth/users/login", credentials("users", fmt.Sprintf("%d@example.com", i), testPassword))
+				mu.Lock()
+				defer mu.Unlock()
+				if a.Status == 503 {
+					refused++
+				}
+			})
+		}
+		all.Wait()
+		return refused
+	}
+	first := flood()
+	require.NotZero(t, first)
+	require.Len(t, w.lines(), 1, "%d were refused", first)
+	require.Contains(t, w.log.String(), "level=WARN")
+	require.Contains(t, w.log.String(), "too many passwords are being hashed")
+	require.NotContains(t, w.log.String(), "ERROR")
+
+	w.clock.Advance(time.Hour)
+	second := flood()
+	require.NotZero(t, second)
+	require.Len(t, w.lines(), 2, "a minute later")
+	require.Contains(t, w.lines()[1], fmt.Sprint("refused=", first), "it says how many there were in between")
+}
+
+func TestAHandlerThatLooksUnderAnotherNameIsTold(t *testing.T) {
+	w := newWorld(t)
+	w.app.Get("/typo", func(c *fiber.Ctx) (err error) { return c.JSON(c.Locals("user").(*User)) })
+	access := w.register("users", "ann@example.com").Access
+	require.Panics(t, func() { serve(w.app.Handler(), "/typo", access) }, "it is not ours to swallow")
+	require.Len(t, w.lines(), 1)
+	require.Contains(t, w.log.String(), `c.Locals(\"users\")`)
+}
+
+func TestAnUnknownKindAndAGuardAboveTheMiddlewareAreOneLineEach(t *testing.T) {
+	w := newWorld(t)
+	w.app.Get("/pupils", fiberjwt.Require("pupils"), func(c *fiber.Ctx) error { return c.SendString("in") })
+	access := w.register("users", "ann@example.com").Access
+	require.Equal(t, 500, w.get("/pupils", access).Status)
+	require.Len(t, w.lines(), 1)
+	require.Contains(t, w.log.String(), `there is no kind \"pupils\"; the kinds are users, teachers`)
+}
+
+func TestALoginThatFailsIsLoggedOnceWhicheverHandlerAnswers(t *testing.T) {
+	for name, handler := range map[string]fiber.ErrorHandler{"Fiber's": nil, "ours": fiberjwt.ErrorHandler} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(cfg *fiberjwt.Config) {
+				cfg.Public = []string{"POST /magic"}
+				cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{Allow: func(context.Context, *User) error { return fiberjwt.ErrUnavailable }}}
+			})
+			app := fiber.New(fiber.Config{ErrorHandler: handler})
+			app.Use(w.auth.Handler())
+			app.Post("/magic", func(c *fiber.Ctx) error {
+				_, err := fiberjwt.Login(c, &User{ID: 1})
+				return err
+			})
+			w.app = app
+			a := w.do("POST", "/magic", "")
+			require.Equal(t, 503, a.Status, a.Body)
+			require.Equal(t, "1", a.Header.Get("Retry-After"))
+			require.Len(t, w.lines(), 1)
+		})
+	}
+}
+
+func TestErrorsOfHandlersAreAnsweredLikeTheLibrarysOwn(t *testing.T) {
+	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Public = append(cfg.Public, "GET /errors/:n", "GET /no/such/*") })
+	app := fiber.New(fiber.Config{ErrorHandler: fiberjwt.ErrorHandler})
+	app.Use(w.auth.Handler())
+	app.Get("/errors/:n", func(c *fiber.Ctx) error {
+		n, _ := c.ParamsInt("n")
+		return []error{
+			fiberjwt.ErrForbidden, fmt.Errorf("no: %w", fiberjwt.ErrNoToken), fiber.NewError(402, "Pay first."), fmt.Errorf("marker of the cause"),
+			fiber.NewError(418, "short and stout"), fiber.NewError(400, "marker of the client"), fiber.NewError(500, "marker of the server"),
+		}[n]
+	})
+	w.app = app
+	for path, want := range map[string]string{
+		"/errors/0":                   `403 {"error":"forbidden","error_description":"The application refused the request."}`,
+		"/errors/1":                   `401 {"error":"no_token","error_description":"Sign in first: the request carries no access token."}`,
+		"/errors/2":                   `402 {"error":"payment_required","error_description":"Pay first."}`,
+		"/errors/3":                   `500 {"error":"server_error","error_description":"The server could not answer the request."}`,
+		"/errors/4":                   `418 {"error":"i_m_a_teapot","error_description":"short and stout"}`,
+		"/errors/5":                   `400 {"error":"invalid_request","error_description":"The request is malformed."}`,
+		"/errors/6":                   `500 {"error":"server_error","error_description":"The server could not answer the request."}`,
+		"/no/such/%3Cscript%3Emarker": `404 {"error":"not_found","error_description":"There is nothing here."}`,
+	} {
+		a := w.do("GET", path, "")
+		require.Equal(t, want, fmt.Sprint(a.Status, " ", a.Body), path)
+		require.Equal(t, "no-store", a.Header.Get("Cache-Control"), path)
+		require.Equal(t, a.Status == 401, a.Header.Get("WWW-Authenticate") != "", path)
+	}
+	require.Contains(t, w.log.String(), "marker of the cause")
+	require.Contains(t, w.log.String(), "marker of the server")
+	require.NotContains(t, w.log.String(), "marker of the client")
+}
+
+func TestAClockThatIsBehindIsNamedOnceAMinute(t *testing.T) {
+	w := quickWorld(t)
+	w.addUser("ann@example.com")
+	pair := w.enter("users", 1)
+	refresh := func(ahead time.Duration) int {
+		w.log.Reset()
+		w.clock.Advance(-ahead)
+		defer w.clock.Advance(ahead)
+		require.Equal(t, 200, w.refresh("users", pair.Refresh).Status)
+		return len(w.lines())
+	}
+	require.Zero(t, refresh(5*time.Second))
+	require.Equal(t, 1, refresh(6*time.Second))
+	require.Contains(t, w.log.String(), "NTP")
+	require.Zero(t, refresh(6*time.Second), "again at once")
+	w.clock.Advance(time.Minute)
+	w.sql(`UPDATE fiberjwt_sessions SET issued = issued + 60000`)
+	require.Equal(t, 1, refresh(6*time.Second))
+}
+
+// OPTIONS of a built-in route goes on to the middleware, by right.
+func TestAnOPTIONSRequestIsNoSignOfRoutesBelowTheMiddleware(t *testing.T) {
+	w := newWorld(t)
+	require.Equal(t, 401, w.do("OPTIONS", "/auth/users/login", "").Status)
+	require.Empty(t, w.log.String())
+}
