@@ -1,0 +1,123 @@
+package redisstore
+
+import "github.com/redis/go-redis/v9"
+
+// The scripts for sessions. Each touches KEYS[1] only and runs alone, so what it reads is
+// what it changes. They read by scripts too, and not by GET: a client may send
+// that to a replica or keep the answer, neither of which hears at once that a
+// session was ended.
+
+// find gives the value of a session, "" for none.
+var find = redis.NewScript(`return redis.call('GET', KEYS[1]) or ''`)
+
+// create stores ARGV[1] until ARGV[2], unless the session is there already.
+var create = redis.NewScript(`
+redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PXAT', ARGV[2])
+return 1`)
+
+// enlist puts the session ARGV[2], which ends at ARGV[1], into the index of its
+// account, strikes out what is over and lets the index live as long as its last
+// entry. Ended sessions stay listed: should a failover bring one back, RevokeAll
+// still finds it.
+var enlist = redis.NewScript(`
+redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])
+local clock = redis.call('TIME')
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', clock[1] * 1000)
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+if last[2] then redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', last[2])) end
+return 1`)
+
+// enlisted gives the SIDs of an index.
+var enlisted = redis.NewScript(`return redis.call('ZRANGE', KEYS[1], 0, -1)`)
+
+// reading begins the scripts that change a session: value is what encode wrote,
+// or false.
+const reading = `
+local value = redis.call('GET', KEYS[1])
+local GEN, PREV, ISSUED, IDLE_UNTIL, REVOKED, AUTH_TIME, ENDS = 0, 1, 2, 3, 4, 5, 6
+
+local function number(i) return tonumber(string.sub(value, 17 * i + 1, 17 * i + 16)) end
+
+-- the text at a place, and the place after it
+local function text(at)
+  local length, from = string.match(value, '^(%d+):()', at)
+  return string.sub(value, from, from + length - 1), from + length
+end
+
+-- overwrites numbers from place i on
+local function write(i, ...)
+  local digits = {...}
+  for k, n in ipairs(digits) do
+    if n < -2 or n >= 2 ^ 53 then error('a number is out of range') end
+    digits[k] = string.format('%016.0f', n)
+  end
+  redis.call('SETRANGE', KEYS[1], 17 * i, table.concat(digits, ' '))
+end
+`
+
+// refresh is session.Decide: ARGV is kind, generation, now, least age, grace,
+// re-arm, idle. It gives the outcome, a digit, and the value afterwards, or "" if
+// there is no such session.
+var refresh = redis.NewScript(reading + `
+if not value or text(137) ~= ARGV[1] then return '' end
+
+local g, now, leastAge = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local grace, rearm, idle = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local gen, prev, ends = number(GEN), number(PREV), number(ENDS)
+local age = now - number(ISSUED)
+
+local function advance(gen, prev)
+  write(GEN, gen, prev, now, math.min(now + idle, ends))
+end
+
+local function decide()
+  if number(REVOKED) ~= 0 or now >= number(IDLE_UNTIL) or now >= ends then return 0 end
+  if g > gen then advance(g, gen) return 1 end
+  if g == gen and age < leastAge then return 2 end
+  if g == gen then advance(g + 1, g) return 3 end
+  if g == prev and age < grace then return 4 end
+  if g == prev and age < rearm then advance(gen, prev) return 5 end
+  if g == prev then advance(gen + 1, prev) return 6 end
+  write(PREV, -2)
+  write(REVOKED, now)
+  return 7
+end
+
+local outcome = decide()
+return outcome .. redis.call('GET', KEYS[1])`)
+
+// revoke ends a session at ARGV[3], unless it has been; ARGV[1] and ARGV[2] are
+// kind and subject that it must have, "" for any. It gives 1 if it is there.
+var revoke = redis.NewScript(reading + `
+if not value then return 0 end
+local kind, at = text(137)
+if ARGV[1] ~= '' and ARGV[1] ~= kind then return 0 end
+if ARGV[2] ~= '' and ARGV[2] ~= text(at) then return 0 end
+if number(REVOKED) == 0 then write(REVOKED, tonumber(ARGV[3])) end
+return 1`)
+
+// prove notes ARGV[1] as the time of the proof, if the session is there.
+var prove = redis.NewScript(reading + `
+if value then write(AUTH_TIME, tonumber(ARGV[1])) end
+return 1`)
+
+// slide moves the idle deadline to ARGV[2] + ARGV[3], but not past the end, if
+// the session is alive at ARGV[2] and of kind ARGV[1]. It gives the value
+// afterwards, "" if there is no such session.
+var slide = redis.NewScript(reading + `
+if not value or text(137) ~= ARGV[1] then return '' end
+local now, idle, ends = tonumber(ARGV[2]), tonumber(ARGV[3]), number(ENDS)
+if number(REVOKED) == 0 and now < number(IDLE_UNTIL) and now < ends then write(IDLE_UNTIL, math.min(now + idle, ends)) end
+return redis.call('GET', KEYS[1])`)
+
+// tell notes the sessions ARGV[3] and on as ended at ARGV[1], and forgets those
+// of ARGV[2] before.
+var tell = redis.NewScript(`
+local now, kept = tonumber(ARGV[1]), tonumber(ARGV[2])
+for i = 3, #ARGV do redis.call('ZADD', KEYS[1], 'GT', now, ARGV[i]) end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', now - kept))
+redis.call('PEXPIRE', KEYS[1], kept)
+return 1`)
+
+// told gives the sessions that ended after ARGV[1].
+var told = redis.NewScript(`return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. ARGV[1], '+inf')`)

@@ -1,0 +1,177 @@
+package redisstore_test
+
+import (
+	"context"
+	"net"
+	"os/exec"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+)
+
+// silent keeps what the client says of servers that are down out of the output.
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
+
+func TestMain(m *testing.M) {
+	redis.SetLogger(silent{})
+	m.Run()
+}
+
+// server is a redis-server of the test's own. Its data stay in dir when it is
+// killed.
+type server struct {
+	t    *testing.T
+	addr string
+	dir  string
+	args []string
+	cmd  *exec.Cmd // nil: not running
+}
+
+// persistent is a server that has on the disk what it confirms.
+var persistent = []string{"--appendonly", "yes", "--appendfsync", "always"}
+
+// newServer starts a redis-server, or skips the test where there is none. It
+// persists nothing unless args say so.
+func newServer(t *testing.T, args ...string) *server {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("put redis-server on the PATH to run this test")
+	}
+	port := freePort(t)
+	dir := t.TempDir()
+	s := &server{t: t, addr: net.JoinHostPort("127.0.0.1", port), dir: dir, args: append([]string{
+		"--port", port, "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0",
+	}, args...)}
+	t.Cleanup(s.kill)
+	s.start()
+	return s
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = listener.Close() }()
+	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+}
+
+// launch starts the process and does not wait until it answers.
+func (s *server) launch() {
+	s.t.Helper()
+	s.cmd = exec.Command("redis-server", s.args...)
+	require.NoError(s.t, s.cmd.Start())
+}
+
+func (s *server) start() {
+	s.t.Helper()
+	s.launch()
+	client := s.client()
+	require.Eventually(s.t, func() bool { return client.Ping(context.Background()).Err() == nil }, 10*time.Second, 10*time.Millisecond,
+		"redis-server %v does not answer", s.args)
+}
+
+// kill is kill -9.
+func (s *server) kill() {
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+	s.cmd = nil
+}
+
+// client is a new one; each configure may change its options. Its retries are
+// as by default, but faster.
+func (s *server) client(configure ...func(*redis.Options)) *redis.Client {
+	s.t.Helper()
+	options := &redis.Options{Addr: s.addr, MaxRetryBackoff: 20 * time.Millisecond, DialerRetryTimeout: 10 * time.Millisecond}
+	for _, change := range configure {
+		change(options)
+	}
+	client := redis.NewClient(options)
+	s.t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// newCluster starts three primaries that share the slots.
+func newCluster(t *testing.T) []*server {
+	t.Helper()
+	nodes := make([]*server, 3)
+	bounds := []int{0, 5461, 10923, 16384}
+	ctx := t.Context()
+	for i := range nodes {
+		nodes[i] = newServer(t, "--cluster-enabled", "yes", "--cluster-port", freePort(t), "--cluster-node-timeout", "2000")
+		require.NoError(t, nodes[i].client().ClusterAddSlotsRange(ctx, bounds[i], bounds[i+1]-1).Err())
+		host, port, _ := net.SplitHostPort(nodes[i].addr)
+		bus := nodes[i].args[len(nodes[i].args)-3]
+		require.NoError(t, nodes[0].client().Do(ctx, "CLUSTER", "MEET", host, port, bus).Err())
+	}
+	for _, node := range nodes {
+		require.Eventually(t, func() bool {
+			info, err := node.client().ClusterInfo(ctx).Result()
+			return err == nil && containsAll(info, "cluster_state:ok", "cluster_known_nodes:3")
+		}, 20*time.Second, 20*time.Millisecond, "the cluster does not form")
+	}
+	return nodes
+}
+
+func clusterClient(t *testing.T, nodes []*server, configure ...func(*redis.ClusterOptions)) *redis.ClusterClient {
+	t.Helper()
+	options := &redis.ClusterOptions{}
+	for _, node := range nodes {
+		options.Addrs = append(options.Addrs, node.addr)
+	}
+	for _, change := range configure {
+		change(options)
+	}
+	client := redis.NewClusterClient(options)
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// hook sees every command before it is sent, a pipeline as one.
+type hook struct {
+	mu     sync.Mutex
+	trips  [][]redis.Cmder
+	before func(cmd redis.Cmder) // may be nil
+}
+
+func (h *hook) saw(cmds ...redis.Cmder) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.trips = append(h.trips, cmds)
+}
+
+// take gives the round trips since the last call.
+func (h *hook) take() [][]redis.Cmder {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	trips := h.trips
+	h.trips = nil
+	return trips
+}
+
+func (h *hook) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (h *hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		h.saw(cmd)
+		if h.before != nil {
+			h.before(cmd)
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func (h *hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		h.saw(cmds...)
+		return next(ctx, cmds)
+	}
+}
