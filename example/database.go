@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "github.com/ncruces/go-sqlite3/driver" // database/sql driver "sqlite3", no C compiler needed
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+	"github.com/uptrace/bun/dialect/mysqldialect"
+	"github.com/uptrace/bun/dialect/pgdialect"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+	"github.com/uptrace/bun/schema"
+
+	"github.com/fiberjwt/fiberjwt"
+)
+
+// connections to a server at most: three copies of this program fit into what PostgreSQL allows by default.
+const connections = 20
+
+// patience with a server at start. Afterwards fiberjwt sets a deadline to each of its queries.
+const patience = 30 * time.Second
+
+// openDB opens the database at address and creates the tables it lacks. The errors never repeat the address, for it may hold
+// a password.
+func openDB(ctx context.Context, address string) (*bun.DB, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	pool, d, err := openPool(address)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	if err := pool.PingContext(ctx); err != nil {
+		_ = pool.Close()
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	db := bun.NewDB(pool, d)
+	if err := createTables(ctx, db); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("prepare the database: %w", err)
+	}
+	return db, nil
+}
+
+// openPool is all that differs between the databases. The rest of the program is the same on each.
+func openPool(address string) (*sql.DB, schema.Dialect, error) {
+	scheme, _, isURL := strings.Cut(address, "://")
+	switch {
+	case scheme == "postgres" || scheme == "postgresql":
+		pool, err := openPostgres(address)
+		return pool, pgdialect.New(), err
+	case scheme == "mysql" || scheme == "mariadb":
+		pool, err := openMySQL(address)
+		return pool, mysqldialect.New(), err
+	case isURL && scheme != "file" && scheme != "sqlite":
+		return nil, nil, fmt.Errorf("%q is not spoken here: give postgres://, mysql:// or the path of a SQLite file", scheme)
+	}
+	pool, err := openSQLite(address)
+	return pool, sqlitedialect.New(), err
+}
+
+// openPostgres takes an address as psql does, "postgres://user:password@host:port/database?sslmode=verify-full".
+func openPostgres(address string) (*sql.DB, error) {
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		return nil, errors.New("this is no address of PostgreSQL: write postgres://user:password@host:port/database")
+	}
+	// Bun writes arguments into the statement. The driver's default would prepare each, a second round trip, and keep it.
+	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	return limited(stdlib.OpenDB(*config)), nil
+}
+
+// openMySQL takes "mysql://user:password@host:port/database", and after a "?" what the driver knows, such as tls=true. The
+// connection speaks utf8mb4, as it does by default.
+func openMySQL(address string) (*sql.DB, error) {
+	wrong := errors.New("this is no address of MySQL or MariaDB: write mysql://user:password@host:port/database")
+	parsed, err := url.Parse(address)
+	if err != nil || parsed.Host == "" || len(parsed.Path) < 2 {
+		return nil, wrong
+	}
+	config := mysql.NewConfig()
+	config.Net, config.Addr, config.DBName = "tcp", parsed.Host, parsed.Path[1:]
+	config.User = parsed.User.Username()
+	config.Passwd, _ = parsed.User.Password()
+	config.ParseTime = true
+	if config, err = mysql.ParseDSN(config.FormatDSN() + "&" + parsed.RawQuery); err != nil {
+		return nil, wrong
+	}
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		return nil, wrong
+	}
+	return limited(sql.OpenDB(connector)), nil
+}
+
+// limited keeps connections open instead of opening one per request, and not more than a server likes.
+func limited(pool *sql.DB) *sql.DB {
+	pool.SetMaxOpenConns(connections)
+	pool.SetMaxIdleConns(connections)
+	return pool
+}
+
+// pragmas make SQLite fit for a server: writers wait for each other instead of failing, readers never wait, and a transaction
+// takes its lock when it begins, because one that reads first and writes later would lose to SQLITE_BUSY.
+const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(ON)&_txlock=immediate"
+
+// openSQLite takes a path or a "file:" address. An address that brings pragmas is taken as it is written.
+func openSQLite(address string) (*sql.DB, error) {
+	address = strings.TrimPrefix(address, "sqlite://")
+	if strings.Contains(address, ":memory:") {
+		return nil, errors.New("an in-memory SQLite database is a different one on every connection, name a file instead")
+	}
+	if !strings.HasPrefix(address, "file:") {
+		// A path may hold '?', '#' or '%', which mean something else in an address.
+		address = "file:" + (&url.URL{Path: address}).EscapedPath()
+	}
+	switch {
+	case strings.Contains(address, "_pragma="):
+	case strings.Contains(address, "?"):
+		address += "&" + pragmas
+	default:
+		address += "?" + pragmas
+	}
+	return sql.Open("sqlite3", address)
+}
+
+// createTables may run in several processes at once. PostgreSQL needs a lock for that: there CREATE … IF NOT EXISTS looks first
+// and creates later.
+func createTables(ctx context.Context, db *bun.DB) error {
+	err := db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		if db.Dialect().Name() == dialect.PG {
+			if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(1701208421)"); err != nil {
+				return err
+			}
+		}
+		for _, model := range []any{(*User)(nil), (*Teacher)(nil), (*Note)(nil)} {
+			if _, err := tx.NewCreateTable().Model(model).IfNotExists().Exec(ctx); err != nil {
+				return err
+			}
+		}
+		return createIndex(ctx, tx)
+	})
+	if err != nil {
+		return err
+	}
+	return fiberjwt.Migrate(ctx, db) // the tables of sessions and failed sign-ins
+}
+
+// createIndex leaves an existing one alone. MySQL has no IF NOT EXISTS here, unlike MariaDB, but an error that says so.
+func createIndex(ctx context.Context, tx bun.Tx) error {
+	owners := tx.NewCreateIndex().Model((*Note)(nil)).Index("notes_owner").Column("kind", "subject", "id")
+	if tx.Dialect().Name() != dialect.MySQL {
+		owners = owners.IfNotExists()
+	}
+	_, err := owners.Exec(ctx)
+	var refused *mysql.MySQLError
+	if errors.As(err, &refused) && refused.Number == 1061 { // ER_DUP_KEYNAME
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,188 @@
+// Command example is a small service for notes with two kinds of account, users and teachers, on a SQLite file,
+// PostgreSQL or MariaDB.
+//
+//	go run ./example
+//
+// It serves a page on which one browser signs in as both, and prints curl lines for the same. It reads ADDR, DATABASE_URL,
+// SECRET and ACCESS_TTL, and needs none of them.
+//
+// This file is what an application writes to use fiberjwt. The rest has rooms of its own: models.go and database.go (tables),
+// notes.go (the service), server.go (Fiber's limits, errors, a graceful stop), page.go, settings.go and welcome.go.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "example:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	set, err := readSettings(os.Getenv)
+	if err != nil {
+		return err
+	}
+	db, err := openDB(ctx, set.Database)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+
+	app := newServer()
+	auth, err := fiberjwt.Open(authConfig(set, db, app.Group("/auth")))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = auth.Close() }()
+	if _, err := auth.Prune(ctx); err != nil { // forgets what is long over; a program that runs for months repeats it daily
+		return err
+	}
+	if err := addRoutes(app, auth.Handler(), db); err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", set.Addr)
+	if err != nil {
+		return err
+	}
+	if set.SecretGenerated {
+		slog.Warn("SECRET is not set: using a random one, every session ends when this program stops")
+	}
+	fmt.Print(welcome(ln.Addr()))
+	return serve(ctx, app, ln)
+}
+
+// authConfig is all that fiberjwt has to be told. What is not named here has a safe default.
+func authConfig(set settings, db *bun.DB, routes fiber.Router) fiberjwt.Config {
+	return fiberjwt.Config{
+		DB:     db,
+		Secret: set.Secret,
+		Entities: []fiberjwt.Kind{
+			fiberjwt.Entity[User]{
+				Fillable:  []string{"full_name"}, // what a registration may set besides email and password
+				Register:  fiberjwt.Anyone[User], // without this line registration is closed
+				AccessTTL: set.AccessTTL,
+			},
+			fiberjwt.Entity[Teacher]{
+				Identity:  "login", // instead of "email"
+				Fillable:  []string{"name"},
+				Register:  fiberjwt.Anyone[Teacher],
+				AccessTTL: set.AccessTTL,
+			},
+		},
+		// Where register, login, refresh, logout, sessions and password go: they stand above the gate of addRoutes.
+		Routes: routes,
+		// The page imports its client from /auth/client.js.
+		Client: true,
+		// Open without a token; with one, the handler knows who asks.
+		Public: []string{"GET /api/optional"},
+		// This program serves plain http, where browsers refuse Secure cookies. Remove the line once https is in front.
+		Cookie: fiberjwt.Cookie{Insecure: true},
+	}
+}
+
+// addRoutes shows the order that matters: what stands above the gate is open to all, what stands below it is closed.
+func addRoutes(app *fiber.App, gate fiber.Handler, db *bun.DB) error {
+	if err := servePage(app); err != nil {
+		return err
+	}
+	app.Get("/api/public", func(c *fiber.Ctx) error {
+		return c.JSON(fiber.Map{"message": "Everybody may read this."})
+	})
+
+	app.Use(gate)
+
+	api := app.Group("/api")
+	api.Get("/optional", whoever)
+	api.Get("/me", me)
+
+	// As hands the handler its own model, the one that is in c.Locals("users"), and answers 403 to an account of another kind.
+	api.Get("/users/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.JSON(u) }))
+	api.Get("/teachers/me", fiberjwt.As(func(c *fiber.Ctx, t *Teacher) error { return c.JSON(t) }))
+
+	// Fresh asks for a password proved lately: a stolen token is of little use here.
+	api.Get("/sensitive", fiberjwt.Fresh(5*time.Minute), sensitive)
+
+	api.Get("/notes", notes{db, kinds}.list)
+	api.Post("/notes", notes{db, kinds}.add)
+
+	// The same for one kind at a time: a page that is signed in as both asks for each by its own session, and a 401 says which
+	// of them wants a refresh.
+	for _, kind := range kinds {
+		own := api.Group("/"+kind, fiberjwt.Require(kind))
+		own.Get("/sensitive", fiberjwt.Fresh(5*time.Minute, kind), sensitive)
+		own.Get("/notes", notes{db, []string{kind}}.list)
+		own.Post("/notes", notes{db, []string{kind}}.add)
+	}
+	return nil
+}
+
+func sensitive(c *fiber.Ctx) error {
+	return c.JSON(fiber.Map{"message": "You proved your password within the last five minutes."})
+}
+
+// me answers the account that is signed in, of whichever kind; the user, if both are.
+func me(c *fiber.Ctx) error {
+	signedIn := sessions(c, kinds)
+	if len(signedIn) == 0 {
+		return fiberjwt.ErrNoToken // unreachable below the gate
+	}
+	return c.JSON(account(signedIn[0]))
+}
+
+// whoever answers all accounts that are signed in in this browser, and none to a stranger.
+func whoever(c *fiber.Ctx) error {
+	accounts := []any{}
+	for _, s := range sessions(c, kinds) {
+		accounts = append(accounts, account(s))
+	}
+	return c.JSON(fiber.Map{"signed_in": len(accounts) > 0, "accounts": accounts})
+}
+
+// kinds of account, in the order in which they come first.
+var kinds = []string{"users", "teachers"}
+
+// sessions returns who of kinds is signed in. A browser has cookies for each kind, so there may be several.
+func sessions(c *fiber.Ctx, kinds []string) []*fiberjwt.Session {
+	var found []*fiberjwt.Session
+	for _, kind := range kinds {
+		if s, ok := fiberjwt.SessionOf(c, kind); ok {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+// account is the row of s with the name of its kind in front.
+func account(s *fiberjwt.Session) any {
+	switch row := s.Account.(type) {
+	case *User:
+		return struct {
+			Kind string `json:"kind"`
+			User
+		}{s.Kind, *row}
+	case *Teacher:
+		return struct {
+			Kind string `json:"kind"`
+			Teacher
+		}{s.Kind, *row}
+	}
+	return nil // unreachable: authConfig names two kinds
+}
