@@ -1,0 +1,276 @@
+package e2e_test
+
+import (
+	"bufio"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fasthttp/websocket"
+	"github.com/stretchr/testify/require"
+)
+
+// firefox is one process for all tests, driven by WebDriver BiDi
+// (https://w3c.github.io/webdriver-bidi/), which it speaks itself. Each test
+// has a user context, with cookies, storage and locks of its own.
+var firefox struct {
+	once    sync.Once
+	err     error
+	process *exec.Cmd
+	folder  string
+
+	mu   sync.Mutex
+	conn *websocket.Conn
+	id   int // of the last command
+}
+
+// firefoxSettings: every host is this machine.
+const firefoxSettings = `user_pref("network.dns.forceResolve", "127.0.0.1");
+user_pref("ui.prefersReducedMotion", 1);
+`
+
+func startFirefox() error {
+	path := os.Getenv("FIBERJWT_FIREFOX")
+	if path == "1" {
+		path = "firefox-esr"
+	}
+	var err error
+	if firefox.folder, err = os.MkdirTemp("", "firefox"); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(firefox.folder, "user.js"), []byte(firefoxSettings), 0o600); err != nil {
+		return err
+	}
+	firefox.process = exec.Command(path, "--headless", "--no-remote", "--remote-debugging-port=0", "--profile", firefox.folder)
+	firefox.process.Env = append(os.Environ(), "HOME="+firefox.folder, "LANG=en_US.UTF-8")
+	out, err := firefox.process.StderrPipe()
+	if err != nil {
+		return err
+	}
+	if err := firefox.process.Start(); err != nil {
+		return err
+	}
+	address := ""
+	lines := bufio.NewScanner(out)
+	for address == "" && lines.Scan() {
+		address = regexp.MustCompile(`ws://[0-9.:]+`).FindString(lines.Text())
+	}
+	if address == "" {
+		return errors.Join(errors.New("firefox says no address"), lines.Err())
+	}
+	go func() {
+		for lines.Scan() { // or it would wait for a reader
+		}
+	}()
+	if firefox.conn, _, err = websocket.DefaultDialer.Dial(address+"/session", nil); err != nil {
+		return err
+	}
+	_, err = bidi[struct{}]("session.new", fields{"capabilities": fields{"alwaysMatch": fields{"acceptInsecureCerts": true}}})
+	return err
+}
+
+func stopFirefox() {
+	if firefox.process == nil || firefox.process.Process == nil {
+		return
+	}
+	if firefox.conn != nil {
+		_, _ = bidi[struct{}]("browser.close", fields{})
+	}
+	kill := time.AfterFunc(patience, func() { _ = firefox.process.Process.Kill() })
+	_ = firefox.process.Wait()
+	kill.Stop()
+	_ = os.RemoveAll(firefox.folder)
+}
+
+type fields = map[string]any
+
+// bidi sends a command and gives its result.
+func bidi[R any](method string, params fields) (result R, _ error) {
+	firefox.mu.Lock()
+	defer firefox.mu.Unlock()
+	firefox.id++
+	if err := firefox.conn.WriteJSON(fields{"id": firefox.id, "method": method, "params": params}); err != nil {
+		return result, err
+	}
+	for {
+		var answer struct {
+			ID      int
+			Error   string
+			Message string
+			Result  json.RawMessage
+		}
+		if err := errors.Join(firefox.conn.SetReadDeadline(time.Now().Add(patience)), firefox.conn.ReadJSON(&answer)); err != nil {
+			return result, err
+		}
+		if answer.ID != firefox.id {
+			continue // an event
+		}
+		if answer.Error != "" {
+			return result, fmt.Errorf("%s: %s: %s", method, answer.Error, answer.Message)
+		}
+		return result, json.Unmarshal(answer.Result, &result)
+	}
+}
+
+// fox is a Firefox of one person.
+type fox struct {
+	t       *testing.T
+	context string
+}
+
+// newFox skips the test without Firefox.
+func newFox(t *testing.T) *fox {
+	t.Helper()
+	if os.Getenv("FIBERJWT_FIREFOX") == "" {
+		t.Skip("set FIBERJWT_FIREFOX=1, or to the path of a Firefox, to run this test")
+	}
+	firefox.once.Do(func() { firefox.err = startFirefox() })
+	require.NoError(t, firefox.err)
+	p := &fox{t: t}
+	p.context = told[struct{ UserContext string }](t, "browser.createUserContext", fields{}).UserContext
+	t.Cleanup(func() { told[struct{}](t, "browser.removeUserContext", fields{"userContext": p.context}) })
+	return p
+}
+
+// told is bidi, where no command may fail.
+func told[R any](t *testing.T, method string, params fields) R {
+	t.Helper()
+	result, err := bidi[R](method, params)
+	require.NoError(t, err)
+	return result
+}
+
+// foxCookie is a cookie as Firefox stored it.
+type foxCookie struct {
+	Name, Domain, Path, SameSite string
+	Value                        struct{ Value string }
+	Secure, HTTPOnly             bool
+	Expiry                       int64
+}
+
+// cookies of the person by name.
+func (p *fox) cookies() map[string]foxCookie {
+	p.t.Helper()
+	partition := fields{"type": "storageKey", "userContext": p.context}
+	found := map[string]foxCookie{}
+	for _, cookie := range told[struct{ Cookies []foxCookie }](p.t, "storage.getCookies", fields{"partition": partition}).Cookies {
+		found[cookie.Name] = cookie
+	}
+	return found
+}
+
+// foxTab is a tab of a Firefox.
+type foxTab struct {
+	t       *testing.T
+	context string
+}
+
+// tab opens a tab at an address.
+func (p *fox) tab(url string) *foxTab {
+	p.t.Helper()
+	b := &foxTab{t: p.t}
+	b.context = told[struct{ Context string }](p.t, "browsingContext.create", fields{"type": "tab", "userContext": p.context}).Context
+	b.tell("browsingContext.setViewport", fields{"viewport": fields{"width": 1200, "height": 900}})
+	b.visit(url)
+	return b
+}
+
+// tell sends a command about the tab.
+func (b *foxTab) tell(method string, params fields) {
+	b.t.Helper()
+	params["context"] = b.context
+	told[struct{}](b.t, method, params)
+}
+
+func (b *foxTab) visit(url string) {
+	b.t.Helper()
+	b.tell("browsingContext.navigate", fields{"url": url, "wait": "complete"})
+}
+
+// foxTry runs JavaScript and waits for the promise that it gives.
+func foxTry[T any](b *foxTab, script string, args ...any) (value T, _ error) {
+	answer, err := bidi[struct {
+		Result           struct{ Value string }
+		ExceptionDetails struct{ Text string }
+	}]("script.evaluate", fields{
+		"expression":   "(async () => JSON.stringify(await (" + fmt.Sprintf(script, args...) + ")) ?? 'null')()",
+		"awaitPromise": true, "userActivation": true, "target": fields{"context": b.context},
+	})
+	if err != nil {
+		return value, err
+	}
+	if fault := answer.ExceptionDetails.Text; fault != "" {
+		return value, errors.New(fault)
+	}
+	return value, json.Unmarshal([]byte(answer.Result.Value), &value)
+}
+
+// foxEval is foxTry for a script that must not fail.
+func foxEval[T any](b *foxTab, script string, args ...any) T {
+	b.t.Helper()
+	value, err := foxTry[T](b, script, args...)
+	require.NoError(b.t, err, script)
+	return value
+}
+
+// wait until a condition holds.
+func (b *foxTab) wait(condition string, args ...any) {
+	b.t.Helper()
+	until(b.t, b.shoot, fmt.Sprintf(condition, args...), func(condition string) (bool, error) {
+		return foxTry[bool](b, "%s", "!!("+condition+")")
+	})
+}
+
+// click, as with the mouse, on what is seen.
+func (b *foxTab) click(selector string) {
+	b.t.Helper()
+	at := foxEval[[]int](b, `(element => {
+		element.scrollIntoView({ block: 'center' });
+		const { x, y, width, height } = element.getBoundingClientRect();
+		return [x + width / 2, y + height / 2].map(Math.round);
+	})(document.querySelector(%q))`, selector)
+	b.act("pointer", []fields{
+		{"type": "pointerMove", "x": at[0], "y": at[1]}, {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0},
+	})
+}
+
+// enter clicks into a field that is empty, and types.
+func (b *foxTab) enter(selector, text string) {
+	b.t.Helper()
+	b.click(selector)
+	var keys []fields
+	for _, key := range text {
+		keys = append(keys, fields{"type": "keyDown", "value": string(key)}, fields{"type": "keyUp", "value": string(key)})
+	}
+	b.act("key", keys)
+}
+
+func (b *foxTab) act(device string, actions []fields) {
+	b.t.Helper()
+	b.tell("input.performActions", fields{"actions": []fields{{"type": device, "id": device, "actions": actions}}})
+}
+
+// text of an element as it is seen.
+func (b *foxTab) text(selector string) string {
+	b.t.Helper()
+	return foxEval[string](b, `document.querySelector(%q)?.innerText ?? ''`, selector)
+}
+
+// shoot keeps a screenshot of the whole page.
+func (b *foxTab) shoot(name string) {
+	b.t.Helper()
+	keep(b.t, name, func() []byte {
+		shot := told[struct{ Data string }](b.t, "browsingContext.captureScreenshot", fields{"context": b.context, "origin": "document"})
+		picture, err := base64.StdEncoding.DecodeString(shot.Data)
+		require.NoError(b.t, err)
+		return picture
+	})
+}
