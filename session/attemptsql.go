@@ -111,8 +111,7 @@ func (s *SQL) charge(ctx context.Context, c charging) (first, second bool, until
 			return err
 		})
 	case name == dialect.MySQL && s.db.HasFeature(feature.InsertReturning):
-		// Never again: the first counter may be charged. Its statements lock one
-		// row each, so they are in no deadlock.
+		// Never again: the first counter may be charged. It handles deadlocks itself.
 		first, second, until, err = s.chargeAtOnce(ctx, c, c.maria())
 	default:
 		first, second, until, err = s.chargeInTurn(ctx, c)
@@ -146,7 +145,10 @@ SELECT (SELECT count(*) FROM a) AS first, (SELECT count(*) FROM b) AS second, (`
 }
 
 // maria is a block of statements that is sent as one: MariaDB cannot say of an
-// insert that met a row whether it changed it.
+// insert that met a row whether it changed it. Each is a transaction of its own
+// and locks one row. An insert of a row that was deleted a moment ago locks it
+// twice, though, so it can be in a deadlock: whatever is rolled back then has
+// charged nobody, its ROW_COUNT() is -1.
 func (c charging) maria() string {
 	charge := func(i int, charged string) string {
 		return c.update(i) + `; SET ` + charged + ` = ROW_COUNT();
@@ -156,6 +158,7 @@ func (c charging) maria() string {
 BEGIN NOT ATOMIC
   DECLARE charged_first, charged_second INT DEFAULT 0;
   DECLARE waits_until BIGINT DEFAULT (` + c.waits() + `);
+  DECLARE CONTINUE HANDLER FOR 1213, 1020 BEGIN END;
   IF waits_until = 0 THEN
     ` + charge(0, "charged_first") + `
     IF charged_first > 0 THEN ` + charge(1, "charged_second") + ` END IF;

@@ -11,11 +11,11 @@ import (
 )
 
 func TestMigrateMayRunTenTimesAtOnceOnPostgres(t *testing.T) {
-	testMigrateAtOnce(t, emptyPostgres(t, "fiberjwt_migrate"))
+	testMigrateAtOnce(t, postgres(t)(t))
 }
 
 func TestMigrateMayRunTenTimesAtOnceOnMariaDB(t *testing.T) {
-	testMigrateAtOnce(t, emptyMariaDB(t, "fiberjwt_migrate"))
+	testMigrateAtOnce(t, maria(t)(t))
 }
 
 // testMigrateAtOnce wants a database without tables.

@@ -22,11 +22,11 @@ type person struct {
 }
 
 func TestAForgottenMigrateIsNamedOnPostgres(t *testing.T) {
-	testForgottenMigrate(t, emptyPostgres(t, "fiberjwt_missing"))
+	testForgottenMigrate(t, postgres(t)(t))
 }
 
 func TestAForgottenMigrateIsNamedOnMariaDB(t *testing.T) {
-	testForgottenMigrate(t, emptyMariaDB(t, "fiberjwt_missing"))
+	testForgottenMigrate(t, maria(t)(t))
 }
 
 // testForgottenMigrate wants a database without tables.

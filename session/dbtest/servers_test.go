@@ -1,8 +1,10 @@
 package dbtest
 
 import (
+	"crypto/rand"
 	"database/sql"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
@@ -14,52 +16,64 @@ import (
 	"github.com/uptrace/bun/dialect/pgdialect"
 )
 
-// emptyPostgres is a schema of that name without tables. setting is name and
-// value of what every connection sets.
-func emptyPostgres(t *testing.T, schema string, setting ...string) *bun.DB {
+// server opens a database that is made for the test and goes with it.
+type server func(t *testing.T) *bun.DB
+
+// postgres is a schema without tables. setting is name and value of what every
+// connection sets.
+func postgres(t *testing.T, setting ...string) server {
 	t.Helper()
-	address := os.Getenv("FIBERJWT_POSTGRES")
-	if address == "" {
-		t.Skip("set FIBERJWT_POSTGRES to the address of a server to run this test")
-	}
-	cfg, err := pgx.ParseConfig(address)
+	cfg, err := pgx.ParseConfig(address(t, "FIBERJWT_POSTGRES"))
 	require.NoError(t, err)
-	cfg.RuntimeParams["search_path"] = schema
+	cfg.RuntimeParams["search_path"] = madeAndDropped(t, stdlib.OpenDB(*cfg), "SCHEMA ", " CASCADE")
 	for i := 0; i < len(setting); i += 2 {
 		cfg.RuntimeParams[setting[i]] = setting[i+1]
 	}
-	db := bun.NewDB(stdlib.OpenDB(*cfg), pgdialect.New())
-	t.Cleanup(func() { _ = db.Close() })
-	for _, statement := range []string{"DROP SCHEMA IF EXISTS " + schema + " CASCADE", "CREATE SCHEMA " + schema} {
-		_, err := db.ExecContext(t.Context(), statement)
-		require.NoError(t, err)
-	}
-	return db
+	return func(t *testing.T) *bun.DB { return closed(t, bun.NewDB(stdlib.OpenDB(*cfg), pgdialect.New())) }
 }
 
-// emptyMariaDB is likewise a database.
-func emptyMariaDB(t *testing.T, database string, setting ...string) *bun.DB {
+// maria is likewise a database.
+func maria(t *testing.T, setting ...string) server {
 	t.Helper()
-	address := os.Getenv("FIBERJWT_MYSQL")
-	if address == "" {
-		t.Skip("set FIBERJWT_MYSQL to the address of a server to run this test")
-	}
-	server, err := sql.Open("mysql", address)
+	cfg, err := mysql.ParseDSN(address(t, "FIBERJWT_MYSQL"))
 	require.NoError(t, err)
-	defer func() { _ = server.Close() }()
-	for _, statement := range []string{"DROP DATABASE IF EXISTS " + database, "CREATE DATABASE " + database} {
-		_, err := server.ExecContext(t.Context(), statement)
+	open := func() *sql.DB {
+		conn, err := sql.Open("mysql", cfg.FormatDSN())
 		require.NoError(t, err)
+		return conn
 	}
-	cfg, err := mysql.ParseDSN(address)
-	require.NoError(t, err)
-	cfg.DBName, cfg.Params = database, map[string]string{}
+	cfg.DBName, cfg.Params = madeAndDropped(t, open(), "DATABASE ", ""), map[string]string{}
 	for i := 0; i < len(setting); i += 2 {
 		cfg.Params[setting[i]] = "'" + setting[i+1] + "'"
 	}
-	conn, err := sql.Open("mysql", cfg.FormatDSN())
+	return func(t *testing.T) *bun.DB { return closed(t, bun.NewDB(open(), mysqldialect.New())) }
+}
+
+func address(t *testing.T, variable string) string {
+	t.Helper()
+	address := os.Getenv(variable)
+	if address == "" {
+		t.Skipf("set %s to the address of a server to run this test", variable)
+	}
+	return address
+}
+
+// madeAndDropped gives the name.
+func madeAndDropped(t *testing.T, db *sql.DB, what, cascade string) string {
+	t.Helper()
+	name := "fiberjwt_" + strings.ToLower(rand.Text())
+	_, err := db.ExecContext(t.Context(), "CREATE "+what+name)
 	require.NoError(t, err)
-	db := bun.NewDB(conn, mysqldialect.New())
-	t.Cleanup(func() { _ = db.Close() })
+	t.Cleanup(func() {
+		_, err := db.Exec("DROP " + what + name + cascade)
+		require.NoError(t, err)
+		require.NoError(t, db.Close())
+	})
+	return name
+}
+
+func closed(t *testing.T, db *bun.DB) *bun.DB {
+	t.Helper()
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	return db
 }
