@@ -17,7 +17,7 @@ import (
 // It may be called again, and by several processes at once: each step can be
 // run twice, and one that loses a race is tried again.
 func Migrate(ctx context.Context, db *bun.DB) error {
-	const tries = 5
+	const tries = 10 // each of the objects can be lost once
 	var err error
 	for try := range tries {
 		if err = migrateOnce(ctx, db); err == nil {
