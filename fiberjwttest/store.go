@@ -75,6 +75,7 @@ type suite struct {
 	t       *testing.T
 	open    func(t *testing.T) session.Store
 	store   session.Store
+	others  []session.Store
 	subject string // an account of this test alone
 }
 
@@ -161,7 +162,10 @@ func randomRow(random *mathrand.Rand, row session.Row) session.Row {
 
 // race calls do from n goroutines on three stores at once.
 func (s *suite) race(n int, do func(i int, store session.Store)) {
-	stores := []session.Store{s.store, s.open(s.t), s.open(s.t)}
+	if s.others == nil {
+		s.others = []session.Store{s.open(s.t), s.open(s.t)}
+	}
+	stores := append(s.others, s.store)
 	start := make(chan struct{})
 	var group sync.WaitGroup
 	for i := range n {
