@@ -60,7 +60,7 @@ func newApp(t *testing.T, configure ...func(*fiberjwt.Config)) *app {
 		Routes:      a.fiber.Group("/auth"),
 		Logger:      slog.New(slog.DiscardHandler),
 		Now:         func() time.Time { return time.Now().Add(time.Duration(a.later.Load()) * time.Millisecond) },
-		ReadTimeout: 500 * time.Millisecond, WriteTimeout: 500 * time.Millisecond,
+		ReadTimeout: patience, WriteTimeout: patience,
 	}
 	for _, change := range configure {
 		change(&cfg)
@@ -282,11 +282,11 @@ func TestACacheHearsOfALogoutInAnotherProcess(t *testing.T) {
 	require.Eventually(t, func() bool { // until the feed has answered, nothing is cached
 		reads.take()
 		return phone.me() == 200 && len(reads.take()) == 0
-	}, 10*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 	rows, err := a.List(t.Context(), "users", "1", time.Now().UnixMilli())
 	require.NoError(t, err)
 	require.Len(t, rows, 1)
 	_, err = redisstore.New(other).Revoke(t.Context(), rows[0].SID, "", "", time.Now().UnixMilli())
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return phone.me() == 401 }, 15*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return phone.me() == 401 }, patience, 10*time.Millisecond)
 }

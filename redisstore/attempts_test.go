@@ -50,7 +50,7 @@ func TestCountersAreForgottenWhenTheFailuresHaveFaded(t *testing.T) {
 	require.Len(t, w.keys(), 1, "the account is forgotten")
 }
 
-// lossy loses an answer that the server has given.
+// lossy loses an answer that the server has given, and the connection with it.
 type lossy struct {
 	net.Conn
 	lose *atomic.Bool
@@ -59,6 +59,7 @@ type lossy struct {
 func (l lossy) Read(b []byte) (int, error) {
 	n, err := l.Conn.Read(b)
 	if n > 0 && l.lose.CompareAndSwap(true, false) {
+		_ = l.Close() // the client reads on after an error
 		return 0, io.EOF
 	}
 	return n, err
@@ -67,7 +68,6 @@ func (l lossy) Read(b []byte) (int, error) {
 func TestAnAttemptWhoseAnswerIsLostIsNotChargedTwice(t *testing.T) {
 	var lose atomic.Bool
 	client := newServer(t).client(func(o *redis.Options) {
-		o.ReadTimeout = 300 * time.Millisecond
 		o.Dialer = func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 			return lossy{conn, &lose}, err

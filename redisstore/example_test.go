@@ -34,7 +34,7 @@ func Example() {
 	app.Get("/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.JSON(u) }))
 
 	// A request without a token asks neither.
-	response, err := app.Test(httptest.NewRequest("GET", "/me", nil))
+	response, err := app.Test(httptest.NewRequest("GET", "/me", nil), -1)
 	if err != nil {
 		panic(err)
 	}

@@ -56,8 +56,8 @@ func requireErrors(t *testing.T, calls map[string]func(context.Context) error, n
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		start := time.Now()
 		require.Error(t, calls[name](ctx), name)
-		// Of itself the client would wait for 5 s, and once more.
-		require.Less(t, time.Since(start), 3*time.Second, "%s: it did not end with its context", name)
+		// Of itself the client would wait for a minute, and once more.
+		require.Less(t, time.Since(start), patience/2, "%s: it did not end with its context", name)
 		cancel()
 	}
 }
@@ -65,7 +65,7 @@ func requireErrors(t *testing.T, calls map[string]func(context.Context) error, n
 // answers waits until the client has found its server again.
 func (w *world) answers() {
 	w.t.Helper()
-	require.Eventually(w.t, func() bool { return w.client.Ping(context.Background()).Err() == nil }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(w.t, func() bool { return w.client.Ping(context.Background()).Err() == nil }, patience, 10*time.Millisecond)
 }
 
 func TestAStoppedServerIsAnErrorUntilItIsBack(t *testing.T) {
@@ -132,7 +132,7 @@ func TestAReadOnlyReplicaIsAnErrorForWhatWrites(t *testing.T) {
 	require.NoError(t, w.client.ReplicaOf(t.Context(), host, port).Err())
 	require.Eventually(t, func() bool {
 		return containsAll(w.client.Info(t.Context(), "replication").Val(), "master_link_status:up")
-	}, 10*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	requireErrors(t, calls(w, row), "Create", "Refresh", "Revoke", "RevokeAll", "Prove")
 	require.Equal(t, row, w.find(row))
 }
@@ -153,7 +153,7 @@ func TestAFullServerIsAnErrorForWhatWrites(t *testing.T) {
 func TestAServerThatIsLoadingIsAnError(t *testing.T) {
 	w := newWorld(t)
 	row := w.create(newRow("users", "1"))
-	for range 100 {
+	for range 1000 { // 30 s of loading
 		w.create(newRow("users", "2"))
 	}
 	require.NoError(t, w.client.Save(t.Context()).Err())
@@ -162,7 +162,7 @@ func TestAServerThatIsLoadingIsAnError(t *testing.T) {
 	w.server.args = append(plain, "--key-load-delay", "30000", "--loading-process-events-interval-bytes", "1024")
 	w.server.launch()
 	impatient := w.server.client(func(o *redis.Options) { o.MaxRetries = -1 })
-	require.Eventually(t, func() bool { return redis.IsLoadingError(impatient.Ping(context.Background()).Err()) }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return redis.IsLoadingError(impatient.Ping(context.Background()).Err()) }, patience, time.Millisecond)
 	require.True(t, redis.IsLoadingError(calls(redisstore.New(impatient), row)["Find"](t.Context())))
 	requireErrors(t, calls(w, row))
 	w.server.kill()

@@ -459,26 +459,26 @@ func TestAFlushedScriptCacheIsFilledAgain(t *testing.T) {
 
 // A replica hears of a logout later than the primary.
 func TestNothingIsAskedOfAReplica(t *testing.T) {
-	primary := newServer(t, "--cluster-enabled", "yes", "--cluster-port", freePort(t))
-	replica := newServer(t, "--cluster-enabled", "yes", "--cluster-port", freePort(t))
+	primary := newServer(t, "--cluster-enabled", "yes")
+	replica := newServer(t, "--cluster-enabled", "yes")
 	ctx := t.Context()
 	require.NoError(t, primary.client().ClusterAddSlotsRange(ctx, 0, 16383).Err())
 	host, port, _ := strings.Cut(primary.addr, ":")
-	require.NoError(t, replica.client().Do(ctx, "CLUSTER", "MEET", host, port, primary.args[len(primary.args)-1]).Err())
+	require.NoError(t, replica.client().Do(ctx, "CLUSTER", "MEET", host, port, primary.bus).Err())
 	id := primary.client().Do(ctx, "CLUSTER", "MYID").Val().(string)
-	require.Eventually(t, func() bool { return replica.client().ClusterReplicate(ctx, id).Err() == nil }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return replica.client().ClusterReplicate(ctx, id).Err() == nil }, patience, 10*time.Millisecond)
 	require.Eventually(t, func() bool {
 		_ = primary.client().Set(ctx, "x", "a cluster names no replica that has replicated nothing", 0).Err()
 		slots := fmt.Sprint(primary.client().Do(ctx, "CLUSTER", "SLOTS").Val())
 		return strings.Contains(slots, replica.addr[len("127.0.0.1:"):]) &&
 			strings.Contains(replica.client().Info(ctx, "replication").Val(), "master_link_status:up")
-	}, 10*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 
 	client := clusterClient(t, []*server{primary}, func(o *redis.ClusterOptions) { o.RouteRandomly = true })
 	require.Eventually(t, func() bool { // the client knows both
 		_ = client.Get(ctx, "x").Err()
 		return strings.Contains(replica.client().Info(ctx, "commandstats").Val(), "cmdstat_get:")
-	}, 10*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	require.NoError(t, replica.client().ConfigResetStat(ctx).Err())
 	store, row := redisstore.New(client), newRow("users", "1")
 	require.NoError(t, store.Create(ctx, row))

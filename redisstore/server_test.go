@@ -13,6 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// patience with whatever a server is to do.
+const patience = time.Minute
+
 // silent keeps what the client says of servers that are down out of the output.
 type silent struct{}
 
@@ -28,6 +31,7 @@ func TestMain(m *testing.M) {
 type server struct {
 	t    *testing.T
 	addr string
+	bus  string // the port for other nodes, if it is one of a cluster
 	dir  string
 	args []string
 	cmd  *exec.Cmd // nil: not running
@@ -43,22 +47,26 @@ func newServer(t *testing.T, args ...string) *server {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("put redis-server on the PATH to run this test")
 	}
-	port := freePort(t)
+	port, bus := freePorts(t)
 	dir := t.TempDir()
-	s := &server{t: t, addr: net.JoinHostPort("127.0.0.1", port), dir: dir, args: append([]string{
-		"--port", port, "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0",
+	s := &server{t: t, addr: net.JoinHostPort("127.0.0.1", port), bus: bus, dir: dir, args: append([]string{
+		"--port", port, "--cluster-port", bus, "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0",
 	}, args...)}
 	t.Cleanup(s.kill)
 	s.start()
 	return s
 }
 
-func freePort(t *testing.T) string {
+// freePorts are two: both are held until both are known.
+func freePorts(t *testing.T) (port, bus string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { _ = listener.Close() }()
-	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+	for _, free := range []*string{&port, &bus} {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer func() { _ = listener.Close() }()
+		*free = strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+	}
+	return port, bus
 }
 
 // launch starts the process and does not wait until it answers.
@@ -72,7 +80,7 @@ func (s *server) start() {
 	s.t.Helper()
 	s.launch()
 	client := s.client()
-	require.Eventually(s.t, func() bool { return client.Ping(context.Background()).Err() == nil }, 10*time.Second, 10*time.Millisecond,
+	require.Eventually(s.t, func() bool { return client.Ping(context.Background()).Err() == nil }, patience, 10*time.Millisecond,
 		"redis-server %v does not answer", s.args)
 }
 
@@ -87,10 +95,10 @@ func (s *server) kill() {
 }
 
 // client is a new one; each configure may change its options. Its retries are
-// as by default, but faster.
+// as by default, but faster, and it waits as long as its caller does.
 func (s *server) client(configure ...func(*redis.Options)) *redis.Client {
 	s.t.Helper()
-	options := &redis.Options{Addr: s.addr, MaxRetryBackoff: 20 * time.Millisecond, DialerRetryTimeout: 10 * time.Millisecond}
+	options := &redis.Options{Addr: s.addr, ReadTimeout: patience, MaxRetryBackoff: 20 * time.Millisecond, DialerRetryTimeout: 10 * time.Millisecond}
 	for _, change := range configure {
 		change(options)
 	}
@@ -106,17 +114,16 @@ func newCluster(t *testing.T) []*server {
 	bounds := []int{0, 5461, 10923, 16384}
 	ctx := t.Context()
 	for i := range nodes {
-		nodes[i] = newServer(t, "--cluster-enabled", "yes", "--cluster-port", freePort(t), "--cluster-node-timeout", "2000")
+		nodes[i] = newServer(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "30000")
 		require.NoError(t, nodes[i].client().ClusterAddSlotsRange(ctx, bounds[i], bounds[i+1]-1).Err())
 		host, port, _ := net.SplitHostPort(nodes[i].addr)
-		bus := nodes[i].args[len(nodes[i].args)-3]
-		require.NoError(t, nodes[0].client().Do(ctx, "CLUSTER", "MEET", host, port, bus).Err())
+		require.NoError(t, nodes[0].client().Do(ctx, "CLUSTER", "MEET", host, port, nodes[i].bus).Err())
 	}
 	for _, node := range nodes {
 		require.Eventually(t, func() bool {
 			info, err := node.client().ClusterInfo(ctx).Result()
 			return err == nil && containsAll(info, "cluster_state:ok", "cluster_known_nodes:3")
-		}, 20*time.Second, 20*time.Millisecond, "the cluster does not form")
+		}, patience, 20*time.Millisecond, "the cluster does not form")
 	}
 	return nodes
 }
