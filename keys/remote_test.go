@@ -63,11 +63,12 @@ func publishing(t testing.TB, k ...keys.Key) http.HandlerFunc {
 	return serving("application/jwk-set+json", string(text))
 }
 
-// remote is a Remote whose clock the test moves.
+// remote is a Remote whose clock the test moves, and whose fetches have time.
 func remote(t testing.TB, p *publisher, algorithms ...keys.Algorithm) (r *keys.Remote, at *atomic.Int64) {
 	t.Helper()
 	r = keys.FromURL(p.URL, algorithms...)
 	require.NoError(t, r.Check())
+	keys.SetTimeout(r, time.Minute)
 	at = &atomic.Int64{}
 	start := time.Now()
 	keys.SetNow(r, func() time.Time { return start.Add(time.Duration(at.Load())) })
@@ -208,9 +209,11 @@ func TestABadAnswerIsNoKeysAtFirstAndKeepsTheLastGoodOnesLater(t *testing.T) {
 			require.ErrorContains(t, err, "no keys could be fetched yet")
 			require.NotErrorIs(t, err, keys.ErrNoKey, "nobody is refused for what is not his fault")
 
+			keys.SetTimeout(r, time.Minute)
 			p.now(publishing(t, k))
 			at.Add(int64(10 * time.Second))
 			require.NoError(t, find(r, k.ID(), keys.ES256))
+			keys.SetTimeout(r, 300*time.Millisecond)
 			p.now(answer)
 			at.Add(int64(5 * time.Minute))
 			require.NoError(t, find(r, k.ID(), keys.ES256))
@@ -254,7 +257,7 @@ func TestAFetchFromASilentHostLeavesNoConnection(t *testing.T) {
 		}
 	}()
 	r := keys.FromURL("https://" + listener.Addr().String())
-	keys.SetTimeout(r, 100*time.Millisecond)
+	keys.SetTimeout(r, time.Second)
 	require.ErrorContains(t, find(r, "x", keys.ES256), "no keys could be fetched yet")
 	select {
 	case <-ended:
