@@ -193,6 +193,7 @@ func newJob(t *testing.T) job {
 func issue(t *testing.T, cfg fiberjwt.Config) string {
 	t.Helper()
 	cfg.Secret, cfg.Issuer = []byte(secret), issuer
+	cfg.ReadTimeout, cfg.WriteTimeout = time.Minute, time.Minute
 	cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{Password: "-"}}
 	auth, err := fiberjwt.Open(cfg)
 	require.NoError(t, err)
@@ -203,7 +204,7 @@ func issue(t *testing.T, cfg fiberjwt.Config) string {
 
 func newDB(t *testing.T) *bun.DB {
 	t.Helper()
-	conn, err := sql.Open("sqlite3", "file:"+filepath.Join(t.TempDir(), "test.db"))
+	conn, err := sql.Open("sqlite3", "file:"+filepath.Join(t.TempDir(), "test.db")+"?_pragma=busy_timeout(10000)&_pragma=synchronous(OFF)")
 	require.NoError(t, err)
 	db := bun.NewDB(conn, sqlitedialect.New())
 	t.Cleanup(func() { _ = db.Close() })

@@ -33,7 +33,7 @@ func TestThePageServerOfTheDocumentIsSignedIn(t *testing.T) {
 		DB: newDB(t), Secret: []byte(secret), Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
 		Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{Password: "-"}},
 		Routes:   app.Group("/auth"), Public: []string{"POST /enter"},
-		Cookie: fiberjwt.Cookie{RefreshEverywhere: true},
+		Cookie: fiberjwt.Cookie{RefreshEverywhere: true}, ReadTimeout: time.Minute, WriteTimeout: time.Minute,
 	}))
 	app.Post("/enter", func(c *fiber.Ctx) error {
 		_, err := fiberjwt.Login(c, &User{ID: 1}, fiberjwt.Grant{Transport: fiberjwt.TransportCookie})

@@ -68,7 +68,7 @@ type world struct {
 
 func newWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 	t.Helper()
-	conn, err := sql.Open("sqlite3", "file:"+t.TempDir()+"/test.db?_pragma=busy_timeout(10000)&_txlock=immediate")
+	conn, err := sql.Open("sqlite3", "file:"+t.TempDir()+"/test.db?_pragma=busy_timeout(10000)&_pragma=synchronous(OFF)&_txlock=immediate")
 	require.NoError(t, err)
 	w := &world{t: t, db: bun.NewDB(conn, sqlitedialect.New()), now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), seen: map[string]bool{}}
 	t.Cleanup(func() { _ = w.db.Close() })
@@ -97,6 +97,8 @@ func newWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 		Routes: w.app.Group("/auth"),
 		Logger: slog.New(slog.DiscardHandler),
 		Now:    func() time.Time { return w.now },
+
+		ReadTimeout: time.Minute, WriteTimeout: time.Minute,
 	}
 	for _, change := range configure {
 		change(&cfg)
