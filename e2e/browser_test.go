@@ -23,7 +23,7 @@ import (
 )
 
 // patience with whatever a page is to do.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // chromium is one process for all tests; each test has a browser context, with
 // cookies, storage and locks of its own.
@@ -275,13 +275,15 @@ func (b *tab) text(selector string) string {
 	return eval[string](b, `document.querySelector(%q)?.innerText ?? ''`, selector)
 }
 
-// look sets the size of the page and its colours, light or dark.
+// look sets the size of the page and its colours, light or dark, and waits for
+// the size.
 func (b *tab) look(width int64, colours string) {
 	b.t.Helper()
 	b.must(chromedp.EmulateViewport(width, 900))
 	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: colours}, {Name: "prefers-reduced-motion", Value: "reduce"}},
 	})
+	b.wait(`innerWidth === %d`, width)
 }
 
 // version of the browser, for the figures.

@@ -9,11 +9,13 @@ import (
 )
 
 // stopwatch stops the page's time: it is later, and patience is at an end, when
-// pass(milliseconds) says so. And it keeps the paths that are asked for.
+// pass(milliseconds) says so; no timer for later rings. And it keeps the paths
+// that are asked for.
 const stopwatch = `{
-	const begin = Date.now(), waits = [], ask = fetch;
+	const begin = Date.now(), waits = [], ask = fetch, set = setTimeout;
 	let passed = 0;
 	Date.now = () => begin + passed;
+	window.setTimeout = (f, wait = 0, ...rest) => wait > 100 ? 0 : set(f, wait, ...rest);
 	AbortSignal.timeout = wait => {
 		const controller = new AbortController();
 		waits.push({ until: passed + wait, controller });

@@ -38,6 +38,7 @@ func TestThePageInFirefox(t *testing.T) {
 	b.enter(user+`.register [name="password"]`, password)
 	b.click(user + `.register button`)
 	b.wait(`document.querySelector(%q)`, user+".sessions .here")
+	b.settled() // it moves the focus in the end
 	require.Contains(t, b.text(user+".sessions"), "Firefox on Linux")
 	b.shoot("02-user")
 
@@ -88,6 +89,7 @@ func TestBackInFirefoxShowsNothingPrivate(t *testing.T) {
 		body: JSON.stringify({ email: 'ann@example.com', full_name: 'Ann Archer', password: %q, transport: 'cookie' }) }).then(r => r.text())`, password)
 	b.visit(x.base + "/")
 	b.wait(`document.querySelector(%q)`, user+".sessions .here")
+	b.settled() // with a request under way the page is not kept
 	foxEval[any](b, `(() => { `+remember+` })()`)
 	b.visit(x.base + "/style.css") // Firefox makes a page of its own of JSON
 	foxEval[any](b, `fetch('/auth/users/logout', { method: 'POST' }).then(r => r.text())`)

@@ -97,6 +97,8 @@ func openWorld(t *testing.T, secure bool, changes []configure) *world {
 		Password: fiberjwt.Password{Memory: 19456, Time: 2, Threads: 1},
 		Logger:   slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Now:      w.now,
+
+		ReadTimeout: time.Minute, WriteTimeout: time.Minute,
 	}
 	for _, change := range changes {
 		change(w, app, &cfg)
