@@ -75,8 +75,8 @@ type suite struct {
 	t       *testing.T
 	open    func(t *testing.T) session.Store
 	store   session.Store
-	others  []session.Store
-	subject string // an account of this test alone
+	racers  []session.Store // the store and two others, once they are needed
+	subject string          // an account of this test alone
 }
 
 // row is a living session whose generation 7 was issued now, with parent 6.
@@ -162,16 +162,15 @@ func randomRow(random *mathrand.Rand, row session.Row) session.Row {
 
 // race calls do from n goroutines on three stores at once.
 func (s *suite) race(n int, do func(i int, store session.Store)) {
-	if s.others == nil {
-		s.others = []session.Store{s.open(s.t), s.open(s.t)}
+	if s.racers == nil {
+		s.racers = []session.Store{s.store, s.open(s.t), s.open(s.t)}
 	}
-	stores := append(s.others, s.store)
 	start := make(chan struct{})
 	var group sync.WaitGroup
 	for i := range n {
 		group.Go(func() {
 			<-start
-			do(i, stores[i%len(stores)])
+			do(i, s.racers[i%len(s.racers)])
 		})
 	}
 	close(start)
