@@ -29,7 +29,7 @@ func refuseOne(t *testing.T, configure func(*fiberjwt.Config)) {
 	app.Use(auth.Handler())
 	request := httptest.NewRequest("GET", "/", nil)
 	request.Header.Set("Authorization", "Bearer nonsense")
-	response, err := app.Test(request)
+	response, err := app.Test(request, -1)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	require.Equal(t, 401, response.StatusCode)
