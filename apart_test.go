@@ -53,20 +53,21 @@ func (s *shaky) RevokeAll(ctx context.Context, kind, subject string, except []by
 	return s.Store.RevokeAll(ctx, kind, subject, except, now)
 }
 
-// wrongs are the ways in which a call goes wrong.
-var wrongs = map[string]func(context.Context) error{
-	"fails": func(context.Context) error { return errors.New("marker") },
-	"hangs": func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+// wrongs are the ways in which a call goes wrong, with the WriteTimeout.
+var wrongs = map[string]struct {
+	how   func(context.Context) error
+	write time.Duration
+}{
+	"fails": {func(context.Context) error { return errors.New("marker") }, patience},
+	"hangs": {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, time.Second},
 }
 
 // shakyWorld writes to the accounts in every call: were a transaction open
 // there, it would have to wait for its end, which is after the call.
-func shakyWorld(t *testing.T) (*world, *shaky, *trouble) {
+func shakyWorld(t *testing.T, write time.Duration) (*world, *shaky, *trouble) {
 	t.Helper()
 	s := &shaky{Store: session.NewSQL(newDB(t))}
-	w, f := troubledWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.Sessions, cfg.WriteTimeout = s, 500*time.Millisecond
-	})
+	w, f := troubledWorld(t, func(cfg *fiberjwt.Config) { cfg.Sessions, cfg.WriteTimeout = s, write })
 	w.sql("CREATE TABLE others (n INTEGER)")
 	return w, s, f
 }
@@ -76,24 +77,32 @@ func (s *shaky) from(w *world, wrong int, how func(context.Context) error) {
 	s.before = func() { w.sql("INSERT INTO others VALUES (1)") }
 }
 
+// afterwards is another process on the stores of w, with time for what succeeds.
+func (s *shaky) afterwards(w *world) *world {
+	w.t.Helper()
+	other := quickWorld(w.t, func(cfg *fiberjwt.Config) { cfg.DB, cfg.Sessions = w.db, s })
+	other.db = w.db
+	return other
+}
+
 func TestARegistrationWhoseSessionElsewhereGoesWrongIsOneToSignInTo(t *testing.T) {
-	for name, how := range wrongs {
+	for name, wrong := range wrongs {
 		t.Run(name, func(t *testing.T) {
-			w, s, _ := shakyWorld(t)
-			s.from(w, 1, how)
+			w, s, _ := shakyWorld(t, wrong.write)
+			s.from(w, 1, wrong.how)
 			a := w.requests(tokens{})["register by cookie"]()
 			require.Equal(t, 201, a.Status, a.Body)
 			require.Empty(t, a.Header.Values("Set-Cookie"))
 			require.NotContains(t, a.Body, "token")
 			require.Contains(t, a.Body, `"email":"new@example.com"`)
 			require.Contains(t, w.log.String(), "registered without a session")
-			require.Equal(t, 200, w.do("POST", "/auth/users/login", credentials("users", "new@example.com", testPassword)).Status)
+			require.Equal(t, 200, s.afterwards(w).do("POST", "/auth/users/login", credentials("users", "new@example.com", testPassword)).Status)
 		})
 	}
 }
 
 func TestARegistrationThatIsNotStoredLeavesNoSessionElsewhere(t *testing.T) {
-	w, s, f := shakyWorld(t)
+	w, s, f := shakyWorld(t, patience)
 	s.from(w, 0, nil)
 	f.set(errors.New("marker"), false, "COMMIT")
 	requireRefusal(t, w.requests(tokens{})["register"](), 503, "temporarily_unavailable")
@@ -103,25 +112,25 @@ func TestARegistrationThatIsNotStoredLeavesNoSessionElsewhere(t *testing.T) {
 
 // The steps are Prove, RevokeAll, the change, RevokeAll.
 func TestAPasswordChangeWithSessionsElsewhereIsDoneOrIsNot(t *testing.T) {
-	for name, how := range wrongs {
+	for name, wrong := range wrongs {
 		for step := 1; step <= 3; step++ {
 			t.Run(name+" at call "+string(rune('0'+step)), func(t *testing.T) {
-				w, s, _ := shakyWorld(t)
+				w, s, _ := shakyWorld(t, wrong.write)
 				w.addUser("ann@example.com")
 				pair := w.enter("users", 1)
-				s.from(w, step, how)
+				s.from(w, step, wrong.how)
 				requireRefusal(t, w.requests(pair)["password by header"](), 503, "temporarily_unavailable")
 				require.Equal(t, step, s.calls)
 				require.Equal(t, hashOfTestPassword, w.text("SELECT password_hash FROM users"), "it is told to have failed")
 				require.Equal(t, 200, w.get("/users/me", pair.Access).Status, "the one that asked goes on")
-				require.Equal(t, 204, w.requests(pair)["password by header"]().Status)
+				require.Equal(t, 204, s.afterwards(w).requests(pair)["password by header"]().Status)
 			})
 		}
 	}
 }
 
 func TestAPasswordChangeThatTheAccountsRefuseChangesNothing(t *testing.T) {
-	w, s, f := shakyWorld(t)
+	w, s, f := shakyWorld(t, patience)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
 	s.from(w, 0, nil)
@@ -134,7 +143,7 @@ func TestAPasswordChangeThatTheAccountsRefuseChangesNothing(t *testing.T) {
 
 // If both stores fail, one after the other, the answer is still that of a store.
 func TestAPasswordChangeThatCannotBeTakenBackIs503(t *testing.T) {
-	w, s, f := shakyWorld(t)
+	w, s, f := shakyWorld(t, patience)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
 	s.from(w, 3, func(context.Context) error {

@@ -51,7 +51,7 @@ func exampleConfig(app *fiber.App) fiberjwt.Config {
 			fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]},
 			fiberjwt.Entity[Teacher]{Identity: "login", Register: fiberjwt.Anyone[Teacher]},
 		},
-		Logger: slog.New(slog.DiscardHandler),
+		Logger: slog.New(slog.DiscardHandler), ReadTimeout: patience, WriteTimeout: patience,
 	}
 }
 

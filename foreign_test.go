@@ -305,7 +305,7 @@ func TestAnIssuerWithoutKindTakesItFromTheClaim(t *testing.T) {
 
 func TestAServiceMayTakeTokensOfOthersAlone(t *testing.T) {
 	f := newFederation(t)
-	auth, err := fiberjwt.Open(fiberjwt.Config{Now: f.clock.Now, Issuers: []fiberjwt.Issuer{
+	auth, err := fiberjwt.Open(fiberjwt.Config{Now: f.clock.Now, ReadTimeout: patience, Issuers: []fiberjwt.Issuer{
 		{Name: provider, Keys: keys.FromURL(serveKeys(t, newSet(t, f.key))), Audience: []string{"shop"}, Kind: "people"},
 	}})
 	require.NoError(t, err)

@@ -51,6 +51,7 @@ func newFuzzWorld(f *testing.F, queries *queryCounter) (w *world, ann tokens) {
 		DB: db, Secret: []byte(testSecret), Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}}, Routes: w.app.Group("/auth"),
 		Extractor: fiberjwt.Chain(fiberjwt.FromAuthHeader("Bearer"), fiberjwt.FromCookie(""), fiberjwt.FromTicket("ticket")),
 		Now:       w.clock.Now, Logger: slog.New(slog.NewTextHandler(w.log, nil)),
+		ReadTimeout: patience, WriteTimeout: patience,
 	})
 	require.NoError(f, err)
 	w.app.Use(w.auth.Handler())

@@ -32,7 +32,7 @@ func (w *world) streamed(path, rest string) net.Conn {
 	conn, err := net.Dial("tcp", listener.Addr().String())
 	require.NoError(w.t, err)
 	w.t.Cleanup(func() { _ = conn.Close() })
-	require.NoError(w.t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(w.t, conn.SetReadDeadline(time.Now().Add(patience)))
 	_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n%s", path, rest)
 	require.NoError(w.t, err)
 	return conn
@@ -87,7 +87,7 @@ func TestAnAllowHookThatAsksTheDatabaseFindsTheNewAccount(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var w *world
 			w = newWorld(t, func(cfg *fiberjwt.Config) {
-				cfg.WriteTimeout = time.Second
+				cfg.WriteTimeout = 30 * time.Second
 				cfg.Entities[0] = fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Allow: func(ctx context.Context, u *User) error {
 					found, err := w.db.NewSelect().Model((*User)(nil)).Where("id = ? AND NOT disabled", u.ID).Exists(ctx)
 					if err == nil && !found {

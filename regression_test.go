@@ -308,7 +308,7 @@ func TestABodyWithoutEndIsCut(t *testing.T) {
 		defer func() { require.NoError(t, conn.Close()) }()
 		_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\n\r\n4000000\r\n%s", path, mediaType, body)
 		require.NoError(t, err)
-		require.NoError(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
 		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		require.NoError(t, err, "the server still waits for the rest of the body")
 		require.NoError(t, response.Body.Close())

@@ -100,7 +100,7 @@ func TestAServiceThatOnlyVerifiesNeedsNoSecret(t *testing.T) {
 		"JWKS":       keys.FromURL(serveKeys(t, set)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			auth, err := fiberjwt.Open(fiberjwt.Config{Keys: source, Now: w.clock.Now})
+			auth, err := fiberjwt.Open(fiberjwt.Config{Keys: source, Now: w.clock.Now, ReadTimeout: patience})
 			require.NoError(t, err)
 			s, err := auth.Verify(context.Background(), got.Access)
 			require.NoError(t, err)
@@ -282,7 +282,7 @@ func number(n int64) string {
 func TestKeysThatChangeUnderLoadRefuseNoGoodToken(t *testing.T) {
 	set := newSet(t, newKey(t, keys.EdDSA))
 	w := newWorld(t, withKeys(set))
-	w.register("users", "ann@example.com")
+	ann := w.get("/users/me", w.register("users", "ann@example.com").Access).Body
 	handler := w.app.Handler()
 	var refused, asked atomic.Int64
 	var all sync.WaitGroup
@@ -298,14 +298,14 @@ func TestKeysThatChangeUnderLoadRefuseNoGoodToken(t *testing.T) {
 				default:
 				}
 				tokens, err := w.auth.Issue(context.Background(), &account)
-				if err != nil || serve(handler, "/users/me", tokens.AccessToken) == "" {
+				if err != nil || serve(handler, "/users/me", tokens.AccessToken) != ann {
 					refused.Add(1)
 				}
 				asked.Add(1)
 			}
 		})
 	}
-	for range 200 {
+	for n := 0; n < 200 || asked.Load() < 100; n++ {
 		next := newKey(t, keys.EdDSA)
 		require.NoError(t, set.Add(next))
 		require.NoError(t, set.Promote(next.ID()))
@@ -313,5 +313,4 @@ func TestKeysThatChangeUnderLoadRefuseNoGoodToken(t *testing.T) {
 	close(stop)
 	all.Wait()
 	require.Zero(t, refused.Load(), "of %d", asked.Load())
-	require.Positive(t, asked.Load())
 }

@@ -193,8 +193,6 @@ func newServer(t *testing.T, who people) *server {
 	t.Helper()
 	s := &server{seen: &tally{}}
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
-		// These are of real time, and a busy machine is not what is simulated.
-		cfg.ReadTimeout, cfg.WriteTimeout = time.Minute, time.Minute
 		cfg.Cookie.RefreshEverywhere = who.pages
 		if who.rule != nil {
 			cfg.Sessions = &shelf{rows: map[string]session.Row{}, rule: func(row session.Row, g, now int64, t session.Times) (session.Row, session.Outcome) {

@@ -133,7 +133,7 @@ func troubledWorld(t *testing.T, configure ...func(*fiberjwt.Config)) (*world, *
 	through := func(cfg *fiberjwt.Config) {
 		var path string
 		require.NoError(t, cfg.DB.QueryRowContext(t.Context(), "SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&path))
-		connector, err := cfg.DB.Driver().(driver.DriverContext).OpenConnector("file:" + path + "?_pragma=busy_timeout(10000)&_txlock=immediate")
+		connector, err := cfg.DB.Driver().(driver.DriverContext).OpenConnector("file:" + path + "?_pragma=busy_timeout(10000)&_pragma=synchronous(NORMAL)&_txlock=immediate")
 		require.NoError(t, err)
 		pool := sql.OpenDB(&troubled{connector, f})
 		t.Cleanup(func() { require.NoError(t, pool.Close()) })
@@ -559,7 +559,7 @@ func TestAQueryHookOnOneOfThemDoesNotMakeTwoDatabases(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Sessions = session.NewSQL(cfg.DB)
 		cfg.DB = cfg.DB.WithQueryHook(&queries{})
-		cfg.WriteTimeout = 500 * time.Millisecond
+		cfg.WriteTimeout = 30 * time.Second
 	})
 	a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword))
 	require.Equal(t, 201, a.Status, "%s %s", a.Body, w.log)
@@ -792,7 +792,7 @@ func TestALostAnswerIsNotChargedToThePerson(t *testing.T) {
 		var left int
 		require.NoError(t, w.db.NewRaw("SELECT COALESCE(MAX(clear_at), 0) > ? FROM fiberjwt_attempts", w.clock.Now().UnixMilli()).Scan(t.Context(), &left))
 		return left == 0
-	}, 20*time.Second, 5*time.Millisecond)
+	}, patience, 5*time.Millisecond)
 	w.login("users", "ann@example.com")
 }
 

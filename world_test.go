@@ -49,6 +49,9 @@ const (
 	newPassword  = "staple a better battery"
 )
 
+// patience with what is sure to come, on however busy a machine.
+const patience = time.Minute
+
 // clock is moved by tests, never by waiting.
 type clock struct {
 	mu  sync.Mutex
@@ -97,6 +100,8 @@ func newWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 		Public: []string{"GET /open"},
 		Logger: slog.New(slog.NewTextHandler(w.log, nil)),
 		Now:    w.clock.Now,
+		// These are of real time.
+		ReadTimeout: patience, WriteTimeout: patience,
 	}
 	for _, change := range configure {
 		change(&cfg)
