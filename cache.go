@@ -32,7 +32,10 @@ type cache struct {
 	read time.Duration
 	gap  time.Duration // between two looks of the feed that together miss nothing
 	back time.Duration // how far each look goes back
-	room int
+
+	// feedFresh and cacheEntries; tests have others.
+	fresh time.Duration
+	room  int
 
 	start sync.Once // of the feed, with the first request
 	stop  context.CancelFunc
@@ -57,7 +60,7 @@ type cached struct {
 }
 
 func newCache(cfg Config, feed session.Revocations) *cache {
-	c := &cache{ttl: cfg.CacheTTL, feed: feed, now: cfg.Now, read: cfg.ReadTimeout, room: cacheEntries, entries: map[string]*cached{}, recent: list.New()}
+	c := &cache{ttl: cfg.CacheTTL, feed: feed, now: cfg.Now, read: cfg.ReadTimeout, fresh: feedFresh, room: cacheEntries, entries: map[string]*cached{}, recent: list.New()}
 	// A look that fails takes ReadTimeout. An end is stamped by another clock,
 	// before its statement begins, and committed up to WriteTimeout later.
 	c.gap = feedFresh + cfg.ReadTimeout
@@ -93,7 +96,7 @@ func (c *cache) account(s *Session, load func() (any, error)) (any, error) {
 func (c *cache) claim(s *Session) (entry *cached, mine bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Since(c.heard) > feedFresh {
+	if time.Since(c.heard) > c.fresh {
 		return nil, false
 	}
 	if entry, ok := c.entries[string(s.sid)]; ok {
