@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -18,6 +19,7 @@ import (
 // cluster is a PostgreSQL of the tests' own, that may be stopped.
 type cluster struct {
 	bin, dir string
+	ip       string
 	port     int
 	as       *syscall.SysProcAttr
 }
@@ -52,7 +54,7 @@ func postgresPrograms() []string {
 
 func newCluster() (*cluster, error) {
 	programs := postgresPrograms()
-	c := &cluster{bin: filepath.Dir(programs[len(programs)-1])}
+	c := &cluster{bin: filepath.Dir(programs[len(programs)-1]), ip: ownIP()}
 	var err error
 	if c.dir, err = os.MkdirTemp("", "fiberjwt-postgres"); err != nil {
 		return nil, err
@@ -62,10 +64,10 @@ func newCluster() (*cluster, error) {
 			return nil, err
 		}
 	}
-	if c.port, err = freePort(); err != nil {
+	if err := c.run("initdb", "-D", c.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"); err != nil {
 		return nil, err
 	}
-	if err := c.run("initdb", "-D", c.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"); err != nil {
+	if c.port, err = freePort(c.ip); err != nil {
 		return nil, err
 	}
 	return c, c.start()
@@ -88,8 +90,17 @@ func (c *cluster) leaveRoot() error {
 	return os.Chown(c.dir, uid, gid)
 }
 
-func freePort() (int, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+var ips atomic.Uint32
+
+// ownIP is an address that nobody else listens on: a port that is given up
+// there is still free later.
+func ownIP() string {
+	n := ips.Add(1)
+	return net.IPv4(127, 77, byte(n>>8), byte(n)).String()
+}
+
+func freePort(ip string) (int, error) {
+	ln, err := net.Listen("tcp", net.JoinHostPort(ip, "0"))
 	if err != nil {
 		return 0, err
 	}
@@ -99,13 +110,13 @@ func freePort() (int, error) {
 
 func (c *cluster) data() string { return filepath.Join(c.dir, "data") }
 
-func (c *cluster) host() string { return "127.0.0.1:" + strconv.Itoa(c.port) }
+func (c *cluster) host() string { return net.JoinHostPort(c.ip, strconv.Itoa(c.port)) }
 
 func (c *cluster) address() string { return "postgres://postgres@" + c.host() + "/postgres" }
 
 func (c *cluster) start() error {
 	return c.run("pg_ctl", "start", "-w", "-D", c.data(), "-l", filepath.Join(c.dir, "log"),
-		"-o", fmt.Sprintf("-p %d -k %s -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200", c.port, c.dir))
+		"-o", fmt.Sprintf("-p %d -k %s -c listen_addresses=%s -c fsync=off -c max_connections=200", c.port, c.dir, c.ip))
 }
 
 // stop is as sudden as a power cut is to its clients.

@@ -34,7 +34,7 @@ const (
 func newProxy(t *testing.T, target string) *proxy {
 	t.Helper()
 	p := &proxy{target: target, conns: map[net.Conn]bool{}}
-	p.listen(t, "127.0.0.1:0")
+	p.listen(t, net.JoinHostPort(ownIP(), "0"))
 	p.addr = p.ln.Addr().String()
 	t.Cleanup(func() { p.set(t, refusing) })
 	return p
