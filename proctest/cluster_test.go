@@ -116,7 +116,8 @@ func (c *cluster) address() string { return "postgres://postgres@" + c.host() + 
 
 func (c *cluster) start() error {
 	return c.run("pg_ctl", "start", "-w", "-D", c.data(), "-l", filepath.Join(c.dir, "log"),
-		"-o", fmt.Sprintf("-p %d -k %s -c listen_addresses=%s -c fsync=off -c max_connections=200", c.port, c.dir, c.ip))
+		"-o", fmt.Sprintf("-p %d -k %s -c listen_addresses=%s -c fsync=off -c max_connections=200 -c checkpoint_timeout=1h -c max_wal_size=4GB",
+			c.port, c.dir, c.ip))
 }
 
 // stop is as sudden as a power cut is to its clients.

