@@ -40,7 +40,7 @@ func TestWithACacheAnEndOnOneProcessIsSoonSeenByTheOther(t *testing.T) {
 			ended := time.Now()
 			require.Equal(t, 401, answered(t)(f.me(f.at(0), session.access)).status, "%s: here it is at once", name)
 			require.Equal(t, 401, answered(t)(f.refresh(f.at(1), session.refresh)).status, "%s: no cache answers a refresh", name)
-			require.Eventually(t, func() bool { return answered(t)(f.me(f.at(1), session.access)).status == 401 }, 20*time.Second, 10*time.Millisecond, name)
+			require.Eventually(t, func() bool { return answered(t)(f.me(f.at(1), session.access)).status == 401 }, patience, 10*time.Millisecond, name)
 			t.Logf("%s: seen by the other after %v", name, time.Since(ended).Round(10*time.Millisecond))
 		}
 	})
@@ -57,5 +57,5 @@ func (d database) untilCached(t *testing.T, f *fleet, base string, session token
 		changed += "."
 		d.exec(t, "UPDATE users SET bio = ?", changed)
 		return answered(t)(f.me(base, session.access)).text == before.text
-	}, 20*time.Second, 20*time.Millisecond)
+	}, patience, 20*time.Millisecond)
 }

@@ -193,7 +193,7 @@ func TestARollingChangeOfSecretUnderLoadRefusesNobody(t *testing.T) {
 			d.age(t, 10*time.Minute) // each rotates once from here on
 			require.Eventually(t, func() bool {
 				return requests.Load() >= want && rotations.Load() >= rotated
-			}, 20*time.Second, time.Millisecond, "the load came to a halt: %v", contents(&refused))
+			}, patience, time.Millisecond, "the load came to a halt: %v", contents(&refused))
 		}
 		served()
 		f.restart(t, d, running, "-secret", secretA, "-old", secretB)

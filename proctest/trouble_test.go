@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,21 +25,22 @@ import (
 	"github.com/fiberjwt/fiberjwt/proctest/internal/service"
 )
 
-// Deadlines of the service below: a request asks the store for at most one
-// answer to a write and one or two to reads.
+// Deadlines of the service while the store is broken: a request asks the store
+// for at most one answer to a write and one or two to reads.
 const (
 	readTimeout  = 700 * time.Millisecond
 	writeTimeout = 900 * time.Millisecond
-	slack        = 5 * time.Second // for hashing, and a busy machine
+	slack        = patience // for hashing, and a busy machine
 )
 
 // world is the service in this process, whose clock the test moves, with one
 // account that is signed in by tokens and by cookies.
 type world struct {
 	t       *testing.T
-	db      *bun.DB  // of the service
-	direct  database // past the trouble
-	app     *fiber.App
+	db      *bun.DB      // of the service
+	direct  database     // past the trouble
+	patient *fiber.App   // with time for whatever is to succeed
+	app     *fiber.App   // that is asked: patient, or a hasty one
 	late    atomic.Int64 // by how much its clock is ahead
 	handled atomic.Int64
 	tokens
@@ -54,12 +56,8 @@ func newWorld(t *testing.T, d database, address string) *world {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = w.db.Close() })
 	require.NoError(t, service.CreateTables(t.Context(), w.db))
-	w.app, err = service.New(w.db, service.Options{
-		Secret: []byte(secretA), ReadTimeout: readTimeout, WriteTimeout: writeTimeout, Handled: &w.handled,
-		Now:    func() time.Time { return time.Now().Add(time.Duration(w.late.Load())) },
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
-	require.NoError(t, err)
+	w.patient = w.serve(patience, patience)
+	w.app = w.patient
 	r := w.send("POST", "/auth/users/register", credentials("ann@example.com"))
 	require.Equal(t, 201, r.status, r.text)
 	w.tokens = w.keep(r)
@@ -69,6 +67,28 @@ func newWorld(t *testing.T, d database, address string) *world {
 	require.Len(t, w.cookies, 2)
 	w.wait(6 * time.Minute) // the refresh tokens are due, the access tokens not yet over
 	return w
+}
+
+// serve is the service with these deadlines.
+func (w *world) serve(read, write time.Duration) *fiber.App {
+	w.t.Helper()
+	app, err := service.New(w.db, service.Options{
+		Secret: []byte(secretA), ReadTimeout: read, WriteTimeout: write, Handled: &w.handled,
+		Now:    func() time.Time { return time.Now().Add(time.Duration(w.late.Load())) },
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	require.NoError(w.t, err)
+	return app
+}
+
+// hasty is the service that gives what is broken, "read" or "write", no time.
+func (w *world) hasty(broken ...string) *fiber.App {
+	w.t.Helper()
+	read := readTimeout
+	if !slices.Contains(broken, "read") {
+		read = patience
+	}
+	return w.serve(read, writeTimeout)
 }
 
 func (w *world) wait(d time.Duration) { w.late.Add(int64(d)) }
@@ -135,6 +155,7 @@ func (w *world) refuses(broken ...string) {
 	var done sync.WaitGroup
 	replies := map[string]reply{}
 	handled, served := w.handled.Load(), int64(0)
+	w.app = w.hasty(broken...)
 	for name, send := range w.requests() {
 		done.Go(func() {
 			r := send()
@@ -144,6 +165,7 @@ func (w *world) refuses(broken ...string) {
 		})
 	}
 	done.Wait()
+	w.app = w.patient
 	for name, r := range replies {
 		if need, _, _ := strings.Cut(name, ","); need == "read" && len(broken) == 1 {
 			require.Equal(w.t, 200, r.status, "%s: %s", name, r.text)
@@ -239,11 +261,13 @@ func TestAnAnswerOfTheStoreThatIsLostCostsNoSession(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(w *world, p *proxy) {
 		p.set(w.t, mute)
+		w.app = w.hasty("read", "write")
 		byToken := w.requests()["write, a refresh by token"]()
 		require.Equal(w.t, 503, byToken.status, byToken.text)
 		byCookie := w.requests()["write, a refresh by cookie"]()
 		require.Equal(w.t, 503, byCookie.status, byCookie.text)
 		require.Empty(w.t, byCookie.header.Values("Set-Cookie"))
+		w.app = w.patient
 		p.set(w.t, passing)
 		w.works()
 	})
@@ -289,7 +313,7 @@ func TestAReadOnlyStoreIsReadAndRefusesWrites(t *testing.T) {
 					var now string
 					require.NoError(t, d.db.NewRaw("SHOW default_transaction_read_only").Scan(t.Context(), &now))
 					return now == value
-				}, 5*time.Second, 5*time.Millisecond)
+				}, patience, 5*time.Millisecond)
 				w.db.SetMaxIdleConns(0) // its connections may not have heard of it yet
 				w.db.SetMaxIdleConns(20)
 			}

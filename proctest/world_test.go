@@ -38,6 +38,9 @@ const (
 	password = "a pony for the trip"
 )
 
+// patience with what is sure to come, on however busy a machine.
+const patience = time.Minute
+
 func TestMain(m *testing.M) {
 	code := m.Run()
 	stopShared()
@@ -106,7 +109,7 @@ func (d database) settle(t *testing.T) {
 	default:
 		return
 	}
-	require.Eventually(t, func() bool { return d.number(t, query, d.tag) == 0 }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return d.number(t, query, d.tag) == 0 }, patience, 5*time.Millisecond)
 }
 
 func sqliteDatabase(t *testing.T) database {
@@ -203,10 +206,10 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// startServer runs proctest/server on d.
+// startServer runs proctest/server on d, with time for every query.
 func (d database) startServer(t *testing.T, args ...string) *process {
 	t.Helper()
-	return start(t, "server", nil, append([]string{"-dsn", d.address}, args...)...)
+	return start(t, "server", nil, append([]string{"-dsn", d.address, "-read", patience.String(), "-write", patience.String()}, args...)...)
 }
 
 // startExample runs the example on d.
@@ -246,7 +249,7 @@ func start(t *testing.T, program string, env []string, args ...string) *process 
 	t.Cleanup(p.kill)
 	select {
 	case p.base = <-found:
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 	}
 	require.NotEmpty(t, p.base, "%s does not say where it listens: %s", program, p.stderr)
 	return p
@@ -298,7 +301,7 @@ func (k tokens) keep(r reply) tokens {
 type client struct{ http *http.Client }
 
 func newClient() client {
-	return client{&http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 20 * time.Second}}
+	return client{&http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: patience}}
 }
 
 // send gives an error if there was no answer.

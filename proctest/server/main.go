@@ -33,6 +33,8 @@ func run() error {
 	})
 	flag.DurationVar(&o.AccessTTL, "access", 0, "life of an access token")
 	flag.DurationVar(&o.CacheTTL, "cache", 0, "CacheTTL")
+	flag.DurationVar(&o.ReadTimeout, "read", 0, "ReadTimeout")
+	flag.DurationVar(&o.WriteTimeout, "write", 0, "WriteTimeout")
 	flag.DurationVar(&o.Refresh.Timeout, "timeout", 0, "Refresh.Timeout")
 	flag.DurationVar(&o.Refresh.Grace, "grace", 0, "Refresh.Grace")
 	flag.DurationVar(&o.Refresh.Rearm, "rearm", 0, "Refresh.Rearm")

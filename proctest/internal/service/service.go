@@ -70,7 +70,7 @@ func Open(address string) (*bun.DB, error) {
 		first += "&"
 	}
 	pool, err := sql.Open("sqlite3", "file:"+path+"?"+first+
-		"_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate")
+		"_pragma=busy_timeout(120000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_txlock=immediate")
 	if err != nil {
 		return nil, err
 	}
