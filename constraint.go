@@ -24,8 +24,15 @@ const (
 	sqliteRowID        = 2579
 	mysqlDuplicate     = 1062
 	mysqlNull          = 1048
+	mysqlOutOfRange    = 1264
+	mysqlTruncated     = 1265
+	mysqlWrongTime     = 1292
+	mysqlNoDefault     = 1364
+	mysqlWrongValue    = 1366
 	mysqlTooLong       = 1406
+	mysqlForeignKey    = 1452
 	mysqlCheck         = 3819
+	mariaCheck         = 4025
 	postgresUnique     = "23505"
 	postgresIntegrity  = "23" // class 23, integrity constraint violation
 	postgresDataFaults = "22" // class 22, data exception: too long, out of range
@@ -59,11 +66,12 @@ func postgresConstraint(state string) constraint {
 	return noConstraint
 }
 
+// mysqlConstraint goes by numbers: of several, SQLSTATE is HY000 or 01000.
 func mysqlConstraint(code int64) constraint {
 	switch code {
 	case mysqlDuplicate:
 		return uniqueConstraint
-	case mysqlNull, mysqlTooLong, mysqlCheck:
+	case mysqlNull, mysqlOutOfRange, mysqlTruncated, mysqlWrongTime, mysqlNoDefault, mysqlWrongValue, mysqlTooLong, mysqlForeignKey, mysqlCheck, mariaCheck:
 		return otherConstraint
 	}
 	return noConstraint

@@ -1,0 +1,92 @@
+package dbtest
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt"
+)
+
+// pupil has texts in columns of other types, for the database to judge.
+type pupil struct {
+	bun.BaseModel `bun:"table:pupils"`
+	ID            int64  `bun:",pk,autoincrement" json:"id"`
+	Email         string `bun:",unique,notnull" json:"email"`
+	PasswordHash  string `bun:",notnull" json:"-"`
+	SchoolID      int64  `bun:",nullzero" json:"school_id"`
+	Age           int64  `bun:"type:smallint,nullzero" json:"age"`
+	Nick          string `bun:"type:varchar(5),nullzero" json:"nick"`
+	Year          string `bun:"type:int,nullzero" json:"year"`
+	Born          string `bun:"type:date,nullzero" json:"born"`
+}
+
+type school struct {
+	bun.BaseModel `bun:"table:schools"`
+	ID            int64 `bun:",pk"`
+}
+
+func TestARegistrationThatBreaksAConstraintIsTheClientsFaultOnPostgres(t *testing.T) {
+	testConstraints(t, postgres(t)(t))
+}
+
+func TestARegistrationThatBreaksAConstraintIsTheClientsFaultOnMariaDB(t *testing.T) {
+	testConstraints(t, maria(t)(t))
+}
+
+// testConstraints wants a database without tables.
+func testConstraints(t *testing.T, db *bun.DB) {
+	ctx := t.Context()
+	require.NoError(t, fiberjwt.Migrate(ctx, db))
+	_, err := db.NewCreateTable().Model((*school)(nil)).Exec(ctx)
+	require.NoError(t, err)
+	_, err = db.NewInsert().Model(&school{ID: 1}).Exec(ctx)
+	require.NoError(t, err)
+	_, err = db.NewCreateTable().Model((*pupil)(nil)).ForeignKey("(school_id) REFERENCES schools (id)").Exec(ctx)
+	require.NoError(t, err)
+	_, err = db.ExecContext(ctx, "ALTER TABLE pupils ADD CONSTRAINT old_enough CHECK (age > 5)")
+	require.NoError(t, err)
+
+	var log bytes.Buffer
+	app := fiber.New()
+	_, err = fiberjwt.Open(fiberjwt.Config{
+		DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Routes: app.Group("/auth"),
+		Entities: []fiberjwt.Kind{fiberjwt.Entity[pupil]{Register: fiberjwt.Anyone[pupil], Fillable: []string{"school_id", "age", "nick", "year", "born"}}},
+		Logger:   slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	require.NoError(t, err)
+	register := func(name, members string) int {
+		email := strings.ReplaceAll(name, " ", "-") + "@example.com" // the throttle counts each apart
+		request := httptest.NewRequest("POST", "/auth/pupils/register", strings.NewReader(`{"email":"`+email+`","password":"correct horse battery"`+members+`}`))
+		request.Header.Set("Content-Type", "application/json")
+		response, err := app.Test(request, -1)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		return response.StatusCode
+	}
+	require.Equal(t, 201, register("ann", `,"school_id":1,"age":12,"nick":"annie","year":"2026","born":"2014-01-31"`), log.String())
+	require.Equal(t, 409, register("ann", ""))
+	for name, members := range map[string]string{
+		"a school that is not there": `,"school_id":2`,
+		"an age that a check denies": `,"age":4`,
+		"an age out of range":        `,"age":70000`,
+		"a nick that is too long":    `,"nick":"annabel"`,
+		"a word for a number":        `,"year":"soon"`,
+		"a number and more":          `,"year":"2026 or so"`,
+		"a word for a date":          `,"born":"soon"`,
+	} {
+		require.Equal(t, 422, register(name, members), "%s: %s", name, log.String())
+	}
+	_, err = db.ExecContext(ctx, "ALTER TABLE pupils ADD COLUMN phone VARCHAR(20) DEFAULT '0' NOT NULL")
+	require.NoError(t, err)
+	_, err = db.ExecContext(ctx, "ALTER TABLE pupils ALTER COLUMN phone DROP DEFAULT")
+	require.NoError(t, err)
+	require.Equal(t, 422, register("a column that nothing sets", ""), log.String())
+	require.NotContains(t, log.String(), "ERROR")
+}
