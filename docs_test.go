@@ -60,10 +60,12 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/keys"
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/cors"
 	"github.com/uptrace/bun"
@@ -99,9 +101,11 @@ var (
 	_ = slog.Info
 	_ = http.StatusOK
 	_ = os.Getenv
+	_ = strconv.Itoa
 	_ = strings.Cut
 	_ = time.Second
 	_ = cors.New
+	_ = keys.FromURL
 )
 
 func main() {}
