@@ -19,6 +19,13 @@ import (
 // the text of the error that [Open] gives.
 //
 //	app.Use(fiberjwt.New(fiberjwt.Config{…}))
+//
+// It gives no [Auth], so what that has, such as Prune, Close, Revoke, Verify and
+// OpenAPI, and [Purpose] need Open:
+//
+//	auth, err := fiberjwt.Open(fiberjwt.Config{…})
+//	…
+//	app.Use(auth.Handler())
 func New(cfg Config) fiber.Handler {
 	auth, err := Open(cfg)
 	if err != nil {

@@ -43,7 +43,8 @@ type Kit struct {
 	Config fiberjwt.Config
 	// DB is Config.DB.
 	DB *bun.DB
-	// Clock is Config.Now. It stands still until it is advanced.
+	// Clock is Config.Now. It begins at the time of New, in whole seconds, and
+	// stands still until it is advanced.
 	Clock *Clock
 
 	t       testing.TB
