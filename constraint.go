@@ -14,6 +14,7 @@ const (
 	noConstraint constraint = iota
 	uniqueConstraint
 	otherConstraint
+	refusedValue // not a constraint: a value is none of the column's type; what the driver says may repeat it
 )
 
 // Codes of broken constraints.
@@ -60,8 +61,10 @@ func postgresConstraint(state string) constraint {
 	switch {
 	case state == postgresUnique:
 		return uniqueConstraint
-	case len(state) == 5 && (state[:2] == postgresIntegrity || state[:2] == postgresDataFaults):
+	case len(state) == 5 && state[:2] == postgresIntegrity:
 		return otherConstraint
+	case len(state) == 5 && state[:2] == postgresDataFaults:
+		return refusedValue
 	}
 	return noConstraint
 }
@@ -71,8 +74,10 @@ func mysqlConstraint(code int64) constraint {
 	switch code {
 	case mysqlDuplicate:
 		return uniqueConstraint
-	case mysqlNull, mysqlOutOfRange, mysqlTruncated, mysqlWrongTime, mysqlNoDefault, mysqlWrongValue, mysqlTooLong, mysqlForeignKey, mysqlCheck, mariaCheck:
+	case mysqlNull, mysqlOutOfRange, mysqlTruncated, mysqlNoDefault, mysqlTooLong, mysqlForeignKey, mysqlCheck, mariaCheck:
 		return otherConstraint
+	case mysqlWrongTime, mysqlWrongValue:
+		return refusedValue
 	}
 	return noConstraint
 }

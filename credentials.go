@@ -98,6 +98,7 @@ func (a *Auth) storeAccount(c *fiber.Ctx, k *kind, account any) (p pair, entity 
 	}
 	err = transient.Retry(ctx, func() error { return a.db.RunInTx(ctx, nil, store) })
 	if err != nil {
+		a.journal.refusedRow(c.UserContext(), k, err)
 		return pair{}, nil, storeFault(err)
 	}
 	if a.store.sql == nil {

@@ -392,7 +392,7 @@ func (k *kind) insert(ctx context.Context, db bun.IDB, account any) error {
 	switch constraintOf(err) {
 	case uniqueConstraint:
 		return because(ErrTaken, err)
-	case otherConstraint:
+	case otherConstraint, refusedValue:
 		return because(ErrFields, err)
 	}
 	if err != nil {

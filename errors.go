@@ -87,7 +87,8 @@ var (
 	ErrTooLarge = &Error{Status: 413, Code: "too_large", Description: "The body is too large."}
 	// ErrMediaType: the body is not plain application/json.
 	ErrMediaType = &Error{Status: 415, Code: "unsupported_media_type", Description: "The body must be application/json."}
-	// ErrFields: members of the body are missing or wrong; see Error.Fields.
+	// ErrFields: members of the body are missing or wrong; see Error.Fields, which
+	// is nil where the table refused the row: the log says why.
 	ErrFields = &Error{Status: 422, Code: "invalid_fields", Description: "Some fields are missing or wrong."}
 	// ErrRateLimited: too many failed attempts; see Error.RetryAfter.
 	ErrRateLimited = &Error{Status: 429, Code: "rate_limited", Description: "Too many attempts. Wait before the next."}

@@ -61,6 +61,22 @@ func (j *journal) failed(c *fiber.Ctx, e *Error) {
 	j.logger.LogAttrs(c.UserContext(), slog.LevelError, "fiberjwt: request failed", attributes...)
 }
 
+// refusedRow warns of a registration that the table does not take: its 422 cannot
+// say which member is wrong, if one is. What clients sent stays out of the log.
+func (j *journal) refusedRow(ctx context.Context, k *kind, err error) {
+	cause := rootCause(err)
+	reason := cause.Error()
+	switch broken := constraintOf(cause); {
+	case !errors.Is(err, ErrFields) || broken == noConstraint:
+		return
+	case broken == refusedValue:
+		reason = "a value is not of its column's type, or too long"
+	}
+	j.logger.LogAttrs(ctx, slog.LevelWarn, "fiberjwt: the table refuses the row of a registration; it is answered 422 without fields",
+		slog.String("kind", k.name), slog.String("error", reason),
+		slog.String("mend", "if a column that Fillable or Register does not set breaks a constraint, set it there or give it a default; if it is one that clients fill, check it in Register"))
+}
+
 // hashBusy counts what is refused without a line.
 func (j *journal) hashBusy(c *fiber.Ctx) {
 	if refused, due := j.busy.another(j.now()); due {

@@ -49,6 +49,28 @@ func TestAForgottenMigrateIsNamedWithItsMend(t *testing.T) {
 	require.Contains(t, w.log.String(), "a column is missing")
 }
 
+func TestARowThatTheTableRefusesIsNamedWithItsMend(t *testing.T) {
+	w := newWorld(t)
+	register := func(email string) answer {
+		return w.do("POST", "/auth/users/register", credentials("users", email, testPassword))
+	}
+	require.Equal(t, 201, register("ann@example.com").Status)
+	require.Equal(t, 409, register("ann@example.com").Status)
+	require.Empty(t, w.log.String(), "taken is the client's to mend")
+
+	w.sql(`CREATE TABLE strict (id INTEGER PRIMARY KEY, email TEXT UNIQUE, full_name TEXT CHECK (full_name <> ''), admin, disabled, password_hash TEXT)`)
+	w.sql(`DROP TABLE users`)
+	w.sql(`ALTER TABLE strict RENAME TO users`)
+	a := register("bob@example.com")
+	require.Equal(t, 422, a.Status)
+	require.JSONEq(t, `{"error":"invalid_fields","error_description":"Some fields are missing or wrong."}`, a.Body)
+	require.Len(t, w.lines(), 1, "one request, one line")
+	require.Contains(t, w.log.String(), "level=WARN")
+	require.Contains(t, w.log.String(), "CHECK constraint failed: full_name")
+	require.Contains(t, w.log.String(), "a column that Fillable or Register does not set breaks a constraint")
+	require.NotContains(t, w.log.String(), "bob@example.com")
+}
+
 func TestCookiesThatABrowserWillRefuseAreNamedOnce(t *testing.T) {
 	cookie := strings.TrimSuffix(credentials("users", "ann@example.com", testPassword), "}") + `,"transport":"cookie"}`
 	for name, test := range map[string]struct {
