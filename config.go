@@ -308,6 +308,13 @@ func (cfg Config) transportFaults() (faults []string) {
 	if cfg.Client && !setsCookies {
 		faults = append(faults, "Config.Client: the client keeps its tokens in cookies: add TransportCookie to Config.Transport")
 	}
+	const unread = ": the tokens are in cookies, which Config.Extractor does not read: add FromCookie(\"\") to its Chain"
+	if cfg.Client && !cfg.Extractor.readsOwnCookies() {
+		faults = append(faults, "Config.Client"+unread)
+	}
+	if cfg.Cookie.Sliding && !cfg.Extractor.readsOwnCookies() {
+		faults = append(faults, "Config.Cookie.Sliding"+unread)
+	}
 	if cfg.Cookie.RefreshEverywhere && !setsCookies {
 		faults = append(faults, "Config.Cookie.RefreshEverywhere: there are no cookies: add TransportCookie to Config.Transport")
 	}

@@ -158,11 +158,17 @@ func TestEveryMistakeIsNamedAtOpen(t *testing.T) {
 		"an empty extractor":        {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.Chain(fiberjwt.Extractor{}) }, []string{"Config.Extractor"}},
 		"a header without a name":   {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromHeader("") }, []string{"Config.Extractor"}},
 		"a cookie of two words":     {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromCookie("a b") }, []string{"Config.Extractor"}},
-		"a custom nothing":          {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromCustom("x", nil) }, []string{"Config.Extractor"}},
-		"a grace too short":         {func(cfg *fiberjwt.Config) { cfg.Refresh.Grace = time.Second }, []string{"Config.Refresh.Grace"}},
-		"a rearm too short":         {func(cfg *fiberjwt.Config) { cfg.Refresh.Rearm = 31 * time.Second }, []string{"Config.Refresh.Rearm"}},
-		"cheap passwords":           {func(cfg *fiberjwt.Config) { cfg.Password.Memory = 64 }, []string{"Config.Password.Memory"}},
-		"passwords of 4":            {func(cfg *fiberjwt.Config) { cfg.Password.MinLength = 4 }, []string{"Config.Password.MinLength"}},
+		"a client that is not read": {func(cfg *fiberjwt.Config) {
+			cfg.Client, cfg.Extractor = true, fiberjwt.FromAuthHeader("Bearer")
+		}, []string{"Config.Client", `add FromCookie("")`}},
+		"sliding what is not read": {func(cfg *fiberjwt.Config) {
+			cfg.Cookie.Sliding, cfg.Extractor = true, fiberjwt.Chain(fiberjwt.FromAuthHeader("Bearer"), fiberjwt.FromCookie("other"))
+		}, []string{"Config.Cookie.Sliding", `add FromCookie("")`}},
+		"a custom nothing":  {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromCustom("x", nil) }, []string{"Config.Extractor"}},
+		"a grace too short": {func(cfg *fiberjwt.Config) { cfg.Refresh.Grace = time.Second }, []string{"Config.Refresh.Grace"}},
+		"a rearm too short": {func(cfg *fiberjwt.Config) { cfg.Refresh.Rearm = 31 * time.Second }, []string{"Config.Refresh.Rearm"}},
+		"cheap passwords":   {func(cfg *fiberjwt.Config) { cfg.Password.Memory = 64 }, []string{"Config.Password.Memory"}},
+		"passwords of 4":    {func(cfg *fiberjwt.Config) { cfg.Password.MinLength = 4 }, []string{"Config.Password.MinLength"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := goodConfig(t)

@@ -3,6 +3,7 @@ package fiberjwt
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -161,6 +162,11 @@ func (e Extractor) links() (links []Extractor) {
 		links = append(links, link.links()...)
 	}
 	return links
+}
+
+// readsOwnCookies: e reads the access cookies of the kinds.
+func (e Extractor) readsOwnCookies() bool {
+	return slices.ContainsFunc(e.links(), func(link Extractor) bool { return link.source == SourceCookie && link.key == "" })
 }
 
 // credential is a token as presented. token is borrowed from the request.
