@@ -77,6 +77,13 @@ type (
 		Email        *string
 		PasswordHash []byte `json:"-"`
 	}
+	Leftover struct {
+		ID           int64 `bun:",pk"`
+		Email        string
+		Password     string `json:"-"` // of an older system
+		Transport    string
+		PasswordHash string `json:"-"`
+	}
 	WrongRelation struct {
 		ID           int64 `bun:",pk"`
 		Email        string
@@ -102,36 +109,39 @@ func TestEveryMistakeIsNamedAtOpen(t *testing.T) {
 		"a kind twice": {func(cfg *fiberjwt.Config) {
 			cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Teacher]{Name: "users", Identity: "login"})
 		}, []string{"Config.Entities[1]", "Teacher", "teachers", `"users"`, "twice"}},
-		"a model twice":            {func(cfg *fiberjwt.Config) { cfg.Entities = append(cfg.Entities, fiberjwt.Entity[User]{Name: "people"}) }, []string{"Config.Entities[1]", "User", "type Admin User"}},
-		"a pointer as model":       {only(fiberjwt.Entity[*User]{}), []string{"Config.Entities[0]", "User", "not a struct"}},
-		"a number as model":        {only(fiberjwt.Entity[int]{}), []string{"Config.Entities[0]", "int", "not a struct"}},
-		"a model without a key":    {only(fiberjwt.Entity[NoKey]{}), []string{"Config.Entities[0]", "NoKey", "no_keys", "primary key", "email, password_hash"}},
-		"a composite key":          {only(fiberjwt.Entity[TwoKeys]{}), []string{"TwoKeys", "two_keys", "2 primary key", "id, tenant, email, password_hash"}},
-		"a key of a float":         {only(fiberjwt.Entity[FloatKey]{}), []string{"FloatKey", "float_keys", `"id"`, "float64"}},
-		"a key that may be nil":    {only(fiberjwt.Entity[TimeKey]{}), []string{"TimeKey", `"id"`, "*int64"}},
-		"a wrong relation":         {only(fiberjwt.Entity[WrongRelation]{}), []string{"Config.Entities[0]", "WrongRelation", "nobody_id"}},
-		"no identity column":       {only(fiberjwt.Entity[Teacher]{}), []string{"Config.Entities[0]", "Teacher", "table teachers", "Identity", `"email"`, "id, login, password_hash"}},
-		"a misspelt identity":      {only(fiberjwt.Entity[User]{Identity: "e-mail"}), []string{"Config.Entities[0]", "User", "table users", "Identity", `"e-mail"`, userColumns}},
-		"a Go name as identity":    {only(fiberjwt.Entity[User]{Identity: "Email"}), []string{"Identity", `"Email"`, userColumns}},
-		"an identity of a number":  {only(fiberjwt.Entity[User]{Identity: "id"}), []string{"Identity", `"id"`, "int64"}},
-		"no password column":       {only(fiberjwt.Entity[User]{Password: "hash"}), []string{"Config.Entities[0]", "User", "table users", "Password", `"hash"`, userColumns}},
-		"a password of a flag":     {only(fiberjwt.Entity[User]{Password: "admin"}), []string{"Password", `"admin"`, "bool"}},
-		"columns that may be nil":  {only(fiberjwt.Entity[OddColumns]{}), []string{"Identity", "*string", "Password", "[]uint8"}},
-		"the hash as identity":     {only(fiberjwt.Entity[User]{Identity: "password_hash"}), []string{"Config.Entities[0]", "User", "password_hash"}},
-		"an unknown fillable":      {only(fiberjwt.Entity[User]{Fillable: []string{"full_name", "nick"}}), []string{"Fillable[1]", `"nick"`, userColumns}},
-		"the key fillable":         {only(fiberjwt.Entity[User]{Fillable: []string{"id"}}), []string{"Fillable[0]", `"id"`}},
-		"the hash fillable":        {only(fiberjwt.Entity[User]{Fillable: []string{"password_hash"}}), []string{"Fillable[0]", `"password_hash"`}},
-		"the identity fillable":    {only(fiberjwt.Entity[User]{Fillable: []string{"email"}}), []string{"Fillable[0]", `"email"`}},
-		"the deletion fillable":    {only(fiberjwt.Entity[Member]{Fillable: []string{"deleted_at"}}), []string{"Fillable[0]", `"deleted_at"`}},
-		"registering without one":  {only(fiberjwt.Entity[User]{Password: "-", Register: fiberjwt.Anyone[User]}), []string{"Config.Entities[0]", "Register", "Login"}},
-		"a name in capitals":       {only(fiberjwt.Entity[User]{Name: "Users"}), []string{"Config.Entities[0]", "Name", `"Users"`}},
-		"a name that is a path":    {only(fiberjwt.Entity[User]{Name: "a/b"}), []string{"Name", `"a/b"`}},
-		"a name with a parameter":  {only(fiberjwt.Entity[User]{Name: ":id"}), []string{"Name", `":id"`}},
-		"a name with a line break": {only(fiberjwt.Entity[User]{Name: "a\r\nb"}), []string{"Name"}},
-		"a name with a semicolon":  {only(fiberjwt.Entity[User]{Name: "a;b"}), []string{"Name"}},
-		"a name beyond ASCII":      {only(fiberjwt.Entity[User]{Name: "schüler"}), []string{"Name"}},
-		"a name with a number":     {only(fiberjwt.Entity[User]{Name: "1st"}), []string{"Name"}},
-		"a name without end":       {only(fiberjwt.Entity[User]{Name: strings.Repeat("a", 33)}), []string{"Name"}},
+		"a model twice":             {func(cfg *fiberjwt.Config) { cfg.Entities = append(cfg.Entities, fiberjwt.Entity[User]{Name: "people"}) }, []string{"Config.Entities[1]", "User", "type Admin User"}},
+		"a pointer as model":        {only(fiberjwt.Entity[*User]{}), []string{"Config.Entities[0]", "User", "not a struct"}},
+		"a number as model":         {only(fiberjwt.Entity[int]{}), []string{"Config.Entities[0]", "int", "not a struct"}},
+		"a model without a key":     {only(fiberjwt.Entity[NoKey]{}), []string{"Config.Entities[0]", "NoKey", "no_keys", "primary key", "email, password_hash"}},
+		"a composite key":           {only(fiberjwt.Entity[TwoKeys]{}), []string{"TwoKeys", "two_keys", "2 primary key", "id, tenant, email, password_hash"}},
+		"a key of a float":          {only(fiberjwt.Entity[FloatKey]{}), []string{"FloatKey", "float_keys", `"id"`, "float64"}},
+		"a key that may be nil":     {only(fiberjwt.Entity[TimeKey]{}), []string{"TimeKey", `"id"`, "*int64"}},
+		"a wrong relation":          {only(fiberjwt.Entity[WrongRelation]{}), []string{"Config.Entities[0]", "WrongRelation", "nobody_id"}},
+		"no identity column":        {only(fiberjwt.Entity[Teacher]{}), []string{"Config.Entities[0]", "Teacher", "table teachers", "Identity", `"email"`, "id, login, password_hash"}},
+		"a misspelt identity":       {only(fiberjwt.Entity[User]{Identity: "e-mail"}), []string{"Config.Entities[0]", "User", "table users", "Identity", `"e-mail"`, userColumns}},
+		"a Go name as identity":     {only(fiberjwt.Entity[User]{Identity: "Email"}), []string{"Identity", `"Email"`, userColumns}},
+		"an identity of a number":   {only(fiberjwt.Entity[User]{Identity: "id"}), []string{"Identity", `"id"`, "int64"}},
+		"no password column":        {only(fiberjwt.Entity[User]{Password: "hash"}), []string{"Config.Entities[0]", "User", "table users", "Password", `"hash"`, userColumns}},
+		"a password of a flag":      {only(fiberjwt.Entity[User]{Password: "admin"}), []string{"Password", `"admin"`, "bool"}},
+		"columns that may be nil":   {only(fiberjwt.Entity[OddColumns]{}), []string{"Identity", "*string", "Password", "[]uint8"}},
+		"the hash as identity":      {only(fiberjwt.Entity[User]{Identity: "password_hash"}), []string{"Config.Entities[0]", "User", "password_hash"}},
+		"an unknown fillable":       {only(fiberjwt.Entity[User]{Fillable: []string{"full_name", "nick"}}), []string{"Fillable[1]", `"nick"`, userColumns}},
+		"the key fillable":          {only(fiberjwt.Entity[User]{Fillable: []string{"id"}}), []string{"Fillable[0]", `"id"`}},
+		"the hash fillable":         {only(fiberjwt.Entity[User]{Fillable: []string{"password_hash"}}), []string{"Fillable[0]", `"password_hash"`}},
+		"the identity fillable":     {only(fiberjwt.Entity[User]{Fillable: []string{"email"}}), []string{"Fillable[0]", `"email"`}},
+		"a plain password fillable": {only(fiberjwt.Entity[Leftover]{Fillable: []string{"password"}}), []string{"Config.Entities[0]", "Fillable[0]", `"password"`, "Register"}},
+		"a transport fillable":      {only(fiberjwt.Entity[Leftover]{Fillable: []string{"transport"}}), []string{"Config.Entities[0]", "Fillable[0]", `"transport"`, "Register"}},
+		"a transport as identity":   {only(fiberjwt.Entity[Leftover]{Identity: "transport"}), []string{"Config.Entities[0]", "Identity", `"transport"`, "another name"}},
+		"the deletion fillable":     {only(fiberjwt.Entity[Member]{Fillable: []string{"deleted_at"}}), []string{"Fillable[0]", `"deleted_at"`}},
+		"registering without one":   {only(fiberjwt.Entity[User]{Password: "-", Register: fiberjwt.Anyone[User]}), []string{"Config.Entities[0]", "Register", "Login"}},
+		"a name in capitals":        {only(fiberjwt.Entity[User]{Name: "Users"}), []string{"Config.Entities[0]", "Name", `"Users"`}},
+		"a name that is a path":     {only(fiberjwt.Entity[User]{Name: "a/b"}), []string{"Name", `"a/b"`}},
+		"a name with a parameter":   {only(fiberjwt.Entity[User]{Name: ":id"}), []string{"Name", `":id"`}},
+		"a name with a line break":  {only(fiberjwt.Entity[User]{Name: "a\r\nb"}), []string{"Name"}},
+		"a name with a semicolon":   {only(fiberjwt.Entity[User]{Name: "a;b"}), []string{"Name"}},
+		"a name beyond ASCII":       {only(fiberjwt.Entity[User]{Name: "schüler"}), []string{"Name"}},
+		"a name with a number":      {only(fiberjwt.Entity[User]{Name: "1st"}), []string{"Name"}},
+		"a name without end":        {only(fiberjwt.Entity[User]{Name: strings.Repeat("a", 33)}), []string{"Name"}},
 		"cookies of two kinds meet": {func(cfg *fiberjwt.Config) {
 			cfg.Cookie.Insecure = true
 			cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Teacher]{Name: "users-refresh", Identity: "login"})

@@ -194,10 +194,15 @@ func (k *kind) resolveCredentials(identity, password string, fillable []string) 
 	if k.password != nil && k.password == k.identity {
 		faults = append(faults, fmt.Sprintf("Password: the column %q is the identity too", k.password.Name))
 	}
+	if ofForms(identity) {
+		faults = append(faults, fmt.Sprintf("Identity: %q is a member of the built-in routes' own: sign in with a column of another name", identity))
+	}
 	for i, name := range fillable {
 		field := k.column(fmt.Sprintf("Fillable[%d]", i), name, reflect.Invalid, &faults)
 		if field != nil && (field == k.pk || field == k.password || field == k.identity || field == k.table.SoftDeleteField) {
 			faults = append(faults, fmt.Sprintf("Fillable[%d]: the column %q is not for clients to fill: remove it", i, name))
+		} else if ofForms(name) {
+			faults = append(faults, fmt.Sprintf("Fillable[%d]: %q is a member of the built-in routes' own, which would go to the column as it is: remove it, and set the column in Register", i, name))
 		}
 		k.fillable = append(k.fillable, field)
 	}
@@ -206,6 +211,9 @@ func (k *kind) resolveCredentials(identity, password string, fillable []string) 
 	}
 	return faults
 }
+
+// ofForms: the built-in routes read a member of that name for themselves.
+func ofForms(name string) bool { return name == "password" || name == "transport" }
 
 func (k *kind) resolveKey() []string {
 	if len(k.table.PKs) != 1 {
