@@ -206,6 +206,9 @@ func (cfg Config) faults() (faults []string) {
 	if slices.Contains(cfg.Audience, "") {
 		faults = append(faults, "Config.Audience has an empty name")
 	}
+	if slices.Contains(cfg.RequiredClaims, "") {
+		faults = append(faults, "Config.RequiredClaims has an empty name, which no token has: remove it")
+	}
 	if cfg.ReadTimeout < 0 || cfg.WriteTimeout < 0 {
 		faults = append(faults, "Config.ReadTimeout and WriteTimeout must be positive")
 	}
@@ -278,10 +281,16 @@ func (cfg Config) storeFaults() (faults []string) {
 	if cfg.Routes != nil && len(cfg.Entities) == 0 {
 		faults = append(faults, "Config.Routes is set, but without Entities there is nobody to sign in")
 	}
+	if cfg.DB == nil && len(cfg.Entities) == 0 && (cfg.Sessions != nil || cfg.CacheTTL != 0) {
+		faults = append(faults, "Config.Sessions or CacheTTL is set, but without DB and Entities there are no sessions: give these, or remove those")
+	}
 	return faults
 }
 
 func (cfg Config) sessionFaults() (faults []string) {
+	if v := reflect.ValueOf(cfg.Sessions); v.Kind() == reflect.Pointer && v.IsNil() {
+		faults = append(faults, "Config.Sessions is a nil pointer: look at the error of what made it, or leave it out")
+	}
 	if cfg.CacheTTL < 0 || cfg.CacheTTL > time.Hour {
 		faults = append(faults, fmt.Sprintf("Config.CacheTTL: %v is not between 0 and 1 h", cfg.CacheTTL))
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/session"
 )
 
 // unconnected is a database that nobody may talk to.
@@ -134,6 +135,8 @@ func TestEveryMistakeIsNamedAtOpen(t *testing.T) {
 		"a transport as identity":   {only(fiberjwt.Entity[Leftover]{Identity: "transport"}), []string{"Config.Entities[0]", "Identity", `"transport"`, "another name"}},
 		"the deletion fillable":     {only(fiberjwt.Entity[Member]{Fillable: []string{"deleted_at"}}), []string{"Fillable[0]", `"deleted_at"`}},
 		"registering without one":   {only(fiberjwt.Entity[User]{Password: "-", Register: fiberjwt.Anyone[User]}), []string{"Config.Entities[0]", "Register", "Login"}},
+		"a misspelling unused":      {only(fiberjwt.Entity[User]{Password: "-", Identity: "e-mail"}), []string{"Config.Entities[0]", "Identity", `Password "-"`}},
+		"filling in what is not":    {only(fiberjwt.Entity[User]{Password: "-", Fillable: []string{"nick"}}), []string{"Config.Entities[0]", "Fillable", `Password "-"`}},
 		"a name in capitals":        {only(fiberjwt.Entity[User]{Name: "Users"}), []string{"Config.Entities[0]", "Name", `"Users"`}},
 		"a name that is a path":     {only(fiberjwt.Entity[User]{Name: "a/b"}), []string{"Name", `"a/b"`}},
 		"a name with a parameter":   {only(fiberjwt.Entity[User]{Name: ":id"}), []string{"Name", `":id"`}},
@@ -156,6 +159,10 @@ func TestEveryMistakeIsNamedAtOpen(t *testing.T) {
 		"a leeway below zero":       {func(cfg *fiberjwt.Config) { cfg.Leeway = -1 }, []string{"Config.Leeway"}},
 		"a read timeout below zero": {func(cfg *fiberjwt.Config) { cfg.ReadTimeout = -1 }, []string{"Config.ReadTimeout"}},
 		"a write timeout below":     {func(cfg *fiberjwt.Config) { cfg.WriteTimeout = -1 }, []string{"WriteTimeout"}},
+		"a claim without a name":    {func(cfg *fiberjwt.Config) { cfg.RequiredClaims = []string{"scope", ""} }, []string{"Config.RequiredClaims"}},
+		"a store for nobody":        {func(cfg *fiberjwt.Config) { cfg.DB, cfg.Entities, cfg.Sessions = nil, nil, struct{ session.Store }{} }, []string{"Config.Sessions"}},
+		"a cache for nobody":        {func(cfg *fiberjwt.Config) { cfg.DB, cfg.Entities, cfg.CacheTTL = nil, nil, time.Minute }, []string{"CacheTTL"}},
+		"a store that is nil":       {func(cfg *fiberjwt.Config) { cfg.Sessions = (*session.SQL)(nil) }, []string{"Config.Sessions"}},
 		"an unknown transport":      {func(cfg *fiberjwt.Config) { cfg.Transport = []fiberjwt.Transport{"body", "pigeon"} }, []string{"Config.Transport[1]", `"pigeon"`}},
 		"a cookie path of a word":   {func(cfg *fiberjwt.Config) { cfg.Cookie.Path = "auth" }, []string{"Config.Cookie.Path", `"auth"`}},
 		"routes with a parameter":   {func(cfg *fiberjwt.Config) { cfg.Routes = app.Group("/:tenant") }, []string{"Config.Routes", "/:tenant", "Config.Cookie.Path"}},

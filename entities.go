@@ -182,6 +182,9 @@ func (k *kind) resolve(identity, password string, fillable []string) (faults []s
 	if password != "-" {
 		return append(faults, k.resolveCredentials(identity, password, fillable)...)
 	}
+	if identity != "" || len(fillable) > 0 {
+		faults = append(faults, `Identity, Fillable: nobody registers or signs in by them in a kind with Password "-": remove them`)
+	}
 	if k.register != nil {
 		faults = append(faults, `Register: a kind with Password "-" cannot register here: create the account in your own route and call Login`)
 	}

@@ -90,6 +90,9 @@ func (i Issuer) faults(kinds []*kind) (faults []string) {
 	if len(i.Audience) == 0 || slices.Contains(i.Audience, "") {
 		faults = append(faults, "Audience is empty: give the name that its tokens have for this service, or tokens for others would be good here")
 	}
+	if slices.Contains(i.RequiredClaims, "") {
+		faults = append(faults, "RequiredClaims has an empty name, which no token has: remove it")
+	}
 	if i.Keys == nil {
 		faults = append(faults, "Keys is nil: give keys.FromURL, a *keys.Set or keys.Func")
 	} else if fault := sourceFault(i.Keys); fault != "" {

@@ -405,6 +405,7 @@ func TestAnIssuerThatIsDeclaredWronglyIsAFaultOfOpen(t *testing.T) {
 	for want, issuers := range map[string][]fiberjwt.Issuer{
 		"Name is empty":               with(func(i *fiberjwt.Issuer) { i.Name = "" }),
 		"Audience is empty":           with(func(i *fiberjwt.Issuer) { i.Audience = nil }),
+		"RequiredClaims has an empty": with(func(i *fiberjwt.Issuer) { i.RequiredClaims = []string{""} }),
 		"Keys is nil":                 with(func(i *fiberjwt.Issuer) { i.Keys = nil }),
 		"Keys: is nil":                with(func(i *fiberjwt.Issuer) { i.Keys = (*keys.Set)(nil) }),
 		"needs https":                 with(func(i *fiberjwt.Issuer) { i.Keys = keys.FromURL("http://example.com") }),
