@@ -423,8 +423,22 @@ func (p publicRoute) matches(c *fiber.Ctx) bool {
 		path = strings.TrimRight(path, "/")
 	}
 	// The router takes neither "" nor "//" for "/".
-	return path != "" && fiber.RoutePatternMatch(path, p.pattern, rules)
+	return path != "" && !dotted(path) && fiber.RoutePatternMatch(path, p.pattern, rules)
 }
+
+// dotted: a segment is "." or "..", written in whatever way. Whoever takes the
+// path for the name of a file resolves it, as Static does, and leaves what the
+// pattern names.
+func dotted(path string) bool {
+	for segment := range strings.SplitSeq(unescaped.Replace(path), "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+var unescaped = strings.NewReplacer("%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", "/", "%5C", "/", `\`, "/")
 
 // joinFaults makes one error of all, nil of none.
 func joinFaults(faults []string) error {
