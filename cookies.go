@@ -181,7 +181,7 @@ func isOrigin(text string) bool {
 
 // check is for a request whose credential came from a cookie.
 func (o origins) check(c *fiber.Ctx) error {
-	if safe(c) {
+	if safe(c) && !c.App().Config().DisableHeaderNormalizing {
 		return nil
 	}
 	return o.checkUnsafe(c)
@@ -189,6 +189,9 @@ func (o origins) check(c *fiber.Ctx) error {
 
 // checkUnsafe is for a request that sets or clears cookies, whatever its method.
 func (o origins) checkUnsafe(c *fiber.Ctx) error {
+	if c.App().Config().DisableHeaderNormalizing {
+		return mistakef("fiber.Config.DisableHeaderNormalizing hides the headers by which a browser says where a request comes from: leave it off where cookies are used")
+	}
 	origin := borrow(c.Request().Header.Peek(fiber.HeaderOrigin))
 	switch string(c.Request().Header.Peek("Sec-Fetch-Site")) {
 	case "same-origin", "none":

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -257,6 +258,35 @@ func TestATransportThatIsNotOfferedIsRefused(t *testing.T) {
 			}
 			require.Empty(t, a.Header.Values("Set-Cookie"))
 		})
+	}
+}
+
+// Fiber finds cookies in any case then, but Sec-Fetch-Site and Origin only in
+// their own: a proxy that speaks HTTP/2 sends them in lower case.
+func TestCookiesAreForNoAppThatDoesNotSeeTheHeadersOfABrowser(t *testing.T) {
+	for _, disable := range []bool{false, true} {
+		app := fiber.New(fiber.Config{DisableHeaderNormalizing: disable})
+		w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Routes = app.Group("/auth") })
+		app.Use(w.auth.Handler())
+		app.All("/any", reached)
+		w.addUser("ann@example.com")
+		send := func(method, path, body string, headers ...string) answer {
+			headers = append(headers, "sec-fetch-site: same-site", "origin: https://evil.example.com", "content-type: application/json", "content-length: "+strconv.Itoa(len(body)))
+			return raw(t, app, request(method, path, headers...)+body)[0]
+		}
+		pair := w.tokensOf(send("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)))
+		cookie := "cookie: " + userCookie + "=" + pair.Access
+		login := `{"email":"ann@example.com","password":"` + testPassword + `","transport":"cookie"}`
+		want := 403
+		if disable {
+			want = 500
+		}
+		require.Equal(t, want, send("POST", "/any", "", cookie).Status)
+		require.Equal(t, want, send("GET", "/any", "", cookie, "upgrade: websocket").Status)
+		a := send("POST", "/auth/users/login", login)
+		require.Equal(t, want, a.Status)
+		require.Empty(t, a.Header.Values("Set-Cookie"))
+		require.Equal(t, disable, strings.Contains(w.log.String(), "DisableHeaderNormalizing"))
 	}
 }
 
