@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strconv"
 	"time"
 
@@ -145,7 +146,7 @@ func (e *Error) Unwrap() []error {
 // As lets errors.As find a *fiber.Error.
 func (e *Error) As(target any) bool {
 	out, ok := target.(**fiber.Error)
-	if ok {
+	if ok = ok && e != nil; ok {
 		*out = fiber.NewError(e.Status, e.Description)
 	}
 	return ok
@@ -234,7 +235,8 @@ func storeTrouble(err error) bool {
 			return true
 		}
 	}
-	return false
+	var network net.Error
+	return errors.As(err, &network)
 }
 
 // answer writes err as a response: headers, status and, unless handler

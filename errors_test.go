@@ -212,6 +212,14 @@ func TestAnErrorHandlerReplacesTheBodyAndKeepsTheHeaders(t *testing.T) {
 	}
 }
 
+// A nil of this type in an error is a mistake of the application's, and no
+// reason to panic where Fiber looks for its own error.
+func TestANilErrorIsNoErrorOfFibers(t *testing.T) {
+	app := fiber.New()
+	app.Get("/", func(*fiber.Ctx) error { var none *fiberjwt.Error; return none })
+	require.NotPanics(t, func() { require.Equal(t, 500, raw(t, app, request("GET", "/"))[0].Status) })
+}
+
 func TestTheCauseOfAFailureReachesTheHandlerAndTheLogButNoClient(t *testing.T) {
 	var got error
 	w, f := refusingWorld(t, func(cfg *fiberjwt.Config) {
