@@ -56,8 +56,10 @@ func (a *Auth) register(c *fiber.Ctx, k *kind, account any, password string) (p 
 	if err == nil && p.sid != nil && a.allowed(c.UserContext(), k, account, ErrBadCredentials) != nil {
 		// It has to wait, for a confirmation say. Asked only now, since Allow may
 		// look at the row.
-		_, err = a.store.revoke(c.UserContext(), p.sid, k.name, "", a.now().UnixMilli())
-		return pair{subject: p.subject}, entity, err
+		if _, err := a.store.revoke(c.UserContext(), p.sid, k.name, "", a.now().UnixMilli()); err != nil {
+			a.journal.logger.LogAttrs(c.UserContext(), slog.LevelError, "fiberjwt: the session of an account that has to wait is left, nobody has its tokens", slog.Any("error", refusal(err)))
+		}
+		return pair{subject: p.subject}, entity, nil
 	}
 	return p, entity, err
 }
@@ -94,6 +96,10 @@ func (a *Auth) storeAccount(c *fiber.Ctx, k *kind, account any) (p pair, entity 
 		if p, row, err = a.newSession(k, account, openedBy(c, Grant{})); err != nil || a.store.sql == nil {
 			return err
 		}
+		// A database may give a deleted account's key again.
+		if err := a.store.sql.RevokeFormer(ctx, tx, row.Kind, row.Subject, row.Created); err != nil {
+			return err
+		}
 		return a.keep(ctx, tx, k, account, row)
 	}
 	err = transient.Retry(ctx, func() error { return a.db.RunInTx(ctx, nil, store) })
@@ -101,8 +107,13 @@ func (a *Auth) storeAccount(c *fiber.Ctx, k *kind, account any) (p pair, entity 
 		a.journal.refusedRow(c.UserContext(), k, err)
 		return pair{}, nil, storeFault(err)
 	}
+	a.store.cache.forgetAccount(row.Kind, row.Subject)
 	if a.store.sql == nil {
-		if err := a.keep(c.UserContext(), a.db, k, account, row); err != nil {
+		err := a.store.revokeAll(c.UserContext(), row.Kind, row.Subject, nil, row.Created)
+		if err == nil {
+			err = a.keep(c.UserContext(), a.db, k, account, row)
+		}
+		if err != nil {
 			a.journal.logger.LogAttrs(c.UserContext(), slog.LevelError, "fiberjwt: registered without a session", slog.Any("error", refusal(err)))
 			return pair{subject: p.subject}, entity, nil
 		}

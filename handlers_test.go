@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http/httptest"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/session"
 )
 
 // What the tests of the routes have in common. Hashing costs a fraction of a
@@ -333,6 +335,45 @@ func TestAConstraintOfTheApplicationIsTheClientsFault(t *testing.T) {
 	require.NotContains(t, a.Body, "marker")
 	require.NotContains(t, a.Body, "CHECK")
 	require.Equal(t, 0, w.count("users"))
+}
+
+// SQLite gives the highest key again once its row is gone.
+func TestWhoGetsTheKeyOfADeletedAccountGetsNoneOfItsSessions(t *testing.T) {
+	for name, configure := range map[string]func(*fiberjwt.Config){
+		"sessions beside the accounts": func(*fiberjwt.Config) {},
+		"sessions elsewhere":           func(cfg *fiberjwt.Config) { cfg.Sessions = session.NewSQL(newDB(t)) },
+		"with a cache":                 func(cfg *fiberjwt.Config) { cfg.CacheTTL = time.Hour },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, configure)
+			w.sql(`DROP TABLE users`, `CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, full_name TEXT, admin BOOL, disabled BOOL, password_hash TEXT)`)
+			teacher := w.register("teachers", "tom")
+			ann := w.register("users", "ann@example.com")
+			require.Equal(t, 200, w.get("/users/me", ann.Access).Status)
+			w.sql(`DELETE FROM users`)
+			bob := w.register("users", "bob@example.com")
+			require.Equal(t, "1", w.text(`SELECT id FROM users`), "the key is another one")
+			require.Equal(t, 401, w.get("/users/me", ann.Access).Status, "ann is signed in as bob")
+			require.Equal(t, 401, w.refresh("users", ann.Refresh).Status)
+			require.Contains(t, w.get("/users/me", bob.Access).Body, "bob@example.com")
+			require.Equal(t, 200, w.get("/teachers/me", teacher.Access).Status)
+		})
+	}
+}
+
+func TestAnAccountThatHasToWaitIsRegisteredThoughItsSessionIsLeft(t *testing.T) {
+	w, f := troubledWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.Entities[0] = fiberjwt.Entity[User]{
+			Register: fiberjwt.Anyone[User],
+			Allow:    func(context.Context, *User) error { return errors.New("not yet confirmed") },
+		}
+	})
+	f.set(errors.New("marker"), false, "UPDATE \"fiberjwt_sessions\"")
+	a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword))
+	require.Equal(t, 201, a.Status, a.Body)
+	require.NotContains(t, a.Body, "token")
+	require.Contains(t, w.log.String(), "marker")
+	require.Equal(t, 1, w.count("users"))
 }
 
 // Login.
@@ -1302,6 +1343,8 @@ func TestAllowDecidesAtLoginRefreshAndOnEveryRequest(t *testing.T) {
 		"refused by a sentinel":        {func(*User) error { return fiberjwt.ErrForbidden }, 401, "invalid_token", "session_ended", "invalid_credentials", ""},
 		"refused by an error of Fiber": {func(*User) error { return fiber.NewError(402, "marker") }, 401, "invalid_token", "session_ended", "invalid_credentials", ""},
 		"could not be decided": {func(*User) error { return fmt.Errorf("marker: %w", fiberjwt.ErrUnavailable) }, 503,
+			"temporarily_unavailable", "temporarily_unavailable", "temporarily_unavailable", ""},
+		"could not be asked": {func(*User) error { return &net.OpError{Op: "dial", Err: errors.New("marker")} }, 503,
 			"temporarily_unavailable", "temporarily_unavailable", "temporarily_unavailable", ""},
 		"panicked": {func(*User) error { panic("marker") }, 500, "server_error", "server_error", "server_error", ""},
 	} {

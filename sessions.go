@@ -2,10 +2,12 @@ package fiberjwt
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"time"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
 
 	"github.com/fiberjwt/fiberjwt/internal/transient"
 	"github.com/fiberjwt/fiberjwt/session"
@@ -25,6 +27,7 @@ type sessions struct {
 type beside interface {
 	On(db *bun.DB) bool
 	CreateFor(ctx context.Context, db bun.IDB, row session.Row, account *bun.SelectQuery) (created bool, err error)
+	RevokeFormer(ctx context.Context, tx bun.Tx, kind, subject string, now int64) error
 	KeepOnly(ctx context.Context, tx bun.Tx, kind, subject string, sid []byte, now int64) error
 }
 
@@ -164,8 +167,14 @@ func (s *sessions) changePassword(ctx context.Context, db *bun.DB, owner *Sessio
 	if s.sql == nil {
 		return s.changeApart(ctx, db, owner, now, change)
 	}
+	var options *sql.TxOptions
+	if db.Dialect().Name() == dialect.PG {
+		// Above it, PostgreSQL shows the sessions as they were before the change
+		// waited for a login.
+		options = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	}
 	return transient.Retry(ctx, func() error {
-		return db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		return db.RunInTx(ctx, options, func(ctx context.Context, tx bun.Tx) error {
 			if err := change.do(ctx, tx); err != nil {
 				return err
 			}

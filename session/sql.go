@@ -325,6 +325,18 @@ func (s *SQL) RevokeAll(ctx context.Context, kind, subject string, except []byte
 	return transient.Retry(ctx, func() error { return revokeAll(ctx, s.db, kind, subject, except, now) })
 }
 
+// RevokeFormer ends what sessions an earlier account has left whose key a new
+// one got, in the transaction that stores that. It looks first, without a lock:
+// on MariaDB an UPDATE that finds nothing locks the gap where it looked, and two
+// registrations would wait for each other.
+func (s *SQL) RevokeFormer(ctx context.Context, tx bun.Tx, kind, subject string, now int64) error {
+	found, err := tx.NewSelect().Model((*model)(nil)).Where("kind = ? AND subject = ? AND "+living, kind, subject, now, now).Exists(ctx)
+	if err != nil || !found {
+		return err
+	}
+	return revokeAll(ctx, tx, kind, subject, nil, now)
+}
+
 // KeepOnly is Prove for the session sid and RevokeAll for every other of the
 // account, in a transaction of the store's database.
 func (s *SQL) KeepOnly(ctx context.Context, tx bun.Tx, kind, subject string, sid []byte, now int64) error {

@@ -1,0 +1,77 @@
+package dbtest
+
+import (
+	"encoding/json"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// A change of the password waits for a login with the old one that has not
+// committed: it must see its session then, whatever level the server is set to.
+func TestAChangeOfThePasswordEndsTheLoginThatItWaitedForOnPostgres(t *testing.T) {
+	for _, level := range []string{"read committed", "repeatable read"} {
+		t.Run(level, func(t *testing.T) {
+			ctx := t.Context()
+			db := postgres(t, "default_transaction_isolation", level)(t)
+			require.NoError(t, fiberjwt.Migrate(ctx, db))
+			_, err := db.NewCreateTable().Model((*person)(nil)).Exec(ctx)
+			require.NoError(t, err)
+			app := fiber.New()
+			_, err = fiberjwt.Open(fiberjwt.Config{
+				DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Routes: app.Group("/auth"),
+				Entities:    []fiberjwt.Kind{fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]}},
+				ReadTimeout: time.Minute, WriteTimeout: time.Minute,
+			})
+			require.NoError(t, err)
+			send := func(path, body, token string) (status int, answer struct {
+				Token string `json:"access_token"`
+			}) {
+				request := httptest.NewRequest("POST", path, strings.NewReader(body))
+				request.Header.Set("Content-Type", "application/json")
+				request.Header.Set("Authorization", "Bearer "+token)
+				response, err := app.Test(request, -1)
+				require.NoError(t, err)
+				defer func() { _ = response.Body.Close() }()
+				_ = json.NewDecoder(response.Body).Decode(&answer) // a 204 has none
+				return response.StatusCode, answer
+			}
+			status, ann := send("/auth/people/register", `{"email":"ann@example.com","password":"correct horse battery"}`, "")
+			require.Equal(t, 201, status)
+
+			login, err := db.BeginTx(ctx, nil)
+			require.NoError(t, err)
+			defer func() { _ = login.Rollback() }()
+			now := time.Now().UnixMilli()
+			row := session.Row{SID: make([]byte, 16), Kind: "people", Subject: "1", Prev: -1, Issued: now, IdleUntil: now + 60_000, Ends: now + 60_000, Created: now}
+			created, err := session.NewSQL(db).CreateFor(ctx, login, row, db.NewSelect().Model((*person)(nil)).Where("id = 1"))
+			require.NoError(t, err)
+			require.True(t, created)
+
+			change := make(chan int, 1)
+			go func() {
+				status, _ := send("/auth/people/password", `{"current_password":"correct horse battery","password":"another horse battery"}`, ann.Token)
+				change <- status
+			}()
+			require.Eventually(t, func() bool {
+				var waiting bool
+				require.NoError(t, db.NewRaw("SELECT EXISTS (SELECT 1 FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid) WHERE NOT l.granted AND a.query LIKE 'UPDATE \"people\"%')").Scan(ctx, &waiting))
+				return waiting || len(change) > 0
+			}, time.Minute, 10*time.Millisecond)
+			require.Empty(t, change, "the change has not waited")
+			require.NoError(t, login.Commit())
+			require.Equal(t, 204, <-change)
+			kept, found, err := session.NewSQL(db).Find(ctx, "people", row.SID)
+			require.NoError(t, err)
+			require.True(t, found)
+			require.NotZero(t, kept.Revoked, "a session by the password that was changed")
+		})
+	}
+}
