@@ -41,8 +41,8 @@ const (
 
 func constraintOf(err error) constraint {
 	for ; err != nil; err = errors.Unwrap(err) {
-		if state, ok := err.(interface{ SQLState() string }); ok {
-			return postgresConstraint(state.SQLState())
+		if state, ok := postgresState(err); ok {
+			return postgresConstraint(state)
 		}
 		if code, ok := number(err, "Number"); ok {
 			return mysqlConstraint(code)
@@ -55,6 +55,18 @@ func constraintOf(err error) constraint {
 		}
 	}
 	return noConstraint
+}
+
+// postgresState is the SQLSTATE that pgx and lib/pq tell by a method, Bun's
+// pgdriver by the protocol's own name of the field.
+func postgresState(err error) (state string, ok bool) {
+	switch err := err.(type) { //nolint:errorlint // the caller unwraps
+	case interface{ SQLState() string }:
+		return err.SQLState(), true
+	case interface{ Field(key byte) string }:
+		return err.Field('C'), true
+	}
+	return "", false
 }
 
 func postgresConstraint(state string) constraint {
@@ -111,8 +123,8 @@ const (
 
 func missing(err error) absence {
 	for ; err != nil; err = errors.Unwrap(err) {
-		if state, ok := err.(interface{ SQLState() string }); ok {
-			return map[string]absence{postgresNoTable: missingTable, postgresNoColumn: missingColumn}[state.SQLState()]
+		if state, ok := postgresState(err); ok {
+			return map[string]absence{postgresNoTable: missingTable, postgresNoColumn: missingColumn}[state]
 		}
 		if code, ok := number(err, "Number"); ok {
 			return map[int64]absence{mysqlNoTable: missingTable, mysqlNoColumn: missingColumn}[code]

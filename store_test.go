@@ -370,6 +370,24 @@ type deadlock struct{}
 func (deadlock) Error() string    { return "marker: deadlock detected" }
 func (deadlock) SQLState() string { return "40P01" }
 
+// field is an error as Bun's pgdriver has them.
+type field string
+
+func (field) Error() string { return "marker" }
+
+func (f field) Field(key byte) string { return map[byte]string{'C': string(f)}[key] }
+
+func TestARefusalOfPostgresIsUnderstoodByEveryDriver(t *testing.T) {
+	for state, want := range map[string]int{"23505": 409, "23514": 422, "22001": 422, "42P01": 503, "53300": 503} {
+		w, f := troubledWorld(t)
+		f.set(field(state), false, `INSERT INTO "users"`)
+		a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword))
+		require.Equal(t, want, a.Status, "%s: %s", state, a.Body)
+		require.NotContains(t, a.Body, "marker")
+		require.Equal(t, state == "42P01", strings.Contains(w.log.String(), "a table of Config.Entities is missing"))
+	}
+}
+
 func TestADeadlockIsTriedAgain(t *testing.T) {
 	for _, test := range []struct{ request, match string }{
 		{"register", `INSERT INTO "users"`}, {"register", "INSERT INTO fiberjwt_sessions"}, {"register", "COMMIT"},
