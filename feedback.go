@@ -19,6 +19,7 @@ type journal struct {
 
 	cookies sync.Once
 	mounted sync.Once
+	paths   sync.Once
 
 	busy   rarely // sign-ins that were refused
 	hooks  rarely // panics of Config.OnEvent
@@ -114,6 +115,19 @@ func (j *journal) plainHTTP(c *fiber.Ctx) {
 	j.cookies.Do(func() {
 		j.logger.LogAttrs(c.UserContext(), slog.LevelWarn, "fiberjwt: browsers refuse Secure cookies that come over plain http",
 			slog.String("mend", "for development set Config.Cookie.Insecure; in production serve https, and if TLS ends at a proxy let it send X-Forwarded-Proto: https"))
+	})
+}
+
+// elsewhere warns once that a built-in route, which this request is on, is not
+// where its refresh cookie goes: a mounted app does not know its prefix.
+func (j *journal) elsewhere(c *fiber.Ctx, n cookieNames) {
+	at := c.Path() // the router may fold its case
+	if len(at) >= len(n.path) && strings.EqualFold(at[:len(n.path)], n.path) || len(c.Response().Header.PeekCookie(n.refresh)) == 0 {
+		return
+	}
+	j.paths.Do(func() {
+		j.logger.LogAttrs(c.UserContext(), slog.LevelWarn, "fiberjwt: browsers will not send the refresh cookies to the built-in routes, which are at another path",
+			slog.String("path", n.path), slog.String("mend", "set Config.Cookie.Path to what browsers see in front of the routes' /{kind}, with the prefix that their app is mounted at"))
 	})
 }
 

@@ -105,6 +105,47 @@ func TestCookiesThatABrowserWillRefuseAreNamedOnce(t *testing.T) {
 	}
 }
 
+func TestRefreshCookiesForAnotherPathThanTheRoutesAreNamedOnce(t *testing.T) {
+	cookie := strings.TrimSuffix(credentials("users", "ann@example.com", testPassword), "}") + `,"transport":"cookie"}`
+	for name, test := range map[string]struct {
+		prefix, login, path string // of the mounted app, as a client writes it, Cookie.Path
+		everywhere, warned  bool
+	}{
+		"an app that is mounted":          {"/api", "/api/auth/users/login", "", false, true},
+		"mounted, Cookie.Path":            {"/api", "/api/auth/users/login", "/api/auth", false, false},
+		"mounted, a proxy and its path":   {"/api", "/api/auth/users/login", "/outside", false, false},
+		"mounted, cookies for every path": {"/api", "/api/auth/users/login", "", true, false},
+		"not mounted":                     {"", "/auth/users/login", "", false, false},
+		"not mounted, in capitals":        {"", "/AUTH/users/login", "", false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sub := fiber.New()
+			w := newWorld(t, func(cfg *fiberjwt.Config) {
+				cfg.Routes, cfg.Cookie.Path, cfg.Cookie.RefreshEverywhere = sub.Group("/auth"), test.path, test.everywhere
+			})
+			w.addUser("ann@example.com")
+			if w.app = sub; test.prefix != "" {
+				w.app = fiber.New()
+				w.app.Mount(test.prefix, sub)
+			}
+			require.Equal(t, 200, w.do("POST", test.login, credentials("users", "ann@example.com", testPassword), "Sec-Fetch-Site", "same-origin").Status)
+			require.Empty(t, w.log.String(), "tokens in the body are no cookies")
+			for range 2 {
+				a := w.do("POST", test.login, cookie, "Sec-Fetch-Site", "same-origin")
+				require.Equal(t, 200, a.Status, a.Body)
+			}
+			if !test.warned {
+				require.Empty(t, w.log.String())
+				return
+			}
+			require.Len(t, w.lines(), 1)
+			require.Contains(t, w.log.String(), "level=WARN")
+			require.Contains(t, w.log.String(), "Config.Cookie.Path")
+			require.Contains(t, w.log.String(), "path=/auth/users")
+		})
+	}
+}
+
 func TestBuiltInRoutesBelowTheMiddlewareAreNamedOnce(t *testing.T) {
 	var log bytes.Buffer
 	app := fiber.New()

@@ -112,6 +112,9 @@ func (a *Auth) handle(route builtIn, k *kind) fiber.Handler {
 		if err := shielded(func() error { return route.handler(a, c, k) }); err != nil {
 			return a.answer(c, err)
 		}
+		if a.cookie.Path == "" {
+			a.journal.elsewhere(c, k.cookies)
+		}
 		return nil
 	}
 }
