@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/fiberjwt/fiberjwt/internal/cookiename"
 )
 
 // Cookie sets how cookies are written. The zero value is right behind TLS.
@@ -76,18 +78,12 @@ type cookieNames struct {
 	secure     bool
 }
 
-// newCookieNames follows RFC 6265bis §4.1.3 and, for Http, draft-ietf-httpbis-layered-cookies:
-// browsers that know the prefix keep scripts from planting the cookie, older
-// ones read it as __Host-.
 func newCookieNames(kind, path string, s Cookie) cookieNames {
-	host, secure := "__Host-Http-", "__Secure-"
-	if s.Insecure {
-		host, secure = "", ""
-	}
+	access, refresh := cookiename.Of(kind, s.Insecure, s.RefreshEverywhere)
 	routes := strings.TrimSuffix(path, "/") + "/" + kind
 	names := cookieNames{
-		access:  host + kind,
-		refresh: secure + kind + "-refresh",
+		access:  access,
+		refresh: refresh,
 		path:    routes,
 		routes:  routes,
 		secure:  !s.Insecure,
@@ -95,8 +91,8 @@ func newCookieNames(kind, path string, s Cookie) cookieNames {
 		everywhere: s.RefreshEverywhere,
 		sliding:    s.Sliding,
 	}
-	if s.RefreshEverywhere { // a name of its own: two cookies of one name and of two paths cannot be told apart
-		names.refresh, names.path = names.access+".refresh", "/"
+	if s.RefreshEverywhere {
+		names.path = "/"
 	}
 	return names
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/internal/cookiename"
 )
 
 // Kit signs the requests of a test in. Its sign-ins are real: a session in the
@@ -140,11 +141,8 @@ func (kit *Kit) header() (name, before string) {
 func (kit *Kit) Cookies(account any, grant ...fiberjwt.Grant) []*http.Cookie {
 	kit.t.Helper()
 	tokens := kit.Tokens(account, grant...)
-	kind := kindOf(kit.t, tokens.AccessToken)
-	access, refresh := "__Host-Http-"+kind, "__Secure-"+kind+"-refresh"
-	if kit.Config.Cookie.Insecure {
-		access, refresh = kind, kind+"-refresh"
-	}
+	settings := kit.Config.Cookie
+	access, refresh := cookiename.Of(kindOf(kit.t, tokens.AccessToken), settings.Insecure, settings.RefreshEverywhere)
 	return []*http.Cookie{{Name: access, Value: tokens.AccessToken}, {Name: refresh, Value: tokens.RefreshToken}}
 }
 

@@ -198,9 +198,9 @@ func TestARequestIsSignedByTheHeaderThatTheApplicationReads(t *testing.T) {
 }
 
 func TestCookiesAreThoseThatTheServerSets(t *testing.T) {
-	for _, insecure := range []bool{false, true} {
+	for _, cookie := range []fiberjwt.Cookie{{}, {Insecure: true}, {RefreshEverywhere: true}, {Insecure: true, RefreshEverywhere: true}} {
 		cfg := settings()
-		cfg.Cookie.Insecure = insecure
+		cfg.Cookie = cookie
 		kit := fiberjwttest.New(t, cfg)
 		app := newApp(t, kit.Config)
 		cookies := kit.Cookies(&User{Email: "ann@example.com"})

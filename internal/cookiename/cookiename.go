@@ -1,0 +1,17 @@
+// Package cookiename names the cookies of a kind, for the library and for package fiberjwttest.
+package cookiename
+
+// Of gives the names of the access and the refresh cookie of a kind, under
+// Cookie.Insecure and Cookie.RefreshEverywhere. They follow RFC 6265bis §4.1.3
+// and, for Http, draft-ietf-httpbis-layered-cookies: browsers that know the
+// prefix keep scripts from planting the cookie, older ones read it as __Host-.
+func Of(kind string, insecure, everywhere bool) (access, refresh string) {
+	host, secure := "__Host-Http-", "__Secure-"
+	if insecure {
+		host, secure = "", ""
+	}
+	if everywhere { // a name of its own: two cookies of one name and of two paths cannot be told apart
+		return host + kind, host + kind + ".refresh"
+	}
+	return host + kind, secure + kind + "-refresh"
+}
