@@ -204,13 +204,16 @@ func (cfg Config) faults() (faults []string) {
 		faults = append(faults, fmt.Sprintf("Config.Leeway: %v is not between 0, which is the default of 5 s, and 60 s", cfg.Leeway))
 	}
 	if slices.Contains(cfg.Audience, "") {
-		faults = append(faults, "Config.Audience has an empty name")
+		faults = append(faults, "Config.Audience has an empty name: remove it")
 	}
 	if slices.Contains(cfg.RequiredClaims, "") {
 		faults = append(faults, "Config.RequiredClaims has an empty name, which no token has: remove it")
 	}
-	if cfg.ReadTimeout < 0 || cfg.WriteTimeout < 0 {
-		faults = append(faults, "Config.ReadTimeout and WriteTimeout must be positive")
+	if cfg.ReadTimeout < 0 {
+		faults = append(faults, fmt.Sprintf("Config.ReadTimeout: %v is below zero: leave it out for the default of 2 s", cfg.ReadTimeout))
+	}
+	if cfg.WriteTimeout < 0 {
+		faults = append(faults, fmt.Sprintf("Config.WriteTimeout: %v is below zero: leave it out for the default of 5 s", cfg.WriteTimeout))
 	}
 	return faults
 }
@@ -279,7 +282,7 @@ func (cfg Config) storeFaults() (faults []string) {
 		faults = append(faults, "Config.Entities is empty: declare a kind of account, such as fiberjwt.Entity[User]{}")
 	}
 	if cfg.Routes != nil && len(cfg.Entities) == 0 {
-		faults = append(faults, "Config.Routes is set, but without Entities there is nobody to sign in")
+		faults = append(faults, "Config.Routes is set, but without Entities there is nobody to sign in: declare a kind of account, such as fiberjwt.Entity[User]{}, or remove Routes")
 	}
 	if cfg.DB == nil && len(cfg.Entities) == 0 && (cfg.Sessions != nil || cfg.CacheTTL != 0) {
 		faults = append(faults, "Config.Sessions or CacheTTL is set, but without DB and Entities there are no sessions: give these, or remove those")

@@ -116,6 +116,8 @@ type kind struct {
 	cookies cookieNames
 }
 
+const defaultSessionTTL = 90 * 24 * time.Hour
+
 // open resolves the declaration against the model's table. It does no I/O.
 func (e Entity[T]) open(db *bun.DB) (*kind, []string) {
 	k := &kind{
@@ -124,7 +126,7 @@ func (e Entity[T]) open(db *bun.DB) (*kind, []string) {
 		db:         db,
 		accessTTL:  orDefault(e.AccessTTL, 10*time.Minute),
 		idleTTL:    orDefault(e.IdleTTL, 14*24*time.Hour),
-		sessionTTL: orDefault(e.SessionTTL, 90*24*time.Hour),
+		sessionTTL: orDefault(e.SessionTTL, defaultSessionTTL),
 		load:       e.Load,
 		allow:      func(context.Context, any) error { return nil },
 		claims:     func(any) map[string]any { return nil },
@@ -262,7 +264,11 @@ func (k *kind) timeFaults(r Refresh) (faults []string) {
 		faults = append(faults, fmt.Sprintf("IdleTTL: %v is too short for an AccessTTL of %v: give %v or more", k.idleTTL, k.accessTTL, least))
 	}
 	if k.sessionTTL < k.idleTTL {
-		faults = append(faults, fmt.Sprintf("SessionTTL: %v is shorter than IdleTTL, %v", k.sessionTTL, k.idleTTL))
+		session := k.sessionTTL.String()
+		if k.sessionTTL == defaultSessionTTL { // which nobody may have set
+			session = "the default of 90 days"
+		}
+		faults = append(faults, fmt.Sprintf("SessionTTL: %s is shorter than IdleTTL, %v: set SessionTTL to %v or more, or IdleTTL to %v or less", session, k.idleTTL, k.idleTTL, k.sessionTTL))
 	}
 	return faults
 }

@@ -3,6 +3,7 @@ package fiberjwt
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -454,13 +455,13 @@ func (a *Auth) storedKind(name string) (*kind, error) {
 	if k := a.kind(name); k != nil {
 		return k, nil
 	}
-	return nil, unknownKind(name, a)
+	return nil, mistake(unknownKind(name, a.kindNames()))
 }
 
 var errNoStore = mistake("there are no sessions: Config has no DB and no Entities")
 
-func unknownKind(name string, a *Auth) error {
-	return mistakef("there is no kind %q; the kinds are %s", name, strings.Join(a.kindNames(), ", "))
+func unknownKind(name string, known []string) string {
+	return fmt.Sprintf("there is no kind %q; the kinds are %s", name, strings.Join(known, ", "))
 }
 
 func (a *Auth) kindNames() []string {

@@ -232,7 +232,7 @@ func required(c *fiber.Ctx, kinds []string) error {
 	}
 	for _, kind := range kinds {
 		if r.declaring(kind) == nil {
-			return unknownKind(kind, r.auth)
+			return mistake(unknownKind(kind, r.auth.kindNames()))
 		}
 	}
 	if _, ok := SessionOf(c, kinds...); ok {

@@ -67,15 +67,15 @@ func (o OldTokens) faults(cfg Config, kinds []*kind) (faults []string) {
 	if !o.inUse() {
 		return nil
 	}
-	known := o.Kind == ""
+	var known []string
 	for _, k := range kinds {
-		known = known || k.name == o.Kind
+		known = append(known, k.name)
 	}
 	switch {
 	case len(kinds) == 0:
 		faults = append(faults, "Config.OldTokens needs DB and Entities, to look the accounts up")
-	case !known:
-		faults = append(faults, "Config.OldTokens.Kind: there is no kind "+o.Kind)
+	case o.Kind != "" && !slices.Contains(known, o.Kind):
+		faults = append(faults, "Config.OldTokens.Kind: "+unknownKind(o.Kind, known))
 	}
 	switch {
 	case len(o.Secret) == 0:

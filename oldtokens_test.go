@@ -238,7 +238,7 @@ func TestOldTokensThatAreSetUpWronglyAreNamedAtOpen(t *testing.T) {
 		"Config.OldTokens.Secret is empty":               {Until: later},
 		"Config.OldTokens.Secret is Config.Secret":       {Secret: []byte(testSecret), Until: later},
 		"Config.OldTokens.Secret is a key in PEM":        {Secret: []byte("\n-----BEGIN PUBLIC KEY-----"), Until: later},
-		"Config.OldTokens.Kind: there is no kind pupils": {Secret: []byte(oldSecret), Until: later, Kind: "pupils"},
+		`there is no kind "pupils"; the kinds are users`: {Secret: []byte(oldSecret), Until: later, Kind: "pupils"},
 	} {
 		_, err := fiberjwt.Open(fiberjwt.Config{
 			DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}}, OldTokens: old,
