@@ -23,7 +23,7 @@ type journal struct {
 
 	busy   rarely // sign-ins that were refused
 	hooks  rarely // panics of Config.OnEvent
-	behind rarely // refreshes by a clock that is
+	behind rarely // refreshes and new tokens that a clock is behind of
 }
 
 // rarely bounds how often a flood is written down, to once a minute: the lines
@@ -46,7 +46,7 @@ func (r *rarely) another(now time.Time) (count int, due bool) {
 	return count, true
 }
 
-// clocksApart is how far clocks differ without a word.
+// clocksApart is how far clocks differ at a refresh without a word.
 const clocksApart = 5 * time.Second
 
 // failed is for an answer of 5xx.
@@ -86,15 +86,12 @@ func (j *journal) hashBusy(c *fiber.Ctx) {
 	}
 }
 
-// clocks warns that a session was refreshed in the future, by another process:
-// see docs/sessions.md for what clocks that differ by more than 20 s do.
+// clocks warns that a session was refreshed in the future, by another process,
+// or that a token was issued there: see docs/sessions.md for what clocks that differ by more than 20 s do.
 func (j *journal) clocks(ctx context.Context, ahead time.Duration) {
-	if ahead <= clocksApart {
-		return
-	}
 	if _, due := j.behind.another(j.now()); due {
 		j.logger.LogAttrs(ctx, slog.LevelWarn, "fiberjwt: the clock of this process is behind that of another, or was put back",
-			slog.Duration("by", ahead), slog.String("mend", "keep the clocks of all servers together by NTP; when they are 20 s apart, people are signed out"))
+			slog.Duration("by", ahead), slog.String("mend", "keep the clocks of all servers together by NTP; when they are further apart than Config.Leeway, new access tokens are refused, and from 20 s people are signed out"))
 	}
 }
 

@@ -290,6 +290,30 @@ func TestAClockThatIsBehindIsNamedOnceAMinute(t *testing.T) {
 	require.Equal(t, 1, refresh(6*time.Second))
 }
 
+func TestATokenOfAClockThatIsAheadIsNamedOnceAMinute(t *testing.T) {
+	w := quickWorld(t)
+	w.addUser("ann@example.com")
+	access := w.enter("users", 1).Access
+	get := func(ahead time.Duration, access string) int {
+		w.clock.Advance(-ahead)
+		defer w.clock.Advance(ahead)
+		return w.get("/users/me", access).Status
+	}
+	require.Equal(t, 200, get(5*time.Second, access))
+	require.Equal(t, 401, get(6*time.Second, access[:len(access)-10]+"AAAAAAAAAA"))
+	require.Empty(t, w.log.String(), "a signature that does not hold says nothing")
+	for range 2 {
+		require.Equal(t, 401, get(6*time.Second, access))
+	}
+	require.Len(t, w.lines(), 1)
+	require.Contains(t, w.log.String(), "by=6s")
+	require.Contains(t, w.log.String(), "NTP")
+
+	w.clock.Advance(time.Minute)
+	require.Equal(t, 401, get(6*time.Second, w.enter("users", 1).Access))
+	require.Len(t, w.lines(), 2, "a minute later")
+}
+
 // OPTIONS of a built-in route goes on to the middleware, by right.
 func TestAnOPTIONSRequestIsNoSignOfRoutesBelowTheMiddleware(t *testing.T) {
 	w := newWorld(t)

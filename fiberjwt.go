@@ -255,6 +255,9 @@ func (a *Auth) verify(ctx context.Context, token string) (*Session, error) {
 	if err != nil && claims.kind == "" {
 		return nil, err
 	}
+	if errors.Is(err, errIssued) && !claims.foreign {
+		a.journal.clocks(ctx, at(max(claims.issuedAt, claims.authTime)).Sub(a.now()))
+	}
 	s := &Session{
 		Kind: claims.kind, Subject: claims.subject, ID: claims.sessionID, TokenID: claims.id,
 		IssuedAt: at(claims.issuedAt), ExpiresAt: at(claims.expiresAt), AuthTime: at(claims.authTime),
