@@ -36,7 +36,7 @@ import (
 //
 // Which kind a route is for is said on the route, by [As] or [Require].
 type Config struct {
-	// DB has the accounts and the sessions; call [Migrate] once at start.
+	// DB has the accounts and the sessions; call [Migrate] at every start.
 	DB *bun.DB
 	// Secret is the root of all keys: 32 random bytes or more.
 	Secret Secret
@@ -77,7 +77,8 @@ type Config struct {
 
 	// Issuer is written to and demanded of the iss claim. Default "fiberjwt".
 	Issuer string
-	// Audience is written to the aud claim, which must name one of it. Default: Issuer.
+	// Audience is written to the aud claim; a token must have at least one of these
+	// there. Default: Issuer.
 	Audience []string
 	// RequiredClaims must be in every access token, besides those of the library,
 	// and in those of OldTokens; each of Issuers has its own. A [Ticket] has no

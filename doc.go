@@ -2,8 +2,9 @@
 // account.
 //
 // An application declares its account kinds as its own Bun models. The
-// middleware takes an access token from header, cookie or query, verifies it,
-// loads the account and leaves it in c.Locals under the name of its kind.
+// middleware takes an access token from the Authorization header or a cookie, or
+// where [Config].Extractor says, verifies it, loads the account and leaves it in
+// c.Locals under the name of its kind.
 // Register, login, refresh, logout and session handlers are built in:
 //
 //	app := fiber.New()
@@ -18,9 +19,10 @@
 //	}))
 //	app.Get("/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.JSON(u) }))
 //
-// [Migrate] creates the two tables that the library needs. [Config] says who
-// gets in, [Entity] what a kind of account is, [Extractor] where tokens are
-// found.
+// [Migrate] creates the tables that the library needs: fiberjwt_sessions,
+// fiberjwt_attempts, fiberjwt_migrations and fiberjwt_migration_locks. [Config]
+// says who gets in, [Entity] what a kind of account is, [Extractor] where tokens
+// are found.
 //
 // # In a handler
 //

@@ -72,7 +72,9 @@ var (
 	ErrWrongKind = &Error{Status: 403, Code: "wrong_kind", Description: "This account is of another kind than the route is for."}
 	// ErrCSRF: a cookie carried the credential and another site sent the request.
 	ErrCSRF = &Error{Status: 403, Code: "csrf", Description: "The request comes from another origin."}
-	// ErrForbidden: the application's Register hook refused.
+	// ErrForbidden: the application refused, by its Register hook or by a guard of
+	// its own that returns this. So do [Ticket], /logout-all and /password where a
+	// token of [Issuer] or [OldTokens] has no session for them.
 	ErrForbidden = &Error{Status: 403, Code: "forbidden", Description: "The application refused the request."}
 
 	// ErrInvalidRequest: the request cannot be understood, or carries two
@@ -103,7 +105,7 @@ var (
 
 const invalidToken = `error="invalid_token"`
 
-// Error gives the description. It leaves the cause out, since Fiber's own error
+// Error gives the description, after "fiberjwt: ". It leaves the cause out, since Fiber's own error
 // handler sends this text to the client.
 func (e *Error) Error() string {
 	if e == nil {

@@ -218,7 +218,7 @@ func ExampleAnyone() {
 	// Output:
 }
 
-// Call it once at start, as often as you like.
+// Call it at every start.
 func ExampleMigrate() {
 	db := exampleDB()
 	fmt.Println(fiberjwt.Migrate(context.Background(), db))

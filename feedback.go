@@ -148,7 +148,7 @@ func remedy(err error) string {
 	switch missing(cause) {
 	case missingTable:
 		if text := cause.Error(); strings.Contains(text, "fiberjwt_sessions") || strings.Contains(text, "fiberjwt_attempts") {
-			return "a table of the library is missing: call fiberjwt.Migrate(ctx, db) once at start"
+			return "a table of the library is missing: call fiberjwt.Migrate(ctx, db) at every start"
 		}
 		return "a table of Config.Entities is missing: create it before the first request"
 	case missingColumn:

@@ -32,7 +32,7 @@ func TestAForgottenMigrateIsNamedWithItsMend(t *testing.T) {
 	a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword))
 	require.Equal(t, 503, a.Status)
 	require.Len(t, w.lines(), 1, "one fault, one line")
-	require.Contains(t, w.log.String(), "call fiberjwt.Migrate(ctx, db) once at start")
+	require.Contains(t, w.log.String(), "call fiberjwt.Migrate(ctx, db) at every start")
 	require.NotContains(t, a.Body, "Migrate")
 
 	w.log.Reset()

@@ -238,7 +238,7 @@ func (a *Auth) accept(c *fiber.Ctx, presented credential) (*Session, error) {
 // Verify is for tokens that come some other way than with a request, as to
 // WebSockets and jobs: it verifies an access token, loads its account and
 // checks that the session is alive, all as the middleware does. Its errors are
-// ErrToken… (401) and ErrUnavailable.
+// ErrToken… (401), ErrUnavailable, ErrSetup, and an *Error that FromIssuer returns.
 func (a *Auth) Verify(ctx context.Context, token string) (*Session, error) {
 	s, err := a.verify(ctx, token)
 	if err != nil {
@@ -333,7 +333,8 @@ func (a *Auth) allowed(ctx context.Context, k *kind, account any, refused *Error
 	return because(refused, err)
 }
 
-// Revoke ends a session by its ID, [Session].ID; ending an unknown or an ended one is no error.
+// Revoke ends a session by its ID, [Session].ID; ending an unknown or an ended
+// one is no error. The error is ErrUnavailable, or ErrSetup without Entities.
 func (a *Auth) Revoke(ctx context.Context, sessionID string) error {
 	if a.store == nil {
 		return errNoStore
@@ -349,7 +350,8 @@ func (a *Auth) Revoke(ctx context.Context, sessionID string) error {
 // RevokeAll ends every session of an account: after it was disabled or deleted,
 // or its password was changed elsewhere. subject is its primary key as text.
 // Tokens of [Issuer] and [OldTokens] have no session and stay good: let
-// [Entity].Allow refuse the account.
+// [Entity].Allow refuse the account. The error is ErrUnavailable, or ErrSetup if
+// there is no such kind.
 func (a *Auth) RevokeAll(ctx context.Context, kind, subject string) error {
 	k, err := a.storedKind(kind)
 	if err != nil {
@@ -370,7 +372,8 @@ type SessionInfo struct {
 }
 
 // Sessions lists the living sessions of an account, the newest first, at most
-// 100. subject is its primary key as text.
+// 100. subject is its primary key as text. The error is ErrUnavailable, or
+// ErrSetup if there is no such kind.
 func (a *Auth) Sessions(ctx context.Context, kind, subject string) ([]SessionInfo, error) {
 	k, err := a.storedKind(kind)
 	if err != nil {
@@ -403,8 +406,9 @@ func (a *Auth) lastRefresh(k *kind, row session.Row, now int64) int64 {
 
 // Prune deletes the rows of sessions that are past their absolute deadline, and
 // of failed sign-ins that no longer count, and says how many; run it now and
-// then, once a day is plenty. It may run beside
-// live traffic and in several processes at once.
+// then, once a day is plenty. It may run beside live traffic and in several
+// processes at once. The error is ErrUnavailable, and what was deleted before
+// stays so, or ErrSetup without Entities.
 func (a *Auth) Prune(ctx context.Context) (deleted int64, err error) {
 	if a.store == nil {
 		return 0, errNoStore

@@ -23,9 +23,8 @@ import (
 //	token, err := confirm.Token(auth, user)          // goes into the link
 //	user, err := confirm.Redeem(ctx, auth, token)    // where the form of the linked page is sent to
 //
-// A token is bound to the kind, the account and the purpose, and is none of the
-// others' in the sense that matters: its signature does not hold there. It
-// never passes as an access token.
+// A token is bound to the kind, the account and the purpose: it does not verify as
+// a token of another kind, account or purpose, and never passes as an access token.
 //
 // Once means that of all calls of Redeem with a token, at the same time and in
 // all processes, at most one gets the account: none where the answer of the

@@ -28,7 +28,8 @@ type Tokens struct {
 
 // Migrate creates the tables of sessions and of failed sign-ins where they are
 // missing, and brings older ones up to date. Call it at every start; calling it
-// again changes nothing.
+// again changes nothing. The error is what the database said, wrapped, and none of
+// the Err… values.
 func Migrate(ctx context.Context, db *bun.DB) error { return session.Migrate(ctx, db) }
 
 // Login starts a session for account, a stored row, without a password: after
@@ -96,7 +97,8 @@ func (a *Auth) startAllowed(ctx context.Context, k *kind, account any, o opening
 // Logout ends the sessions that the request is signed in with, of all kinds or
 // of those named, and clears their cookies. A request that is not signed in is
 // no error, nor is one that is signed in by a token of [Issuer] or [OldTokens],
-// which stays good.
+// which stays good. The error is ErrUnavailable or ErrSetup; return it from the
+// handler, as that of [Login].
 func Logout(c *fiber.Ctx, kinds ...string) error {
 	if requestOf(c) == nil {
 		return errNoMiddleware

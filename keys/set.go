@@ -277,7 +277,7 @@ func (s *Set) Promote(id string) error {
 }
 
 // Retire lets a key verify for as long as tokens that it has signed can live,
-// 24 h, and then forgets it. The key that signs cannot be retired, nor the last
+// 24 h, and 2 min for clocks that differ, and then forgets it. The key that signs cannot be retired, nor the last
 // that is not: promote another, or add one, before.
 func (s *Set) Retire(id string) error {
 	return s.mutate(func(st *state) error {

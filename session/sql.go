@@ -102,7 +102,7 @@ func (s *SQL) CreateFor(ctx context.Context, db bun.IDB, row Row, account *bun.S
 	return created, err
 }
 
-// On says that the store is on db, so that a SELECT from db may use [Alive].
+// On says that the store is on db, so that a SELECT from db may use [WhereAlive].
 func (s *SQL) On(db *bun.DB) bool { return s.db.DB == db.DB }
 
 // WhereAlive is a condition for the SELECT that loads an account: the session

@@ -50,7 +50,7 @@ func testForgottenMigrate(t *testing.T, db *bun.DB) {
 		require.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
 		return log.String()
 	}
-	require.Contains(t, register(), "call fiberjwt.Migrate(ctx, db) once at start")
+	require.Contains(t, register(), "call fiberjwt.Migrate(ctx, db) at every start")
 	require.NoError(t, fiberjwt.Migrate(t.Context(), db))
 	require.Contains(t, register(), "a table of Config.Entities is missing")
 }
