@@ -160,7 +160,7 @@ func FuzzSignedClaims(f *testing.F) {
 func requireHarmless(t *testing.T, w *world, a answer, sent, good string) {
 	t.Helper()
 	require.Less(t, a.Status, 500, "%q: %s", sent, a.Body)
-	require.Empty(t, w.log.String(), "%q was logged as a fault of the server", sent)
+	require.NotContains(t, w.log.String(), "level=ERROR", "%q was logged as a fault of the server", sent)
 	if a.Status == 200 {
 		require.Contains(t, sent, good, "%q got in", sent)
 		require.Equal(t, "users:1", a.Body)
