@@ -453,7 +453,7 @@ func TestAHostilePayloadIsRefusedThoughTheKeyIsRight(t *testing.T) {
 			requireVerifyError(t, w.auth, token, test.want, test.word)
 		})
 	}
-	require.Empty(t, w.log.String(), "a bad token is no fault of the server")
+	require.NotContains(t, w.log.String(), "level=ERROR", "a bad token is no fault of the server")
 }
 
 // requireVerifyError pins what errors.Is finds, here and in golang-jwt's words.
