@@ -3,6 +3,8 @@ package fiberjwt_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,17 +89,20 @@ func (s *shaky) afterwards(w *world) *world {
 
 func TestARegistrationWhoseSessionElsewhereGoesWrongIsOneToSignInTo(t *testing.T) {
 	for name, wrong := range wrongs {
-		t.Run(name, func(t *testing.T) {
-			w, s, _ := shakyWorld(t, wrong.write)
-			s.from(w, 1, wrong.how)
-			a := w.requests(tokens{})["register by cookie"]()
-			require.Equal(t, 201, a.Status, a.Body)
-			require.Empty(t, a.Header.Values("Set-Cookie"))
-			require.NotContains(t, a.Body, "token")
-			require.Contains(t, a.Body, `"email":"new@example.com"`)
-			require.Contains(t, w.log.String(), "registered without a session")
-			require.Equal(t, 200, s.afterwards(w).do("POST", "/auth/users/login", credentials("users", "new@example.com", testPassword)).Status)
-		})
+		for call, former := range map[int]bool{1: true, 2: false} { // RevokeAll, Create
+			t.Run(fmt.Sprint(name, call), func(t *testing.T) {
+				w, s, _ := shakyWorld(t, wrong.write)
+				s.from(w, call, wrong.how)
+				a := w.requests(tokens{})["register by cookie"]()
+				require.Equal(t, 201, a.Status, a.Body)
+				require.Empty(t, a.Header.Values("Set-Cookie"))
+				require.NotContains(t, a.Body, "token")
+				require.Contains(t, a.Body, `"email":"new@example.com"`)
+				require.Contains(t, w.log.String(), "registered without a session")
+				require.Equal(t, former, strings.Contains(w.log.String(), "call Auth.RevokeAll"))
+				require.Equal(t, 200, s.afterwards(w).do("POST", "/auth/users/login", credentials("users", "new@example.com", testPassword)).Status)
+			})
+		}
 	}
 }
 

@@ -321,7 +321,7 @@ func (cfg Config) transportFaults() (faults []string) {
 	if cfg.Client && !setsCookies {
 		faults = append(faults, "Config.Client: the client keeps its tokens in cookies: add TransportCookie to Config.Transport")
 	}
-	const unread = ": the tokens are in cookies, which Config.Extractor does not read: add FromCookie(\"\") to its Chain"
+	const unread = ": the tokens are in the kinds' own cookies: add FromCookie(\"\"), which reads those of every kind, to the Chain of Config.Extractor"
 	if cfg.Client && !cfg.Extractor.readsOwnCookies() {
 		faults = append(faults, "Config.Client"+unread)
 	}

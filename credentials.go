@@ -109,12 +109,15 @@ func (a *Auth) storeAccount(c *fiber.Ctx, k *kind, account any) (p pair, entity 
 	}
 	a.store.cache.forgetAccount(row.Kind, row.Subject)
 	if a.store.sql == nil {
+		wrong := "fiberjwt: registered without a session, and those of an earlier account of this key, if there was one, may go on: call Auth.RevokeAll"
 		err := a.store.revokeAll(c.UserContext(), row.Kind, row.Subject, nil, row.Created)
 		if err == nil {
+			wrong = "fiberjwt: registered without a session"
 			err = a.keep(c.UserContext(), a.db, k, account, row)
 		}
 		if err != nil {
-			a.journal.logger.LogAttrs(c.UserContext(), slog.LevelError, "fiberjwt: registered without a session", slog.Any("error", refusal(err)))
+			a.journal.logger.LogAttrs(c.UserContext(), slog.LevelError, wrong,
+				slog.String("kind", row.Kind), slog.String("subject", row.Subject), slog.Any("error", refusal(err)))
 			return pair{subject: p.subject}, entity, nil
 		}
 	}

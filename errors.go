@@ -237,7 +237,7 @@ func storeTrouble(err error) bool {
 			return true
 		}
 	}
-	var network net.Error
+	var network *net.OpError // not net.Error: a missing file and SQLite's errors are some
 	return errors.As(err, &network)
 }
 

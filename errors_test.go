@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -210,6 +213,23 @@ func TestAnErrorHandlerReplacesTheBodyAndKeepsTheHeaders(t *testing.T) {
 			require.False(t, errors.As(got, &nothing))
 		})
 	}
+}
+
+// Of an error of the application's own only what the network says is "did not
+// answer". Many others have the methods of net.Error, too.
+func TestAFaultOfTheApplicationIsNoFailureOfTheStore(t *testing.T) {
+	w := quickWorld(t)
+	_, missing := os.Open(filepath.Join(t.TempDir(), "none"))
+	_, _, malformed := net.ParseCIDR("here")
+	_, duplicate := w.db.Exec(`INSERT INTO users (id, email, full_name, admin, disabled, password_hash) VALUES (1, 'a', '', false, false, ''), (1, 'b', '', false, false, '')`)
+	app := fiber.New(fiber.Config{ErrorHandler: fiberjwt.ErrorHandler})
+	for name, fault := range map[string]error{"file": missing, "address": malformed, "row": duplicate} {
+		require.Error(t, fault)
+		app.Get("/"+name, func(*fiber.Ctx) error { return fault })
+		require.Equal(t, 500, raw(t, app, request("GET", "/"+name))[0].Status, name)
+	}
+	app.Get("/down", func(*fiber.Ctx) error { return &net.OpError{Op: "dial", Err: errors.New("refused")} })
+	require.Equal(t, 503, raw(t, app, request("GET", "/down"))[0].Status)
 }
 
 // A nil of this type in an error is a mistake of the application's, and no

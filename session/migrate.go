@@ -18,18 +18,18 @@ import (
 // run twice, and one that loses a race is tried again.
 func Migrate(ctx context.Context, db *bun.DB) error {
 	const tries = 10 // each of the objects can be lost once
-	var err error
-	for try := range tries {
-		if err = migrateOnce(ctx, db); err == nil {
-			return nil
-		}
+	err := migrateOnce(ctx, db)
+	for try := 1; err != nil && ctx.Err() == nil && try < tries; try++ {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("fiberjwt: preparing the tables fiberjwt_sessions and fiberjwt_attempts: %w", err)
-		case <-time.After(time.Duration(try) * 50 * time.Millisecond):
+		case <-time.After(time.Duration(try-1) * 50 * time.Millisecond):
+			err = migrateOnce(ctx, db)
 		}
 	}
-	return fmt.Errorf("fiberjwt: preparing the tables fiberjwt_sessions and fiberjwt_attempts: %w", err)
+	if err != nil {
+		return fmt.Errorf("fiberjwt: preparing the tables fiberjwt_sessions and fiberjwt_attempts: %w", err)
+	}
+	return nil
 }
 
 func migrateOnce(ctx context.Context, db *bun.DB) error {
