@@ -4,6 +4,8 @@ import (
 	"errors"
 	"reflect"
 	"strings"
+
+	"github.com/fiberjwt/fiberjwt/internal/transient"
 )
 
 // constraint that a write broke, as far as the driver tells. The library
@@ -40,10 +42,10 @@ const (
 )
 
 func constraintOf(err error) constraint {
+	if state, ok := transient.SQLState(err); ok {
+		return postgresConstraint(state)
+	}
 	for ; err != nil; err = errors.Unwrap(err) {
-		if state, ok := postgresState(err); ok {
-			return postgresConstraint(state)
-		}
 		if code, ok := number(err, "Number"); ok {
 			return mysqlConstraint(code)
 		}
@@ -55,18 +57,6 @@ func constraintOf(err error) constraint {
 		}
 	}
 	return noConstraint
-}
-
-// postgresState is the SQLSTATE that pgx and lib/pq tell by a method, Bun's
-// pgdriver by the protocol's own name of the field.
-func postgresState(err error) (state string, ok bool) {
-	switch err := err.(type) { //nolint:errorlint // the caller unwraps
-	case interface{ SQLState() string }:
-		return err.SQLState(), true
-	case interface{ Field(key byte) string }:
-		return err.Field('C'), true
-	}
-	return "", false
 }
 
 func postgresConstraint(state string) constraint {
@@ -122,10 +112,10 @@ const (
 )
 
 func missing(err error) absence {
+	if state, ok := transient.SQLState(err); ok {
+		return map[string]absence{postgresNoTable: missingTable, postgresNoColumn: missingColumn}[state]
+	}
 	for ; err != nil; err = errors.Unwrap(err) {
-		if state, ok := postgresState(err); ok {
-			return map[string]absence{postgresNoTable: missingTable, postgresNoColumn: missingColumn}[state]
-		}
 		if code, ok := number(err, "Number"); ok {
 			return map[int64]absence{mysqlNoTable: missingTable, mysqlNoColumn: missingColumn}[code]
 		}

@@ -47,15 +47,24 @@ func Retry(ctx context.Context, do func() error) error {
 // Is says that the statement, or the transaction, was rolled back and may be
 // repeated.
 func Is(err error) bool {
-	var state interface{ SQLState() string }
-	if errors.As(err, &state) {
-		return repeatable(state.SQLState())
+	if state, ok := SQLState(err); ok {
+		return repeatable(state)
+	}
+	return numbered(err)
+}
+
+// SQLState is the code of PostgreSQL in err, which pgx and lib/pq tell by a
+// method, and Bun's pgdriver by the protocol's own name of the field.
+func SQLState(err error) (state string, ok bool) {
+	var method interface{ SQLState() string }
+	if errors.As(err, &method) {
+		return method.SQLState(), true
 	}
 	var fields interface{ Field(key byte) string }
 	if errors.As(err, &fields) {
-		return repeatable(fields.Field('C'))
+		return fields.Field('C'), true
 	}
-	return numbered(err)
+	return "", false
 }
 
 // numbered looks at err and all that it wraps.
