@@ -2,12 +2,9 @@ package dbtest
 
 import (
 	"encoding/json"
-	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
 
 	"github.com/fiberjwt/fiberjwt"
@@ -24,27 +21,13 @@ func TestAChangeOfThePasswordEndsTheLoginThatItWaitedForOnPostgres(t *testing.T)
 			require.NoError(t, fiberjwt.Migrate(ctx, db))
 			_, err := db.NewCreateTable().Model((*person)(nil)).Exec(ctx)
 			require.NoError(t, err)
-			app := fiber.New()
-			_, err = fiberjwt.Open(fiberjwt.Config{
-				DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Routes: app.Group("/auth"),
-				Entities:    []fiberjwt.Kind{fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]}},
-				ReadTimeout: time.Minute, WriteTimeout: time.Minute,
-			})
-			require.NoError(t, err)
-			send := func(path, body, token string) (status int, answer struct {
-				Token string `json:"access_token"`
-			}) {
-				request := httptest.NewRequest("POST", path, strings.NewReader(body))
-				request.Header.Set("Content-Type", "application/json")
-				request.Header.Set("Authorization", "Bearer "+token)
-				response, err := app.Test(request, -1)
-				require.NoError(t, err)
-				defer func() { _ = response.Body.Close() }()
-				_ = json.NewDecoder(response.Body).Decode(&answer) // a 204 has none
-				return response.StatusCode, answer
-			}
-			status, ann := send("/auth/people/register", `{"email":"ann@example.com","password":"correct horse battery"}`, "")
+			s := newService(t, db, fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]})
+			status, answer := s.post(t, "/auth/people/register", `{"email":"ann@example.com","password":"correct horse battery"}`)
 			require.Equal(t, 201, status)
+			var ann struct {
+				Token string `json:"access_token"`
+			}
+			require.NoError(t, json.Unmarshal([]byte(answer), &ann))
 
 			login, err := db.BeginTx(ctx, nil)
 			require.NoError(t, err)
@@ -57,7 +40,7 @@ func TestAChangeOfThePasswordEndsTheLoginThatItWaitedForOnPostgres(t *testing.T)
 
 			change := make(chan int, 1)
 			go func() {
-				status, _ := send("/auth/people/password", `{"current_password":"correct horse battery","password":"another horse battery"}`, ann.Token)
+				status, _ := s.post(t, "/auth/people/password", `{"current_password":"correct horse battery","password":"another horse battery"}`, "Authorization", "Bearer "+ann.Token)
 				change <- status
 			}()
 			require.Eventually(t, func() bool {

@@ -1,13 +1,9 @@
 package dbtest
 
 import (
-	"bytes"
-	"log/slog"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
-	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
 	"github.com/uptrace/bun"
 
@@ -53,24 +49,13 @@ func testConstraints(t *testing.T, db *bun.DB) {
 	_, err = db.ExecContext(ctx, "ALTER TABLE pupils ADD CONSTRAINT old_enough CHECK (age > 5)")
 	require.NoError(t, err)
 
-	var log bytes.Buffer
-	app := fiber.New()
-	_, err = fiberjwt.Open(fiberjwt.Config{
-		DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Routes: app.Group("/auth"),
-		Entities: []fiberjwt.Kind{fiberjwt.Entity[pupil]{Register: fiberjwt.Anyone[pupil], Fillable: []string{"school_id", "age", "nick", "year", "born"}}},
-		Logger:   slog.New(slog.NewTextHandler(&log, nil)),
-	})
-	require.NoError(t, err)
+	s := newService(t, db, fiberjwt.Entity[pupil]{Register: fiberjwt.Anyone[pupil], Fillable: []string{"school_id", "age", "nick", "year", "born"}})
 	register := func(name, members string) int {
 		email := strings.ReplaceAll(name, " ", "-") + "@example.com" // the throttle counts each apart
-		request := httptest.NewRequest("POST", "/auth/pupils/register", strings.NewReader(`{"email":"`+email+`","password":"correct horse battery"`+members+`}`))
-		request.Header.Set("Content-Type", "application/json")
-		response, err := app.Test(request, -1)
-		require.NoError(t, err)
-		require.NoError(t, response.Body.Close())
-		return response.StatusCode
+		status, _ := s.post(t, "/auth/pupils/register", `{"email":"`+email+`","password":"correct horse battery"`+members+`}`)
+		return status
 	}
-	require.Equal(t, 201, register("ann", `,"school_id":1,"age":12,"nick":"annie","year":"2026","born":"2014-01-31"`), log.String())
+	require.Equal(t, 201, register("ann", `,"school_id":1,"age":12,"nick":"annie","year":"2026","born":"2014-01-31"`), s.log.String())
 	require.Equal(t, 409, register("ann", ""))
 	for name, members := range map[string]string{
 		"a school that is not there": `,"school_id":2`,
@@ -81,16 +66,16 @@ func testConstraints(t *testing.T, db *bun.DB) {
 		"a number and more":          `,"year":"2026 or so"`,
 		"a word for a date":          `,"born":"soon"`,
 	} {
-		log.Reset()
-		require.Equal(t, 422, register(name, members), "%s: %s", name, log.String())
-		require.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
-		require.Contains(t, log.String(), "level=WARN")
-		require.NotContains(t, log.String(), "soon", "what the client sent")
+		s.log.Reset()
+		require.Equal(t, 422, register(name, members), "%s: %s", name, s.log.String())
+		require.Equal(t, 1, strings.Count(s.log.String(), "\n"), s.log.String())
+		require.Contains(t, s.log.String(), "level=WARN")
+		require.NotContains(t, s.log.String(), "soon", "what the client sent")
 	}
 	_, err = db.ExecContext(ctx, "ALTER TABLE pupils ADD COLUMN phone VARCHAR(20) DEFAULT '0' NOT NULL")
 	require.NoError(t, err)
 	_, err = db.ExecContext(ctx, "ALTER TABLE pupils ALTER COLUMN phone DROP DEFAULT")
 	require.NoError(t, err)
-	require.Equal(t, 422, register("a column that nothing sets", ""), log.String())
-	require.Contains(t, log.String(), "phone")
+	require.Equal(t, 422, register("a column that nothing sets", ""), s.log.String())
+	require.Contains(t, s.log.String(), "phone")
 }
