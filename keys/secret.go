@@ -24,8 +24,9 @@ func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"[secret]"`), nil }
 // MarshalText keeps the secret out of logs.
 func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 
-// Check says why s must not be used, nil if it may. The text is made to follow
-// the name of the secret and shows nothing of it.
+// Check says why s must not be used and how to get a secret that may be used. It
+// returns nil if s may be used. The text is made to follow the name of the secret
+// and shows nothing of it.
 func (s Secret) Check() error {
 	if fault := s.fault(); fault != "" {
 		return errors.New(fault)
@@ -33,22 +34,45 @@ func (s Secret) Check() error {
 	return nil
 }
 
+const generate = "; give 32 random bytes or more, for instance from: openssl rand -base64 48"
+
 func (s Secret) fault() string {
+	text := s.trimmed()
 	switch {
 	case len(s) == 0:
-		return "is empty; give 32 random bytes or more, for instance from: openssl rand -base64 48"
+		return "is empty" + generate
 	case len(s) < 32:
 		// RFC 7518 §3.2: a key at least as long as the hash.
-		return fmt.Sprintf("has %d bytes; give 32 random bytes or more, for instance from: openssl rand -base64 48", len(s))
-	case bytes.Contains(s, []byte("---- BEGIN")), bytes.Contains(s, []byte("-----BEGIN")), s.ssh(), s.der():
-		// A public key taken for an HMAC secret would let anybody sign.
-		return "looks like a PEM, DER or SSH key; a secret is random bytes"
-	case s.repetitive():
-		return "repeats itself and can be guessed; give random bytes"
-	case published[string(bytes.TrimSpace(s))]:
-		return "is a published example that everybody knows; give random bytes"
+		return fmt.Sprintf("has %d bytes", len(s)) + generate
+	case bytes.Contains(s, []byte("---- BEGIN")), bytes.Contains(s, []byte("-----BEGIN")), text.ssh(), s.der():
+		// If a public key were an HMAC secret, everyone who has the key could sign.
+		return "looks like a PEM, DER or SSH key" + generate
+	case text.repetitive():
+		return "repeats itself or has fewer than eight different bytes, so it can be guessed" + generate
+	case text.guessable():
+		return "consists of placeholder words or of runs such as 1234, so it can be guessed" + generate
+	case published[string(text)]:
+		return "is a published example, so it can be guessed" + generate
+	case len(text) < len(s):
+		return "begins or ends with white space or a byte order mark, often the newline at the end of a file; " +
+			"an instance with it does not accept the tokens of an instance without it: " +
+			`remove it with strings.TrimSpace, or make a secret without it: openssl rand -base64 48 | tr -d '\n'`
 	}
 	return ""
+}
+
+// trimmed returns s without the white space and the byte order mark around it, if
+// the rest is printable ASCII or white space. Raw random bytes, which may begin or
+// end with a byte of white space by chance, are returned as they are: 32 of them
+// look like such a text with a probability of 2^-43.
+func (s Secret) trimmed() Secret {
+	text := bytes.TrimSpace(bytes.TrimPrefix(s, []byte("\ufeff")))
+	for _, b := range text {
+		if printable, space := ' ' <= b && b <= '~', '\t' <= b && b <= '\r'; !printable && !space {
+			return s
+		}
+	}
+	return text
 }
 
 // ssh: a line of an authorized_keys file.
@@ -77,16 +101,22 @@ func (s Secret) der() bool {
 	return true
 }
 
-// repetitive: fewer than eight different bytes, or one short piece over and over.
+// repetitive reports whether s has fewer than eight different bytes, or is a
+// piece of at most half its length over and over, of which the last one may be
+// cut. For 32 random bytes in hex the probability is below 2^-60, otherwise lower.
 func (s Secret) repetitive() bool {
-	seen := map[byte]bool{}
+	var seen [256]bool
+	different := 0
 	for _, b := range s {
-		seen[b] = true
+		if !seen[b] {
+			seen[b] = true
+			different++
+		}
 	}
-	if len(seen) < 8 {
+	if different < 8 {
 		return true
 	}
-	for period := 1; period <= len(s)/2 && period <= 16; period++ {
+	for period := 1; period <= len(s)/2; period++ {
 		if bytes.Equal(s[period:], s[:len(s)-period]) {
 			return true
 		}
@@ -94,15 +124,9 @@ func (s Secret) repetitive() bool {
 	return false
 }
 
-// published secrets of 32 bytes or more that tutorials and debuggers show.
+// published secrets look random, but stand in documentation and in many programs.
 var published = map[string]bool{
-	"a-string-secret-at-least-256-bits-long":                                  true,
-	"your-256-bit-secret-your-256-bit-secret":                                 true,
-	"a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long": true,
-	"this-is-a-very-secure-secret-key-please-change":                          true,
-	"your-super-secret-jwt-token-with-at-least-32-characters-long":            true,
-	"super-secret-jwt-token-with-at-least-32-characters-long":                 true,
-	"abcdefghijklmnopqrstuvwxyz0123456789":                                    true,
-	"0123456789abcdef0123456789abcdef":                                        true,
-	"abcdefghijklmnopqrstuvwxyz123456":                                        true,
+	"09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7": true, // tutorial of FastAPI
+	"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf": true, // documentation of Flask
+	"404E635266556A586E3272357538782F413F4428472B4B6250645367566B5970": true, // tutorials of Spring Security
 }

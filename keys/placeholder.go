@@ -1,0 +1,108 @@
+package keys
+
+import "strings"
+
+// A letter outside the pieces that [Secret.guessable] knows costs more than
+// another byte, because placeholders have digits and punctuation between words.
+const letterCost, otherCost = 3, 1
+
+// Runs are looked for in pieces of 4 to 7 bytes; a longer run consists of several.
+const minRun, maxRun = 4, 7
+
+// guessable reports whether s consists of pieces that an attacker tries first:
+// words of placeholders, runs such as "3456" and neighbouring keys of a keyboard,
+// with digits and punctuation between them. Upper and lower case are the same.
+//
+// It cuts s into such pieces, which cost nothing, and single bytes, in the
+// cheapest way, and compares the cost with half the length of s. At this limit
+// a text without digits and punctuation has one letter in six outside a piece.
+//
+// Random secrets pass. A piece is right by chance in one of 32 to 256 cases for
+// each of its bytes (16 in hex), and most bytes would have to be in pieces. The
+// sum over all ways to cut 32 random bytes, weighted by their chance, is a bound:
+// fewer than one secret in 2^60 is refused, as base64, as hex and as raw bytes.
+// TestRandomSecretsAreNotGuessable computes it from the pieces below and fails if
+// added words weaken it.
+func (s Secret) guessable() bool {
+	text := lower(s)
+	cost := make([]int, len(text)+1) // cost[i] is the least cost of text[:i]
+	for i := range len(text) {
+		least := cost[i] + otherCost
+		if 'a' <= text[i] && text[i] <= 'z' {
+			least = cost[i] + letterCost
+		}
+		for _, word := range words[text[i]] {
+			if strings.HasSuffix(text[:i+1], word) {
+				least = min(least, cost[i+1-len(word)])
+			}
+		}
+		for n := minRun; n <= min(maxRun, i+1) && isRun(text[i+1-n:i+1]); n++ {
+			least = min(least, cost[i+1-n])
+		}
+		cost[i+1] = least
+	}
+	return cost[len(text)] <= len(text)/2
+}
+
+// lower changes ASCII letters only. strings.ToLower would replace every byte of
+// a raw secret that is not UTF-8 by three others.
+func lower(s []byte) string {
+	text := make([]byte, len(s))
+	for i, b := range s {
+		if 'A' <= b && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		text[i] = b
+	}
+	return string(text)
+}
+
+// isRun reports whether piece counts up, counts down, repeats one byte or
+// follows the keys of a keyboard.
+func isRun(piece string) bool {
+	step := piece[1] - piece[0] // as bytes, -1 is 255
+	counts := step == 0 || step == 1 || step == 255
+	for i := 2; counts && i < len(piece); i++ {
+		counts = piece[i]-piece[i-1] == step
+	}
+	return counts || strings.Contains(keyboard, piece)
+}
+
+// keyboard has the rows of keyboards from left to right and from right to left,
+// then columns and other patterns that are typed instead of a secret.
+const keyboard = "1234567890 0987654321 " +
+	"qwertyuiopasdfghjklzxcvbnm poiuytrewq lkjhgfdsa mnbvcxz " +
+	"qwertzuiopasdfghjklyxcvbnm poiuztrewq mnbvcxy " +
+	"azertyuiopqsdfghjklmwxcvbn poiuytreza mlkjhgfdsq nbvcxw " +
+	"1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p qazwsxedcrfvtgbyhnujmikolp " +
+	"a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6 1a2b3c4d5e6f7g8h9i0j1k2l3m4n5o6p"
+
+// words of placeholders, in lower case and by their last byte. Short ones are
+// few, because random text contains them by chance.
+var words = byLastByte(`
+	-a- _a_ at hs in is it me my of or to
+	and any app bit but dev for has jwt key min new not now our own put set sha sql the too two use via was yes you
+	auth base bits byte char code csrf demo even fake from goes hard hash here hmac http json just keep last less
+	long made make mine mock more must name need next only over page pass plus prod rand real safe salt same sign
+	site some sure test text than that them this todo true type used user very want will with word work your
+	admin after again basic bytes chars dummy empty enter every fiber fixme given guess hello least local login
+	never paste phrase please pretty proof quite really right sample secure short should simple size staging
+	start store string strong such super there these thing think token total ultra under unique until update
+	using valid value where which while whole world would write
+	access account algorithm always application authentication authorization backend bearer before better change
+	character client company config cookie create crypto database default definitely deploy deployment develop
+	development different digits docker donotuse encrypt encrypted encryption enough entropy environment example
+	extremely fallback fixture foobar generate generated generation generator golang google high highly insert
+	integration internal length letters longer master maximum minimum number openssl output passwd placeholder
+	private production project provide public purpose random randomly refresh replace required secret security
+	sequence server service session settings signature signing storage symmetric system temporary testing thirty
+	tutorial unguessable unknown unsafe validation variable website welcome whatever without
+`)
+
+func byLastByte(list string) (words [256][]string) {
+	for _, word := range strings.Fields(list) {
+		last := word[len(word)-1]
+		words[last] = append(words[last], word)
+	}
+	return words
+}
