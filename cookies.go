@@ -70,6 +70,7 @@ func (s Cookie) pathOf(router fiber.Router) (string, []string) {
 type cookieNames struct {
 	access  string
 	refresh string
+	device  string
 	path    string // of the refresh cookie
 	routes  string // of the kind, as browsers see them
 
@@ -84,6 +85,7 @@ func newCookieNames(kind, path string, s Cookie) cookieNames {
 	names := cookieNames{
 		access:  access,
 		refresh: refresh,
+		device:  cookiename.Device(kind, s.Insecure),
 		path:    routes,
 		routes:  routes,
 		secure:  !s.Insecure,

@@ -2,6 +2,7 @@ package fiberjwt_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -26,7 +27,8 @@ const (
 	fortnightInSec = 14 * 24 * 3600
 )
 
-// setCookies are the cookies of an answer by name; a name that comes twice fails.
+// setCookies are the cookies of an answer by name, without the mark of the
+// device, which device_test.go is about. A name that comes twice fails.
 func setCookies(t *testing.T, a answer) map[string]*http.Cookie {
 	t.Helper()
 	cookies := map[string]*http.Cookie{}
@@ -34,6 +36,7 @@ func setCookies(t *testing.T, a answer) map[string]*http.Cookie {
 		require.NotContains(t, cookies, cookie.Name, "a cookie is set twice")
 		cookies[cookie.Name] = cookie
 	}
+	maps.DeleteFunc(cookies, func(name string, _ *http.Cookie) bool { return strings.HasSuffix(name, "-device") })
 	return cookies
 }
 

@@ -3,12 +3,12 @@ package fiberjwt
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"reflect"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
 
+	"github.com/fiberjwt/fiberjwt/internal/throttle"
 	"github.com/fiberjwt/fiberjwt/internal/transient"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -42,22 +42,22 @@ func (a *Auth) judge(password, identity string, wrong map[string]string) {
 }
 
 // register hashes the password and stores account and its first session in one
-// transaction; the tokens leave only after it. Failed registrations are
-// throttled like failed logins: they tell who has an account.
+// transaction; the tokens leave only after it. Registrations of one network are
+// throttled: those that fail tell who has an account, and those that succeed fill
+// the table.
 func (a *Auth) register(c *fiber.Ctx, k *kind, account any, password string) (p pair, entity []byte, err error) {
-	attempt, from := k.name+"\x00register\x00"+k.text(account, k.identity), c.IP()
-	if err := a.attempts.take(c.UserContext(), attempt, from); err != nil {
+	turn, err := a.begin(c.UserContext(), a.networkOf(c))
+	if err != nil {
 		return pair{}, nil, err
 	}
+	defer a.hasher.leave()
 	p, entity, err = a.create(c, k, account, password)
-	if err == nil || refusal(err).Status >= 500 {
-		a.attempts.refund(c.UserContext(), attempt, from)
-	}
+	turn.settle(c.UserContext(), attempted(k, k.text(account, k.identity)), throttle.RegistrationWeight, err)
 	if err == nil && p.sid != nil && a.allowed(c.UserContext(), k, account, ErrBadCredentials) != nil {
 		// It has to wait, for a confirmation say. Asked only now, since Allow may
 		// look at the row.
 		if _, err := a.store.revoke(c.UserContext(), p.sid, k.name, "", a.now().UnixMilli()); err != nil {
-			a.journal.logger.LogAttrs(c.UserContext(), slog.LevelError, "fiberjwt: the session of an account that has to wait is left, nobody has its tokens", slog.Any("error", refusal(err)))
+			a.journal.leftSession(c.UserContext(), err)
 		}
 		return pair{subject: p.subject}, entity, nil
 	}
@@ -109,15 +109,14 @@ func (a *Auth) storeAccount(c *fiber.Ctx, k *kind, account any) (p pair, entity 
 	}
 	a.store.cache.forgetAccount(row.Kind, row.Subject)
 	if a.store.sql == nil {
-		wrong := "fiberjwt: registered without a session, and those of an earlier account of this key, if there was one, may go on: call Auth.RevokeAll"
+		former := true
 		err := a.store.revokeAll(c.UserContext(), row.Kind, row.Subject, nil, row.Created)
 		if err == nil {
-			wrong = "fiberjwt: registered without a session"
+			former = false
 			err = a.keep(c.UserContext(), a.db, k, account, row)
 		}
 		if err != nil {
-			a.journal.logger.LogAttrs(c.UserContext(), slog.LevelError, wrong,
-				slog.String("kind", row.Kind), slog.String("subject", row.Subject), slog.Any("error", refusal(err)))
+			a.journal.noSession(c.UserContext(), row, former, err)
 			return pair{subject: p.subject}, entity, nil
 		}
 	}
@@ -142,66 +141,67 @@ func hookRefusal(err error) error {
 	return because(ErrForbidden, err)
 }
 
-// attempted is what the throttle counts failures of, whether it exists or not.
-func attempted(k *kind, identity string) string { return k.name + "\x00" + canonical(identity) }
-
-// prove gives the account of which identity and password are right. The
-// attempt stays charged until the caller says that it succeeded.
-func (a *Auth) prove(c *fiber.Ctx, k *kind, identity, password string) (any, error) {
-	attempt, from := attempted(k, identity), c.IP()
-	if err := a.attempts.take(c.UserContext(), attempt, from); err != nil {
-		return nil, err
-	}
-	account, ok, err := a.compare(c, k, identity, password)
+// signIn proves the password and starts a session.
+func (a *Auth) signIn(c *fiber.Ctx, k *kind, identity, password, unlock string, grant Grant) (Tokens, error) {
+	name := attempted(k, identity)
+	turn, err := a.begin(c.UserContext(), a.placeOf(c, k, name, unlock))
 	if err != nil {
-		a.attempts.refund(c.UserContext(), attempt, from) // nothing was tried
+		a.tellRefused(c, Event{Type: EventLoginRefused, Kind: k.name}, err)
+		return Tokens{}, err
+	}
+	defer a.hasher.leave()
+	account, err := a.prove(c, k, identity, password)
+	if err != nil {
+		turn.settle(c.UserContext(), name, 1, err)
+		a.tellRefused(c, Event{Type: EventLoginRefused, Kind: k.name}, err)
+		return Tokens{}, err
+	}
+	tokens, err := a.login(c, k, account, grant)
+	// Only now: a refused account must look like a wrong password here too.
+	turn.settle(c.UserContext(), name, 1, err)
+	return tokens, err
+}
+
+// prove gives the account of which identity and password are right, else
+// ErrBadCredentials. It takes the same time and as many statements whether the
+// account exists or not, and whether Allow refuses it.
+func (a *Auth) prove(c *fiber.Ctx, k *kind, identity, password string) (account any, err error) {
+	account, stale, err := a.compare(c.UserContext(), k, identity, password)
+	if err != nil || !stale {
+		return account, err
+	}
+	if err := a.allowed(c.UserContext(), k, account, ErrBadCredentials); err != nil {
 		return nil, err
 	}
-	if !ok {
-		return nil, ErrBadCredentials
+	if lost := a.rehash(c, k, account, password); lost {
+		account, _, err = a.compare(c.UserContext(), k, identity, password)
 	}
-	return account, nil
+	return account, err
 }
 
-// compare takes the same time whether the account exists or not.
-func (a *Auth) compare(c *fiber.Ctx, k *kind, identity, password string) (account any, ok bool, err error) {
-	account, ok, stale, err := a.compareOnce(c.UserContext(), k, identity, password)
-	if err != nil || !ok || !stale {
-		return account, ok, err
-	}
-	if lost := a.rehash(c, k, account, password); !lost {
-		return account, true, nil
-	}
-	account, ok, _, err = a.compareOnce(c.UserContext(), k, identity, password)
-	return account, ok, err
-}
-
-func (a *Auth) compareOnce(ctx context.Context, k *kind, identity, password string) (account any, ok, stale bool, err error) {
+func (a *Auth) compare(ctx context.Context, k *kind, identity, password string) (account any, stale bool, err error) {
 	account, err = a.lookUp(ctx, k, identity)
 	if err != nil {
-		return nil, false, false, err
+		return nil, false, err
 	}
 	hash := ""
 	if account != nil {
 		hash = k.hash(account)
 	}
-	ok, stale, err = a.hasher.verify(ctx, hash, password)
+	ok, stale, err := a.hasher.verify(ctx, hash, password)
 	if err != nil {
-		return nil, false, false, because(ErrUnavailable, err)
+		return nil, false, because(ErrUnavailable, err)
 	}
-	return account, ok, stale, nil
+	if !ok || account == nil {
+		return nil, false, ErrBadCredentials
+	}
+	return account, stale, nil
 }
 
-// lookUp takes the identity as it is typed, for rows that are older than this
-// library, and else in its canonical form.
 func (a *Auth) lookUp(ctx context.Context, k *kind, identity string) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
 	defer cancel()
-	account, err := k.findByIdentity(ctx, identity)
-	if err != nil || account != nil || canonical(identity) == identity {
-		return account, err
-	}
-	return k.findByIdentity(ctx, canonical(identity))
+	return k.findByIdentity(ctx, identity)
 }
 
 // rehash raises an old hash to the parameters of today, if it can: it never
@@ -222,13 +222,25 @@ func (a *Auth) rehash(c *fiber.Ctx, k *kind, account any, password string) (lost
 	return err == nil && !raised
 }
 
+// changePassword asks for the current password. Guesses at it, by the holder of a
+// stolen session, have a counter of their own.
 func (a *Auth) changePassword(c *fiber.Ctx, k *kind, s *Session, current, password string) error {
-	identity := k.text(s.Account, k.identity)
-	account, err := a.prove(c, k, identity, current)
+	name := attempted(k, k.text(s.Account, k.identity))
+	turn, err := a.begin(c.UserContext(), throttle.Place{Account: name, Session: true})
 	if err != nil {
 		return err
 	}
-	a.attempts.succeed(c.UserContext(), attempted(k, identity), c.IP())
+	defer a.hasher.leave()
+	err = a.provenChange(c, k, s, current, password)
+	turn.settle(c.UserContext(), name, 1, err)
+	return err
+}
+
+func (a *Auth) provenChange(c *fiber.Ctx, k *kind, s *Session, current, password string) error {
+	account, err := a.prove(c, k, k.text(s.Account, k.identity), current)
+	if err != nil {
+		return err
+	}
 	if subject, err := k.subject(account); err != nil || subject != s.Subject {
 		return ErrBadCredentials
 	}

@@ -20,7 +20,7 @@
 //	app.Get("/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.JSON(u) }))
 //
 // [Migrate] creates the tables that the library needs: fiberjwt_sessions,
-// fiberjwt_attempts, fiberjwt_migrations and fiberjwt_migration_locks. [Config]
+// fiberjwt_throttle, fiberjwt_migrations and fiberjwt_migration_locks. [Config]
 // says who gets in, [Entity] what a kind of account is, [Extractor] where tokens
 // are found.
 //

@@ -112,6 +112,8 @@ type kind struct {
 
 	refresh []refreshKey // the first signs
 	tickets []refreshKey
+	devices []refreshKey // tag the device cookie
+	unlocks []refreshKey // tag what UnlockToken makes
 	times   session.Times
 	cookies cookieNames
 }
@@ -368,10 +370,17 @@ func (k *kind) scan(ctx context.Context, subject string, narrow func(*bun.Select
 }
 
 // findByIdentity gives the account that a person names at login, nil if there
-// is none.
+// is none. It takes the identity as it is typed, for rows that are older than this
+// library, and else in its canonical form; in one statement, so that the number
+// of statements does not tell whether there is an account.
 func (k *kind) findByIdentity(ctx context.Context, identity string) (any, error) {
+	column := bun.Ident(k.identity.Name)
 	account, err := k.one(ctx, func(q *bun.SelectQuery) *bun.SelectQuery {
-		return q.Where("?TableAlias.? = ?", bun.Ident(k.identity.Name), identity)
+		if canonical(identity) == identity {
+			return q.Where("?TableAlias.? = ?", column, identity)
+		}
+		return q.Where("(?TableAlias.? = ? OR ?TableAlias.? = ?)", column, identity, column, canonical(identity)).
+			OrderExpr("CASE WHEN ?TableAlias.? = ? THEN 0 ELSE 1 END", column, identity)
 	})
 	if err != nil || account == nil {
 		return nil, err

@@ -310,7 +310,7 @@ func TestAListenerThatPanicsIsALineAMinute(t *testing.T) {
 	w.clock.Advance(time.Minute)
 	w.get("/any", "nonsense")
 	require.Equal(t, 2, strings.Count(w.log.String(), "OnEvent panicked"))
-	require.Contains(t, w.log.String(), "times=5")
+	require.Contains(t, w.log.String(), "count=5")
 }
 
 func TestAListenerThatPanicsChangesNoAnswer(t *testing.T) {

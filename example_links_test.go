@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"time"
 
@@ -41,6 +42,27 @@ func ExamplePurpose_incorrect() {
 	_, err := confirm.Redeem(context.Background(), auth, token)
 	fmt.Println(err)
 	// Output: fiberjwt: The link is not valid, has expired or was used before.
+}
+
+// A person who has to wait asks for a mail, and signs in with its link from a
+// place that the account does not know yet.
+func ExampleUnlockToken() {
+	app, auth := exampleApp()
+	ann := exampleUser(auth, app)
+	token, err := fiberjwt.UnlockToken(auth, ann, time.Hour) // goes into the link of a mail
+	if err != nil {
+		panic(err)
+	}
+	body := `{"email":"ann@example.com","password":"a pony for the trip","unlock_token":"` + token + `"}`
+	request := httptest.NewRequest("POST", "/auth/users/login", strings.NewReader(body))
+	request.Header.Set("Content-Type", "application/json")
+	response, err := app.Test(request, -1)
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	fmt.Println(token[:4], response.Status)
+	// Output: fju_ 200 OK
 }
 
 func ExampleResetPassword() {

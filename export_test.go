@@ -1,6 +1,10 @@
 package fiberjwt
 
-import "time"
+import (
+	"time"
+
+	"github.com/fiberjwt/fiberjwt/internal/admission"
+)
 
 // MaxTokenBytes is the longest token that is read.
 const MaxTokenBytes = maxTokenBytes
@@ -14,4 +18,11 @@ func TrustCache(a *Auth) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fresh, c.gap = time.Hour, time.Hour
+}
+
+// CloseGate refuses all whose passwords would be hashed, until open is called.
+func CloseGate(a *Auth) (open func()) {
+	gate := a.hasher.gate
+	a.hasher.gate = admission.New(0, 0, func() int { return 0 })
+	return func() { a.hasher.gate = gate }
 }

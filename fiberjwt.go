@@ -12,6 +12,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
 
+	"github.com/fiberjwt/fiberjwt/internal/throttle"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -55,7 +56,7 @@ type Auth struct {
 	cookie    Cookie
 	client    bool
 	origins   origins
-	attempts  *throttle // nil without Entities
+	attempts  *throttle.Throttle // nil without Entities
 
 	db           *bun.DB
 	readTimeout  time.Duration
@@ -87,7 +88,7 @@ func Open(cfg Config) (*Auth, error) {
 	}
 
 	a := &Auth{
-		kinds: kinds, models: map[reflect.Type]string{}, hasher: newHasher(cfg.Password),
+		kinds: kinds, models: map[reflect.Type]string{}, hasher: newHasher(cfg),
 		extractor: cfg.Extractor, vary: cfg.Extractor.headers(), public: public, optional: cfg.Optional, skip: cfg.Next,
 		transport: cfg.Transport, cookie: cfg.Cookie, client: cfg.Client, origins: trusted,
 		db: cfg.DB, readTimeout: cfg.ReadTimeout, writeTimeout: cfg.WriteTimeout,
@@ -101,12 +102,14 @@ func Open(cfg Config) (*Auth, error) {
 	a.old = cfg.OldTokens
 	if cfg.DB != nil {
 		a.store = newSessions(cfg)
-		a.attempts = newThrottle(a.store.store, cfg.Secret, cfg.WriteTimeout, cfg.Now)
+		a.attempts = newThrottle(cfg, a.store.store)
 	}
 	for _, k := range kinds {
 		a.models[k.model] = k.name
 		k.refresh = secrets.refreshing(k.name)
 		k.tickets = secrets.sealing(labelTicket + k.name + "/" + cfg.Issuer)
+		k.devices = secrets.sealing(labelDevice + k.name + "/" + cfg.Issuer)
+		k.unlocks = secrets.sealing(labelUnlock + k.name + "/" + cfg.Issuer)
 		k.times = cfg.Refresh.times(k.accessTTL, k.idleTTL)
 		k.cookies = newCookieNames(k.name, orDefault(cfg.Cookie.Path, "/"), cfg.Cookie)
 	}

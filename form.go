@@ -94,6 +94,14 @@ func (f form) required(name string, wrong map[string]string) string {
 	return text
 }
 
+// optional is a string member that may be missing.
+func (f form) optional(name string, wrong map[string]string) string {
+	if _, ok := f[name]; !ok {
+		return ""
+	}
+	return f.required(name, wrong)
+}
+
 // password is a required member that is worth hashing.
 func (f form) password(name string, wrong map[string]string) string {
 	text := f.required(name, wrong)

@@ -177,23 +177,14 @@ func (a *Auth) handleLogin(c *fiber.Ctx, k *kind) error {
 	wrong := map[string]string{}
 	identity := body.identity(k, wrong)
 	password := body.password("password", wrong)
+	unlock := body.optional("unlock_token", wrong)
 	if err := wrongFields(wrong); err != nil {
 		return err
 	}
-	account, err := a.prove(c, k, identity, password)
-	if err != nil {
-		a.tellRefused(c, Event{Type: EventLoginRefused, Kind: k.name}, err)
-		return err
-	}
-	tokens, err := a.login(c, k, account, Grant{Transport: transport})
-	if err != nil && refusal(err).Status >= 500 {
-		a.attempts.refund(c.UserContext(), attempted(k, identity), c.IP())
-	}
+	tokens, err := a.signIn(c, k, identity, password, unlock, Grant{Transport: transport})
 	if err != nil {
 		return err
 	}
-	// Only now: a refused account must look like a wrong password here too.
-	a.attempts.succeed(c.UserContext(), attempted(k, identity), c.IP())
 	return c.JSON(tokens)
 }
 

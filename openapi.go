@@ -228,7 +228,7 @@ func registrationForm(a *Auth, k *kind) (object, bool) {
 
 func loginForm(a *Auth, k *kind) (object, bool) {
 	return objectOf(object{
-		k.identity.Name: text(1, maxIdentityBytes), "password": text(0, maxPasswordLength), "transport": a.transports(),
+		k.identity.Name: text(1, maxIdentityBytes), "password": text(0, maxPasswordLength), "unlock_token": text(0, 0), "transport": a.transports(),
 	}, k.identity.Name, "password"), true
 }
 

@@ -6,24 +6,31 @@ import (
 	"crypto/subtle"
 	_ "embed"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
+	"github.com/gofiber/fiber/v2"
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/fiberjwt/fiberjwt/internal/admission"
 )
 
 // Password sets what hashing a password costs and which passwords are taken.
 // The zero value is right for most applications.
 //
 // Hashes are argon2id. Raise the cost as far as a login may take: weaker hashes
-// and those of bcrypt still verify, and are replaced at the next login. Only
-// GOMAXPROCS passwords are hashed at once, so that many logins cannot take more
-// than that many times Memory, and as much again until the garbage is collected.
+// and those of bcrypt still verify, and are replaced at the next login. One
+// password less than there are processors is hashed at once, so that many logins
+// cannot take more than that many times Memory, and as much again until the garbage
+// is collected. Those who would wait for more than WriteTimeout are answered 503 at once.
 //
 // Settings below those that OWASP holds to be equally strong are refused: 47104
 // KiB with 1 pass, 19456 with 2, 12288 with 3, 9216 with 4, 7168 with 5 or more.
@@ -88,94 +95,165 @@ func leastMemory(time uint32) uint32 {
 	return table[min(time, uint32(len(table)))-1]
 }
 
-var errHashBusy = errors.New("fiberjwt: too many passwords are being hashed")
-
 // hasher makes and verifies the hashes of passwords. Safe for concurrent use.
 type hasher struct {
 	minLength int
-	dummy     phc           // of nobody's password, with the parameters for new hashes
-	slots     chan struct{} // one for each that computes
-	places    chan struct{} // one for each that computes or waits; cap(places) == 5*cap(slots)
+	dummy     phc             // of nobody's password, with the parameters for new hashes
+	slots     chan struct{}   // one for each that computes
+	gate      *admission.Gate // those who sign in, register or change a password
+	took      atomic.Int64    // nanoseconds of a hash, a moving average
+
+	mu   sync.Mutex
+	seen []oldCost // of the old hashes that were met, at most maxSeen
 }
 
-func newHasher(p Password) *hasher {
-	p = p.withDefaults()
-	slots := runtime.GOMAXPROCS(0)
+const (
+	firstGuess = 50 * time.Millisecond // of what a hash takes
+	overlap    = 2                     // of those who are let in, so many may wait for the store
+	maxSeen    = 3
+)
+
+// newHasher leaves one processor to all other requests. A child of Fiber's Prefork
+// has one processor, whatever GOMAXPROCS says before it listens.
+func newHasher(cfg Config) *hasher {
+	processors := runtime.GOMAXPROCS(0)
+	if fiber.IsChild() {
+		processors = 1
+	}
+	slots := max(1, processors-1)
+	pool := 0
+	if cfg.DB != nil {
+		pool = cfg.DB.Stats().MaxOpenConnections
+	}
+	inside := signInsAtOnce(slots, pool)
+	p := cfg.Password.withDefaults()
 	h := &hasher{
 		minLength: p.MinLength,
 		dummy:     phc{p.Memory, p.Time, p.Threads, make([]byte, saltBytes), make([]byte, tagBytes)},
 		slots:     make(chan struct{}, slots),
-		places:    make(chan struct{}, 5*slots),
 	}
+	h.took.Store(int64(firstGuess))
+	h.gate = admission.New(inside, cfg.WriteTimeout, func() int {
+		// As many as have their turn in time.
+		return max(inside, slots*int(cfg.WriteTimeout/time.Duration(h.took.Load())))
+	})
 	_, _ = rand.Read(h.dummy.tag) // never fails: the process ends instead
 	return h
 }
 
-// enter waits for a slot; leave it after. Memory is bounded by the slots, and
-// the time that one waits by the places: beyond them it is errHashBusy at once.
-func (h *hasher) enter(ctx context.Context) error {
+// signInsAtOnce is how many are let in. Each may hold a connection of the database,
+// and together they may hold half of the pool, which has no bound if it is 0.
+func signInsAtOnce(slots, pool int) int {
+	if pool > 0 {
+		return max(1, min(slots+overlap, pool/2))
+	}
+	return slots + overlap
+}
+
+// compute runs a hash in one of the slots, which bound the memory, and measures it.
+func (h *hasher) compute(ctx context.Context, hash func()) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	select {
-	case h.places <- struct{}{}:
-	default:
-		return errHashBusy
-	}
-	select {
 	case h.slots <- struct{}{}:
-		return nil
 	case <-ctx.Done():
-		<-h.places
 		return ctx.Err()
 	}
+	defer func() { <-h.slots }()
+	start := time.Now()
+	hash()
+	took := max(int64(time.Since(start)), int64(time.Millisecond))
+	h.took.Store((7*h.took.Load() + took) / 8)
+	return nil
 }
 
-func (h *hasher) leave() {
-	<-h.slots
-	<-h.places
-}
-
-// hash gives what to store for a password. It fails only when ctx ends or too
-// many are waiting.
+// hash gives what to store for a password. It fails only when ctx ends.
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
-	if err := h.enter(ctx); err != nil {
-		return "", err
-	}
-	defer h.leave()
 	p := h.dummy
 	p.salt = make([]byte, saltBytes)
 	_, _ = rand.Read(p.salt)
-	p.tag = p.derive(password)
-	return p.encode(), nil
+	err := h.compute(ctx, func() { p.tag = p.derive(password) })
+	return p.encode(), err
 }
 
 // verify compares a password with what is stored; stale says that it matches
 // but should be hashed anew. No hash ("", no such account) and one that is not
-// understood match nothing, after the time that a hash of today takes.
+// understood match nothing.
 //
-// A wrong password for a weaker hash or one of bcrypt is answered after another
-// time. So whoever measures learns of such an account that it exists, until its
-// owner has signed in once: the cost of that hash is not ours to choose.
+// A password that does not match takes the same time for every account: once an
+// old hash was met that costs something else than today's, each such comparison
+// also pays the cost of the others. Only the very first one can be told apart.
 //
 // err is for the reasons of [hasher.hash] only.
 func (h *hasher) verify(ctx context.Context, encoded, password string) (ok, stale bool, err error) {
-	if err := h.enter(ctx); err != nil {
-		return false, false, err
-	}
-	defer h.leave()
+	match, cost, stale := h.matcher(encoded, password)
+	err = h.compute(ctx, func() {
+		if ok = match(password); ok {
+			return
+		}
+		for _, other := range h.others(cost) {
+			other.pay(password)
+		}
+	})
+	return ok, ok && stale, err
+}
+
+// matcher is how a password is compared with a hash, and a name for what that
+// costs, "" for the cost of a hash of today.
+func (h *hasher) matcher(encoded, password string) (match func(string) bool, cost string, stale bool) {
 	if p, known := parsePHC(encoded); known {
-		ok = p.matches(password)
-		return ok, ok && p.weakerThan(h.dummy), nil
+		if p.memory != h.dummy.memory || p.time != h.dummy.time || p.threads != h.dummy.threads {
+			cost = fmt.Sprintf("m=%d,t=%d,p=%d", p.memory, p.time, p.threads)
+		}
+		alike := phc{p.memory, p.time, p.threads, h.dummy.salt, h.dummy.tag}
+		return p.matches, h.meet(cost, func(password string) { alike.matches(password) }), p.weakerThan(h.dummy)
 	}
 	// bcrypt reads 72 bytes and, in most programs, nothing after a NUL: what lies
 	// beyond would match whatever it is.
 	if bcryptHash.MatchString(encoded) && len(password) <= 72 && strings.IndexByte(password, 0) < 0 {
-		ok = bcrypt.CompareHashAndPassword([]byte(encoded), []byte(password)) == nil
-		return ok, ok, nil
+		alike := encoded[:len("$2a$10$")] + strings.Repeat(".", 53)
+		pay := func(password string) { matchesBcrypt(alike, password[:min(len(password), 72)]) }
+		match = func(password string) bool { return matchesBcrypt(encoded, password) }
+		return match, h.meet("bcrypt "+encoded[4:6], pay), true
 	}
-	h.dummy.matches(password)
-	return false, false, nil
+	return func(password string) bool { h.dummy.matches(password); return false }, "", false
+}
+
+func matchesBcrypt(encoded, password string) bool {
+	return bcrypt.CompareHashAndPassword([]byte(encoded), []byte(password)) == nil
+}
+
+// oldCost is the cost of a kind of hash that is not made any more.
+type oldCost struct {
+	name string
+	pay  func(password string)
+}
+
+// meet remembers how to pay the cost of an old hash, and returns its name.
+func (h *hasher) meet(name string, pay func(string)) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	known := slices.ContainsFunc(h.seen, func(c oldCost) bool { return c.name == name })
+	if name != "" && !known && len(h.seen) < maxSeen {
+		h.seen = append(h.seen, oldCost{name, pay})
+	}
+	return name
+}
+
+// others are the costs that a comparison which had one of them has yet to pay.
+func (h *hasher) others(paid string) (left []oldCost) {
+	if paid != "" {
+		left = []oldCost{{"", func(password string) { h.dummy.matches(password) }}}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, cost := range h.seen {
+		if cost.name != paid {
+			left = append(left, cost)
+		}
+	}
+	return left
 }
 
 // phc is an argon2id hash, as text in the PHC string format:

@@ -7,10 +7,10 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -33,6 +33,10 @@ const (
 // quick is far below the floor, for tests that hash often.
 var quick = Password{Memory: 64, Time: 1}
 
+func hasherOf(p Password) *hasher {
+	return newHasher(Config{Password: p, WriteTimeout: 5 * time.Second})
+}
+
 // tag24 and salt16 fill up hashes that are only parsed.
 const (
 	salt16 = "ZmliZXJqd3Qgc2FsdCAxNg"
@@ -47,7 +51,7 @@ func verify(t *testing.T, h *hasher, encoded, password string) (ok, stale bool) 
 }
 
 func TestHashIsAPHCStringOfTheDefaultParameters(t *testing.T) {
-	h := newHasher(Password{})
+	h := hasherOf(Password{})
 	encoded, err := h.hash(context.Background(), knownPassword)
 	require.NoError(t, err)
 	require.Regexp(t, `^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$`, encoded)
@@ -60,7 +64,7 @@ func TestHashIsAPHCStringOfTheDefaultParameters(t *testing.T) {
 }
 
 func TestHashesOfOnePasswordDiffer(t *testing.T) {
-	h := newHasher(quick)
+	h := hasherOf(quick)
 	first, err := h.hash(context.Background(), knownPassword)
 	require.NoError(t, err)
 	second, err := h.hash(context.Background(), knownPassword)
@@ -69,7 +73,7 @@ func TestHashesOfOnePasswordDiffer(t *testing.T) {
 }
 
 func TestHashesOfOtherProgramsVerify(t *testing.T) {
-	h := newHasher(Password{})
+	h := hasherOf(Password{})
 	for name, tc := range map[string]struct {
 		encoded string
 		stale   bool
@@ -115,7 +119,7 @@ func TestHashIsStaleWhenAnyParameterIsWeaker(t *testing.T) {
 }
 
 func TestBcryptRefusesWhatItWouldNotReadWhole(t *testing.T) {
-	h := newHasher(quick)
+	h := hasherOf(quick)
 	a72 := strings.Repeat("a", 72)
 	ok, _ := verify(t, h, bcrypt72, a72)
 	require.True(t, ok)
@@ -129,7 +133,7 @@ func TestBcryptRefusesWhatItWouldNotReadWhole(t *testing.T) {
 // What matches nothing must cost what a hash of today costs. The memory that is
 // allocated tells whether argon2 ran; the clock would tell it less surely.
 func TestNoHashCostsAsMuchAsAWrongPassword(t *testing.T) {
-	h := newHasher(Password{Memory: 8192})
+	h := hasherOf(Password{Memory: 8192})
 	own, err := h.hash(context.Background(), knownPassword)
 	require.NoError(t, err)
 	for name, tc := range map[string]struct{ encoded, password string }{
@@ -163,7 +167,7 @@ func TestNoHashCostsAsMuchAsAWrongPassword(t *testing.T) {
 }
 
 func TestNobodyKnowsThePasswordOfTheDummy(t *testing.T) {
-	first, second := newHasher(quick), newHasher(quick)
+	first, second := hasherOf(quick), hasherOf(quick)
 	require.NotEqual(t, first.dummy.tag, second.dummy.tag)
 	ok, _ := verify(t, first, "", "")
 	require.False(t, ok)
@@ -253,45 +257,62 @@ func FuzzPasswordHashIsParsedWithoutPanicOrCost(f *testing.F) {
 
 func TestNoMoreThanTheSlotsHashAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHasher(quick)
-		slots := runtime.GOMAXPROCS(0)
-		var inside, finished atomic.Int32
+		h := hasherOf(quick)
+		var inside atomic.Int32
 		leave := make(chan struct{})
-		for range 5 * slots {
+		for range 5 * cap(h.slots) {
+			go func() { _ = h.compute(t.Context(), func() { inside.Add(1); <-leave; inside.Add(-1) }) }()
+		}
+		synctest.Wait()
+		require.EqualValues(t, cap(h.slots), inside.Load())
+		require.Equal(t, max(1, runtime.GOMAXPROCS(0)-1), cap(h.slots), "one processor is for all other requests")
+		close(leave)
+		synctest.Wait()
+		require.Empty(t, h.slots)
+	})
+}
+
+func TestQueueIsAsLongAsTheDeadlineAllows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := hasherOf(quick)
+		for range 100 { // of 100 ms each, so 50 have their turn in 5 s
+			require.NoError(t, h.compute(t.Context(), func() { time.Sleep(100 * time.Millisecond) }))
+		}
+		inside := cap(h.slots) + overlap
+		var waiting atomic.Int32
+		for range inside + 50*cap(h.slots) {
 			go func() {
-				if h.enter(t.Context()) != nil {
-					return
-				}
-				inside.Add(1)
-				<-leave
-				h.leave()
-				finished.Add(1)
+				waiting.Add(1)
+				_ = h.enter(t.Context(), false)
+				waiting.Add(-1)
 			}()
 		}
 		synctest.Wait()
-		require.EqualValues(t, slots, inside.Load())
-
-		_, err := h.hash(t.Context(), knownPassword)
-		require.ErrorIs(t, err, errHashBusy, "the queue is full")
-		_, _, err = h.verify(t.Context(), knownArgon, knownPassword)
-		require.ErrorIs(t, err, errHashBusy, "the queue is full")
-
-		leave <- struct{}{}
+		require.EqualValues(t, 50*cap(h.slots), waiting.Load())
+		start := time.Now()
+		require.ErrorIs(t, h.enter(t.Context(), false), errHashBusy)
+		require.ErrorIs(t, h.enter(t.Context(), false), ErrUnavailable)
+		require.Zero(t, time.Since(start), "the excess is refused at once")
+		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		require.EqualValues(t, slots+1, inside.Load(), "the next one has its turn")
-
-		close(leave)
-		synctest.Wait()
-		require.EqualValues(t, 5*slots, finished.Load(), "everyone in the queue has a turn")
+		require.Zero(t, waiting.Load(), "nobody waits beyond the deadline")
 	})
+}
+
+func TestSignInsLeaveHalfOfThePoolToOthers(t *testing.T) {
+	for _, c := range []struct{ slots, pool, want int }{{1, 0, 3}, {7, 0, 9}, {7, 1, 1}, {7, 2, 1}, {7, 10, 5}, {7, 100, 9}} {
+		require.Equal(t, c.want, signInsAtOnce(c.slots, c.pool), "%+v", c)
+	}
 }
 
 func TestWaitingForASlotEndsWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHasher(quick)
+		h := hasherOf(quick)
+		leave := make(chan struct{})
 		for range cap(h.slots) {
-			require.NoError(t, h.enter(t.Context()))
+			go func() { _ = h.compute(t.Context(), func() { <-leave }) }()
 		}
+		synctest.Wait()
 		ctx, cancel := context.WithCancel(t.Context())
 		result := make(chan error, 1)
 		go func() {
@@ -301,41 +322,55 @@ func TestWaitingForASlotEndsWithTheContext(t *testing.T) {
 		synctest.Wait()
 		cancel()
 		require.ErrorIs(t, <-result, context.Canceled)
-		require.Len(t, h.places, cap(h.slots), "its place in the queue is free again")
+		close(leave)
 	})
 }
 
 func TestEndedContextHashesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	h := newHasher(quick)
+	h := hasherOf(quick)
 	_, err := h.hash(ctx, knownPassword)
 	require.ErrorIs(t, err, context.Canceled)
 	_, _, err = h.verify(ctx, knownArgon, knownPassword)
 	require.ErrorIs(t, err, context.Canceled)
-	require.Empty(t, h.places)
+	require.Empty(t, h.slots)
 }
 
-func TestSlotsAreGivenBackAfterEveryOutcome(t *testing.T) {
-	h := newHasher(quick)
-	encoded, err := h.hash(context.Background(), knownPassword)
-	require.NoError(t, err)
-	var wg sync.WaitGroup
-	for range cap(h.slots) {
-		wg.Go(func() {
-			for _, stored := range []string{encoded, knownBcrypt, "", "foreign"} {
-				_, _, err := h.verify(context.Background(), stored, "wrong")
-				require.NoError(t, err)
-			}
-		})
+// Old hashes cost something else than those of today. Which of them an account
+// has must not show in the time of a wrong password.
+func TestWrongPasswordPaysForEveryOldHashThatWasMet(t *testing.T) {
+	h := hasherOf(quick)
+	paid := func(encoded string) (costs []string) {
+		match, cost, _ := h.matcher(encoded, "wrong")
+		require.False(t, match("wrong"))
+		for _, other := range h.others(cost) {
+			costs = append(costs, other.name)
+		}
+		costs = append(costs, cost)
+		slices.Sort(costs)
+		return costs
 	}
-	wg.Wait()
-	require.Empty(t, h.slots)
-	require.Empty(t, h.places)
+	require.Equal(t, []string{""}, paid(""), "only hashes of today are known")
+	require.Equal(t, []string{"", "bcrypt 05"}, paid(knownBcrypt))
+	all := []string{"", "bcrypt 05", "m=19456,t=2,p=1"}
+	require.Equal(t, all, paid(knownArgon))
+	for _, encoded := range []string{"", knownBcrypt, knownArgon, "foreign", "$2b$09$" + knownBcrypt[7:]} {
+		if encoded[:min(len(encoded), 7)] == "$2b$09$" {
+			all = append(all, "bcrypt 09")
+			slices.Sort(all)
+		}
+		require.Equal(t, all, paid(encoded), encoded)
+	}
+	_, cost, _ := h.matcher("$2b$11$"+knownBcrypt[7:], "wrong")
+	require.Equal(t, "bcrypt 11", cost)
+	require.Len(t, h.seen, maxSeen, "no more are remembered")
+	_, _, err := h.verify(t.Context(), "", strings.Repeat("x", 100))
+	require.NoError(t, err)
 }
 
 func TestNewPasswordIsJudged(t *testing.T) {
-	h := newHasher(Password{})
+	h := hasherOf(Password{})
 	const (
 		short    = "must have at least 8 characters"
 		long     = "must have at most 256 characters"
@@ -375,7 +410,7 @@ func TestNewPasswordIsJudged(t *testing.T) {
 }
 
 func TestLeastLengthIsConfigured(t *testing.T) {
-	h := newHasher(Password{MinLength: 15})
+	h := hasherOf(Password{MinLength: 15})
 	require.Equal(t, "must have at least 15 characters", h.problem("tr0ub4dor&3 x!"))
 	require.Empty(t, h.problem("tr0ub4dor&3 x!?"))
 }
@@ -411,7 +446,7 @@ func TestEveryCommonPasswordIsFound(t *testing.T) {
 }
 
 func TestJudgingAPasswordAllocatesNothing(t *testing.T) {
-	h := newHasher(Password{})
+	h := hasherOf(Password{})
 	require.Zero(t, testing.AllocsPerRun(100, func() { h.problem("tr0ub4dor&3", "ada.lovelace") }))
 }
 
@@ -455,7 +490,7 @@ func TestEquallyStrongParametersAreTaken(t *testing.T) {
 }
 
 func BenchmarkVerify(b *testing.B) {
-	h := newHasher(Password{})
+	h := hasherOf(Password{})
 	for name, encoded := range map[string]string{
 		"hash=argon2id": knownArgon, "hash=bcrypt-5": knownBcrypt, "hash=none": "",
 	} {

@@ -295,6 +295,10 @@ func reset[T any](a *Auth) (once, error) {
 
 // setPassword replaces the password that account was loaded with.
 func (a *Auth) setPassword(ctx context.Context, k *kind, account any, subject, password string) error {
+	if err := a.hasher.enter(ctx, true); err != nil {
+		return err
+	}
+	defer a.hasher.leave()
 	hash, err := a.hasher.hash(ctx, password)
 	if err != nil {
 		return because(ErrUnavailable, err)

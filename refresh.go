@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -125,6 +124,7 @@ func Logout(c *fiber.Ctx, kinds ...string) error {
 // pair is what a sign-in or a refresh hands out.
 type pair struct {
 	subject string
+	name    string // what the throttle counts sign-ins of, "" for a kind without passwords
 	sid     []byte
 	access  string
 	refresh string // "" if the client keeps the one it has
@@ -142,7 +142,11 @@ func (a *Auth) handNew(c *fiber.Ctx, k *kind, p pair, transport Transport) Token
 	if transport == TransportCookie {
 		a.endReplaced(c, k)
 	}
-	return a.hand(c, k, p, transport)
+	tokens := a.hand(c, k, p, transport)
+	if transport == TransportCookie && p.name != "" {
+		k.markDevice(c, p.name)
+	}
+	return tokens
 }
 
 // endReplaced ends the sessions whose cookies a sign-in replaces: nobody holds
@@ -208,6 +212,9 @@ func (a *Auth) newSession(k *kind, account any, o opening) (pair, session.Row, e
 		row.AuthTime = max(o.AuthTime.UnixMilli(), 0)
 	}
 	p, err := a.pair(k, account, row, token, true, o.Grant)
+	if k.password != nil {
+		p.name = attempted(k, k.text(account, k.identity))
+	}
 	return p, row, err
 }
 
@@ -323,16 +330,6 @@ func newTokenID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:])
 	return base64.RawURLEncoding.EncodeToString(b[:])
-}
-
-// address of the client as Fiber sees it, "" if that is no address: behind
-// Config.ProxyHeader of Fiber it is whatever a header says.
-func address(c *fiber.Ctx) string {
-	ip, err := netip.ParseAddr(c.IP())
-	if err != nil {
-		return ""
-	}
-	return ip.WithZone("").String()
 }
 
 const maxAgentBytes = 255

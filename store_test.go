@@ -331,9 +331,9 @@ func TestAnythingThatFailsHalfWayIsAsIfItHadNotBeen(t *testing.T) {
 		"register, the session":          {`INSERT INTO fiberjwt_sessions`, func(w *world, _ tokens) answer { return w.requests(tokens{})["register by cookie"]() }},
 		"register, committing":           {"COMMIT", func(w *world, _ tokens) answer { return w.requests(tokens{})["register by cookie"]() }},
 		"login, the account":             {`FROM "users"`, func(w *world, _ tokens) answer { return w.requests(tokens{})["login by cookie"]() }},
-		"login, counting the attempt":    {`INSERT INTO fiberjwt_attempts`, func(w *world, _ tokens) answer { return w.requests(tokens{})["login by cookie"]() }},
-		"register, counting the attempt": {`INSERT INTO fiberjwt_attempts`, func(w *world, _ tokens) answer { return w.requests(tokens{})["register by cookie"]() }},
-		"password, counting the attempt": {`INSERT INTO fiberjwt_attempts`, func(w *world, p tokens) answer { return w.requests(p)["password by header"]() }},
+		"login, counting the attempt":    {`INSERT INTO fiberjwt_throttle`, func(w *world, _ tokens) answer { return w.requests(tokens{})["login by cookie"]() }},
+		"register, counting the attempt": {`INSERT INTO fiberjwt_throttle`, func(w *world, _ tokens) answer { return w.requests(tokens{})["register by cookie"]() }},
+		"password, counting the attempt": {`INSERT INTO fiberjwt_throttle`, func(w *world, p tokens) answer { return w.requests(p)["password by header"]() }},
 		"login, the session":             {`INSERT INTO fiberjwt_sessions`, func(w *world, _ tokens) answer { return w.requests(tokens{})["login by cookie"]() }},
 		"password, beginning":            {"BEGIN", func(w *world, p tokens) answer { return w.requests(p)["password by header"]() }},
 		"password, finding the account":  {`"email" = `, func(w *world, p tokens) answer { return w.requests(p)["password by header"]() }},
@@ -391,7 +391,7 @@ func TestARefusalOfPostgresIsUnderstoodByEveryDriver(t *testing.T) {
 func TestADeadlockIsTriedAgain(t *testing.T) {
 	for _, test := range []struct{ request, match string }{
 		{"register", `INSERT INTO "users"`}, {"register", "INSERT INTO fiberjwt_sessions"}, {"register", "COMMIT"},
-		{"login", "INSERT INTO fiberjwt_attempts"}, {"login", "INSERT INTO fiberjwt_sessions"}, {"login", "UPDATE fiberjwt_attempts"},
+		{"login", "INSERT INTO fiberjwt_throttle"}, {"login", "INSERT INTO fiberjwt_sessions"}, {"login", "FROM fiberjwt_throttle"},
 		{"refresh", "fiberjwt_sessions"}, {"logout by header", "SET revoked"}, {"logout all by header", "SET revoked"},
 		{"password by header", `UPDATE "users"`}, {"password by header", "SET revoked"}, {"password by header", "COMMIT"},
 	} {
@@ -413,19 +413,33 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 	}
 }
 
-// What a success cannot give back counts as a failure, and fades.
-func TestALoginWhoseChargeIsNotGivenBackIsALogin(t *testing.T) {
-	w, f := troubledWorld(t)
+// The outcome is stored when the session is begun already.
+func TestLoginSucceedsWhenItsOutcomeIsNotStored(t *testing.T) {
+	lose := false
+	w := quickWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.Sessions = &outcomes{SQL: session.NewSQL(cfg.DB), lose: &lose}
+	})
 	w.addUser("ann@example.com")
-	f.set(errors.New("marker"), false, `UPDATE fiberjwt_attempts`)
-	for range 5 {
+	lose = true
+	for range 12 {
 		require.Equal(t, 200, w.requests(tokens{})["login"]().Status)
 	}
-	requireRefusal(t, w.requests(tokens{})["login"](), 429, "rate_limited")
-	f.over()
-	w.clock.Advance(time.Second)
+	lose = false
 	require.Equal(t, 200, w.requests(tokens{})["login"]().Status)
-	require.Equal(t, 200, w.requests(tokens{})["login"]().Status)
+}
+
+// outcomes loses every second swap, which is the outcome of an attempt.
+type outcomes struct {
+	*session.SQL
+	lose  *bool
+	swaps int
+}
+
+func (o *outcomes) SwapAttempts(ctx context.Context, swaps []session.AttemptSwap) ([]bool, error) {
+	if o.swaps++; *o.lose && o.swaps%2 == 0 {
+		return nil, errors.New("marker")
+	}
+	return o.SQL.SwapAttempts(ctx, swaps)
 }
 
 // Two processes on one database, of which a guesser asks the other each time.
@@ -451,7 +465,7 @@ func TestProcessesCountFailuresTogether(t *testing.T) {
 		requireRefusal(t, guess(other), 401, "invalid_credentials", "a success is forgiven everywhere")
 	}
 	requireRefusal(t, guess(w), 429, "rate_limited")
-	require.Equal(t, "0", w.text(`SELECT count(*) FROM fiberjwt_attempts WHERE hex(id) LIKE '%616E6E%' OR length(id) <> 32`), "the table names nobody")
+	require.Equal(t, "0", w.text(`SELECT count(*) FROM fiberjwt_throttle WHERE hex(id) LIKE '%616E6E%' OR length(id) <> 32`), "the table names nobody")
 }
 
 func TestAStoreThatCountsNoAttemptsLeavesItToTheProcess(t *testing.T) {
@@ -460,18 +474,18 @@ func TestAStoreThatCountsNoAttemptsLeavesItToTheProcess(t *testing.T) {
 		requireRefusal(t, w.requests(tokens{})["login"](), 401, "invalid_credentials")
 	}
 	requireRefusal(t, w.requests(tokens{})["login"](), 429, "rate_limited")
-	require.Zero(t, w.count("fiberjwt_attempts"))
+	require.Zero(t, w.count("fiberjwt_throttle"))
 }
 
-func TestAnAttemptCostsOneRoundTripMoreAndASuccessTwo(t *testing.T) {
+func TestCountingAnAttemptCostsThreeStatements(t *testing.T) {
 	watched := &queries{}
 	w := quickWorld(t, watched.watch)
 	w.addUser("ann@example.com")
-	for password, trips := range map[string]int{"not the pony's name": 1, testPassword: 2} {
+	for _, password := range []string{"not the pony's name", testPassword} {
 		watched.reset()
 		w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", password))
-		counting := slices.DeleteFunc(watched.seen, func(query string) bool { return !strings.Contains(query, "fiberjwt_attempts") })
-		require.Len(t, counting, trips)
+		counting := slices.DeleteFunc(watched.seen, func(query string) bool { return !strings.Contains(query, "fiberjwt_throttle") })
+		require.Len(t, counting, 3)
 	}
 }
 
@@ -773,12 +787,12 @@ type lossy struct {
 
 var errLost = errors.New("the answer is lost")
 
-func (l *lossy) Charge(ctx context.Context, a session.Attempt, now int64) (time.Duration, error) {
-	wait, err := l.SQL.Charge(ctx, a, now)
+func (l *lossy) SwapAttempts(ctx context.Context, swaps []session.AttemptSwap) ([]bool, error) {
+	stored, err := l.SQL.SwapAttempts(ctx, swaps)
 	if l.lose.Load() {
-		return 0, errLost
+		return nil, errLost
 	}
-	return wait, err
+	return stored, err
 }
 
 func (l *lossy) Refresh(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
@@ -806,12 +820,12 @@ func TestALostAnswerIsNotChargedToThePerson(t *testing.T) {
 		requireRefusal(t, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)), 503, "temporarily_unavailable")
 	}
 	store.lose.Store(false)
-	require.Eventually(t, func() bool { // the charges are given back behind the answers
-		var left int
-		require.NoError(t, w.db.NewRaw("SELECT COALESCE(MAX(clear_at), 0) > ? FROM fiberjwt_attempts", w.clock.Now().UnixMilli()).Scan(t.Context(), &left))
-		return left == 0
-	}, patience, 5*time.Millisecond)
-	w.login("users", "ann@example.com")
+	w.login("users", "ann@example.com") // which takes the charges back
+	guesses := 0
+	for ; w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", newPassword)).Status == 401; guesses++ {
+		require.Less(t, guesses, 5, "what was taken back gives no further guess")
+	}
+	require.Equal(t, 5, guesses)
 }
 
 func TestATheftWhoseAnswerIsLostIsToldAllTheSame(t *testing.T) {

@@ -255,19 +255,22 @@ func (w *world) count(table string) int {
 // Sec-Fetch-Site as one on the application's own page.
 type browser struct {
 	w    *world
-	jar  map[string]*http.Cookie
+	jar  map[string]*http.Cookie // of sign-ins
+	mark map[string]*http.Cookie // of the device
 	site string
 }
 
 func (w *world) browser() *browser {
-	return &browser{w: w, jar: map[string]*http.Cookie{}, site: "same-origin"}
+	return &browser{w: w, jar: map[string]*http.Cookie{}, mark: map[string]*http.Cookie{}, site: "same-origin"}
 }
 
 func (b *browser) do(method, path, body string, headers ...string) answer {
 	b.w.t.Helper()
-	for _, cookie := range b.jar {
-		if strings.HasPrefix(path, cookie.Path) {
-			headers = append(headers, "Cookie", cookie.Name+"="+cookie.Value)
+	for _, jar := range []map[string]*http.Cookie{b.jar, b.mark} {
+		for _, cookie := range jar {
+			if strings.HasPrefix(path, cookie.Path) {
+				headers = append(headers, "Cookie", cookie.Name+"="+cookie.Value)
+			}
 		}
 	}
 	if b.site != "" {
@@ -277,6 +280,10 @@ func (b *browser) do(method, path, body string, headers ...string) answer {
 	for _, cookie := range (&http.Response{Header: a.Header}).Cookies() {
 		if !cookie.Expires.IsZero() && cookie.Expires.Before(time.Unix(86400, 0)) {
 			delete(b.jar, cookie.Name)
+			continue
+		}
+		if strings.HasSuffix(cookie.Name, "-device") {
+			b.mark[cookie.Name] = cookie
 			continue
 		}
 		b.jar[cookie.Name] = cookie

@@ -3,7 +3,10 @@ package fiberjwttest
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
+	"math"
 	mathrand "math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,214 +18,214 @@ import (
 
 // attemptsTests are for stores that are session.Attempts.
 var attemptsTests = map[string]func(*testing.T, *suite){
-	"ChargeEqualsTheRule":                     testChargeEqualsTheRule,
-	"ABurstGetsNoMoreThroughThanOneByOne":     testBurst,
-	"ARefusedAttemptIsChargedToNobody":        testRefusedCharge,
-	"SuccessForgetsTheAccountButNotTheOrigin": testSucceed,
-	"PruneForgetsNoFailureThatCounts":         testPruneAttempts,
-	"ADoneContextChargesNobody":               testDoneContextOfAttempts,
+	"SwapStoresOnlyOverWhatWasRead":    testSwap,
+	"OfRacingSwapsOneIsStored":         testRacingSwaps,
+	"NoSwapIsLostAmongMany":            testCounting,
+	"RepeatedSwapHasNoFurtherEffect":   testRepeatedSwap,
+	"PruneKeepsRecordsUntilTheyExpire": testPruneAttempts,
+	"DoneContextStoresNoRecord":        testDoneContextOfAttempts,
 }
 
 // attempts is the store as what it is besides.
 func (s *suite) attempts() session.Attempts { return s.store.(session.Attempts) }
 
-func (s *suite) charge(a session.Attempt, now int64) time.Duration {
+func (s *suite) load(keys ...[]byte) []session.AttemptRecord {
 	s.t.Helper()
-	wait, err := s.attempts().Charge(s.t.Context(), a, now)
+	records, err := s.attempts().LoadAttempts(s.t.Context(), keys)
 	require.NoError(s.t, err)
-	return wait
+	require.Len(s.t, records, len(keys))
+	return records
 }
 
-// counter of a key of its own, with every byte that a key may have.
-func counter(free int, fade time.Duration) session.Counter {
+func (s *suite) swap(swaps ...session.AttemptSwap) []bool {
+	s.t.Helper()
+	stored, err := s.attempts().SwapAttempts(s.t.Context(), swaps)
+	require.NoError(s.t, err)
+	require.Len(s.t, stored, len(swaps))
+	return stored
+}
+
+// attemptKey is of 32 random bytes.
+func attemptKey() []byte {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key)
-	return session.Counter{Key: key, Limit: session.Limit{Free: free, Fade: fade}}
+	return key
 }
 
-func attempt() session.Attempt {
-	return session.Attempt{Account: counter(5, time.Hour), Address: counter(50, time.Minute)}
+// attemptRecord lives for an hour.
+func attemptRecord(value ...byte) session.AttemptRecord {
+	return session.AttemptRecord{Revision: 1 + mathrand.Int64N(math.MaxInt64), Expires: time.Now().Add(time.Hour).UnixMilli(), Value: value}
 }
 
-// ledger is what the pure rule makes of the same calls.
-type ledger map[string]session.Failures
-
-func (l ledger) charge(a session.Attempt, now int64) time.Duration {
-	account, address := string(a.Account.Key), string(a.Address.Key)
-	if wait := max(l[account].Wait(now), l[address].Wait(now)); wait > 0 {
-		return time.Duration(wait) * time.Millisecond
-	}
-	l[account] = a.Account.Limit.Charge(l[account], now)
-	l[address] = a.Address.Limit.Charge(l[address], now)
-	return 0
-}
-
-func (l ledger) refund(c session.Counter) {
-	if f, ok := l[string(c.Key)]; ok {
-		l[string(c.Key)] = c.Limit.Refund(f)
-	}
-}
-
-func testChargeEqualsTheRule(t *testing.T, s *suite) {
+func testSwap(t *testing.T, s *suite) {
 	seed := time.Now().UnixNano()
 	random := mathrand.New(mathrand.NewPCG(uint64(seed), 0))
-	var accounts, addresses []session.Counter
-	for range 3 {
-		accounts = append(accounts, counter(1+random.IntN(6), time.Hour))
-		addresses = append(addresses, counter(4+random.IntN(10), time.Minute))
+	keys := [][]byte{make([]byte, 32), slices.Repeat([]byte{0xff}, 32)}
+	for range 6 {
+		keys = append(keys, attemptKey())
 	}
-	rule, now := ledger{}, time.Now().UnixMilli()
-	refused, through := 0, 0
+	want := s.load(keys...) // another run may have left the first two
 	for step := range cases() {
-		a := session.Attempt{Account: accounts[random.IntN(3)], Address: addresses[random.IntN(3)]}
-		switch random.IntN(12) {
-		case 0:
-			now += random.Int64N(9 * 3600 * second)
-		case 1:
-			now -= random.Int64N(3600 * second) // the clock is put back
-		case 2, 3:
-			if wait := rule.charge(a, now); wait > 0 {
-				require.Equal(t, wait, s.charge(a, now), "seed %d, step %d", seed, step)
-				now += wait.Milliseconds() - random.Int64N(2) // the last moment of the wait, or the first after it
-			} else {
-				require.Zero(t, s.charge(a, now), "seed %d, step %d", seed, step)
+		random.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i]; want[i], want[j] = want[j], want[i] })
+		var swaps []session.AttemptSwap
+		var stores []bool
+		for i := range 1 + random.IntN(len(keys)) {
+			value := make([]byte, random.IntN(80))
+			if random.IntN(50) == 0 {
+				value = make([]byte, session.MaxAttemptBytes)
 			}
-		case 4:
-			require.NoError(t, s.attempts().Refund(t.Context(), a))
-			rule.refund(a.Account)
-			rule.refund(a.Address)
-		case 5:
-			require.NoError(t, s.attempts().Succeed(t.Context(), a))
-			delete(rule, string(a.Account.Key))
-			rule.refund(a.Address)
-		default:
-			want := rule.charge(a, now)
-			require.Equal(t, want, s.charge(a, now), "seed %d, step %d", seed, step)
-			if want > 0 {
-				refused++
-			} else {
-				through++
+			for j := range value {
+				value[j] = byte(random.Uint32())
+			}
+			swap := session.AttemptSwap{Key: keys[i], Old: want[i].Revision, Record: attemptRecord(value...)}
+			switch n := random.IntN(8); {
+			case n == 0 && swap.Old != 0: // of a record that is not there, a store may do either
+				swap.Old++
+			case n == 1:
+				swap.Old = 0
+			}
+			swaps, stores = append(swaps, swap), append(stores, swap.Old == want[i].Revision)
+		}
+		require.Equal(t, stores, s.swap(swaps...), "seed %d, step %d", seed, step)
+		for i, swap := range swaps {
+			if stores[i] {
+				want[i] = swap.Record
 			}
 		}
+		got := s.load(keys...)
+		for i := range keys {
+			require.Equal(t, want[i].Revision, got[i].Revision, "seed %d, step %d", seed, step)
+			require.Equal(t, want[i].Expires, got[i].Expires, "seed %d, step %d", seed, step)
+			require.Equal(t, string(want[i].Value), string(got[i].Value), "seed %d, step %d", seed, step)
+		}
 	}
-	require.NotZero(t, refused, "seed %d", seed)
-	require.NotZero(t, through, "seed %d", seed)
+	require.Equal(t, session.AttemptRecord{}, s.load(attemptKey())[0], "a key without a record")
 }
 
-func testBurst(t *testing.T, s *suite) {
-	for name, next := range map[string]func() func() session.Attempt{
-		"of one account": func() func() session.Attempt {
-			account := counter(5, time.Hour)
-			return func() session.Attempt { return session.Attempt{Account: account, Address: counter(50, time.Minute)} }
-		},
-		"from one address": func() func() session.Attempt {
-			address := counter(5, time.Minute)
-			return func() session.Attempt { return session.Attempt{Account: counter(50, time.Hour), Address: address} }
-		},
-		"of one account from one address": func() func() session.Attempt {
-			a := session.Attempt{Account: counter(5, time.Hour), Address: counter(5, time.Minute)}
-			return func() session.Attempt { return a }
-		},
-	} {
-		for range 5 {
-			attempt, now := next(), time.Now().UnixMilli()
-			var attempts [40]session.Attempt
-			for i := range attempts {
-				attempts[i] = attempt()
+func testRacingSwaps(t *testing.T, s *suite) {
+	for round := range 20 {
+		keys := [][]byte{attemptKey(), attemptKey(), attemptKey()}
+		before := make([]session.AttemptRecord, len(keys))
+		if round%2 == 1 {
+			for i, key := range keys {
+				before[i] = attemptRecord(1)
+				require.True(t, s.swap(session.AttemptSwap{Key: key, Record: before[i]})[0])
 			}
-			var through atomic.Int32
-			s.race(len(attempts), func(i int, store session.Store) {
-				wait, err := store.(session.Attempts).Charge(context.Background(), attempts[i], now-int64(i%7)) // by clocks that differ
-				require.NoError(t, err)
-				if wait == 0 {
-					through.Add(1)
+		}
+		var stored [3]atomic.Int32
+		s.race(20, func(racer int, store session.Store) {
+			var swaps []session.AttemptSwap
+			order := []int{0, 1, 2}
+			if racer%2 == 1 {
+				slices.Reverse(order) // none may wait for another in a ring
+			}
+			for _, i := range order {
+				swaps = append(swaps, session.AttemptSwap{Key: keys[i], Old: before[i].Revision, Record: attemptRecord(byte(racer))})
+			}
+			got, err := store.(session.Attempts).SwapAttempts(context.Background(), swaps)
+			require.NoError(t, err)
+			for n, i := range order {
+				if got[n] {
+					stored[i].Add(1)
 				}
-			})
-			require.EqualValues(t, 5, through.Load(), name)
+			}
+		})
+		for i := range stored {
+			// A store that finds out by reading back may miss the one it stored, if
+			// that was replaced; nothing replaces it here.
+			require.EqualValues(t, 1, stored[i].Load(), "key %d", i)
 		}
 	}
 }
 
-func testRefusedCharge(t *testing.T, s *suite) {
-	now := time.Now().UnixMilli()
-	waits, free := attempt(), attempt()
-	for range 5 {
-		require.Zero(t, s.charge(waits, now))
-	}
-	require.Zero(t, s.charge(session.Attempt{Account: counter(5, time.Hour), Address: free.Address}, now))
-	for _, a := range []session.Attempt{
-		{Account: waits.Account, Address: free.Address}, {Account: waits.Account, Address: counter(1, time.Minute)},
-	} {
-		for range 60 {
-			require.Equal(t, time.Second, s.charge(a, now), "asking again must not lengthen the wait")
+func testCounting(t *testing.T, s *suite) {
+	const racers, each = 12, 10
+	keys := [][]byte{attemptKey(), attemptKey()}
+	s.race(racers, func(racer int, store session.Store) {
+		attempts := store.(session.Attempts)
+		for n := range each {
+			id := binary.BigEndian.AppendUint16(nil, uint16(racer*each+n))
+			for done := false; !done; {
+				records, err := attempts.LoadAttempts(context.Background(), keys)
+				require.NoError(t, err)
+				var swaps []session.AttemptSwap
+				for i, record := range records {
+					if !has(record.Value, id) {
+						swaps = append(swaps, session.AttemptSwap{Key: keys[i], Old: record.Revision, Record: attemptRecord(append(slices.Clone(record.Value), id...)...)})
+					}
+				}
+				if done = len(swaps) == 0; !done {
+					_, err = attempts.SwapAttempts(context.Background(), swaps)
+					require.NoError(t, err)
+				}
+			}
 		}
+	})
+	for _, record := range s.load(keys...) {
+		require.Len(t, record.Value, 2*racers*each, "each of them once")
 	}
-	for range 48 {
-		require.Zero(t, s.charge(session.Attempt{Account: counter(5, time.Hour), Address: free.Address}, now))
-	}
-	busy := session.Attempt{Account: free.Account, Address: counter(1, time.Minute)}
-	require.Zero(t, s.charge(busy, now))
-	for range 60 {
-		require.Equal(t, time.Second, s.charge(busy, now))
-	}
-	for range 4 {
-		require.Zero(t, s.charge(session.Attempt{Account: free.Account, Address: counter(5, time.Minute)}, now))
-	}
-	require.Equal(t, time.Second, s.charge(free, now), "one charge of busy, and four")
 }
 
-func testSucceed(t *testing.T, s *suite) {
-	now := time.Now().UnixMilli()
-	a := session.Attempt{Account: counter(3, time.Hour), Address: counter(6, time.Minute)}
-	for range 3 {
-		require.Zero(t, s.charge(a, now))
+// has reports whether a list of pairs of bytes has the pair.
+func has(list, pair []byte) bool {
+	for each := range slices.Chunk(list, len(pair)) {
+		if slices.Equal(each, pair) {
+			return true
+		}
 	}
+	return false
+}
+
+func testRepeatedSwap(t *testing.T, s *suite) {
+	key := attemptKey()
+	first := session.AttemptSwap{Key: key, Record: attemptRecord(1)}
+	require.True(t, s.swap(first)[0])
+	s.swap(first)
+	require.Equal(t, first.Record, s.load(key)[0])
+	second := session.AttemptSwap{Key: key, Old: first.Record.Revision, Record: attemptRecord(2)}
+	require.True(t, s.swap(second)[0])
+	s.swap(first, session.AttemptSwap{Key: attemptKey(), Record: attemptRecord()})
+	require.Equal(t, second.Record, s.load(key)[0])
+
 	other, ok := s.open(t).(session.Attempts)
 	require.True(t, ok)
-	require.NoError(t, other.Succeed(t.Context(), a))
-	for range 3 {
-		require.Zero(t, s.charge(a, now), "the account has none any more")
-	}
-	require.NoError(t, s.attempts().Refund(t.Context(), a))
-	require.Zero(t, s.charge(a, now), "the last one was taken back")
-	require.Equal(t, time.Second, s.charge(a, now))
-	fresh := session.Attempt{Account: counter(3, time.Hour), Address: a.Address}
-	require.Zero(t, s.charge(fresh, now), "the address has five")
-	require.Equal(t, time.Second, s.charge(session.Attempt{Account: counter(3, time.Hour), Address: a.Address}, now), "the address has six")
-
-	unknown := attempt()
-	require.NoError(t, s.attempts().Refund(t.Context(), unknown))
-	require.NoError(t, s.attempts().Succeed(t.Context(), unknown))
-	require.Zero(t, s.charge(unknown, now))
+	records, err := other.LoadAttempts(t.Context(), [][]byte{key})
+	require.NoError(t, err)
+	require.Equal(t, second.Record, records[0], "in another process")
 }
 
 func testPruneAttempts(t *testing.T, s *suite) {
 	now := time.Now().UnixMilli()
-	a := attempt()
-	for range 5 {
-		require.Zero(t, s.charge(a, now))
-	}
+	keys := [][]byte{attemptKey(), attemptKey()}
+	lasting, over := attemptRecord(1), attemptRecord(2)
+	over.Expires = now + 1
+	require.Equal(t, []bool{true, true}, s.swap(
+		session.AttemptSwap{Key: keys[0], Record: lasting}, session.AttemptSwap{Key: keys[1], Record: over}))
 	s.race(3, func(_ int, store session.Store) {
 		for n := int64(1); n > 0; {
 			var err error
-			n, err = store.Prune(context.Background(), now+4*3600*second)
+			n, err = store.Prune(context.Background(), now+60*second)
 			require.NoError(t, err)
 		}
 	})
-	require.Equal(t, time.Second, s.charge(a, now))
+	require.Equal(t, lasting, s.load(keys[0])[0])
+	again := attemptRecord(3)
+	if record := s.load(keys[1])[0]; record.Revision != 0 {
+		require.Equal(t, over, record, "not removed yet")
+		require.True(t, s.swap(session.AttemptSwap{Key: keys[1], Old: record.Revision, Record: again})[0])
+	} else {
+		require.True(t, s.swap(session.AttemptSwap{Key: keys[1], Record: again})[0])
+	}
+	require.Equal(t, again, s.load(keys[1])[0])
 }
 
 func testDoneContextOfAttempts(t *testing.T, s *suite) {
-	a, now := attempt(), time.Now().UnixMilli()
-	for range 4 {
-		require.Zero(t, s.charge(a, now))
-	}
+	key := attemptKey()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := s.attempts().Charge(ctx, a, now)
+	_, err := s.attempts().LoadAttempts(ctx, [][]byte{key})
 	require.Error(t, err)
-	require.Error(t, s.attempts().Refund(ctx, a))
-	require.Error(t, s.attempts().Succeed(ctx, a))
-	require.Zero(t, s.charge(a, now), "the fifth")
-	require.Equal(t, time.Second, s.charge(a, now))
+	_, err = s.attempts().SwapAttempts(ctx, []session.AttemptSwap{{Key: key, Record: attemptRecord(1)}})
+	require.Error(t, err)
+	require.Equal(t, session.AttemptRecord{}, s.load(key)[0])
 }

@@ -119,7 +119,7 @@ func killRounds(t *testing.T, d database) {
 		d.settle(t)
 		// A lost answer is asked for again in the grace, after it, or long after.
 		d.age(t, []time.Duration{0, 45 * time.Second, 10 * time.Minute}[random.IntN(3)])
-		d.exec(t, "DELETE FROM fiberjwt_attempts") // whom a kill did not give the charge back has waited
+		d.exec(t, "DELETE FROM fiberjwt_throttle") // whom a kill did not give the charge back has waited
 
 		p = d.startServer(t, "-secret", secretA)
 		for _, someone := range append(slices.Clone(people), newcomer) {

@@ -64,7 +64,7 @@ func newWorld(t *testing.T, d database, address string) *world {
 	r = w.send("POST", "/auth/users/login", `{"email":"ann@example.com","password":"`+password+`","transport":"cookie"}`)
 	require.Equal(t, 200, r.status, r.text)
 	w.cookies = (&http.Response{Header: r.header}).Cookies()
-	require.Len(t, w.cookies, 2)
+	require.Len(t, w.cookies, 3, "and the mark of the device")
 	w.wait(6 * time.Minute) // the refresh tokens are due, the access tokens not yet over
 	return w
 }

@@ -144,7 +144,7 @@ func TestAnApplicationKeepsItsSessionsInRedis(t *testing.T) {
 	phone := a.signIn("register", "ann@example.com", password)
 	laptop := a.signIn("login", "ann@example.com", password)
 	require.Equal(t, 200, phone.me())
-	require.Len(t, a.keys(), 5, "two sessions, the index, and the counters of sign-ins")
+	require.Len(t, a.keys(), 7, "two sessions, the index, and what is counted of the account, the network, both together, and successes")
 
 	first := phone.refresh
 	a.later.Add(600 * second)
@@ -221,7 +221,7 @@ func TestRedisDownIs503AndSignsNobodyOut(t *testing.T) {
 	body := `{"email":"ann@example.com","password":"` + password + `","transport":"cookie"}`
 	got := a.do("POST", "/auth/users/login", body, "Sec-Fetch-Site", "same-origin")
 	require.Equal(t, 200, got.status)
-	require.Len(t, got.cookies, 2)
+	require.Len(t, got.cookies, 3, "and the mark of the device")
 	var cookies []string
 	for _, cookie := range got.cookies {
 		cookies = append(cookies, cookie.Name+"="+cookie.Value)

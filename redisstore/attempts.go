@@ -3,6 +3,8 @@ package redisstore
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -12,89 +14,91 @@ import (
 
 var _ session.Attempts = (*Store)(nil)
 
-// attemptKeys hold the counters of an attempt, session.Failures: "clear until".
-// The tag puts all counters into one slot of a cluster, as a script for two
+// attemptKey holds a record of failed sign-ins: "revision expires" and its bytes.
+// The tag puts all of them into one slot of a cluster, as a script for several
 // needs it; a sign-in costs more than Redis has to do for it by far.
-func (s *Store) attemptKeys(a session.Attempt) []string {
-	name := func(c session.Counter) string {
-		return s.prefix + "{attempts}:" + base64.RawURLEncoding.EncodeToString(c.Key)
-	}
-	return []string{name(a.Account), name(a.Address)}
+func (s *Store) attemptKey(key []byte) string {
+	return s.prefix + "{attempts}:" + base64.RawURLEncoding.EncodeToString(key)
 }
 
-// Charge implements [session.Attempts], in one round trip.
-func (s *Store) Charge(ctx context.Context, a session.Attempt, now int64) (time.Duration, error) {
-	account, address := a.Account.Limit, a.Address.Limit
-	reply, err := s.runOnce(ctx, charge, s.attemptKeys(a), now, session.LongestWait.Milliseconds(), session.ClockSkew.Milliseconds(),
-		account.Free, account.Fade.Milliseconds(), account.Most(), address.Free, address.Fade.Milliseconds(), address.Most())
+// LoadAttempts implements [session.Attempts], in one round trip.
+func (s *Store) LoadAttempts(ctx context.Context, keys [][]byte) ([]session.AttemptRecord, error) {
+	names := make([]string, len(keys))
+	for i, key := range keys {
+		names[i] = s.attemptKey(key)
+	}
+	reply, err := s.runOn(ctx, loadAttempts, names)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	wait, err := reply.Int64()
-	return time.Duration(wait) * time.Millisecond, err
-}
-
-// Refund implements [session.Attempts].
-func (s *Store) Refund(ctx context.Context, a session.Attempt) error {
-	_, err := s.runOnce(ctx, refund, s.attemptKeys(a), a.Account.Limit.Fade.Milliseconds(), a.Address.Limit.Fade.Milliseconds())
-	return err
-}
-
-// Succeed implements [session.Attempts].
-func (s *Store) Succeed(ctx context.Context, a session.Attempt) error {
-	_, err := s.runOnce(ctx, refund, s.attemptKeys(a), 0, a.Address.Limit.Fade.Milliseconds())
-	return err
-}
-
-// once is a command that the client does not send again when it has lost the
-// answer: it would count twice.
-type once struct{ *redis.Cmd }
-
-func (once) NoRetry() bool { return true }
-
-// runOnce runs a script on keys.
-func (s *Store) runOnce(ctx context.Context, script string, keys []string, args ...any) (*redis.Cmd, error) {
-	words := []any{"EVAL", script, len(keys)}
-	for _, key := range keys {
-		words = append(words, key)
+	values, err := reply.StringSlice()
+	if err != nil || len(values) != len(keys) {
+		return nil, fmt.Errorf("redisstore: %d records of failed sign-ins were asked for and %d came: %w", len(keys), len(values), err)
 	}
+	records := make([]session.AttemptRecord, len(keys))
+	for i, value := range values {
+		if records[i], err = decodeAttempt(value); err != nil {
+			return nil, err
+		}
+	}
+	return records, nil
+}
+
+func decodeAttempt(value string) (r session.AttemptRecord, err error) {
+	if value == "" {
+		return session.AttemptRecord{}, nil
+	}
+	head, bytes, _ := strings.Cut(value, "|")
+	if _, err := fmt.Sscanf(head, "%d %d", &r.Revision, &r.Expires); err != nil {
+		return session.AttemptRecord{}, fmt.Errorf("redisstore: a record of failed sign-ins is damaged: %w", err)
+	}
+	r.Value = []byte(bytes)
+	return r, nil
+}
+
+// SwapAttempts implements [session.Attempts], in one round trip.
+func (s *Store) SwapAttempts(ctx context.Context, swaps []session.AttemptSwap) ([]bool, error) {
+	// The clock of the caller may be behind that of Redis.
+	least := time.Now().Add(time.Hour).UnixMilli()
+	names, args := make([]string, len(swaps)), []any{}
+	for i, swap := range swaps {
+		names[i] = s.attemptKey(swap.Key)
+		args = append(args, swap.Old, fmt.Sprintf("%d %d|%s", swap.Record.Revision, swap.Record.Expires, swap.Record.Value), max(swap.Record.Expires, least))
+	}
+	reply, err := s.runOn(ctx, swapAttempts, names, args...)
+	if err != nil {
+		return nil, err
+	}
+	return reply.BoolSlice()
+}
+
+// runOn runs a script on keys, which are in one slot.
+func (s *Store) runOn(ctx context.Context, script *redis.Script, keys []string, args ...any) (*redis.Cmd, error) {
 	return within(ctx, func() (*redis.Cmd, error) {
-		cmd := redis.NewCmd(ctx, append(words, args...)...)
-		return cmd, s.client.Process(ctx, once{cmd})
+		cmd := script.Run(ctx, s.client, keys, args...)
+		return cmd, cmd.Err()
 	})
 }
 
-// charge is session.Limit.Charge for both keys, unless one has to wait: ARGV is
-// now, the longest wait, the clock skew, then free, fade and most of each. It gives the wait. A
-// counter is forgotten when the last failure has faded, which is after its wait.
-const charge = `
-local now, longest, skew = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local wait, clear = 0, {}
-for i, key in ipairs(KEYS) do
-  local at, ends = string.match(redis.call('GET', key) or '0 0', '^(%d+) (%d+)$')
-  clear[i] = tonumber(at)
-  local rest = tonumber(ends) - now
-  if rest <= longest then wait = math.max(wait, rest) end
-end
-if wait > 0 then return wait end
-for i, key in ipairs(KEYS) do
-  local free, fade, most = tonumber(ARGV[3 * i + 1]), tonumber(ARGV[3 * i + 2]), tonumber(ARGV[3 * i + 3])
-  local left = math.min(math.max(clear[i] - now, 0) + fade, most * fade)
-  local failures, ends = math.ceil((left - skew) / fade), 0
-  if failures >= free then ends = now + math.min(1000 * 2 ^ (failures - free), longest) end
-  redis.call('SET', key, string.format('%.0f %.0f', now + left, ends), 'PX', string.format('%.0f', math.max(left, longest)))
-end
-return 0`
+// loadAttempts gives the values, "" for none. It is a script, and not MGET, for
+// the reason that find is one.
+var loadAttempts = redis.NewScript(`
+local values = {}
+for i, key in ipairs(KEYS) do values[i] = redis.call('GET', key) or '' end
+return values`)
 
-// refund is session.Limit.Refund: ARGV is the fade of each, 0 to forget all.
-const refund = `
+// swapAttempts stores each value whose key has the revision named before it, 0
+// for none: ARGV is old revision, value and end of each. It gives a digit for
+// each. Revisions are compared as texts, since a number of Lua has 53 bits.
+var swapAttempts = redis.NewScript(`
+local stored = {}
 for i, key in ipairs(KEYS) do
-  local value, fade = redis.call('GET', key), tonumber(ARGV[i])
-  if value and fade > 0 then
-    local clear = math.max(tonumber(string.match(value, '^%d+')) - fade, 0)
-    redis.call('SET', key, string.format('%.0f 0', clear), 'KEEPTTL')
-  else
-    redis.call('DEL', key)
+  local old, value, ends = ARGV[3 * i - 2], ARGV[3 * i - 1], ARGV[3 * i]
+  local found = string.match(redis.call('GET', key) or '0 ', '^(%d+) ')
+  stored[i] = 0
+  if found == old then
+    redis.call('SET', key, value, 'PXAT', ends)
+    stored[i] = 1
   end
 end
-return 1`
+return stored`)

@@ -3,6 +3,7 @@ package redisstore_test
 import (
 	"context"
 	"io"
+	"math"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -15,39 +16,30 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-func newAttempt(name byte) session.Attempt {
-	account, address := make([]byte, 32), make([]byte, 32)
-	account[0], address[0], address[1] = name, name, 1
-	return session.Attempt{
-		Account: session.Counter{Key: account, Limit: session.Limit{Free: 5, Fade: time.Hour}},
-		Address: session.Counter{Key: address, Limit: session.Limit{Free: 50, Fade: time.Minute}},
-	}
+// swapOf is a swap of a record that lives for a while.
+func swapOf(name byte, life time.Duration) session.AttemptSwap {
+	key := make([]byte, 32)
+	key[0] = name
+	return session.AttemptSwap{Key: key, Record: session.AttemptRecord{
+		Revision: math.MaxInt64 - int64(name), Expires: time.Now().Add(life).UnixMilli(), Value: []byte{name, '|', 0, 0xff},
+	}}
 }
 
-func TestCountersAreForgottenWhenTheFailuresHaveFaded(t *testing.T) {
+func TestRecordsOfSignInsEndByThemselves(t *testing.T) {
 	w := newWorld(t)
-	now := time.Now().UnixMilli()
-	for range 2 {
-		_, err := w.Charge(t.Context(), newAttempt(1), now)
-		require.NoError(t, err)
-	}
+	stored, err := w.SwapAttempts(t.Context(), []session.AttemptSwap{swapOf(1, 5*time.Hour), swapOf(2, -time.Hour)})
+	require.NoError(t, err)
+	require.Equal(t, []bool{true, true}, stored)
 	keys := w.keys()
 	require.Len(t, keys, 2)
-	longest := time.Duration(0)
+	longest, shortest := time.Duration(0), 100*time.Hour
 	for _, key := range keys {
 		left, err := w.client.PTTL(t.Context(), key).Result()
 		require.NoError(t, err)
-		longest = max(longest, left)
+		longest, shortest = max(longest, left), min(shortest, left)
 	}
-	require.InDelta(t, 2*time.Hour, longest, float64(time.Minute))
-	require.NoError(t, w.Refund(t.Context(), newAttempt(1)))
-	for _, key := range w.keys() {
-		left, err := w.client.PTTL(t.Context(), key).Result()
-		require.NoError(t, err)
-		require.Positive(t, left, "a counter without an end")
-	}
-	require.NoError(t, w.Succeed(t.Context(), newAttempt(1)))
-	require.Len(t, w.keys(), 1, "the account is forgotten")
+	require.InDelta(t, 5*time.Hour, longest, float64(time.Minute))
+	require.InDelta(t, time.Hour, shortest, float64(time.Minute), "the clock of the caller may be behind")
 }
 
 // lossy loses an answer that the server has given, and the connection with it.
@@ -65,7 +57,7 @@ func (l lossy) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func TestAnAttemptWhoseAnswerIsLostIsNotChargedTwice(t *testing.T) {
+func TestSwapWhoseAnswerIsLostIsStoredOnce(t *testing.T) {
 	var lose atomic.Bool
 	client := newServer(t).client(func(o *redis.Options) {
 		o.Dialer = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -73,17 +65,12 @@ func TestAnAttemptWhoseAnswerIsLostIsNotChargedTwice(t *testing.T) {
 			return lossy{conn, &lose}, err
 		}
 	})
-	store, now := redisstore.New(client), time.Now().UnixMilli()
+	store, swap := redisstore.New(client), swapOf(1, time.Hour)
 	require.NoError(t, client.Ping(t.Context()).Err())
 	lose.Store(true)
-	_, err := store.Charge(t.Context(), newAttempt(1), now)
-	require.Error(t, err)
-	for range 4 {
-		wait, err := store.Charge(t.Context(), newAttempt(1), now)
-		require.NoError(t, err)
-		require.Zero(t, wait)
-	}
-	wait, err := store.Charge(t.Context(), newAttempt(1), now)
+	_, err := store.SwapAttempts(t.Context(), []session.AttemptSwap{swap}) // the client may ask again
 	require.NoError(t, err)
-	require.Equal(t, time.Second, wait)
+	records, err := store.LoadAttempts(t.Context(), [][]byte{swap.Key})
+	require.NoError(t, err)
+	require.Equal(t, swap.Record, records[0])
 }

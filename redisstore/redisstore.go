@@ -80,8 +80,7 @@ func WithPrefix(prefix string) Option {
 // I/O. It panics on a [redis.Ring], which looks for the sessions of a server
 // that is down on another one, and finds that there are none.
 //
-// The client may retry what failed: every command has no more effect than once,
-// or is not retried.
+// The client may retry what failed: every command has no more effect than once.
 // It may send other commands to replicas: those of the store go to the primary.
 func New(client redis.UniversalClient, options ...Option) *Store {
 	switch client.(type) {
@@ -291,10 +290,7 @@ func (s *Store) sessionsOf(ctx context.Context, kind, subject string) ([]string,
 // run runs a script on a key. No script answers nil: what is missing it says,
 // so that an error is always one.
 func (s *Store) run(ctx context.Context, script *redis.Script, key string, args ...any) (*redis.Cmd, error) {
-	return within(ctx, func() (*redis.Cmd, error) {
-		reply := script.Run(ctx, s.client, []string{key}, args...)
-		return reply, reply.Err()
-	})
+	return s.runOn(ctx, script, []string{key}, args...)
 }
 
 // batchSize is how many sessions a pipeline is for, so that a large account

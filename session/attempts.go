@@ -1,91 +1,49 @@
 package session
 
-import (
-	"context"
-	"time"
-)
+import "context"
 
-// Attempts is what a [Store] may offer besides: it counts failed sign-ins for
-// all processes that share it. fiberjwt finds it by a type assertion on
-// Config.Sessions; with a store that lacks it, each process counts for itself.
+// Attempts is an optional ability of a [Store]: it keeps the records by which
+// failed sign-ins are counted, for all processes that share the store. fiberjwt
+// finds it by a type assertion on Config.Sessions. With a store that lacks it,
+// each process counts for itself.
 //
-// As with a Store, an error means that the store could not answer, all methods
-// are safe for concurrent use by several processes, and end when ctx does. But
-// a Charge that is called again charges again.
+// The store does not know what a record means. It keeps bytes under a key, and
+// replaces a record only if it is still the one that the caller has read. All
+// rules of counting are in fiberjwt, so they are the same on every store.
+//
+// All methods are safe for concurrent use by several processes, and return when
+// ctx is done. An error means that the store could not answer: of the records of
+// a failed SwapAttempts each may have been stored or not. A call that is repeated
+// has no further effect, so a store may retry as it likes.
 type Attempts interface {
-	// Charge charges an attempt to both counters, as [Limit.Charge] says; but if
-	// one of them has to wait, [Failures.Wait], it charges neither and gives the
-	// longer wait. Of many calls at once, in whatever process, each sees what the
-	// ones before it charged: a burst gets no more through than one by one. A
-	// call that loses a race may be refused although the winner is refunded after.
-	Charge(ctx context.Context, a Attempt, now int64) (wait time.Duration, err error)
+	// LoadAttempts returns the records of keys, in the order of keys. A key without
+	// a record has the zero AttemptRecord. A store may return a record that has
+	// expired. A record must not be older than the last one that a SwapAttempts of
+	// this store, or a LoadAttempts of it, has returned as stored; one that another
+	// process has stored since then may be missing, because SwapAttempts finds out.
+	LoadAttempts(ctx context.Context, keys [][]byte) ([]AttemptRecord, error)
 
-	// Refund takes the charge of an attempt back from both counters, as
-	// [Limit.Refund] says. A counter that is not there stays so.
-	Refund(ctx context.Context, a Attempt) error
-
-	// Succeed forgets the failures of the account, and refunds the address.
-	Succeed(ctx context.Context, a Attempt) error
+	// SwapAttempts stores each of swaps if the record of its key still has the
+	// revision that the swap names, and reports for each whether it is stored. The
+	// keys differ from each other. Each record is stored or not by itself; of
+	// concurrent swaps of one revision at most one is stored. If the record of the
+	// key was removed because it had expired, the store may store the swap or not.
+	SwapAttempts(ctx context.Context, swaps []AttemptSwap) (stored []bool, err error)
 }
 
-// Attempt is one sign-in, of some account from some address.
-type Attempt struct{ Account, Address Counter }
-
-// Counter counts failures of a key. The key is a keyed hash of 32 bytes that
-// tells nobody whose it is; those of accounts and of addresses never meet.
-type Counter struct {
-	Key   []byte
-	Limit Limit
+// AttemptRecord is what a store keeps under one key.
+type AttemptRecord struct {
+	Revision int64  // random and positive, chosen by the caller; 0 means that there is no record
+	Expires  int64  // Unix milliseconds; the store may remove the record from then on, and must keep it until then
+	Value    []byte // at most MaxAttemptBytes
 }
 
-// Limit says how many failures are free and how fast they fade.
-type Limit struct {
-	Free int           // so many attempts need no wait; at least 1
-	Fade time.Duration // of the failures, one fades in each such time; more than ClockSkew
+// AttemptSwap replaces the record of a key.
+type AttemptSwap struct {
+	Key    []byte // 32 bytes, a keyed hash: it does not show whose record it is
+	Old    int64  // Revision of the record that is replaced; 0: there must be none
+	Record AttemptRecord
 }
 
-// ClockSkew is how far the clocks of the processes may differ without a failure
-// being counted as two: by so much a failure fades early.
-const ClockSkew = 5 * time.Second
-
-// LongestWait is how long anyone has to wait at most.
-const LongestWait = 15 * time.Minute
-
-// Failures of a key, in Unix milliseconds. A store may forget them once both
-// times are past.
-type Failures struct {
-	Clear int64 // when the last one has faded: there are as many as periods until then
-	Until int64 // no attempt before
-}
-
-// Wait is how many milliseconds the key has to wait, 0 if it need not. An Until
-// that is too far off was set before the clock was put back, and does not count.
-func (f Failures) Wait(now int64) int64 {
-	if wait := f.Until - now; wait > 0 && wait <= LongestWait.Milliseconds() {
-		return wait
-	}
-	return 0
-}
-
-// Most is how many failures are counted: with them the wait is LongestWait.
-func (l Limit) Most() int { return l.Free + 10 } // 2^10 s
-
-// Charge adds a failure, and sets the wait that follows it: none for those that
-// are free, then 1 s, 2 s, 4 s and so on. It is pure, and every store must
-// equal it.
-func (l Limit) Charge(f Failures, now int64) Failures {
-	fade := l.Fade.Milliseconds()
-	left := min(max(f.Clear-now, 0)+fade, int64(l.Most())*fade)
-	f = Failures{Clear: now + left}
-	if n := int((left - ClockSkew.Milliseconds() + fade - 1) / fade); n >= l.Free {
-		f.Until = now + min(1000<<(n-l.Free), LongestWait.Milliseconds())
-	}
-	return f
-}
-
-// Refund takes a failure back, with the wait that it set: there was none before,
-// or the attempt would have been refused. When the attempt took longer than that
-// wait, the wait of the next one goes instead; its failure still counts.
-func (l Limit) Refund(f Failures) Failures {
-	return Failures{Clear: f.Clear - l.Fade.Milliseconds()}
-}
+// MaxAttemptBytes is the length of the longest Value.
+const MaxAttemptBytes = 4000

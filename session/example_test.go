@@ -74,14 +74,3 @@ func ExampleID() {
 	// BwcHBwcHBwcHBwcHBwcHBw 16 true
 	// false
 }
-
-// Five attempts are free, then the wait doubles.
-func ExampleLimit() {
-	limit := session.Limit{Free: 5, Fade: time.Hour}
-	var failures session.Failures
-	for range 7 {
-		failures = limit.Charge(failures, 0)
-		fmt.Print(failures.Wait(0), " ")
-	}
-	// Output: 0 0 0 0 1000 2000 4000
-}

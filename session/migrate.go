@@ -10,9 +10,10 @@ import (
 	"github.com/uptrace/bun/migrate"
 )
 
-// Migrate brings the tables, fiberjwt_sessions and fiberjwt_attempts, to the
-// version of this library: it creates them, or runs the steps that older ones lack. What was done stands
-// in fiberjwt_migrations, apart from migrations of the application's own.
+// Migrate brings the tables fiberjwt_sessions and fiberjwt_throttle to the version
+// of this library: it creates them, or runs the steps that older ones lack. What
+// was done is recorded in fiberjwt_migrations, apart from the migrations of the
+// application.
 //
 // It may be called again, and by several processes at once: each step can be
 // run twice, and one that loses a race is tried again.
@@ -27,7 +28,7 @@ func Migrate(ctx context.Context, db *bun.DB) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("fiberjwt: preparing the tables fiberjwt_sessions and fiberjwt_attempts: %w", err)
+		return fmt.Errorf("fiberjwt: preparing the tables fiberjwt_sessions and fiberjwt_throttle: %w", err)
 	}
 	return nil
 }
@@ -55,7 +56,8 @@ func steps(db *bun.DB) *migrate.Migrations {
 		statements       []string
 	}{
 		{"20261122000000", "sessions", create(name)},
-		{"20261122000001", "attempts", []string{createAttempts(name)}},
+		// An earlier step, 20261122000001, made fiberjwt_attempts, which is not used any more.
+		{"20261130000000", "throttle", []string{createThrottle(name)}},
 	} {
 		all.Add(migrate.Migration{Name: step.version, Comment: step.comment, Up: func(ctx context.Context, _ *migrate.Migrator, _ *migrate.Migration) error {
 			for _, statement := range step.statements {
@@ -110,20 +112,22 @@ func createTable(sid, name, text string) string {
   agent %[4]s NOT NULL`, table, sid, name, text)
 }
 
-// createAttempts is the table of failed sign-ins. It has no index but the key:
+// createThrottle is the table of failed sign-ins. It has no index but the key:
 // all else changes with every sign-in.
-func createAttempts(name dialect.Name) string {
-	id, options := "VARBINARY(32)", ")"
+func createThrottle(name dialect.Name) string {
+	id, data, options := "VARBINARY(32)", "VARBINARY(4000)", ")"
 	switch name {
 	case dialect.PG:
-		id, options = "BYTEA", ") WITH (fillfactor = 80)"
+		id, data, options = "BYTEA", "BYTEA", ") WITH (fillfactor = 80)"
 	case dialect.MySQL:
 		id = "BINARY(32)"
 	case dialect.SQLite:
-		id, options = "BLOB", ") WITHOUT ROWID"
+		id, data, options = "BLOB", "BLOB", ") WITHOUT ROWID"
 	}
 	return `CREATE TABLE IF NOT EXISTS ` + attemptsTable + ` (
   id ` + id + ` NOT NULL PRIMARY KEY,
-  clear_at BIGINT NOT NULL,
-  wait_until BIGINT NOT NULL` + options
+  revision BIGINT NOT NULL,
+  was BIGINT NOT NULL,
+  expires BIGINT NOT NULL,
+  data ` + data + ` NOT NULL` + options
 }

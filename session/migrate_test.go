@@ -59,19 +59,24 @@ func TestMigrateAdoptsATableFromBeforeItCountedVersions(t *testing.T) {
 	require.EqualValues(t, 1, indexes, "what it lacks is made")
 }
 
-func TestMigrateBringsATableSetWithoutAttemptsUpToDate(t *testing.T) {
+func TestMigrateMakesTheTableOfTheThrottleBesideTheOldOne(t *testing.T) {
 	db := emptySQLite(t)
 	require.NoError(t, session.Migrate(t.Context(), db))
 	require.NoError(t, session.NewSQL(db).Create(t.Context(), aRow()))
-	for _, statement := range []string{"DROP TABLE fiberjwt_attempts", "DELETE FROM fiberjwt_migrations WHERE name = '20261122000001'"} {
+	for _, statement := range []string{
+		"DROP TABLE fiberjwt_throttle", "DELETE FROM fiberjwt_migrations WHERE name = '20261130000000'",
+		"CREATE TABLE fiberjwt_attempts (id BLOB)", "INSERT INTO fiberjwt_migrations (name, group_id) VALUES ('20261122000001', 1)",
+	} {
 		_, err := db.Exec(statement)
 		require.NoError(t, err)
 	}
-	_, err := session.NewSQL(db).Charge(t.Context(), anAttempt(1), base)
+	_, err := session.NewSQL(db).LoadAttempts(t.Context(), [][]byte{make([]byte, 32)})
 	require.Error(t, err)
 	require.NoError(t, session.Migrate(t.Context(), db))
-	_, err = session.NewSQL(db).Charge(t.Context(), anAttempt(1), base)
+	_, err = session.NewSQL(db).LoadAttempts(t.Context(), [][]byte{make([]byte, 32)})
 	require.NoError(t, err)
+	_, err = db.Exec("SELECT * FROM fiberjwt_attempts")
+	require.NoError(t, err, "processes of the version before go on")
 	_, found, err := session.NewSQL(db).Find(t.Context(), "users", aRow().SID)
 	require.NoError(t, err)
 	require.True(t, found)

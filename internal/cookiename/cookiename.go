@@ -1,6 +1,14 @@
 // Package cookiename names the cookies of a kind, for the library and for package fiberjwttest.
 package cookiename
 
+// Device is the name of the cookie that marks a browser of a kind.
+func Device(kind string, insecure bool) string {
+	if insecure {
+		return kind + "-device"
+	}
+	return "__Secure-" + kind + "-device"
+}
+
 // Of gives the names of the access and the refresh cookie of a kind, under
 // Cookie.Insecure and Cookie.RefreshEverywhere. They follow RFC 6265bis §4.1.3
 // and, for Http, draft-ietf-httpbis-layered-cookies: browsers that know the

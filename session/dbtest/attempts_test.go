@@ -1,8 +1,13 @@
 package dbtest
 
 import (
+	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
+	"math"
+	mathrand "math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -24,30 +29,49 @@ func TestCountersThatWereJustForgottenAreChargedOnMariaDB(t *testing.T) {
 	_, err = old.ExecContext(ctx, "START TRANSACTION WITH CONSISTENT SNAPSHOT")
 	require.NoError(t, err)
 	var rows int
-	require.NoError(t, old.QueryRowContext(ctx, "SELECT count(*) FROM fiberjwt_attempts").Scan(&rows))
+	require.NoError(t, old.QueryRowContext(ctx, "SELECT count(*) FROM fiberjwt_throttle").Scan(&rows))
 
 	store := session.NewSQL(db)
-	counter := func() session.Counter {
-		key := make([]byte, 32)
-		_, _ = rand.Read(key)
-		return session.Counter{Key: key, Limit: session.Limit{Free: 1000, Fade: time.Minute}}
-	}
-	address := counter()
-	now := time.Now().UnixMilli()
+	shared := make([]byte, 32)
+	_, _ = rand.Read(shared)
 	for range 500 {
-		_, err = db.ExecContext(ctx, "DELETE FROM fiberjwt_attempts")
+		_, err = db.ExecContext(ctx, "DELETE FROM fiberjwt_throttle")
 		require.NoError(t, err)
 		var attempts sync.WaitGroup
 		errs := make([]error, 16)
 		for i := range errs {
-			attempts.Go(func() {
-				_, errs[i] = store.Charge(ctx, session.Attempt{Account: counter(), Address: address}, now)
-			})
+			attempts.Go(func() { errs[i] = countIn(ctx, store, shared, byte(i)) })
 		}
 		attempts.Wait()
 		require.NoError(t, errors.Join(errs...))
-		var failures int64
-		require.NoError(t, db.NewRaw("SELECT (clear_at - ?) DIV 60000 FROM fiberjwt_attempts WHERE id = ?", now, address.Key).Scan(ctx, &failures))
-		require.EqualValues(t, len(errs), failures)
+		records, err := store.LoadAttempts(ctx, [][]byte{shared})
+		require.NoError(t, err)
+		require.Len(t, records[0].Value, len(errs))
+	}
+}
+
+// countIn adds a byte to a record that others share, and makes one of its own.
+func countIn(ctx context.Context, store *session.SQL, shared []byte, b byte) error {
+	own := make([]byte, 32)
+	_, _ = rand.Read(own)
+	for {
+		records, err := store.LoadAttempts(ctx, [][]byte{shared, own})
+		if err != nil {
+			return err
+		}
+		var swaps []session.AttemptSwap
+		for i, key := range [][]byte{shared, own} {
+			if !bytes.Contains(records[i].Value, []byte{b}) {
+				swaps = append(swaps, session.AttemptSwap{Key: key, Old: records[i].Revision, Record: session.AttemptRecord{
+					Revision: 1 + mathrand.Int64N(math.MaxInt64), Expires: time.Now().Add(time.Hour).UnixMilli(), Value: append(slices.Clone(records[i].Value), b),
+				}})
+			}
+		}
+		if len(swaps) == 0 {
+			return nil
+		}
+		if _, err := store.SwapAttempts(ctx, swaps); err != nil {
+			return err
+		}
 	}
 }

@@ -25,8 +25,9 @@ type person struct {
 
 // service has the built-in routes of one kind, with time for every query.
 type service struct {
-	app *fiber.App
-	log strings.Builder
+	app   *fiber.App
+	log   strings.Builder
+	later time.Duration // by which its clock is ahead
 }
 
 func newService(t *testing.T, db *bun.DB, kind fiberjwt.Kind) *service {
@@ -36,6 +37,7 @@ func newService(t *testing.T, db *bun.DB, kind fiberjwt.Kind) *service {
 		DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Routes: s.app.Group("/auth"), Entities: []fiberjwt.Kind{kind},
 		Logger:      slog.New(slog.NewTextHandler(&s.log, nil)),
 		ReadTimeout: time.Minute, WriteTimeout: time.Minute,
+		Now: func() time.Time { return time.Now().Add(s.later) },
 	})
 	require.NoError(t, err)
 	return s

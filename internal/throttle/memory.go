@@ -1,0 +1,71 @@
+package throttle
+
+import (
+	"container/list"
+	"context"
+	"sync"
+
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// memory is the session.Attempts of one process.
+//
+// Of more than maxRecords keys the one that was used least recently is forgotten.
+// An attacker who wants the failures of an account forgotten must have as many
+// other names compared, each of which costs a password hash of this process. If
+// the table did not forget, it would fill the memory.
+type memory struct {
+	mu      sync.Mutex
+	records map[string]*list.Element
+	recent  *list.List // of *entry, the last used first
+}
+
+const maxRecords = 1 << 15 // some 8 MB
+
+type entry struct {
+	key    string
+	record session.AttemptRecord
+}
+
+func newMemory() *memory { return &memory{records: map[string]*list.Element{}, recent: list.New()} }
+
+// LoadAttempts implements session.Attempts.
+func (m *memory) LoadAttempts(_ context.Context, keys [][]byte) ([]session.AttemptRecord, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	records := make([]session.AttemptRecord, len(keys))
+	for i, key := range keys {
+		if element, ok := m.records[string(key)]; ok {
+			m.recent.MoveToFront(element)
+			records[i] = element.Value.(*entry).record
+		}
+	}
+	return records, nil
+}
+
+// SwapAttempts implements session.Attempts.
+func (m *memory) SwapAttempts(_ context.Context, swaps []session.AttemptSwap) ([]bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	stored := make([]bool, len(swaps))
+	for i, swap := range swaps {
+		element, ok := m.records[string(swap.Key)]
+		switch {
+		case ok && element.Value.(*entry).record.Revision == swap.Old:
+			element.Value.(*entry).record = swap.Record
+			stored[i] = true
+		case !ok && swap.Old == 0:
+			m.add(string(swap.Key), swap.Record)
+			stored[i] = true
+		}
+	}
+	return stored, nil
+}
+
+func (m *memory) add(key string, record session.AttemptRecord) {
+	if oldest := m.recent.Back(); len(m.records) >= maxRecords {
+		m.recent.Remove(oldest)
+		delete(m.records, oldest.Value.(*entry).key)
+	}
+	m.records[key] = m.recent.PushFront(&entry{key, record})
+}

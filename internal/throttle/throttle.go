@@ -1,0 +1,516 @@
+// Package throttle slows down the guessing of passwords without locking owners out.
+//
+// It counts failed sign-ins by place. A place is where an attempt comes from: a
+// browser that holds a device mark, a network, a link from a mail. A place that
+// has signed in to the account before has a counter of its own, so what strangers
+// do elsewhere cannot keep the owner out there. All other places share one budget
+// for the account, and each network has a budget for all accounts.
+//
+// An attempt is charged under an identifier of its own before the password is
+// looked at, and gets an outcome afterwards. Only an attempt that is charged can be
+// taken back, and only that one. What is not known to have happened counts as a
+// failure.
+//
+// It counts attempts on names, not on rows, so nothing tells whether an account
+// exists.
+package throttle
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
+	mathrand "math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/fiberjwt/fiberjwt/internal/transient"
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// Place is where a sign-in comes from. The strings may be borrowed: nothing is
+// kept of them.
+type Place struct {
+	Account string // kind and name, in one form; "" for a registration
+	Device  string // identifier of a browser that has signed in to the account, "" if there is none
+	Link    string // identifier of a link that was made for the account, "" if there is none
+	Session bool   // the request is signed in to the account: only the password is asked again
+	Network string // address of the client, or the network that it has to itself
+	Site    string // wider network, "" if there is none
+}
+
+// Refusal is the error of an attempt that has to wait.
+type Refusal struct{ Wait time.Duration }
+
+func (Refusal) Error() string { return "fiberjwt: too many attempts" }
+
+// The rules. Budgets follow NIST SP 800-63B-4 §3.2.2, which allows 100 failures:
+// 50 at once and one more in each 15 hours are at most 98 in 30 days.
+var (
+	ofPlace = Rule{Free: 5, Fade: time.Hour, Longest: 15 * time.Minute, Budget: 50, Spread: 15 * time.Hour}
+	// A network that has never signed in to the account may use up only a part of
+	// what all of them share.
+	ofNewPlace = Rule{Free: 5, Fade: 4 * time.Hour, Longest: 12 * time.Hour}
+	ofStranger = Rule{Free: 5, Fade: time.Hour, Longest: time.Hour, Budget: 50, Spread: 15 * time.Hour}
+	// Many people share a network, and some of them are always mistyping. One
+	// failure a minute costs nothing. Failures fade while one waits, so no wait
+	// grows beyond 64 s.
+	ofNetwork = Rule{Free: 50, Fade: time.Minute, Longest: 15 * time.Minute}
+	ofSite    = Rule{Free: 500, Fade: 6 * time.Second, Longest: 15 * time.Minute}
+	// Successes: 500 sign-ins, then one a second; a registration counts for five.
+	ofWork       = Rule{Free: 500, Fade: time.Second, Longest: 15 * time.Minute}
+	ofDeviceWork = Rule{Free: 20, Fade: time.Minute, Longest: 15 * time.Minute}
+)
+
+// RegistrationWeight is how many sign-ins a registration counts for.
+const RegistrationWeight = 5
+
+// Throttle counts attempts in a store. It is safe for concurrent use.
+type Throttle struct {
+	store   session.Attempts
+	key     []byte // of the hashes that stand for accounts and places
+	timeout time.Duration
+	life    time.Duration // an attempt without an outcome counts as a failure after this
+	now     func() time.Time
+	memo    memo
+	debts   debts
+}
+
+// New counts in store if that is a session.Attempts, else in the memory of this
+// process. timeout bounds what an attempt waits for the store each time; key is
+// secret; an attempt is over within life of its charge.
+func New(store session.Store, key []byte, timeout, life time.Duration, now func() time.Time) *Throttle {
+	t := &Throttle{key: key, timeout: timeout, life: life, now: now}
+	if shared, ok := store.(session.Attempts); ok {
+		t.store = shared
+	} else {
+		t.store = newMemory()
+	}
+	return t
+}
+
+// role of a counter in an attempt.
+type role int
+
+const (
+	account    role = iota // places that the account does not know, together
+	device                 // a browser that the account knows
+	deviceWork             // its successes
+	link                   // a link that was made for the account
+	signedIn               // requests that are signed in to the account
+	place                  // one network at the account
+	network                // one network, at all accounts
+	site                   // a wider network, at all accounts
+	work                   // successes of a network
+)
+
+// slot is a counter of an attempt, as it was loaded.
+type slot struct {
+	role role
+	rule Rule
+	key  []byte
+	counter
+	revision int64
+}
+
+// way is how an attempt may be let through: it has to get past the gates, and is
+// charged to some of them.
+type way struct{ charged, gates []role }
+
+// Refused refuses attempts that need no look at the store, because this process
+// has just refused the same ones. It costs next to nothing.
+func (t *Throttle) Refused(p Place) error {
+	if p.Device != "" || p.Link != "" || p.Session {
+		return nil
+	}
+	return t.memo.refused(t.key, p, t.now().UnixMilli())
+}
+
+// Charge notes an attempt. Its error is a [Refusal], and then nothing is charged
+// but the refusal itself to the network; or it is that of the store, and then the
+// attempt must not be made either. It waits for attempts that are under way if
+// their outcome decides.
+func (t *Throttle) Charge(ctx context.Context, p Place) (*Attempt, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	defer cancel()
+	a := &Attempt{t: t, place: p, slots: t.slotsOf(p)}
+	_, _ = rand.Read(a.id[:])
+	err := a.charge(ctx)
+	switch err.(type) { //nolint:errorlint // charge does not wrap a Refusal
+	case nil:
+		return a, nil
+	case Refusal:
+	default:
+		// It may be charged. No password is compared, so it is taken back when
+		// the store is asked about the same keys the next time.
+		t.debts.owe(a)
+	}
+	return nil, err
+}
+
+// Attempt is a sign-in that may be tried. Exactly one of its methods is called
+// once, with its outcome. The error is that of the store; the attempt counts as a
+// failure then, unless this process finds it again.
+type Attempt struct {
+	t     *Throttle
+	id    [8]byte
+	place Place
+	slots []*slot
+	way   way
+}
+
+// slotsOf are the counters that may have a say.
+func (t *Throttle) slotsOf(p Place) (slots []*slot) {
+	add := func(r role, rule Rule, label string, parts ...string) {
+		slots = append(slots, &slot{role: r, rule: rule, key: t.digest(label, parts...)})
+	}
+	if p.Session {
+		add(signedIn, ofPlace, "session", p.Account)
+		return slots
+	}
+	if p.Account != "" {
+		add(account, ofStranger, "account", p.Account)
+		add(place, ofNewPlace, "place", p.Account, p.Network)
+	}
+	if p.Device != "" {
+		add(device, ofPlace, "device", p.Account, p.Device)
+		add(deviceWork, ofDeviceWork, "device work", p.Account, p.Device)
+	}
+	if p.Link != "" {
+		add(link, ofPlace, "link", p.Account, p.Link)
+	}
+	add(network, ofNetwork, "network", p.Network)
+	add(work, ofWork, "work", p.Network)
+	if p.Site != "" {
+		add(site, ofSite, "site", p.Site)
+	}
+	return slots
+}
+
+// ways are tried in turn, from the counter that fewest others can touch to the one
+// that all strangers share.
+func (a *Attempt) ways(now int64) (ways []way) {
+	switch {
+	case a.place.Session:
+		return []way{{charged: []role{signedIn}, gates: []role{signedIn}}}
+	case a.place.Account == "":
+		return []way{{charged: []role{network}, gates: []role{network, site, work}}}
+	}
+	if a.place.Device != "" {
+		ways = append(ways, way{charged: []role{device}, gates: []role{device, deviceWork}})
+	}
+	if a.knownNetwork(now) {
+		// Others on the network cannot keep the owner out by what they do to other
+		// accounts.
+		return append(ways, way{charged: []role{place, network}, gates: []role{place, work}})
+	}
+	if a.place.Link != "" {
+		ways = append(ways, way{charged: []role{link}, gates: []role{link, work}})
+	}
+	return append(ways, way{charged: []role{account, place, network}, gates: []role{account, place, network, site, work}})
+}
+
+// patience with attempts that are under way, whose outcome decides.
+const (
+	patience = 2 * time.Second
+	pause    = 20 * time.Millisecond
+)
+
+func (a *Attempt) charge(ctx context.Context) error {
+	waited := time.Duration(0)
+	for {
+		if err := a.load(ctx, a.slots); err != nil {
+			return err
+		}
+		now := a.t.now().UnixMilli()
+		way, by, wait, busy := a.choose(now, waited < patience)
+		switch {
+		case busy:
+			before := time.Now()
+			if err := sleep(ctx, pause/2+mathrand.N(pause)); err != nil {
+				return err
+			}
+			waited += time.Since(before)
+		case by != nil:
+			return a.refuse(ctx, by, max(wait, time.Second), now)
+		default:
+			stored, err := a.chargeOnce(ctx, way, now)
+			if err != nil || stored {
+				a.way = way
+				return err
+			}
+		}
+	}
+}
+
+// choose gives the first way that is open; or by which counter the last one is
+// closed, and for how long. While the caller is patient, a way that depends on
+// attempts which are under way makes it busy: wait and ask again.
+func (a *Attempt) choose(now int64, patient bool) (open way, by *slot, wait time.Duration, busy bool) {
+	for _, w := range a.ways(now) {
+		by, wait, busy = a.closed(w, now)
+		if by == nil || busy && patient {
+			return w, by, wait, busy && patient
+		}
+	}
+	return way{}, by, wait, false
+}
+
+// closed gives the gate of a way that is closed for longest, nil if all are open.
+// busy says that it is only closed by attempts that are under way.
+func (a *Attempt) closed(w way, now int64) (by *slot, wait time.Duration, busy bool) {
+	for _, r := range w.gates {
+		s := a.slot(r)
+		if s == nil || s.has(a.id) { // an earlier turn got past this gate
+			continue
+		}
+		rest, blocked := s.rule.verdict(&s.counter, now)
+		if rest > wait || blocked && by == nil {
+			by, wait = s, rest
+		}
+	}
+	return by, wait, by != nil && wait == 0
+}
+
+// chargeOnce is false if another attempt came between.
+func (a *Attempt) chargeOnce(ctx context.Context, w way, now int64) (stored bool, err error) {
+	dies := now + a.t.life.Milliseconds()
+	left, err := a.swap(ctx, a.slots, func(s *slot) bool {
+		switch {
+		case !slices.Contains(w.charged, s.role):
+			_, changed := s.forgive(a.id) // of a way that has closed since
+			return changed
+		case s.has(a.id):
+			return false
+		}
+		s.charge(a.id, dies)
+		return true
+	})
+	return len(left) == 0, err
+}
+
+// refuse takes back what was charged in parts. A refusal by the account counts
+// as a failure of the network, so that asking again and again costs something.
+func (a *Attempt) refuse(ctx context.Context, by *slot, wait time.Duration, now int64) error {
+	err := a.update(ctx, a.slots, func(s *slot) bool {
+		_, changed := s.forgive(a.id)
+		if s.role == network && (by.role == account || by.role == place) {
+			s.rule.add(&s.counter, 1, now)
+			changed = true
+		}
+		return changed
+	})
+	if err != nil {
+		a.t.debts.owe(a)
+	}
+	a.t.memo.add(a.t.key, a.place, by.role, now, wait)
+	return Refusal{coarse(wait)}
+}
+
+// Fail counts the attempt as a failure.
+func (a *Attempt) Fail(ctx context.Context) error {
+	return a.settle(ctx, func(s *slot, now int64) bool {
+		changed := s.rule.fail(&s.counter, a.id, now)
+		if s.role == site && slices.Contains(a.way.gates, site) {
+			s.rule.add(&s.counter, 1, now)
+			changed = true
+		}
+		return changed
+	})
+}
+
+// Forgive takes the attempt back: no password was compared, say because the store
+// did not answer.
+func (a *Attempt) Forgive(ctx context.Context) error {
+	return a.settle(ctx, func(s *slot, _ int64) bool {
+		_, changed := s.forgive(a.id)
+		return changed
+	})
+}
+
+// Succeed forgets the failures of the place, and makes its network known to
+// account, which is Place.Account but for a registration. The network only gets
+// its charge back: an attacker would clear it by signing in to an account of its
+// own. The success itself counts weight times as work of the network.
+func (a *Attempt) Succeed(ctx context.Context, owner string, weight int) error {
+	if a.place.Account == "" && owner != "" {
+		a.place.Account = owner
+		a.slots = append(a.slots, &slot{role: account, rule: ofStranger, key: a.t.digest("account", owner)})
+	}
+	ran := work
+	if slices.Contains(a.way.charged, device) {
+		ran = deviceWork
+	}
+	return a.settle(ctx, func(s *slot, now int64) (changed bool) {
+		switch s.role {
+		case device, place, link, signedIn:
+			changed = s.rule.succeed(&s.counter, a.id, now)
+		default:
+			_, changed = s.forgive(a.id)
+		}
+		if s.role == account {
+			changed = s.learn(a.tag(), now) || changed
+		}
+		if s.role == ran {
+			s.rule.add(&s.counter, weight, now)
+			changed = true
+		}
+		return changed
+	})
+}
+
+// settle is done even if the client has gone: the attempt was made.
+func (a *Attempt) settle(ctx context.Context, change func(s *slot, now int64) bool) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.t.timeout)
+	defer cancel()
+	now := a.t.now().UnixMilli()
+	err := a.update(ctx, a.slots, func(s *slot) bool { return change(s, now) })
+	a.t.memo.forget(a.t.key, a.place)
+	return err
+}
+
+// Owe is for an attempt whose outcome is not a failure and could not be stored:
+// it is taken back when this process reads its counters again.
+func (a *Attempt) Owe() { a.t.debts.owe(a) }
+
+func (a *Attempt) slot(r role) *slot {
+	for _, s := range a.slots {
+		if s.role == r {
+			return s
+		}
+	}
+	return nil
+}
+
+// knownNetwork reports whether the network has signed in to the account.
+func (a *Attempt) knownNetwork(now int64) bool {
+	s := a.slot(account)
+	return s != nil && a.slot(place) != nil && s.knows(a.tag(), now)
+}
+
+// tag stands for the network in the counter of the account.
+func (a *Attempt) tag() (tag [8]byte) {
+	copy(tag[:], a.t.digest("known", a.place.Account, a.place.Network))
+	return tag
+}
+
+// load reads slots.
+func (a *Attempt) load(ctx context.Context, slots []*slot) error {
+	keys := make([][]byte, len(slots))
+	for i, s := range slots {
+		keys[i] = s.key
+	}
+	records, err := a.t.store.LoadAttempts(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for i, s := range slots {
+		if s.counter, err = decode(records[i].Value); err != nil {
+			return err
+		}
+		s.revision = records[i].Revision
+	}
+	now := a.t.now().UnixMilli()
+	if a.knownNetwork(now) {
+		a.slot(place).rule = ofPlace
+	}
+	for _, s := range slots {
+		s.rule.settleDead(&s.counter, now)
+		a.t.debts.pay(s, now)
+	}
+	return nil
+}
+
+// update changes slots until each change is stored.
+func (a *Attempt) update(ctx context.Context, slots []*slot, change func(*slot) bool) error {
+	for {
+		left, err := a.swap(ctx, slots, change)
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		slots = left
+		if err := a.load(ctx, slots); err != nil {
+			return err
+		}
+	}
+}
+
+// swap stores the slots that change reports as changed, and returns those of them
+// that are not stored because another attempt has changed them: load them again.
+func (a *Attempt) swap(ctx context.Context, slots []*slot, change func(*slot) bool) (left []*slot, err error) {
+	var changed []*slot
+	var swaps []session.AttemptSwap
+	for _, s := range slots {
+		if change(s) {
+			changed = append(changed, s)
+			swaps = append(swaps, session.AttemptSwap{Key: s.key, Old: s.revision, Record: session.AttemptRecord{
+				Revision: 1 + mathrand.Int64N(math.MaxInt64), Expires: s.rule.expires(&s.counter), Value: s.encode(),
+			}})
+		}
+	}
+	if len(swaps) == 0 {
+		return nil, nil
+	}
+	stored, err := a.t.store.SwapAttempts(ctx, swaps)
+	if transient.Is(err) { // the store has undone it, because others do the same
+		return changed, sleep(ctx, mathrand.N(pause))
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range changed {
+		if stored[i] {
+			s.revision = swaps[i].Record.Revision
+		} else {
+			left = append(left, s)
+		}
+	}
+	return left, nil
+}
+
+// digest is keyed, so a leaked table does not tell who signs in from where.
+func (t *Throttle) digest(label string, parts ...string) []byte {
+	return digest(t.key, label, parts...)
+}
+
+func digest(key []byte, label string, parts ...string) []byte {
+	mac := hmac.New(sha256.New, key)
+	for _, part := range append([]string{label}, parts...) {
+		var length [4]byte
+		binary.BigEndian.PutUint32(length[:], uint32(len(part)))
+		mac.Write(length[:])
+		mac.Write([]byte(part))
+	}
+	return mac.Sum(nil)
+}
+
+// coarse is what a client is told to wait: never less than wait, in steps that
+// grow with it, and not the same for all, so that polling finds out little. The
+// longest waits look alike.
+func coarse(wait time.Duration) time.Duration {
+	steps := []time.Duration{1, 2, 5, 10, 20, 30, 60, 2 * 60, 5 * 60, 10 * 60, 15 * 60, 30 * 60}
+	told := time.Hour
+	for _, step := range steps {
+		if wait <= step*time.Second {
+			told = step * time.Second
+			break
+		}
+	}
+	return told + mathrand.N(told/4/time.Second+1)*time.Second
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,336 @@
+package fiberjwt_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fiberjwt/fiberjwt"
+)
+
+// FAULTS A1: what an attacker makes fail gives no further guess.
+func TestChargeThatTheStoreFailsGivesNoGuess(t *testing.T) {
+	w, f := troubledWorld(t)
+	w.addUser("ann@example.com")
+	compared := 0
+	for range 20 {
+		f.set(errors.New("marker"), false, "INSERT INTO fiberjwt_throttle")
+		for range 6 {
+			a := w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", newPassword))
+			require.Contains(t, []int{503, 429}, a.Status)
+		}
+		f.over()
+		for w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", newPassword)).Status == 401 {
+			compared++
+		}
+	}
+	require.Equal(t, 5, compared)
+}
+
+// FAULTS A2.
+func TestKnownNetworkGetsInDuringASiege(t *testing.T) {
+	w := clientsWorld(t)
+	require.Equal(t, 200, w.signInFrom("198.51.100.1", "ann@example.com").Status)
+	w.siege()
+	for range 60 {
+		require.Equal(t, 200, w.signInFrom("198.51.100.1", "ann@example.com").Status)
+		w.guess("192.0.2.1", "ann@example.com", newPassword)
+		w.clock.Advance(time.Minute)
+	}
+	require.Equal(t, 200, w.signInFrom("198.51.100.1", "ANN@example.com").Status)
+}
+
+func TestNetworkOfAnIPv6HostIsKnown(t *testing.T) {
+	w := clientsWorld(t)
+	require.Equal(t, 200, w.signInFrom("2001:db8:1:2::1", "ann@example.com").Status)
+	w.siege()
+	require.Equal(t, 200, w.signInFrom("2001:db8:1:2:ffff::9", "ann@example.com").Status, "an address that the host took meanwhile")
+	require.Equal(t, 429, w.signInFrom("2001:db8:1:3::1", "ann@example.com").Status)
+}
+
+// FAULTS A4.
+func TestRegistrationsOfOneAddressAreBounded(t *testing.T) {
+	w := clientsWorld(t)
+	made := 0
+	for ; made < 300; made++ {
+		a := w.do("POST", "/auth/users/register", credentials("users", fmt.Sprintf("%d@example.com", made), testPassword), "X-Real-IP", "192.0.2.1")
+		if a.Status == 429 {
+			break
+		}
+		require.Equal(t, 201, a.Status, a.Body)
+	}
+	require.Less(t, made, 120)
+	require.Equal(t, 200, w.signInFrom("192.0.2.2", "ann@example.com").Status)
+	a := w.do("POST", "/auth/users/register", credentials("users", "other@example.com", testPassword), "X-Real-IP", "192.0.2.2")
+	require.Equal(t, 201, a.Status, a.Body)
+}
+
+func TestSignInsOfOneAddressAreBounded(t *testing.T) {
+	w := clientsWorld(t)
+	n := 0
+	for ; n < 700 && w.signInFrom("192.0.2.1", "ann@example.com").Status == 200; n++ {
+	}
+	require.Equal(t, 500, n)
+	requireRefusal(t, w.signInFrom("192.0.2.1", "ann@example.com"), 429, "rate_limited")
+	require.Equal(t, 200, w.signInFrom("192.0.2.2", "ann@example.com").Status)
+	w.clock.Advance(time.Minute)
+	require.Equal(t, 200, w.signInFrom("192.0.2.1", "ann@example.com").Status)
+}
+
+// FAULTS A5.
+func TestNineSignInsAtOnceAreNineTimes200(t *testing.T) {
+	for name, known := range map[string]bool{"known": true, "new": false} {
+		t.Run(name, func(t *testing.T) {
+			w := clientsWorld(t)
+			if known {
+				require.Equal(t, 200, w.signInFrom("198.51.100.1", "ann@example.com").Status)
+			}
+			var all sync.WaitGroup
+			statuses := make([]int, 9)
+			for i := range statuses {
+				all.Go(func() { statuses[i] = w.signInFrom("198.51.100.1", "ann@example.com").Status })
+			}
+			all.Wait()
+			require.Equal(t, []int{200, 200, 200, 200, 200, 200, 200, 200, 200}, statuses)
+		})
+	}
+}
+
+// FAULTS A3.
+func TestSignInThatCannotBeHashedAsksNoStore(t *testing.T) {
+	watched := &queries{}
+	w := newWorld(t, watched.watch)
+	pair := w.register("users", "ann@example.com")
+	open := fiberjwt.CloseGate(w.auth)
+	for _, route := range []string{"login", "register"} {
+		watched.reset()
+		a := w.do("POST", "/auth/users/"+route, credentials("users", "bob@example.com", testPassword))
+		requireRefusal(t, a, 503, "temporarily_unavailable")
+		require.NotEmpty(t, a.Header.Get("Retry-After"))
+		require.Empty(t, watched.seen, route)
+	}
+	watched.reset()
+	a := w.do("POST", "/auth/users/password", `{"current_password":"`+testPassword+`","password":"`+newPassword+`"}`, "Authorization", "Bearer "+pair.Access)
+	requireRefusal(t, a, 503, "temporarily_unavailable")
+	require.Len(t, watched.seen, 1, "who is signed in")
+	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+	open()
+	w.login("users", "ann@example.com")
+}
+
+func TestFloodOnOneAccountAsksNoStore(t *testing.T) {
+	watched := &queries{}
+	w := clientsWorld(t, watched.watch)
+	for w.guess("192.0.2.1", "ann@example.com", newPassword).Status == 401 {
+		watched.reset()
+	}
+	watched.reset()
+	first := w.guess("192.0.2.1", "ann@example.com", newPassword)
+	for range 100 {
+		a := w.guess("192.0.2.1", "ann@example.com", newPassword)
+		requireRefusal(t, a, 429, "rate_limited")
+		require.Equal(t, first.Body, a.Body)
+	}
+	require.Empty(t, watched.seen)
+}
+
+// FAULTS A8.
+func TestAddressesAreReadAsProxiesWriteThem(t *testing.T) {
+	for name, test := range map[string]struct {
+		header func(i int) string
+		listed string
+	}{
+		"with a port":           {func(i int) string { return fmt.Sprintf("203.0.113.7:%d", 40001+i) }, "203.0.113.7"},
+		"in brackets":           {func(i int) string { return fmt.Sprintf("[2001:db8::%x]:%d", i+1, 40001+i) }, "2001:db8::1"},
+		"with a zone":           {func(i int) string { return fmt.Sprintf("fe80::1%%eth%d", i) }, "fe80::1"},
+		"IPv4 in IPv6":          {func(int) string { return "::ffff:203.0.113.7" }, "203.0.113.7"},
+		"a list":                {func(int) string { return "203.0.113.7, 10.0.0.1" }, "203.0.113.7"},
+		"a list with a forgery": {func(i int) string { return fmt.Sprintf("192.0.2.%d, 203.0.113.7", i) }, "203.0.113.7"},
+		"garbage":               {func(i int) string { return fmt.Sprintf("unknown%d", i) }, ""},
+		"nothing":               {func(int) string { return " " }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := quickWorld(t, withoutRoutes)
+			w.mounted(fiber.New(fiber.Config{ProxyHeader: "X-Forwarded-For", EnableIPValidation: name == "a list with a forgery"}))
+			w.addUser("ann@example.com")
+			guess := func(i int) int {
+				return w.do("POST", "/auth/users/login", credentials("users", fmt.Sprintf("%d@example.com", i), newPassword), "X-Forwarded-For", test.header(i)).Status
+			}
+			a := w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword), "X-Forwarded-For", test.header(0))
+			require.Equal(t, 200, a.Status, a.Body)
+			var sessions []fiberjwt.SessionInfo
+			require.NoError(t, json.Unmarshal([]byte(w.get("/auth/users/sessions", w.tokensOf(a).Access).Body), &sessions))
+			require.Equal(t, test.listed, sessions[0].Address)
+			compared := 0
+			for compared < 70 && guess(compared) == 401 {
+				compared++
+			}
+			require.Equal(t, 50, compared)
+			if test.listed == "" {
+				require.Equal(t, 1, strings.Count(w.log.String(), "the address of clients is not known"))
+				require.NotContains(t, w.log.String(), "unknown0")
+			}
+		})
+	}
+}
+
+func TestClientsOfAUnixSocketShareOneLimit(t *testing.T) {
+	w := quickWorld(t, withoutRoutes)
+	w.mounted(fiber.New(fiber.Config{DisableStartupMessage: true}))
+	path := filepath.Join(t.TempDir(), "app.sock")
+	ln, err := net.Listen("unix", path)
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() { served <- w.app.Listener(ln) }()
+	t.Cleanup(func() {
+		require.NoError(t, w.app.ShutdownWithTimeout(patience))
+		require.NoError(t, <-served)
+	})
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", path)
+	}}}
+	t.Cleanup(client.CloseIdleConnections)
+	guess := func(i int) int {
+		body := credentials("users", fmt.Sprintf("%d@example.com", i), newPassword)
+		response, err := client.Post("http://app/auth/users/login", "application/json", bytes.NewReader([]byte(body)))
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, response.Body)
+		require.NoError(t, errors.Join(err, response.Body.Close()))
+		return response.StatusCode
+	}
+	compared := 0
+	for compared < 70 && guess(compared) == 401 {
+		compared++
+	}
+	require.Equal(t, 50, compared)
+	require.Equal(t, 1, strings.Count(w.log.String(), "the address of clients is not known"))
+}
+
+// Whatever is behind a name, a wrong password looks the same.
+func TestNamesCannotBeToldApartAtSignIn(t *testing.T) {
+	watched := &queries{}
+	w := clientsWorld(t, watched.watch, func(cfg *fiberjwt.Config) {
+		cfg.Entities[0] = fiberjwt.Entity[User]{Allow: notDisabled}
+	})
+	for _, name := range []string{"disabled", "old", "none", "Capitals"} {
+		w.addUser(name + "@example.com")
+	}
+	w.sql(`UPDATE users SET disabled = true WHERE email LIKE 'disabled%'`)
+	w.sql(`UPDATE users SET password_hash = '' WHERE email LIKE 'none%'`)
+	w.sql(`UPDATE users SET password_hash = '` + bcryptOfTestPassword + `' WHERE email LIKE 'old%'`)
+	w.sql(`UPDATE users SET password_hash = '` + bcryptOfTestPassword + `', disabled = true WHERE email LIKE 'Capitals%'`)
+	type look struct {
+		status     int
+		body       string
+		header     string
+		statements string
+	}
+	var want look
+	n := 0
+	try := func(identity, password string) look {
+		n++
+		watched.reset()
+		a := w.guess(fmt.Sprintf("192.0.2.%d", n), identity, password)
+		a.Header.Del("Date")
+		var shapes []string
+		for _, query := range watched.seen {
+			shapes = append(shapes, strings.Join(strings.Fields(query)[:3], " "))
+		}
+		return look{a.Status, a.Body, fmt.Sprint(a.Header), strings.Join(shapes, "\n")}
+	}
+	for _, identity := range []string{"ann@example.com", "unknown@example.com", "disabled@example.com", "old@example.com", "none@example.com", "Capitals@example.com"} {
+		for _, typed := range []string{identity, strings.ToUpper(identity)} {
+			got := try(typed, newPassword)
+			if want.status == 0 {
+				want = got
+				require.Equal(t, 401, got.status)
+				require.Equal(t, 4, strings.Count(got.statements, "\n")+1)
+			}
+			require.Equal(t, want, got, typed)
+		}
+	}
+	for _, right := range []string{"disabled@example.com", "Capitals@example.com"} {
+		require.Equal(t, want, try(right, testPassword), "an account that Allow refuses, with its right password")
+	}
+
+	var throttled look
+	for _, identity := range []string{"ann@example.com", "unknown@example.com", "disabled@example.com", "old@example.com", "none@example.com"} {
+		w.clock.Advance(48 * time.Hour)
+		for i := 0; w.guess("203.0.113.1", identity, newPassword).Status == 401; i++ {
+			require.Less(t, i, 10)
+		}
+		got := try(identity, newPassword)
+		if throttled.status == 0 {
+			throttled = got
+			require.Equal(t, 429, got.status)
+		}
+		require.Equal(t, throttled, got, identity)
+	}
+}
+
+func TestUnlockTokenLetsANewPlaceIn(t *testing.T) {
+	w := clientsWorld(t)
+	w.addUser("bob@example.com")
+	ann, bob := &User{}, &User{}
+	require.NoError(t, w.db.NewSelect().Model(ann).Where("email = 'ann@example.com'").Scan(t.Context()))
+	require.NoError(t, w.db.NewSelect().Model(bob).Where("email = 'bob@example.com'").Scan(t.Context()))
+	token, err := fiberjwt.UnlockToken(w.auth, ann, time.Hour)
+	require.NoError(t, err)
+	require.Regexp(t, `^fju_[A-Za-z0-9_-]+$`, token)
+	require.NotContains(t, token, "ann")
+	w.siege()
+	unlock := func(address, token string, password string) int {
+		return w.guess(address, "ann@example.com", password, "unlock_token", token).Status
+	}
+
+	bobs, err := fiberjwt.UnlockToken(w.auth, bob, 0)
+	require.NoError(t, err)
+	reset, err := fiberjwt.ResetToken(w.auth, ann, 0)
+	require.NoError(t, err)
+	for name, wrong := range map[string]string{
+		"another account's": bobs, "of another purpose": reset, "forged": token[:len(token)-4] + "AAAA", "cut": token[:20], "none": "", "long": strings.Repeat("A", 9000),
+	} {
+		require.Equal(t, 429, unlock("203.0.113.1", wrong, testPassword), name)
+	}
+	for range 4 {
+		require.Equal(t, 401, unlock("203.0.113.2", token, newPassword))
+	}
+	require.Equal(t, 200, unlock("203.0.113.3", token, testPassword))
+	require.Equal(t, 200, w.signInFrom("203.0.113.3", "ann@example.com").Status, "the network is known from now on")
+	for range 5 {
+		require.Equal(t, 401, unlock("203.0.113.4", token, newPassword))
+	}
+	require.Equal(t, 429, unlock("203.0.113.5", token, newPassword), "a stolen link buys a counter of its own")
+
+	w.clock.Advance(time.Hour)
+	w.siege()
+	require.Equal(t, 429, unlock("203.0.113.6", token, testPassword), "it has expired")
+	require.Equal(t, 200, unlock("203.0.113.3", "not one", testPassword), "a known network needs none")
+}
+
+func TestUnlockTokenNamesMistakes(t *testing.T) {
+	w := quickWorld(t)
+	for name, make := range map[string]func() (string, error){
+		"no account":     func() (string, error) { return fiberjwt.UnlockToken[User](w.auth, nil, 0) },
+		"too long":       func() (string, error) { return fiberjwt.UnlockToken(w.auth, &User{ID: 1}, 25*time.Hour) },
+		"below zero":     func() (string, error) { return fiberjwt.UnlockToken(w.auth, &User{ID: 1}, -1) },
+		"another model":  func() (string, error) { return fiberjwt.UnlockToken(w.auth, &struct{ ID int64 }{1}, 0) },
+		"without a kind": func() (string, error) { return fiberjwt.UnlockToken(&fiberjwt.Auth{}, &User{ID: 1}, 0) },
+	} {
+		_, err := make()
+		require.ErrorIs(t, err, fiberjwt.ErrSetup, name)
+	}
+}

@@ -1,0 +1,64 @@
+package fiberjwt
+
+import (
+	"crypto/rand"
+	"time"
+)
+
+const (
+	unlockPrefix = "fju_"
+	labelUnlock  = "fiberjwt/v1/unlock/" // + kind + "/" + Config.Issuer
+	maxUnlockTTL = 24 * time.Hour
+)
+
+// UnlockToken makes a token for the link in a mail to the owner of account, a
+// stored row that was loaded whole, who has to wait because others have guessed
+// at the password. Browsers and networks that have signed in to the account
+// before are not affected by guesses from elsewhere; all others share what is
+// allowed for the account, and when that is used up they need a link.
+//
+// The page that the link opens asks for the password as always and sends the
+// token along, as the member "unlock_token" of POST /{kind}/login. The token is
+// not a credential: it gives this sign-in a counter of failures of its own. It may
+// be used until it expires, for as many tries as that counter allows.
+//
+// ttl is at most 24 hours; 0 means 30 minutes. Nothing is stored, and no query is
+// made. Look the account up by what the person typed, and answer the same, after
+// the same time, whether there is one. The error is ErrSetup.
+func UnlockToken[T any](a *Auth, account *T, ttl time.Duration) (string, error) {
+	k, err := kindOf[T](a)
+	if err != nil {
+		return "", err
+	}
+	if k.password == nil {
+		return "", mistakef("UnlockToken: kind %s has no passwords", k.name)
+	}
+	if account == nil || ttl < 0 || ttl > maxUnlockTTL {
+		return "", mistakef("UnlockToken: account is nil, or ttl, %v, is not between 0 and 24 h", ttl)
+	}
+	subject, err := k.subject(account)
+	if err != nil {
+		return "", err
+	}
+	s := seal{expires: a.now().Add(orDefault(ttl, 30*time.Minute)).Unix(), kind: k.name, subject: subject}
+	_, _ = rand.Read(s.id[:])
+	return s.encode(unlockPrefix, k.unlocks[0], attempted(k, k.text(account, k.identity))), nil
+}
+
+// unlocked is the identifier of a token of UnlockToken for the account, "" if it
+// is not valid: then the attempt counts as any other.
+func (a *Auth) unlocked(k *kind, account, token string) string {
+	if token == "" {
+		return ""
+	}
+	s, key, ok := openSeal(unlockPrefix, token, func(kind string) []refreshKey {
+		if kind != k.name {
+			return nil
+		}
+		return k.unlocks
+	})
+	if !ok || a.now().Unix() >= s.expires || !s.boundTo(account, key) {
+		return ""
+	}
+	return string(s.id[:])
+}
