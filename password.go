@@ -30,7 +30,8 @@ import (
 // and those of bcrypt still verify, and are replaced at the next login. One
 // password less than there are processors is hashed at once, so that many logins
 // cannot take more than that many times Memory, and as much again until the garbage
-// is collected. Those who would wait for more than WriteTimeout are answered 503 at once.
+// is collected. A request that would wait for more than ReadTimeout and WriteTimeout
+// together is answered 503 at once.
 //
 // Settings below those that OWASP holds to be equally strong are refused: 47104
 // KiB with 1 pass, 19456 with 2, 12288 with 3, 9216 with 4, 7168 with 5 or more.
@@ -133,9 +134,10 @@ func newHasher(cfg Config) *hasher {
 		slots:     make(chan struct{}, slots),
 	}
 	h.took.Store(int64(firstGuess))
-	h.gate = admission.New(inside, cfg.WriteTimeout, func() int {
+	patience := cfg.ReadTimeout + cfg.WriteTimeout // nobody waits for longer than for the store
+	h.gate = admission.New(inside, patience, func() int {
 		// As many as have their turn in time.
-		return max(inside, slots*int(cfg.WriteTimeout/time.Duration(h.took.Load())))
+		return max(inside, slots*int(patience/time.Duration(h.took.Load())))
 	})
 	_, _ = rand.Read(h.dummy.tag) // never fails: the process ends instead
 	return h
@@ -189,11 +191,12 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 func (h *hasher) verify(ctx context.Context, encoded, password string) (ok, stale bool, err error) {
 	match, cost, stale := h.matcher(encoded, password)
 	err = h.compute(ctx, func() {
-		if ok = match(password); ok {
-			return
-		}
-		for _, other := range h.others(cost) {
-			other.pay(password)
+		for _, due := range h.costs(cost) {
+			if due.name != cost {
+				due.pay(password)
+			} else if ok = match(password); ok {
+				return
+			}
 		}
 	})
 	return ok, ok && stale, err
@@ -241,19 +244,16 @@ func (h *hasher) meet(name string, pay func(string)) string {
 	return name
 }
 
-// others are the costs that a comparison which had one of them has yet to pay.
-func (h *hasher) others(paid string) (left []oldCost) {
-	if paid != "" {
-		left = []oldCost{{"", func(password string) { h.dummy.matches(password) }}}
-	}
+// costs are what a wrong password pays, own among them: the cost of today first,
+// then those that were met, in the same order for every account.
+func (h *hasher) costs(own string) []oldCost {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, cost := range h.seen {
-		if cost.name != paid {
-			left = append(left, cost)
-		}
+	all := append([]oldCost{{"", func(password string) { h.dummy.matches(password) }}}, h.seen...)
+	if !slices.ContainsFunc(all, func(c oldCost) bool { return c.name == own }) {
+		all = append(all, oldCost{name: own})
 	}
-	return left
+	return all
 }
 
 // phc is an argon2id hash, as text in the PHC string format:

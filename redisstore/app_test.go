@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -289,4 +290,26 @@ func TestACacheHearsOfALogoutInAnotherProcess(t *testing.T) {
 	_, err = redisstore.New(other).Revoke(t.Context(), rows[0].SID, "", "", time.Now().UnixMilli())
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return phone.me() == 401 }, patience, 10*time.Millisecond)
+}
+
+// FAULTS A1, with the records in Redis. The clock of the application stands
+// still, so the rule allows five guesses however long it takes.
+func TestFloodComparesNoMoreThanTheRuleAllows(t *testing.T) {
+	begun := time.Now()
+	a := newApp(t, func(cfg *fiberjwt.Config) { cfg.Now = func() time.Time { return begun } })
+	a.signIn("register", "ann@example.com", password)
+	require.NoError(t, a.client.FlushAll(t.Context()).Err()) // so that no network is known
+	var compared atomic.Int64
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			for range 10 {
+				if a.do("POST", "/auth/users/login", `{"email":"ann@example.com","password":"not it"}`).status == 401 {
+					compared.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	require.EqualValues(t, 5, compared.Load())
 }
