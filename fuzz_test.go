@@ -289,3 +289,20 @@ func requireRefreshHarmless(t *testing.T, w *world, a answer, token, good string
 		require.NotContains(t, a.Body, token)
 	}
 }
+
+// None but our own device cookie makes a browser known.
+func FuzzDeviceCookie(f *testing.F) {
+	w, _ := newFuzzWorld(f, &queryCounter{})
+	const account = "users\x00ann@example.com"
+	ours := fiberjwt.MarkDevice(w.auth, account)
+	require.NotEmpty(f, fiberjwt.DeviceOf(w.auth, ours, account))
+	require.Empty(f, fiberjwt.DeviceOf(w.auth, ours, "users\x00bob@example.com"))
+	for _, seed := range []string{"", "A", ours[:20], ours + "A", ours + ours, strings.Repeat("A", 56), "AQ", "\x00", ours[:55] + "\n"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		if value != ours {
+			require.Empty(t, fiberjwt.DeviceOf(w.auth, value, account))
+		}
+	})
+}

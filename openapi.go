@@ -104,7 +104,7 @@ func (a *Auth) responses(route builtIn, k *kind) object {
 	}
 	if route.cookies {
 		good["headers"] = object{"Set-Cookie": object{
-			"description": "The cookies " + k.cookies.access + " and " + k.cookies.refresh + ", for clients that take their tokens so.",
+			"description": "The cookies " + k.cookies.access + " and " + k.cookies.refresh + ", for clients that take their tokens so; a sign-in also marks the browser by " + k.cookies.device + ".",
 			"schema":      object{"type": "string"},
 		}}
 	}
