@@ -327,7 +327,7 @@ func TestAConfigThatIsChangedAfterOpenChangesNothing(t *testing.T) {
 }
 
 func TestTwoAppsInOneProcessNeverMeet(t *testing.T) {
-	one, two := quickWorld(t), quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Secret = []byte("another secret of 32 bytes at least") })
+	one, two := quickWorld(t), quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Secret = []byte("Zt3eB8uK1qW6xN0vC9aS2dF5gH7jL4mP") })
 	one.addUser("ann@example.com")
 	two.addUser("bob@example.com")
 	ann, bob := one.enter("users", 1), two.enter("users", 1)

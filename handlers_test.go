@@ -649,7 +649,7 @@ func TestForgedRefreshTokensCostNoQueryAndHarmNobody(t *testing.T) {
 		}
 		return s[:i] + string(c) + s[i+1:]
 	}
-	foreign := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Secret = []byte("another secret of 32 bytes at least") })
+	foreign := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Secret = []byte("Zt3eB8uK1qW6xN0vC9aS2dF5gH7jL4mP") })
 	foreign.addUser("ann@example.com")
 	watched.reset()
 	for name, token := range map[string]string{

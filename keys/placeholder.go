@@ -44,6 +44,27 @@ func (s Secret) guessable() bool {
 	return cost[len(text)] <= len(text)/2
 }
 
+// phrase reports whether s is a text of at least three words in one spelling each,
+// parted by punctuation or spaces, and one of them says what it is for: a
+// placeholder with a name in it, such as "acme_jwt_secret_key_2026". In random text
+// a part between two punctuation marks mixes letters and digits of both cases.
+func (s Secret) phrase() bool {
+	parts := strings.FieldsFunc(string(s), func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	})
+	says := false
+	for _, part := range parts {
+		if strings.Trim(part, "0123456789") != "" && part != strings.ToLower(part) && part != strings.ToUpper(part) && part[1:] != strings.ToLower(part[1:]) {
+			return false
+		}
+		if rest := strings.TrimRight(part, "0123456789"); strings.ContainsAny(rest, "0123456789") {
+			return false
+		}
+		says = says || strings.Contains(" secret secrets key keys jwt token tokens password passphrase changeme hmac ", " "+strings.ToLower(part)+" ")
+	}
+	return says && len(parts) >= 3
+}
+
 // lower changes ASCII letters only. strings.ToLower would replace every byte of
 // a raw secret that is not UTF-8 by three others.
 func lower(s []byte) string {
@@ -58,10 +79,12 @@ func lower(s []byte) string {
 }
 
 // isRun reports whether piece counts up, counts down, repeats one byte or
-// follows the keys of a keyboard.
+// follows the keys of a keyboard. Only printable bytes count up or down: published
+// test vectors have keys of the bytes 0, 1, 2 and so on.
 func isRun(piece string) bool {
 	step := piece[1] - piece[0] // as bytes, -1 is 255
-	counts := step == 0 || step == 1 || step == 255
+	printable := piece[0] > ' ' && piece[0] < 0x7f && piece[len(piece)-1] > ' ' && piece[len(piece)-1] < 0x7f
+	counts := step == 0 || printable && (step == 1 || step == 255)
 	for i := 2; counts && i < len(piece); i++ {
 		counts = piece[i]-piece[i-1] == step
 	}

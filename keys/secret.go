@@ -49,7 +49,7 @@ func (s Secret) fault() string {
 		return "looks like a PEM, DER or SSH key" + generate
 	case text.repetitive():
 		return "repeats itself or has fewer than eight different bytes, so it can be guessed" + generate
-	case text.guessable():
+	case text.guessable(), text.phrase():
 		return "consists of placeholder words or of runs such as 1234, so it can be guessed" + generate
 	case published[string(text)]:
 		return "is a published example, so it can be guessed" + generate
