@@ -50,8 +50,14 @@ func (a *Auth) register(c *fiber.Ctx, k *kind, account any, password string) (p 
 	if err != nil {
 		return pair{}, nil, err
 	}
-	defer a.hasher.leave()
-	p, entity, err = a.create(c, k, account, password)
+	defer turn.leave()
+	hash, err := a.hasher.hash(c.UserContext(), password)
+	turn.leave() // the hook may take its time
+	if err == nil {
+		p, entity, err = a.create(c, k, account, hash)
+	} else {
+		err = because(ErrUnavailable, err)
+	}
 	turn.settle(c.UserContext(), attempted(k, k.text(account, k.identity)), throttle.RegistrationWeight, err)
 	if err == nil && p.sid != nil && a.allowed(c.UserContext(), k, account, ErrBadCredentials) != nil {
 		// It has to wait, for a confirmation say. Asked only now, since Allow may
@@ -64,11 +70,7 @@ func (a *Auth) register(c *fiber.Ctx, k *kind, account any, password string) (p 
 	return p, entity, err
 }
 
-func (a *Auth) create(c *fiber.Ctx, k *kind, account any, password string) (pair, []byte, error) {
-	hash, err := a.hasher.hash(c.UserContext(), password)
-	if err != nil {
-		return pair{}, nil, because(ErrUnavailable, err)
-	}
+func (a *Auth) create(c *fiber.Ctx, k *kind, account any, hash string) (pair, []byte, error) {
 	k.setText(account, k.password, hash)
 	if err := hookRefusal(shielded(func() error { return k.register(c, account) })); err != nil {
 		return pair{}, nil, err
@@ -149,8 +151,8 @@ func (a *Auth) signIn(c *fiber.Ctx, k *kind, identity, password, unlock string, 
 		a.tellRefused(c, Event{Type: EventLoginRefused, Kind: k.name}, err)
 		return Tokens{}, err
 	}
-	defer a.hasher.leave()
-	account, err := a.prove(c, k, identity, password)
+	defer turn.leave()
+	account, err := a.prove(c, k, identity, password, turn.leave)
 	if err != nil {
 		turn.settle(c.UserContext(), name, 1, err)
 		a.tellRefused(c, Event{Type: EventLoginRefused, Kind: k.name}, err)
@@ -164,9 +166,11 @@ func (a *Auth) signIn(c *fiber.Ctx, k *kind, identity, password, unlock string, 
 
 // prove gives the account of which identity and password are right, else
 // ErrBadCredentials. It takes the same time and as many statements whether the
-// account exists or not, and whether Allow refuses it.
-func (a *Auth) prove(c *fiber.Ctx, k *kind, identity, password string) (account any, err error) {
+// account exists or not, and whether Allow refuses it. compared is called when the
+// password was compared: hooks may take their time after it.
+func (a *Auth) prove(c *fiber.Ctx, k *kind, identity, password string, compared func()) (account any, err error) {
 	account, stale, err := a.compare(c.UserContext(), k, identity, password)
+	compared()
 	if err != nil || !stale {
 		return account, err
 	}
@@ -226,18 +230,24 @@ func (a *Auth) rehash(c *fiber.Ctx, k *kind, account any, password string) (lost
 // stolen session, have a counter of their own.
 func (a *Auth) changePassword(c *fiber.Ctx, k *kind, s *Session, current, password string) error {
 	name := attempted(k, k.text(s.Account, k.identity))
-	turn, err := a.begin(c.UserContext(), throttle.Place{Account: name, Session: true})
+	turn, err := a.begin(c.UserContext(), throttle.Place{Account: name, Session: s.ID})
 	if err != nil {
 		return err
 	}
-	defer a.hasher.leave()
-	err = a.provenChange(c, k, s, current, password)
-	turn.settle(c.UserContext(), name, 1, err)
+	defer turn.leave()
+	err = a.provenChange(c, k, s, current, password, turn.leave)
+	turn.settle(c.UserContext(), name, 2, err) // two hashes
+	if err == nil {
+		a.passwordChanged(c.UserContext(), name, a.networkOf(c).Network)
+		if s.Source == SourceCookie {
+			k.markDevice(c, name, a.now())
+		}
+	}
 	return err
 }
 
-func (a *Auth) provenChange(c *fiber.Ctx, k *kind, s *Session, current, password string) error {
-	account, err := a.prove(c, k, k.text(s.Account, k.identity), current)
+func (a *Auth) provenChange(c *fiber.Ctx, k *kind, s *Session, current, password string, compared func()) error {
+	account, err := a.prove(c, k, k.text(s.Account, k.identity), current, compared)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func CloseGate(a *Auth) (open func()) {
 // of the first kind.
 func MarkDevice(a *Auth, account string) string {
 	c := fiber.New().AcquireCtx(&fasthttp.RequestCtx{})
-	a.kinds[0].markDevice(c, account)
+	a.kinds[0].markDevice(c, account, a.now())
 	var cookie fasthttp.Cookie
 	cookie.SetKey(a.kinds[0].cookies.device)
 	c.Response().Header.Cookie(&cookie)
@@ -45,5 +45,6 @@ func MarkDevice(a *Auth, account string) string {
 func DeviceOf(a *Auth, value, account string) string {
 	c := fiber.New().AcquireCtx(&fasthttp.RequestCtx{})
 	c.Request().Header.SetCookie(a.kinds[0].cookies.device, value)
-	return a.kinds[0].deviceOf(c, account)
+	id, _ := a.kinds[0].deviceOf(c, account)
+	return id
 }

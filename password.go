@@ -105,13 +105,18 @@ type hasher struct {
 	took      atomic.Int64    // nanoseconds of a hash, a moving average
 
 	mu   sync.Mutex
-	seen []oldCost // of the old hashes that were met, at most maxSeen
+	seen []oldCost // of the old hashes that were met lately, at most maxSeen
 }
 
 const (
 	firstGuess = 50 * time.Millisecond // of what a hash takes
 	overlap    = 2                     // of those who are let in, so many may wait for the store
 	maxSeen    = 3
+	seenFor    = time.Hour // an old cost is paid by others for so long
+	// Costs above these are not paid by others: an attacker would have every wrong
+	// password cost as much as the dearest hash in the table.
+	maxOldCost   = 8
+	maxOldBcrypt = "12"
 )
 
 // newHasher leaves one processor to all other requests. A child of Fiber's Prefork
@@ -183,9 +188,10 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 // but should be hashed anew. No hash ("", no such account) and one that is not
 // understood match nothing.
 //
-// A password that does not match takes the same time for every account: once an
-// old hash was met that costs something else than today's, each such comparison
-// also pays the cost of the others. Only the very first one can be told apart.
+// A password that does not match takes the same time for every account: for an
+// hour after an old hash was met that costs something else than today's, each such
+// comparison also pays the cost of the others. What can be told apart is the very
+// first one, and hashes that are very dear or of a fourth kind.
 //
 // err is for the reasons of [hasher.hash] only.
 func (h *hasher) verify(ctx context.Context, encoded, password string) (ok, stale bool, err error) {
@@ -209,16 +215,21 @@ func (h *hasher) matcher(encoded, password string) (match func(string) bool, cos
 		if p.memory != h.dummy.memory || p.time != h.dummy.time || p.threads != h.dummy.threads {
 			cost = fmt.Sprintf("m=%d,t=%d,p=%d", p.memory, p.time, p.threads)
 		}
-		alike := phc{p.memory, p.time, p.threads, h.dummy.salt, h.dummy.tag}
-		return p.matches, h.meet(cost, func(password string) { alike.matches(password) }), p.weakerThan(h.dummy)
+		if uint64(p.memory)*uint64(p.time) <= maxOldCost*uint64(h.dummy.memory)*uint64(h.dummy.time) {
+			alike := phc{p.memory, p.time, p.threads, h.dummy.salt, h.dummy.tag}
+			h.meet(cost, func(password string) { alike.matches(password) })
+		}
+		return p.matches, cost, p.weakerThan(h.dummy)
 	}
 	// bcrypt reads 72 bytes and, in most programs, nothing after a NUL: what lies
 	// beyond would match whatever it is.
 	if bcryptHash.MatchString(encoded) && len(password) <= 72 && strings.IndexByte(password, 0) < 0 {
-		alike := encoded[:len("$2a$10$")] + strings.Repeat(".", 53)
-		pay := func(password string) { matchesBcrypt(alike, password[:min(len(password), 72)]) }
-		match = func(password string) bool { return matchesBcrypt(encoded, password) }
-		return match, h.meet("bcrypt "+encoded[4:6], pay), true
+		cost = "bcrypt " + encoded[4:6]
+		if encoded[4:6] <= maxOldBcrypt {
+			alike := encoded[:len("$2a$10$")] + strings.Repeat(".", 53)
+			h.meet(cost, func(password string) { matchesBcrypt(alike, password[:min(len(password), 72)]) })
+		}
+		return func(password string) bool { return matchesBcrypt(encoded, password) }, cost, true
 	}
 	return func(password string) bool { h.dummy.matches(password); return false }, "", false
 }
@@ -231,17 +242,22 @@ func matchesBcrypt(encoded, password string) bool {
 type oldCost struct {
 	name string
 	pay  func(password string)
+	last time.Time // when such a hash was met
 }
 
-// meet remembers how to pay the cost of an old hash, and returns its name.
-func (h *hasher) meet(name string, pay func(string)) string {
+// meet remembers how to pay the cost of an old hash.
+func (h *hasher) meet(name string, pay func(string)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	known := slices.ContainsFunc(h.seen, func(c oldCost) bool { return c.name == name })
-	if name != "" && !known && len(h.seen) < maxSeen {
-		h.seen = append(h.seen, oldCost{name, pay})
+	now := time.Now()
+	h.seen = slices.DeleteFunc(h.seen, func(c oldCost) bool { return now.Sub(c.last) > seenFor })
+	i := slices.IndexFunc(h.seen, func(c oldCost) bool { return c.name == name })
+	switch {
+	case i >= 0:
+		h.seen[i].last = now
+	case name != "" && len(h.seen) < maxSeen:
+		h.seen = append(h.seen, oldCost{name, pay, now})
 	}
-	return name
 }
 
 // costs are what a wrong password pays, own among them: the cost of today first,
@@ -249,7 +265,7 @@ func (h *hasher) meet(name string, pay func(string)) string {
 func (h *hasher) costs(own string) []oldCost {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	all := append([]oldCost{{"", func(password string) { h.dummy.matches(password) }}}, h.seen...)
+	all := append([]oldCost{{pay: func(password string) { h.dummy.matches(password) }}}, h.seen...)
 	if !slices.ContainsFunc(all, func(c oldCost) bool { return c.name == own }) {
 		all = append(all, oldCost{name: own})
 	}

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
 )
 
@@ -283,15 +284,16 @@ func TestQueueIsAsLongAsTheDeadlineAllows(t *testing.T) {
 		for range inside + 50*cap(h.slots) {
 			go func() {
 				waiting.Add(1)
-				_ = h.enter(t.Context(), false)
+				_, _ = h.enter(t.Context(), "")
 				waiting.Add(-1)
 			}()
 		}
 		synctest.Wait()
 		require.EqualValues(t, 50*cap(h.slots), waiting.Load())
 		start := time.Now()
-		require.ErrorIs(t, h.enter(t.Context(), false), errHashBusy)
-		require.ErrorIs(t, h.enter(t.Context(), false), ErrUnavailable)
+		_, err := h.enter(t.Context(), "")
+		require.ErrorIs(t, err, errHashBusy)
+		require.ErrorIs(t, err, ErrUnavailable)
 		require.Zero(t, time.Since(start), "the excess is refused at once")
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
@@ -340,7 +342,7 @@ func TestEndedContextHashesNothing(t *testing.T) {
 // Old hashes cost something else than those of today. Which of them an account
 // has must not show in the time of a wrong password.
 func TestWrongPasswordPaysForEveryOldHashThatWasMet(t *testing.T) {
-	h := hasherOf(quick)
+	h := hasherOf(Password{})
 	paid := func(encoded string) (costs []string) {
 		_, own, _ := h.matcher(encoded, "wrong")
 		for _, cost := range h.costs(own) {
@@ -348,11 +350,14 @@ func TestWrongPasswordPaysForEveryOldHashThatWasMet(t *testing.T) {
 		}
 		return costs
 	}
-	require.Equal(t, []string{""}, paid(""), "only hashes of today are known")
+	for _, dear := range []string{"$2b$13$" + knownBcrypt[7:], strings.Replace(knownArgon, "m=19456,t=2", "m=1048576,t=16", 1)} {
+		require.Len(t, paid(dear), 2)
+		require.Equal(t, []string{""}, paid(""), "what is very dear is paid by its own account alone")
+	}
 	require.Equal(t, []string{"", "bcrypt 05"}, paid(knownBcrypt))
-	all := []string{"", "bcrypt 05", "m=19456,t=2,p=1"}
-	require.Equal(t, all, paid(knownArgon))
-	for _, encoded := range []string{"", knownBcrypt, knownArgon, "foreign", "$2b$09$" + knownBcrypt[7:]} {
+	all := []string{"", "bcrypt 05", "m=1024,t=3,p=4"}
+	require.Equal(t, all, paid(knownLanes))
+	for _, encoded := range []string{"", knownBcrypt, knownArgon, knownLanes, "foreign", "$2b$09$" + knownBcrypt[7:]} {
 		if encoded[:min(len(encoded), 7)] == "$2b$09$" {
 			all = append(all, "bcrypt 09")
 		}
@@ -504,4 +509,14 @@ func BenchmarkVerify(b *testing.B) {
 			}
 		})
 	}
+}
+
+// FAULTS A7: GOMAXPROCS is read before Fiber sets it to 1 in its children.
+func TestPreforkChildHashesOneAtATime(t *testing.T) {
+	before := runtime.GOMAXPROCS(8)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+	require.Equal(t, 7, cap(hasherOf(quick).slots))
+	t.Setenv("FIBER_PREFORK_CHILD", "1")
+	require.True(t, fiber.IsChild())
+	require.Equal(t, 1, cap(hasherOf(quick).slots))
 }

@@ -295,11 +295,12 @@ func reset[T any](a *Auth) (once, error) {
 
 // setPassword replaces the password that account was loaded with.
 func (a *Auth) setPassword(ctx context.Context, k *kind, account any, subject, password string) error {
-	if err := a.hasher.enter(ctx, true); err != nil {
+	leave, err := a.hasher.enter(ctx, resetName+k.name+subject)
+	if err != nil {
 		return err
 	}
-	defer a.hasher.leave()
 	hash, err := a.hasher.hash(ctx, password)
+	leave()
 	if err != nil {
 		return because(ErrUnavailable, err)
 	}
@@ -309,5 +310,6 @@ func (a *Auth) setPassword(ctx context.Context, k *kind, account any, subject, p
 		return storeFault(err)
 	}
 	k.setText(account, k.password, hash)
+	a.passwordChanged(ctx, attempted(k, k.text(account, k.identity)), "")
 	return nil
 }

@@ -144,7 +144,7 @@ func (a *Auth) handNew(c *fiber.Ctx, k *kind, p pair, transport Transport) Token
 	}
 	tokens := a.hand(c, k, p, transport)
 	if transport == TransportCookie && p.name != "" {
-		k.markDevice(c, p.name)
+		k.markDevice(c, p.name, a.now())
 	}
 	return tokens
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/session"
 )
 
 // FAULTS A1: what an attacker makes fail gives no further guess.
@@ -333,4 +334,102 @@ func TestUnlockTokenNamesMistakes(t *testing.T) {
 		_, err := make()
 		require.ErrorIs(t, err, fiberjwt.ErrSetup, name)
 	}
+}
+
+// stubborn is a store that can be made to panic, as a driver may.
+type stubborn struct {
+	*session.SQL
+	panics string
+}
+
+func (s *stubborn) LoadAttempts(ctx context.Context, keys [][]byte) ([]session.AttemptRecord, error) {
+	if s.panics == "load" {
+		panic("the driver")
+	}
+	return s.SQL.LoadAttempts(ctx, keys)
+}
+
+func (s *stubborn) SwapAttempts(ctx context.Context, swaps []session.AttemptSwap) ([]bool, error) {
+	if s.panics == "swap" {
+		panic("the driver")
+	}
+	return s.SQL.SwapAttempts(ctx, swaps)
+}
+
+func TestStoreOrHookThatPanicsKeepsNoPlace(t *testing.T) {
+	var store *stubborn
+	hook := false
+	w := newWorld(t, func(cfg *fiberjwt.Config) {
+		store = &stubborn{SQL: session.NewSQL(cfg.DB)}
+		cfg.Sessions = store
+		panics := func() {
+			if hook {
+				panic("the hook")
+			}
+		}
+		cfg.Entities[0] = fiberjwt.Entity[User]{
+			Register: func(*fiber.Ctx, *User) error { panics(); return nil },
+			Allow:    func(context.Context, *User) error { panics(); return nil },
+		}
+	})
+	w.addUser("ann@example.com")
+	for _, store.panics = range []string{"load", "swap", ""} {
+		hook = store.panics == ""
+		for i := range 10 {
+			for _, route := range []string{"login", "register"} {
+				identity := map[string]string{"login": "ann@example.com", "register": fmt.Sprintf("%s%d@example.com", store.panics, i)}[route]
+				a := w.do("POST", "/auth/users/"+route, credentials("users", identity, testPassword))
+				require.Equal(t, 500, a.Status, "%s: %s", route, a.Body)
+			}
+		}
+	}
+	hook = false
+	w.clock.Advance(24 * time.Hour)
+	w.login("users", "ann@example.com")
+}
+
+// A hook that takes its time keeps nobody from being hashed.
+func TestSlowHookHoldsNoPlace(t *testing.T) {
+	slow := make(chan struct{})
+	var waiting sync.WaitGroup
+	w := newWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.Entities[0] = fiberjwt.Entity[User]{Register: func(*fiber.Ctx, *User) error {
+			waiting.Done()
+			<-slow
+			return nil
+		}}
+	})
+	w.addUser("ann@example.com")
+	var all sync.WaitGroup
+	waiting.Add(20)
+	for i := range 20 {
+		all.Go(func() {
+			w.do("POST", "/auth/users/register", credentials("users", fmt.Sprintf("%d@example.com", i), testPassword))
+		})
+	}
+	waiting.Wait()
+	w.login("users", "ann@example.com")
+	close(slow)
+	all.Wait()
+	require.Equal(t, 21, w.count("users"))
+}
+
+func TestChangeOfThePasswordMakesOtherBrowsersUnknown(t *testing.T) {
+	w := clientsWorld(t)
+	own, other := w.browser(), w.browser()
+	require.Equal(t, 200, other.enterFrom("198.51.100.1", "ann@example.com").Status)
+	require.Equal(t, 200, own.enterFrom("198.51.100.2", "ann@example.com").Status)
+	w.clock.Advance(time.Minute)
+	a := own.do("POST", "/auth/users/password", `{"current_password":"`+testPassword+`","password":"`+newPassword+`"}`, "X-Real-IP", "198.51.100.3")
+	require.Equal(t, 204, a.Status, a.Body)
+	for i := range 40 {
+		w.guess(fmt.Sprintf("192.0.2.%d", i), "ann@example.com", testPassword)
+		w.clock.Advance(time.Minute)
+	}
+	enter := func(b *browser, address string) int {
+		return b.do("POST", "/auth/users/login", loginBody("ann@example.com", newPassword), "X-Real-IP", address).Status
+	}
+	require.Equal(t, 429, enter(other, "198.51.100.1"), "one who knew the old password")
+	require.Equal(t, 200, enter(own, "198.51.100.4"))
+	require.Equal(t, 200, enter(w.browser(), "198.51.100.3"), "the network where it was changed")
 }

@@ -26,35 +26,38 @@ func attempted(k *kind, identity string) string { return k.name + "\x00" + canon
 // placeOf is where a request to sign in to an account comes from.
 func (a *Auth) placeOf(c *fiber.Ctx, k *kind, account, unlock string) throttle.Place {
 	p := a.networkOf(c)
-	p.Account, p.Device = account, k.deviceOf(c, account)
-	p.Link = a.unlocked(k, account, unlock)
+	p.Account, p.Link = account, a.unlocked(k, account, unlock)
+	p.Device, p.Since = k.deviceOf(c, account)
 	return p
 }
 
-// turn is an attempt that is under way. It has a place among those whose
-// passwords are hashed.
+// turn is an attempt that is under way. Until leave is called, it has a place
+// among those whose passwords are hashed.
 type turn struct {
-	auth    *Auth
-	attempt *throttle.Attempt
+	*throttle.Attempt
+	leave func()
 }
 
-// begin lets an attempt in: what was refused a moment ago is refused without a
-// look at the store, and no attempt asks the store before it has a place. Call
-// leave after it.
+// begin lets an attempt in. What was refused a moment ago is refused without a
+// look at the store, and no attempt asks the store before it has a place.
 func (a *Auth) begin(ctx context.Context, p throttle.Place) (turn, error) {
 	if err := throttled(a.attempts.Refused(p)); err != nil {
 		return turn{}, err
 	}
-	// A flood of strangers must not keep out those who hold a proof.
-	if err := a.hasher.enter(ctx, p.Device != "" || p.Link != "" || p.Session); err != nil {
+	leave, err := a.hasher.enter(ctx, p.Proof())
+	if err != nil {
 		return turn{}, err
 	}
-	attempt, err := a.attempts.Charge(ctx, p)
+	var attempt *throttle.Attempt
+	err = shielded(func() (err error) {
+		attempt, err = a.attempts.Charge(ctx, p)
+		return throttled(err)
+	})
 	if err != nil {
-		a.hasher.leave()
-		return turn{}, throttled(err)
+		leave()
+		return turn{}, err
 	}
-	return turn{a, attempt}, nil
+	return turn{attempt, leave}, nil
 }
 
 // throttled is the refusal for an error of the throttle.
@@ -76,26 +79,32 @@ func (t turn) settle(ctx context.Context, owner string, weight int, outcome erro
 	err := shielded(func() error {
 		switch {
 		case failed:
-			return t.attempt.Fail(ctx)
+			return t.Fail(ctx)
 		case outcome != nil: // nothing was decided
-			return t.attempt.Forgive(ctx)
+			return t.Forgive(ctx)
 		}
-		return t.attempt.Succeed(ctx, owner, weight)
+		return t.Succeed(ctx, owner, weight)
 	})
 	if err != nil && !failed {
-		t.attempt.Owe()
+		t.Owe()
 	}
 }
 
-// enter waits for a place among those whose passwords are hashed. Call leave
-// after it. The error is ErrUnavailable.
-func (h *hasher) enter(ctx context.Context, urgent bool) error {
-	if err := h.gate.Enter(ctx, urgent); err != nil {
-		return because(ErrUnavailable, err)
-	}
-	return nil
+// passwordChanged makes browsers and networks unknown that have signed in to the
+// account, since one who knew the old password may be among them. If the store
+// fails, they stay known: all that it gives them is a counter of failures.
+func (a *Auth) passwordChanged(ctx context.Context, account, network string) {
+	_ = shielded(func() error { return a.attempts.Forget(ctx, account, network) })
 }
 
-func (h *hasher) leave() { h.gate.Leave() }
+// enter waits for a place among those whose passwords are hashed, and returns how
+// to leave it. The error is ErrUnavailable.
+func (h *hasher) enter(ctx context.Context, proof string) (leave func(), err error) {
+	leave, err = h.gate.Enter(ctx, proof)
+	if err != nil {
+		return nil, because(ErrUnavailable, err)
+	}
+	return leave, nil
+}
 
 var errHashBusy = admission.ErrBusy

@@ -14,8 +14,8 @@ const (
 // UnlockToken makes a token for the link in a mail to the owner of account, a
 // stored row that was loaded whole, who has to wait because others have guessed
 // at the password. Browsers and networks that have signed in to the account
-// before are not affected by guesses from elsewhere; all others share what is
-// allowed for the account, and when that is used up they need a link.
+// before are not affected by guesses from other networks; all other places share
+// what is allowed for the account, and when that is used up they need a link.
 //
 // The page that the link opens asks for the password as always and sends the
 // token along, as the member "unlock_token" of POST /{kind}/login. The token is

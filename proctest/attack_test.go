@@ -83,6 +83,7 @@ func TestFloodComparesNoMoreThanTheRuleAllows(t *testing.T) {
 		}
 		all.Wait()
 		g.require(t, 5)
+		require.NotZero(t, g.compared.Load())
 	})
 }
 
@@ -126,6 +127,7 @@ func TestTimeoutsOfTheStoreGiveNoGuess(t *testing.T) {
 			burst()
 		}
 		g.require(w.t, 5)
+		require.NotZero(w.t, g.compared.Load())
 		w.app = w.patient
 		w.wait(48 * time.Hour)
 		require.Equal(w.t, 200, w.send("POST", "/auth/users/login", credentials("ann@example.com")).status, "nothing is left of it")

@@ -32,8 +32,11 @@ func (s *Store) LoadAttempts(ctx context.Context, keys [][]byte) ([]session.Atte
 		return nil, err
 	}
 	values, err := reply.StringSlice()
-	if err != nil || len(values) != len(keys) {
-		return nil, fmt.Errorf("redisstore: %d records of failed sign-ins were asked for and %d came: %w", len(keys), len(values), err)
+	if err != nil {
+		return nil, err
+	}
+	if len(values) != len(keys) {
+		return nil, fmt.Errorf("redisstore: Redis returned %d records of failed sign-ins instead of %d", len(values), len(keys))
 	}
 	records := make([]session.AttemptRecord, len(keys))
 	for i, value := range values {

@@ -130,10 +130,15 @@ func (s *SQL) swapInTurn(ctx context.Context, swaps []AttemptSwap) ([][]byte, er
 	for _, swap := range swaps {
 		row := attempt{ID: swap.Key, Revision: swap.Record.Revision, Was: swap.Old, Expires: swap.Record.Expires, Data: notNull(swap.Record.Value)}
 		err := transient.Retry(ctx, func() (err error) {
-			if swap.Old == 0 {
-				_, err = s.db.NewInsert().Model(&row).Ignore().Exec(ctx)
-			} else {
+			if swap.Old != 0 {
 				_, err = s.db.NewUpdate().Model(&row).WherePK().Where("revision = ?", swap.Old).Exec(ctx)
+				return err
+			}
+			if _, err = s.db.NewInsert().Model(&row).Ignore().Exec(ctx); err != nil {
+				// Not every database can ignore a row that another was first to insert.
+				if there, look := s.LoadAttempts(ctx, [][]byte{swap.Key}); look == nil && there[0].Revision != 0 {
+					return nil
+				}
 			}
 			return err
 		})

@@ -2,6 +2,7 @@ package admission_test
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -21,47 +22,65 @@ func TestExcessIsRefusedAtOnce(t *testing.T) {
 		leave := make(chan struct{})
 		for range 2 + 5 {
 			go func() {
-				if g.Enter(t.Context(), false) != nil {
+				done, err := g.Enter(t.Context(), "")
+				if err != nil {
 					return
 				}
 				inside.Add(1)
 				<-leave
-				g.Leave()
+				done()
+				done() // has no effect
 			}()
 		}
 		synctest.Wait()
 		require.EqualValues(t, 2, inside.Load())
 		start := time.Now()
-		require.ErrorIs(t, g.Enter(t.Context(), false), admission.ErrBusy)
+		_, err := g.Enter(t.Context(), "")
+		require.ErrorIs(t, err, admission.ErrBusy)
 		require.Zero(t, time.Since(start))
 		close(leave)
 		synctest.Wait()
 		require.EqualValues(t, 7, inside.Load(), "all in the queue have had their turn")
 		for range 2 {
-			require.NoError(t, g.Enter(t.Context(), false))
+			enter(t, g)
 		}
 	})
 }
 
-func TestTheUrgentPassAFullQueue(t *testing.T) {
+// enter must succeed at once.
+func enter(t *testing.T, g *admission.Gate) (leave func()) {
+	t.Helper()
+	start := time.Now()
+	leave, err := g.Enter(t.Context(), "")
+	require.NoError(t, err)
+	require.Zero(t, time.Since(start))
+	return leave
+}
+
+// queue has callers wait, who tell their name when they are let in.
+func queue(t *testing.T, g *admission.Gate, name, proof string, callers int, order chan<- string) {
+	t.Helper()
+	for range callers {
+		go func() {
+			if leave, err := g.Enter(t.Context(), proof); err == nil {
+				order <- name
+				leave()
+			}
+		}()
+	}
+	synctest.Wait()
+}
+
+func TestProofPassesAFullQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := admission.New(1, time.Minute, five)
-		require.NoError(t, g.Enter(t.Context(), false))
-		order := make(chan string, 6)
-		enter := func(name string, urgent bool) {
-			if g.Enter(t.Context(), urgent) == nil {
-				order <- name
-				g.Leave()
-			}
-		}
-		for range 5 {
-			go enter("stranger", false)
-		}
-		synctest.Wait()
-		require.ErrorIs(t, g.Enter(t.Context(), false), admission.ErrBusy)
-		go enter("owner", true)
-		synctest.Wait()
-		g.Leave()
+		leave := enter(t, g)
+		order := make(chan string, 20)
+		queue(t, g, "stranger", "", 7, order)
+		_, err := g.Enter(t.Context(), "")
+		require.ErrorIs(t, err, admission.ErrBusy)
+		queue(t, g, "owner", "her browser", 1, order)
+		leave()
 		require.Equal(t, "owner", <-order)
 		for range 5 {
 			require.Equal(t, "stranger", <-order)
@@ -69,36 +88,84 @@ func TestTheUrgentPassAFullQueue(t *testing.T) {
 	})
 }
 
-func TestWaitingEndsWithPatienceOrContext(t *testing.T) {
+func TestProofsDoNotKeepOthersOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := admission.New(1, 3*time.Second, five)
-		require.NoError(t, g.Enter(t.Context(), false))
-		start := time.Now()
-		require.ErrorIs(t, g.Enter(t.Context(), false), admission.ErrBusy)
-		require.Equal(t, 3*time.Second, time.Since(start))
-
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		require.ErrorIs(t, g.Enter(ctx, false), context.DeadlineExceeded)
-		require.ErrorIs(t, g.Enter(ctx, false), context.DeadlineExceeded)
-		g.Leave()
-		require.NoError(t, g.Enter(t.Context(), false), "those who gave up hold no place")
+		g := admission.New(1, time.Minute, func() int { return 100 })
+		leave := enter(t, g)
+		order := make(chan string, 100)
+		for i := range 40 {
+			queue(t, g, "proof", strings.Repeat("x", i+1), 1, order)
+		}
+		queue(t, g, "stranger", "", 5, order)
+		leave()
+		synctest.Wait()
+		strangers := 0
+		for range 20 {
+			if <-order == "stranger" {
+				strangers++
+			}
+		}
+		require.Equal(t, 5, strangers, "one turn in four")
 	})
+}
+
+func TestOneProofHasTwoPlacesInFront(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := admission.New(1, time.Minute, five)
+		leave := enter(t, g)
+		order := make(chan string, 20)
+		queue(t, g, "one proof", "a browser", 50, order)
+		queue(t, g, "another", "another browser", 1, order)
+		leave()
+		synctest.Wait()
+		close(order)
+		var names []string
+		for name := range order {
+			names = append(names, name)
+		}
+		require.Len(t, names, 2+5+1, "the others waited with all")
+		require.Contains(t, names[:4], "another")
+	})
+}
+
+func TestWaitingEndsWithPatienceOrContext(t *testing.T) {
+	for _, proof := range []string{"", "a browser"} {
+		synctest.Test(t, func(t *testing.T) {
+			g := admission.New(1, 3*time.Second, five)
+			leave := enter(t, g)
+			start := time.Now()
+			_, err := g.Enter(t.Context(), proof)
+			require.ErrorIs(t, err, admission.ErrBusy)
+			require.Equal(t, 3*time.Second, time.Since(start))
+
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			for range 10 {
+				_, err = g.Enter(ctx, proof)
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+			}
+			leave()
+			enter(t, g)()
+		})
+	}
 }
 
 func TestAPlaceThatComesTooLateIsHandedOn(t *testing.T) {
 	for range 200 { // the two race
 		synctest.Test(t, func(t *testing.T) {
 			g := admission.New(1, time.Second, five)
-			require.NoError(t, g.Enter(t.Context(), false))
-			entered := make(chan bool)
-			go func() { entered <- g.Enter(t.Context(), false) == nil }()
+			leave := enter(t, g)
+			entered := make(chan func())
+			go func() {
+				leave, _ := g.Enter(t.Context(), "a browser")
+				entered <- leave
+			}()
 			time.Sleep(time.Second) // of the bubble's clock: both wake at once
-			g.Leave()
-			if <-entered {
-				g.Leave()
+			leave()
+			if leave := <-entered; leave != nil {
+				leave()
 			}
-			require.NoError(t, g.Enter(t.Context(), false))
+			enter(t, g)
 		})
 	}
 }

@@ -22,32 +22,32 @@ const (
 	maxMemo = 1 << 14
 	// memoLife is short: another process may have let the place in since then.
 	memoLife = 5 * time.Second
-	// politeHits refusals of a network within memoLife are looked at one by one,
-	// since an account that knows the network is not refused; more are a flood.
+	// politeHits refusals of a network within memoLife are looked at one by one;
+	// more are a flood.
 	politeHits = 50
 )
 
-// memoKeys of an attempt: the place at the account, and the network. Both are
-// hashes, because the strings are borrowed.
-func memoKeys(key []byte, p Place) (place, network string) {
-	return string(digest(key, "place", p.Account, p.Network)), string(digest(key, "network", p.Network))
+// memoKeys of an attempt: the place at the account, and the network, "" for a
+// place that has a proof. Both are hashes, because the strings are borrowed.
+func (t *Throttle) memoKeys(p Place) (place, network string) {
+	place = string(t.digest("memo", p.Account, p.Proof(), p.Network))
+	if p.Proof() == "" {
+		network = string(t.digest("network", p.Network))
+	}
+	return place, network
 }
 
 // refused gives the error for what was refused before, nil if it was not.
-func (m *memo) refused(key []byte, p Place, now int64) error {
+func (m *memo) refused(place, network string, now int64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.entries) == 0 {
-		return nil
-	}
-	place, network := memoKeys(key, p)
 	e, there := m.entries[place]
 	if !there || e.stale <= now {
-		if e = m.entries[network]; e.stale <= now || e.hits < politeHits {
+		if e = m.entries[network]; network == "" || e.stale <= now || e.hits < politeHits {
 			return nil
 		}
+		m.hit(network, now, e.until)
 	}
-	m.hit(network, now, e.until)
 	return Refusal{coarse(time.Duration(max(e.until-now, 1)) * time.Millisecond)}
 }
 
@@ -63,26 +63,25 @@ func (m *memo) hit(network string, now, until int64) {
 }
 
 // add notes a refusal by a counter.
-func (m *memo) add(key []byte, p Place, by role, now int64, wait time.Duration) {
-	placeKey, networkKey := memoKeys(key, p)
+func (m *memo) add(place, networkKey string, by role, now int64, wait time.Duration) {
 	until := now + wait.Milliseconds()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.entries == nil || len(m.entries) >= maxMemo {
 		m.entries = map[string]refused{} // a cache: what it forgets costs a statement
 	}
-	m.hit(networkKey, now, until)
-	if by == account || by == place {
-		m.entries[placeKey] = refused{until: until, stale: min(until, now+memoLife.Milliseconds())}
+	if networkKey != "" && (by == network || by == site || by == work) {
+		m.hit(networkKey, now, until)
+		return
 	}
+	m.entries[place] = refused{until: until, stale: min(until, now+memoLife.Milliseconds())}
 }
 
-// forget makes room for a place that has had an outcome.
-func (m *memo) forget(key []byte, p Place) {
+// forget is for places of an attempt that has had an outcome.
+func (m *memo) forget(places ...string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.entries) > 0 {
-		place, _ := memoKeys(key, p)
+	for _, place := range places {
 		delete(m.entries, place)
 	}
 }
@@ -111,7 +110,7 @@ func (d *debts) owe(a *Attempt) {
 		d.byKey, d.count = map[string][]debt{}, 0 // those that are dropped count as failures
 	}
 	for _, s := range a.slots {
-		if s.role != site && s.role != work && s.role != deviceWork {
+		if s.role != site && s.role != work && s.role != proofWork {
 			d.byKey[string(s.key)] = append(d.byKey[string(s.key)], debt{a.id, dies})
 			d.count++
 		}

@@ -7,7 +7,7 @@ import (
 
 // The form of a record is
 //
-//	version 1 · clear · until · spent · settled · pending… · known…
+//	version 1 · clear · until · spent · settled · pending… · known… · since
 //
 // in varints, where pending and known begin with their number, and each has its
 // identifier of 8 bytes in front. A counter of zero has no bytes at all.
@@ -34,7 +34,7 @@ func (c *counter) encode() []byte {
 		b = append(b, k.tag[:]...)
 		b = binary.AppendVarint(b, k.day)
 	}
-	return b
+	return binary.AppendVarint(b, c.since)
 }
 
 func decode(b []byte) (c counter, err error) {
@@ -49,6 +49,7 @@ func decode(b []byte) (c counter, err error) {
 	for n := r.count(); n > 0 && !r.failed; n-- {
 		c.known = append(c.known, known{tag: r.id(), day: r.number()})
 	}
+	c.since = r.number()
 	if r.failed || len(r.b) > 0 {
 		return counter{}, errRecord
 	}

@@ -14,6 +14,7 @@ func fullCounter() counter {
 	for i := range byte(60) {
 		c.charge([8]byte{i, 0xff}, 1_790_000_000_000+int64(i))
 	}
+	c.since = 1_790_000_000_001
 	for i := range byte(maxKnown) {
 		c.learn([8]byte{0xfe, i}, 1_790_000_000_000)
 	}
@@ -78,12 +79,16 @@ func TestExpiryCoversAllThatARecordSays(t *testing.T) {
 		for failures := range 60 {
 			var c counter
 			rule.add(&c, failures, now)
-			c.charge([8]byte{1}, now+1000)
+			for i := range byte(failures % 7) {
+				c.charge([8]byte{i}, now+int64(i)*1000)
+			}
 			end := rule.expires(&c)
 			rule.settleDead(&c, end)
-			wait, busy := rule.verdict(&c, end)
+			wait, busy := rule.verdict(&c, end, end)
 			require.Zero(t, wait, "%s, %d failures", name, failures)
 			require.False(t, busy)
+			require.Zero(t, rule.failures(&c, end))
+			require.LessOrEqual(t, c.spent, end)
 		}
 	}
 }

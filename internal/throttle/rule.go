@@ -1,6 +1,7 @@
 package throttle
 
 import (
+	"cmp"
 	"math/bits"
 	"slices"
 	"time"
@@ -37,6 +38,7 @@ type counter struct {
 	settled uint64 // failures that were ever counted: tells those after a charge from those before it
 	pending []pending
 	known   []known // networks that have signed in; only the counter of an account has them
+	since   int64   // when the password was changed: what was known before is not known any more
 }
 
 // pending is an attempt that was charged and whose outcome is not known yet.
@@ -58,37 +60,57 @@ func (r Rule) failures(c *counter, now int64) int {
 	return int(max(c.clear-now-r.skew()+fade-1, 0) / fade)
 }
 
-// verdict says whether one more attempt may be made at now: at once, after a
-// wait, or when those that are pending have an outcome (busy).
-func (r Rule) verdict(c *counter, now int64) (wait time.Duration, busy bool) {
-	// A time that is too far off was set before the clock was put back.
-	if left := c.until - now; left > 0 && left <= r.Longest.Milliseconds() {
-		return time.Duration(left) * time.Millisecond, false
+// verdict says whether one more attempt may be made at now: at once (0, false),
+// after a wait, or when those that are pending have an outcome (busy). An attempt
+// that dies at old or before is not expected to have one.
+func (r Rule) verdict(c *counter, now, old int64) (wait time.Duration, busy bool) {
+	if left, set := future(c.until-now, r.Longest); set {
+		return left, false
 	}
 	open := len(c.pending)
+	blocked := open > 0 && r.failures(c, now)+open >= r.Free
 	if r.Budget > 0 {
-		spread := r.Spread.Milliseconds()
-		over := c.spent - now - int64(r.Budget-1)*spread
-		if over > 0 && over <= spread {
-			return time.Duration(over) * time.Millisecond, false
+		over := c.spent - now - int64(r.Budget-1)*r.Spread.Milliseconds()
+		if left, set := future(over, r.Spread); set {
+			return left, false
 		}
-		if over+int64(open)*spread > 0 && over <= spread {
+		blocked = blocked || open > 0 && over <= 0 && over+int64(open)*r.Spread.Milliseconds() > 0
+	}
+	if !blocked {
+		return 0, false
+	}
+	first := c.pending[0].dies
+	for _, p := range c.pending {
+		if p.dies > old {
 			return 0, true
 		}
+		first = min(first, p.dies)
 	}
-	return 0, open > 0 && r.failures(c, now)+open >= r.Free
+	return time.Duration(max(first-now, 1000)) * time.Millisecond, false
 }
 
-// settleDead counts attempts that were pending for too long as failures.
+// future reports a time that lies ahead, at most by longest. By a little more it
+// is the time of a process whose clock is ahead, which counts; by much more it was
+// set before the clock was put back, and does not.
+func future(ms int64, longest time.Duration) (left time.Duration, set bool) {
+	set = ms > 0 && ms <= (longest+tolerance).Milliseconds()
+	return time.Duration(min(ms, longest.Milliseconds())) * time.Millisecond, set
+}
+
+// tolerance of clocks that differ.
+const tolerance = 2 * time.Minute
+
+// settleDead counts attempts that were pending for too long as failures. One that
+// would die in more than a day was charged by a clock that was far ahead.
 func (r Rule) settleDead(c *counter, now int64) {
 	for i := 0; i < len(c.pending); {
-		if c.pending[i].dies > now {
+		died := c.pending[i].dies
+		if died > now && died <= now+day {
 			i++
 			continue
 		}
-		died := c.pending[i].dies
 		c.pending = slices.Delete(c.pending, i, i+1)
-		r.add(c, 1, died)
+		r.add(c, 1, min(died, now))
 	}
 }
 
@@ -160,13 +182,18 @@ func (r Rule) succeed(c *counter, id [8]byte, now int64) (changed bool) {
 
 // expires is when the counter says nothing any more.
 func (r Rule) expires(c *counter) int64 {
-	last := max(c.clear, c.until, c.spent)
-	for _, p := range c.pending {
-		// It may become one more failure.
-		last = max(last, p.dies+max(r.Fade, r.Spread, r.Longest).Milliseconds(), c.spent+r.Spread.Milliseconds(), c.clear+r.Fade.Milliseconds())
+	end := *c // as it is when all that is pending has died
+	end.pending = slices.Clone(c.pending)
+	slices.SortFunc(end.pending, func(a, b pending) int { return cmp.Compare(a.dies, b.dies) })
+	for len(end.pending) > 0 {
+		r.settleDead(&end, end.pending[0].dies)
 	}
+	last := max(end.clear, end.until, end.spent)
 	for _, k := range c.known {
 		last = max(last, (k.day+knownDays)*day)
+	}
+	if c.since > 0 {
+		last = max(last, c.since+knownDays*day)
 	}
 	return last
 }
@@ -182,6 +209,11 @@ const (
 // knows reports whether the network has signed in to the account lately.
 func (c *counter) knows(tag [8]byte, now int64) bool {
 	return slices.ContainsFunc(c.known, func(k known) bool { return k.tag == tag && k.day > now/day-knownDays })
+}
+
+// forget makes all places unknown that have signed in before now.
+func (c *counter) forget(now int64) {
+	c.known, c.since = nil, now
 }
 
 // learn notes that the network has signed in. Of more than maxKnown networks the

@@ -33,12 +33,24 @@ import (
 // Place is where a sign-in comes from. The strings may be borrowed: nothing is
 // kept of them.
 type Place struct {
-	Account string // kind and name, in one form; "" for a registration
-	Device  string // identifier of a browser that has signed in to the account, "" if there is none
-	Link    string // identifier of a link that was made for the account, "" if there is none
-	Session bool   // the request is signed in to the account: only the password is asked again
-	Network string // address of the client, or the network that it has to itself
-	Site    string // wider network, "" if there is none
+	Account string    // kind and name, in one form; "" for a registration
+	Device  string    // identifier of a browser that has signed in to the account, "" if there is none
+	Since   time.Time // when the browser signed in last
+	Link    string    // identifier of a link that was made for the account, "" if there is none
+	Session string    // session of a request that is signed in to the account: only the password is asked again
+	Network string    // address of the client, or the network that it has to itself
+	Site    string    // wider network, "" if there is none
+}
+
+// Proof is the identifier by which the place may be known, "" if it has none.
+// It need not be true: the account may have forgotten the browser.
+func (p Place) Proof() string {
+	for _, proof := range []string{p.Device, p.Link, p.Session} {
+		if proof != "" {
+			return p.Account + "\x00" + proof
+		}
+	}
+	return ""
 }
 
 // Refusal is the error of an attempt that has to wait.
@@ -60,8 +72,8 @@ var (
 	ofNetwork = Rule{Free: 50, Fade: time.Minute, Longest: 15 * time.Minute}
 	ofSite    = Rule{Free: 500, Fade: 6 * time.Second, Longest: 15 * time.Minute}
 	// Successes: 500 sign-ins, then one a second; a registration counts for five.
-	ofWork       = Rule{Free: 500, Fade: time.Second, Longest: 15 * time.Minute}
-	ofDeviceWork = Rule{Free: 20, Fade: time.Minute, Longest: 15 * time.Minute}
+	ofWork      = Rule{Free: 500, Fade: time.Second, Longest: 15 * time.Minute}
+	ofProofWork = Rule{Free: 20, Fade: time.Minute, Longest: 15 * time.Minute}
 )
 
 // RegistrationWeight is how many sign-ins a registration counts for.
@@ -95,15 +107,15 @@ func New(store session.Store, key []byte, timeout, life time.Duration, now func(
 type role int
 
 const (
-	account    role = iota // places that the account does not know, together
-	device                 // a browser that the account knows
-	deviceWork             // its successes
-	link                   // a link that was made for the account
-	signedIn               // requests that are signed in to the account
-	place                  // one network at the account
-	network                // one network, at all accounts
-	site                   // a wider network, at all accounts
-	work                   // successes of a network
+	account   role = iota // places that the account does not know, together
+	device                // a browser that the account knows
+	proofWork             // successes of a browser or a session
+	link                  // a link that was made for the account
+	signedIn              // a session of the account
+	place                 // one network at the account
+	network               // one network, at all accounts
+	site                  // a wider network, at all accounts
+	work                  // successes of a network
 )
 
 // slot is a counter of an attempt, as it was loaded.
@@ -115,17 +127,15 @@ type slot struct {
 	revision int64
 }
 
-// way is how an attempt may be let through: it has to get past the gates, and is
-// charged to some of them.
+// way is one way to let an attempt through. Each of the counters in gates may
+// refuse it; while it is under way, it is charged to those in charged.
 type way struct{ charged, gates []role }
 
 // Refused refuses attempts that need no look at the store, because this process
 // has just refused the same ones. It costs next to nothing.
 func (t *Throttle) Refused(p Place) error {
-	if p.Device != "" || p.Link != "" || p.Session {
-		return nil
-	}
-	return t.memo.refused(t.key, p, t.now().UnixMilli())
+	place, network := t.memoKeys(p)
+	return t.memo.refused(place, network, t.now().UnixMilli())
 }
 
 // Charge notes an attempt. Its error is a [Refusal], and then nothing is charged
@@ -153,9 +163,9 @@ func (t *Throttle) Charge(ctx context.Context, p Place) (*Attempt, error) {
 	return nil, err
 }
 
-// Attempt is a sign-in that may be tried. Exactly one of its methods is called
-// once, with its outcome. The error is that of the store; the attempt counts as a
-// failure then, unless this process finds it again.
+// Attempt is a sign-in that may be tried. Call Fail, Forgive or Succeed once, for
+// its outcome. Their error is that of the store, and then the attempt will count as
+// a failure; call Owe if it is none.
 type Attempt struct {
 	t     *Throttle
 	id    [8]byte
@@ -169,8 +179,9 @@ func (t *Throttle) slotsOf(p Place) (slots []*slot) {
 	add := func(r role, rule Rule, label string, parts ...string) {
 		slots = append(slots, &slot{role: r, rule: rule, key: t.digest(label, parts...)})
 	}
-	if p.Session {
-		add(signedIn, ofPlace, "session", p.Account)
+	if p.Session != "" {
+		add(signedIn, ofPlace, "session", p.Account, p.Session)
+		add(proofWork, ofProofWork, "session work", p.Account, p.Session)
 		return slots
 	}
 	if p.Account != "" {
@@ -179,7 +190,7 @@ func (t *Throttle) slotsOf(p Place) (slots []*slot) {
 	}
 	if p.Device != "" {
 		add(device, ofPlace, "device", p.Account, p.Device)
-		add(deviceWork, ofDeviceWork, "device work", p.Account, p.Device)
+		add(proofWork, ofProofWork, "device work", p.Account, p.Device)
 	}
 	if p.Link != "" {
 		add(link, ofPlace, "link", p.Account, p.Link)
@@ -192,37 +203,40 @@ func (t *Throttle) slotsOf(p Place) (slots []*slot) {
 	return slots
 }
 
-// ways are tried in turn, from the counter that fewest others can touch to the one
-// that all strangers share.
+// ways are tried in turn. The first have counters of their own; the last has the
+// one that all strangers share.
 func (a *Attempt) ways(now int64) (ways []way) {
 	switch {
-	case a.place.Session:
-		return []way{{charged: []role{signedIn}, gates: []role{signedIn}}}
+	case a.place.Session != "":
+		return []way{{charged: []role{signedIn}, gates: []role{signedIn, proofWork}}}
 	case a.place.Account == "":
 		return []way{{charged: []role{network}, gates: []role{network, site, work}}}
 	}
-	if a.place.Device != "" {
-		ways = append(ways, way{charged: []role{device}, gates: []role{device, deviceWork}})
-	}
-	if a.knownNetwork(now) {
-		// Others on the network cannot keep the owner out by what they do to other
-		// accounts.
-		return append(ways, way{charged: []role{place, network}, gates: []role{place, work}})
+	if changed := a.slot(account).since; a.place.Device != "" && (changed == 0 || a.place.Since.Unix() >= changed/1000) {
+		ways = append(ways, way{charged: []role{device}, gates: []role{device, proofWork}})
 	}
 	if a.place.Link != "" {
 		ways = append(ways, way{charged: []role{link}, gates: []role{link, work}})
 	}
+	if a.knownNetwork(now) {
+		// The counter of the network is a gate here too. If it were not, a network
+		// that is closed would show which names have signed in from it.
+		return append(ways, way{charged: []role{place, network}, gates: []role{place, network, site, work}})
+	}
 	return append(ways, way{charged: []role{account, place, network}, gates: []role{account, place, network, site, work}})
 }
 
-// patience with attempts that are under way, whose outcome decides.
 const (
-	patience = 2 * time.Second
-	pause    = 20 * time.Millisecond
+	// longestPatience with attempts that are under way, whose outcome decides.
+	longestPatience = 2 * time.Second
+	pause           = 20 * time.Millisecond
 )
 
+// patience leaves time for the answer.
+func (t *Throttle) patience() time.Duration { return min(longestPatience, t.timeout/2) }
+
 func (a *Attempt) charge(ctx context.Context) error {
-	waited := time.Duration(0)
+	waited, patience := time.Duration(0), a.t.patience()
 	for {
 		if err := a.load(ctx, a.slots); err != nil {
 			return err
@@ -264,12 +278,13 @@ func (a *Attempt) choose(now int64, patient bool) (open way, by *slot, wait time
 // closed gives the gate of a way that is closed for longest, nil if all are open.
 // busy says that it is only closed by attempts that are under way.
 func (a *Attempt) closed(w way, now int64) (by *slot, wait time.Duration, busy bool) {
+	old := now + (a.t.life - a.t.patience()).Milliseconds()
 	for _, r := range w.gates {
 		s := a.slot(r)
-		if s == nil || s.has(a.id) { // an earlier turn got past this gate
+		if s == nil || s.has(a.id) { // this attempt is charged there already
 			continue
 		}
-		rest, blocked := s.rule.verdict(&s.counter, now)
+		rest, blocked := s.rule.verdict(&s.counter, now, old)
 		if rest > wait || blocked && by == nil {
 			by, wait = s, rest
 		}
@@ -294,12 +309,13 @@ func (a *Attempt) chargeOnce(ctx context.Context, w way, now int64) (stored bool
 	return len(left) == 0, err
 }
 
-// refuse takes back what was charged in parts. A refusal by the account counts
-// as a failure of the network, so that asking again and again costs something.
+// refuse takes back what was charged in parts. A refusal by the account, or by the
+// network at the account, counts as a failure of the network, so that asking again
+// and again costs something.
 func (a *Attempt) refuse(ctx context.Context, by *slot, wait time.Duration, now int64) error {
 	err := a.update(ctx, a.slots, func(s *slot) bool {
 		_, changed := s.forgive(a.id)
-		if s.role == network && (by.role == account || by.role == place) {
+		if (s.role == network || s.role == site) && (by.role == account || by.role == place) {
 			s.rule.add(&s.counter, 1, now)
 			changed = true
 		}
@@ -308,7 +324,8 @@ func (a *Attempt) refuse(ctx context.Context, by *slot, wait time.Duration, now 
 	if err != nil {
 		a.t.debts.owe(a)
 	}
-	a.t.memo.add(a.t.key, a.place, by.role, now, wait)
+	placeKey, networkKey := a.t.memoKeys(a.place)
+	a.t.memo.add(placeKey, networkKey, by.role, now, wait)
 	return Refusal{coarse(wait)}
 }
 
@@ -343,8 +360,8 @@ func (a *Attempt) Succeed(ctx context.Context, owner string, weight int) error {
 		a.slots = append(a.slots, &slot{role: account, rule: ofStranger, key: a.t.digest("account", owner)})
 	}
 	ran := work
-	if slices.Contains(a.way.charged, device) {
-		ran = deviceWork
+	if slices.Contains(a.way.gates, proofWork) {
+		ran = proofWork
 	}
 	return a.settle(ctx, func(s *slot, now int64) (changed bool) {
 		switch s.role {
@@ -364,13 +381,36 @@ func (a *Attempt) Succeed(ctx context.Context, owner string, weight int) error {
 	})
 }
 
+// Forget makes all places unknown that have signed in to an account, because its
+// password has changed: one who knew the old password may be among them. The network
+// of the request that changed it stays known, if there is one.
+func (t *Throttle) Forget(ctx context.Context, owner, network string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout)
+	defer cancel()
+	a := &Attempt{t: t, place: Place{Account: owner, Network: network}}
+	a.slots = []*slot{{role: account, rule: ofStranger, key: t.digest("account", owner)}}
+	if err := a.load(ctx, a.slots); err != nil {
+		return err
+	}
+	now := t.now().UnixMilli()
+	return a.update(ctx, a.slots, func(s *slot) bool {
+		s.forget(now)
+		if network != "" {
+			s.learn(a.tag(), now)
+		}
+		return true
+	})
+}
+
 // settle is done even if the client has gone: the attempt was made.
 func (a *Attempt) settle(ctx context.Context, change func(s *slot, now int64) bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.t.timeout)
 	defer cancel()
 	now := a.t.now().UnixMilli()
 	err := a.update(ctx, a.slots, func(s *slot) bool { return change(s, now) })
-	a.t.memo.forget(a.t.key, a.place)
+	withProof, _ := a.t.memoKeys(a.place)
+	without, _ := a.t.memoKeys(Place{Account: a.place.Account, Network: a.place.Network})
+	a.t.memo.forget(withProof, without)
 	return err
 }
 
@@ -489,9 +529,9 @@ func digest(key []byte, label string, parts ...string) []byte {
 	return mac.Sum(nil)
 }
 
-// coarse is what a client is told to wait: never less than wait, in steps that
-// grow with it, and not the same for all, so that polling finds out little. The
-// longest waits look alike.
+// coarse is what a client is told to wait, in steps that grow with the wait and
+// not the same for all, so that polling finds out little. It is never less than
+// wait, except that all waits of more than an hour look alike.
 func coarse(wait time.Duration) time.Duration {
 	steps := []time.Duration{1, 2, 5, 10, 20, 30, 60, 2 * 60, 5 * 60, 10 * 60, 15 * 60, 30 * 60}
 	told := time.Hour
