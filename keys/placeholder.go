@@ -1,6 +1,9 @@
 package keys
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A letter outside the pieces that [Secret.guessable] knows costs more than
 // another byte, because placeholders have digits and punctuation between words.
@@ -49,6 +52,7 @@ func (s Secret) guessable() bool {
 // placeholder with a name in it, such as "acme_jwt_secret_key_2026". In random text
 // a part between two punctuation marks mixes letters and digits of both cases.
 func (s Secret) phrase() bool {
+	purposes := []string{"secret", "secrets", "key", "keys", "jwt", "token", "tokens", "password", "passphrase", "changeme", "hmac"}
 	parts := strings.FieldsFunc(string(s), func(r rune) bool {
 		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 	})
@@ -60,7 +64,7 @@ func (s Secret) phrase() bool {
 		if rest := strings.TrimRight(part, "0123456789"); strings.ContainsAny(rest, "0123456789") {
 			return false
 		}
-		says = says || strings.Contains(" secret secrets key keys jwt token tokens password passphrase changeme hmac ", " "+strings.ToLower(part)+" ")
+		says = says || slices.Contains(purposes, strings.ToLower(part))
 	}
 	return says && len(parts) >= 3
 }

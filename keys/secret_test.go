@@ -172,7 +172,7 @@ func TestLongSecretIsCheckedWithoutPanic(t *testing.T) {
 // A text is refused if some way to cut it costs at most half its length. Give
 // each way the weight probability × z^cost, for any z between 0 and 1. A refused
 // text has a way of weight z^(length/2) or more beside its probability, so the
-// weights of all ways, divided by z^(length/2), are a bound. (Chernoff)
+// weights of all ways, divided by z^(length/2), are a bound (Chernoff).
 func refusalBits(length int, chance func(b byte) float64) float64 {
 	of := func(text string) float64 {
 		product := 1.0
