@@ -41,12 +41,12 @@ func address(c *fiber.Ctx) string {
 }
 
 // networkOf is the part of a Place that the connection tells. Clients whose
-// address is not known share one network.
+// address is not known share one limit, and never become known by it.
 func (a *Auth) networkOf(c *fiber.Ctx) throttle.Place {
 	ip, ok := clientAddress(c)
 	if !ok {
 		a.journal.noAddress(c)
-		return throttle.Place{Network: "unknown"}
+		return throttle.Place{}
 	}
 	return throttle.Place{Network: clientip.Network(ip), Site: clientip.Site(ip)}
 }

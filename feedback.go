@@ -56,7 +56,8 @@ func (r *rarely) another(now time.Time) (count int, due bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.count++
-	if now.Before(r.nextAt) {
+	// A time that is too far off was set before the clock was put back.
+	if now.Before(r.nextAt) && r.nextAt.Sub(now) <= time.Minute {
 		return 0, false
 	}
 	count, r.count, r.nextAt = r.count, 0, now.Add(time.Minute)

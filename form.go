@@ -94,9 +94,9 @@ func (f form) required(name string, wrong map[string]string) string {
 	return text
 }
 
-// optional is a string member that may be missing.
+// optional is a string member that may be missing or null.
 func (f form) optional(name string, wrong map[string]string) string {
-	if _, ok := f[name]; !ok {
+	if value, ok := f[name]; !ok || string(value) == "null" {
 		return ""
 	}
 	return f.required(name, wrong)

@@ -30,8 +30,8 @@ import (
 // and those of bcrypt still verify, and are replaced at the next login. One
 // password less than there are processors is hashed at once, so that many logins
 // cannot take more than that many times Memory, and as much again until the garbage
-// is collected. A request that would wait for more than ReadTimeout and WriteTimeout
-// together is answered 503 at once.
+// is collected. A request waits for ReadTimeout and WriteTimeout together at
+// most; one that would have to wait longer is answered 503 at once.
 //
 // Settings below those that OWASP holds to be equally strong are refused: 47104
 // KiB with 1 pass, 19456 with 2, 12288 with 3, 9216 with 4, 7168 with 5 or more.

@@ -414,22 +414,71 @@ func TestSlowHookHoldsNoPlace(t *testing.T) {
 	require.Equal(t, 21, w.count("users"))
 }
 
-func TestChangeOfThePasswordMakesOtherBrowsersUnknown(t *testing.T) {
+// Those who have signed in with the old password share a counter.
+func TestNewPasswordLeavesFormerBrowsersOneCounter(t *testing.T) {
 	w := clientsWorld(t)
-	own, other := w.browser(), w.browser()
-	require.Equal(t, 200, other.enterFrom("198.51.100.1", "ann@example.com").Status)
-	require.Equal(t, 200, own.enterFrom("198.51.100.2", "ann@example.com").Status)
+	own, other, third := w.browser(), w.browser(), w.browser()
+	for i, b := range []*browser{other, own, third} {
+		require.Equal(t, 200, b.enterFrom(fmt.Sprintf("198.51.100.%d", 1+i), "ann@example.com").Status)
+	}
 	w.clock.Advance(time.Minute)
-	a := own.do("POST", "/auth/users/password", `{"current_password":"`+testPassword+`","password":"`+newPassword+`"}`, "X-Real-IP", "198.51.100.3")
+	a := own.do("POST", "/auth/users/password", `{"current_password":"`+testPassword+`","password":"`+newPassword+`"}`, "X-Real-IP", "198.51.100.9")
 	require.Equal(t, 204, a.Status, a.Body)
-	for i := range 40 {
-		w.guess(fmt.Sprintf("192.0.2.%d", i), "ann@example.com", testPassword)
+	enter := func(b *browser, address, password string) int {
+		return b.do("POST", "/auth/users/login", loginBody("ann@example.com", password), "X-Real-IP", address).Status
+	}
+	for i := range 30 {
+		enter(w.browser(), fmt.Sprintf("192.0.2.%d", i), testPassword)
 		w.clock.Advance(time.Minute)
 	}
-	enter := func(b *browser, address string) int {
-		return b.do("POST", "/auth/users/login", loginBody("ann@example.com", newPassword), "X-Real-IP", address).Status
+	require.Equal(t, 200, enter(third, "203.0.113.1", newPassword), "strangers do not slow it down")
+	compared := 0
+	for i := range 20 {
+		if enter([]*browser{other, third}[i%2], fmt.Sprintf("203.0.113.%d", 10+i), testPassword) == 401 {
+			compared++
+		}
 	}
-	require.Equal(t, 429, enter(other, "198.51.100.1"), "one who knew the old password")
-	require.Equal(t, 200, enter(own, "198.51.100.4"))
-	require.Equal(t, 200, enter(w.browser(), "198.51.100.3"), "the network where it was changed")
+	require.LessOrEqual(t, compared, 6)
+	require.Equal(t, 429, enter(third, "203.0.113.1", newPassword))
+	require.Equal(t, 200, enter(own, "203.0.113.2", newPassword))
+	require.Equal(t, 200, enter(w.browser(), "198.51.100.9", newPassword), "the network where it was changed")
+}
+
+func TestResetOfThePasswordKeepsTheOwnerIn(t *testing.T) {
+	w := clientsWorld(t)
+	b := w.browser()
+	require.Equal(t, 200, b.enterFrom("198.51.100.1", "ann@example.com").Status)
+	w.siege()
+	w.clock.Advance(time.Minute)
+	token, err := fiberjwt.ResetToken(w.auth, stored[User](w), 0)
+	require.NoError(t, err)
+	_, err = fiberjwt.ResetPassword[User](t.Context(), w.auth, token, newPassword)
+	require.NoError(t, err)
+	for i := range 20 {
+		w.guess(fmt.Sprintf("192.0.2.%d", 100+i), "ann@example.com", testPassword)
+		w.clock.Advance(time.Minute)
+	}
+	require.Equal(t, 200, w.guess("198.51.100.1", "ann@example.com", newPassword).Status, "the known network")
+	a := b.do("POST", "/auth/users/login", loginBody("ann@example.com", newPassword), "X-Real-IP", "203.0.113.1")
+	require.Equal(t, 200, a.Status, "the known browser")
+}
+
+// A sibling host can set a cookie of the same name for the same path.
+func TestPlantedDeviceCookieDoesNotHideTheRealOne(t *testing.T) {
+	w := clientsWorld(t)
+	b := w.browser()
+	require.Equal(t, 200, b.enterFrom("198.51.100.1", "ann@example.com").Status)
+	w.siege()
+	real := deviceCookie + "=" + b.mark[deviceCookie].Value
+	for _, cookies := range []string{real, deviceCookie + "=AAAA; " + real, real + "; " + deviceCookie + "=AAAA"} {
+		a := w.do("POST", "/auth/users/login", loginBody("ann@example.com", testPassword), "X-Real-IP", "203.0.113.1", "Cookie", cookies)
+		require.Equal(t, 200, a.Status, cookies)
+		w.sql("DELETE FROM fiberjwt_sessions")
+	}
+}
+
+func TestUnlockTokenMayBeNull(t *testing.T) {
+	w := clientsWorld(t)
+	body := strings.TrimSuffix(loginBody("ann@example.com", testPassword), "}") + `,"unlock_token":null}`
+	require.Equal(t, 200, w.do("POST", "/auth/users/login", body).Status)
 }

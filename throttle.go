@@ -44,7 +44,7 @@ func (a *Auth) begin(ctx context.Context, p throttle.Place) (turn, error) {
 	if err := throttled(a.attempts.Refused(p)); err != nil {
 		return turn{}, err
 	}
-	leave, err := a.hasher.enter(ctx, p.Proof())
+	leave, err := a.hasher.enter(ctx, a.attempts.Standing(p))
 	if err != nil {
 		return turn{}, err
 	}
@@ -90,11 +90,11 @@ func (t turn) settle(ctx context.Context, owner string, weight int, outcome erro
 	}
 }
 
-// passwordChanged makes browsers and networks unknown that have signed in to the
-// account, since one who knew the old password may be among them. If the store
-// fails, they stay known: all that it gives them is a counter of failures.
+// passwordChanged gives browsers and networks one counter together that have signed
+// in to the account before, since one who knew the old password may be among them.
+// If the store fails, each keeps its own: a counter of failures, no more.
 func (a *Auth) passwordChanged(ctx context.Context, account, network string) {
-	_ = shielded(func() error { return a.attempts.Forget(ctx, account, network) })
+	_ = shielded(func() error { return a.attempts.Changed(ctx, account, network) })
 }
 
 // enter waits for a place among those whose passwords are hashed, and returns how

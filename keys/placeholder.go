@@ -1,6 +1,8 @@
 package keys
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"slices"
 	"strings"
 )
@@ -27,6 +29,11 @@ const minRun, maxRun = 4, 7
 // TestRandomSecretsAreNotGuessable computes it from the pieces below and fails if
 // added words weaken it.
 func (s Secret) guessable() bool {
+	return s.cost() <= len(s)/2
+}
+
+// cost is that of the cheapest way to cut s.
+func (s Secret) cost() int {
 	text := lower(s)
 	cost := make([]int, len(text)+1) // cost[i] is the least cost of text[:i]
 	for i := range len(text) {
@@ -44,7 +51,7 @@ func (s Secret) guessable() bool {
 		}
 		cost[i+1] = least
 	}
-	return cost[len(text)] <= len(text)/2
+	return cost[len(text)]
 }
 
 // phrase reports whether s is a text of at least three words in one spelling each,
@@ -66,7 +73,42 @@ func (s Secret) phrase() bool {
 		}
 		says = says || slices.Contains(purposes, strings.ToLower(part))
 	}
-	return says && len(parts) >= 3
+	return says && len(parts) >= 3 && s.cost() <= maxNamed*letterCost
+}
+
+// maxNamed letters of a phrase may be a name. A text with more unknown letters than
+// that may be random in spite of what it says.
+const maxNamed = 24
+
+// template reports whether s is text that a program should have replaced, or the
+// command that makes a secret.
+func (s Secret) template() bool {
+	for _, mark := range []string{"{{", "${", "$(", "openssl rand"} {
+		if s.text() && strings.Contains(string(s), mark) {
+			return true
+		}
+	}
+	return false
+}
+
+// text reports whether s is printable ASCII.
+func (s Secret) text() bool {
+	return !slices.ContainsFunc(s, func(b byte) bool { return b < ' ' || b > '~' })
+}
+
+// encodesPlaceholder reports whether s is base64 or hex of a placeholder. What
+// random bytes encode is not printable.
+func (s Secret) encodesPlaceholder() bool {
+	raw := strings.TrimRight(string(s), "=")
+	for _, decode := range []func(string) ([]byte, error){
+		base64.RawStdEncoding.DecodeString, base64.RawURLEncoding.DecodeString, hex.DecodeString,
+	} {
+		plain, err := decode(raw)
+		if inner := Secret(plain); err == nil && len(plain) >= 16 && inner.text() && (inner.guessable() || inner.phrase() || inner.repetitive()) {
+			return true
+		}
+	}
+	return false
 }
 
 // lower changes ASCII letters only. strings.ToLower would replace every byte of

@@ -5,6 +5,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Secret is random bytes, 32 or more, for instance from
@@ -49,24 +50,27 @@ func (s Secret) fault() string {
 		return "looks like a PEM, DER or SSH key" + generate
 	case text.repetitive():
 		return "repeats itself or has fewer than eight different bytes, so it can be guessed" + generate
-	case text.guessable(), text.phrase():
-		return "consists of placeholder words or of runs such as 1234, so it can be guessed" + generate
+	case text.guessable(), text.phrase(), text.template(), text.encodesPlaceholder():
+		return "is a placeholder, made of words such as secret and key or of runs such as 1234, so it can be guessed" + generate
 	case published[string(text)]:
 		return "is a published example, so it can be guessed" + generate
 	case len(text) < len(s):
-		return "begins or ends with white space or a byte order mark, often the newline at the end of a file; " +
+		return "begins or ends with white space, quotes or an invisible character, often the newline at the end of a file; " +
 			"an instance with it does not accept the tokens of an instance without it: " +
-			`remove it with strings.TrimSpace, or make a secret without it: openssl rand -base64 48 | tr -d '\n'`
+			`remove it, for instance with strings.TrimSpace, or make a secret without it: openssl rand -base64 48 | tr -d '\n'`
 	}
 	return ""
 }
 
-// trimmed returns s without the white space and the byte order mark around it, if
-// the rest is printable ASCII or white space. Raw random bytes, which may begin or
+// trimmed returns s without the white space, the quotes and the invisible
+// characters around it, if the rest is printable ASCII or white space. Raw random bytes, which may begin or
 // end with a byte of white space by chance, are returned as they are: 32 of them
 // look like such a text with a probability of 2^-43.
 func (s Secret) trimmed() Secret {
-	text := bytes.TrimSpace(bytes.TrimPrefix(s, []byte("\ufeff")))
+	text := bytes.TrimSpace(bytes.Trim(s, "\ufeff\u200b\x00"))
+	if n := len(text); n >= 2 && text[0] == text[n-1] && strings.ContainsRune("\"'`", rune(text[0])) {
+		text = bytes.TrimSpace(text[1 : n-1])
+	}
 	for _, b := range text {
 		if printable, space := ' ' <= b && b <= '~', '\t' <= b && b <= '\r'; !printable && !space {
 			return s
@@ -101,9 +105,21 @@ func (s Secret) der() bool {
 	return true
 }
 
+// alike reports whether four of five bytes are the same.
+func alike(a, b []byte) bool {
+	same := 0
+	for i := range a {
+		if a[i] == b[i] {
+			same++
+		}
+	}
+	return 5*same >= 4*len(a)
+}
+
 // repetitive reports whether s has fewer than eight different bytes, or is a
 // piece of at most half its length over and over, of which the last one may be
-// cut. For 32 random bytes in hex the probability is below 2^-60, otherwise lower.
+// cut, and a byte here and there may differ. For 32 random bytes in hex the probability is below 2^-60, otherwise lower,
+// and for 16 in hex below 2^-38.
 func (s Secret) repetitive() bool {
 	var seen [256]bool
 	different := 0
@@ -117,7 +133,7 @@ func (s Secret) repetitive() bool {
 		return true
 	}
 	for period := 1; period <= len(s)/2; period++ {
-		if bytes.Equal(s[period:], s[:len(s)-period]) {
+		if alike(s[period:], s[:len(s)-period]) {
 			return true
 		}
 	}

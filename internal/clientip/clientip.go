@@ -175,19 +175,16 @@ func parseNode(node string) (addr netip.Addr, ok bool) {
 	if err != nil || hasZone && zone == "" {
 		return netip.Addr{}, false
 	}
-	if addr.Is4() && (bracketed || hasZone) {
+	if addr.Is4() && hasZone {
 		return netip.Addr{}, false
 	}
 	return addr.Unmap(), true
 }
 
-// isPort accepts a number and the hidden ports of RFC 7239 §6.3, such as
-// _proxy-1. The port is not used, so its range is not checked.
+// isPort accepts a number, nothing, the name of a service and the hidden ports of
+// RFC 7239 §6.3, such as _proxy-1. The port is not used, so it is not checked further.
 func isPort(port string) bool {
-	if hidden, ok := strings.CutPrefix(port, "_"); ok {
-		return hidden != "" && strings.Trim(hidden, letters+digits+"._-") == ""
-	}
-	return port != "" && len(port) <= 5 && strings.Trim(port, digits) == ""
+	return len(port) <= 32 && strings.Trim(port, letters+digits+"._-") == ""
 }
 
 const (

@@ -5,26 +5,26 @@ import (
 	"time"
 )
 
-// memo remembers what this process has refused a moment ago, so that a flood is
-// refused without a look at the store. Its zero value is empty.
+// memo remembers things about places for a while: what this process has refused a
+// moment ago, so that a flood is refused without a look at the store, or who has
+// signed in. It is a cache: what it forgets costs a statement. The zero value is
+// empty.
 type memo struct {
 	mu      sync.Mutex
-	entries map[string]refused
+	entries map[string]remark
 }
 
-type refused struct {
+type remark struct {
 	until int64 // the end of the wait
 	stale int64 // when to look at the store again
-	hits  int
 }
 
 const (
 	maxMemo = 1 << 14
 	// memoLife is short: another process may have let the place in since then.
 	memoLife = 5 * time.Second
-	// politeHits refusals of a network within memoLife are looked at one by one;
-	// more are a flood.
-	politeHits = 50
+	// friendLife is how long a place that has signed in has an advantage.
+	friendLife = 24 * time.Hour
 )
 
 // memoKeys of an attempt: the place at the account, and the network, "" for a
@@ -37,53 +37,79 @@ func (t *Throttle) memoKeys(p Place) (place, network string) {
 	return place, network
 }
 
-// refused gives the error for what was refused before, nil if it was not.
-func (m *memo) refused(place, network string, now int64) error {
+// wait is how long the place has to wait, 0 if that is not known any more. A time
+// that is too far off was set before the clock was put back.
+func (m *memo) wait(key string, now int64) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e, there := m.entries[place]
-	if !there || e.stale <= now {
-		if e = m.entries[network]; network == "" || e.stale <= now || e.hits < politeHits {
-			return nil
-		}
-		m.hit(network, now, e.until)
+	e, ok := m.entries[key]
+	if !ok || e.stale <= now || e.stale > now+memoLife.Milliseconds() {
+		return 0
 	}
-	return Refusal{coarse(time.Duration(max(e.until-now, 1)) * time.Millisecond)}
+	return time.Duration(max(e.until-now, 1)) * time.Millisecond
 }
 
-// hit counts a refusal of a network.
-func (m *memo) hit(network string, now, until int64) {
-	e := m.entries[network]
-	if e.stale <= now {
-		e = refused{stale: now + memoLife.Milliseconds()}
-	}
-	e.hits++
-	e.until = max(e.until, min(until, e.stale))
-	m.entries[network] = e
+// has reports whether there is a remark that has not ended.
+func (m *memo) has(key string, now int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.entries[key].until > now
 }
 
-// add notes a refusal by a counter.
-func (m *memo) add(place, networkKey string, by role, now int64, wait time.Duration) {
-	until := now + wait.Milliseconds()
+func (m *memo) add(key string, now int64, wait time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.entries == nil || len(m.entries) >= maxMemo {
-		m.entries = map[string]refused{} // a cache: what it forgets costs a statement
+		m.entries = map[string]remark{}
 	}
-	if networkKey != "" && (by == network || by == site || by == work) {
-		m.hit(networkKey, now, until)
-		return
-	}
-	m.entries[place] = refused{until: until, stale: min(until, now+memoLife.Milliseconds())}
+	until := now + wait.Milliseconds()
+	m.entries[key] = remark{until: until, stale: min(until, now+memoLife.Milliseconds())}
 }
 
-// forget is for places of an attempt that has had an outcome.
-func (m *memo) forget(places ...string) {
+func (m *memo) forget(keys ...string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, place := range places {
-		delete(m.entries, place)
+	for _, key := range keys {
+		delete(m.entries, key)
 	}
+}
+
+// polls counts how often networks ask again before they may, by the rule for their
+// failures. It counts in this process alone, so that a refusal costs no write and
+// makes no row. The zero value is empty.
+type polls struct {
+	mu       sync.Mutex
+	networks map[string]*counter
+}
+
+// add counts a refusal of a network, if key is not "".
+func (p *polls) add(key string, now int64) {
+	if key == "" {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.networks == nil || len(p.networks) >= maxMemo {
+		p.networks = map[string]*counter{}
+	}
+	c := p.networks[key]
+	if c == nil {
+		c = &counter{}
+		p.networks[key] = c
+	}
+	ofNetwork.add(c, 1, now)
+}
+
+// wait is how long the network has to wait.
+func (p *polls) wait(key string, now int64) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.networks[key]
+	if c == nil {
+		return 0
+	}
+	wait, _ := ofNetwork.verdict(c, now, now)
+	return wait
 }
 
 // debts are attempts that are to be taken back, and that the store could not be
@@ -110,7 +136,7 @@ func (d *debts) owe(a *Attempt) {
 		d.byKey, d.count = map[string][]debt{}, 0 // those that are dropped count as failures
 	}
 	for _, s := range a.slots {
-		if s.role != site && s.role != work && s.role != proofWork {
+		if s.role != site && s.role != work && s.role != siteWork && s.role != proofWork {
 			d.byKey[string(s.key)] = append(d.byKey[string(s.key)], debt{a.id, dies})
 			d.count++
 		}

@@ -38,7 +38,7 @@ type counter struct {
 	settled uint64 // failures that were ever counted: tells those after a charge from those before it
 	pending []pending
 	known   []known // networks that have signed in; only the counter of an account has them
-	since   int64   // when the password was changed: what was known before is not known any more
+	since   int64   // when the password was changed last
 }
 
 // pending is an attempt that was charged and whose outcome is not known yet.
@@ -51,13 +51,23 @@ type pending struct {
 // known is a network that has signed in to an account.
 type known struct {
 	tag [8]byte
-	day int64 // of the last time, days since 1970
+	day int64 // of the last time, days since 1970; negative if the password has changed since then
 }
 
 // failures that count at now.
 func (r Rule) failures(c *counter, now int64) int {
 	fade := r.Fade.Milliseconds()
-	return int(max(c.clear-now-r.skew()+fade-1, 0) / fade)
+	return int(max(r.ahead(c, now)-r.skew()+fade-1, 0) / fade)
+}
+
+// ahead is how far clear is. If that is more than all failures, it was set before
+// the clock was put back, and does not count.
+func (r Rule) ahead(c *counter, now int64) int64 {
+	left, _ := future(c.clear-now, time.Duration(r.most())*r.Fade)
+	if left <= 0 || c.clear-now > r.most()*r.Fade.Milliseconds()+tolerance.Milliseconds() {
+		return 0
+	}
+	return left.Milliseconds()
 }
 
 // verdict says whether one more attempt may be made at now: at once (0, false),
@@ -118,7 +128,7 @@ func (r Rule) settleDead(c *counter, now int64) {
 // there is never shortened.
 func (r Rule) add(c *counter, n int, now int64) {
 	fade := r.Fade.Milliseconds()
-	left := min(max(c.clear-now, 0)+int64(n)*fade, r.most()*fade)
+	left := min(r.ahead(c, now)+int64(n)*fade, r.most()*fade)
 	c.clear = now + left
 	c.settled += uint64(n)
 	if over := r.failures(c, now) - r.Free; over >= 0 {
@@ -190,7 +200,7 @@ func (r Rule) expires(c *counter) int64 {
 	}
 	last := max(end.clear, end.until, end.spent)
 	for _, k := range c.known {
-		last = max(last, (k.day+knownDays)*day)
+		last = max(last, (max(k.day, -k.day)+knownDays)*day)
 	}
 	if c.since > 0 {
 		last = max(last, c.since+knownDays*day)
@@ -206,29 +216,41 @@ const (
 	maxKnown = 12
 )
 
-// knows reports whether the network has signed in to the account lately.
-func (c *counter) knows(tag [8]byte, now int64) bool {
-	return slices.ContainsFunc(c.known, func(k known) bool { return k.tag == tag && k.day > now/day-knownDays })
+// knows reports whether the network has signed in to the account lately, and
+// whether that was before the password was changed.
+func (c *counter) knows(tag [8]byte, now int64) (known, former bool) {
+	i := c.place(tag)
+	if i < 0 || max(c.known[i].day, -c.known[i].day) <= now/day-knownDays {
+		return false, false
+	}
+	return true, c.known[i].day < 0
 }
 
-// forget makes all places unknown that have signed in before now.
-func (c *counter) forget(now int64) {
-	c.known, c.since = nil, now
+func (c *counter) place(tag [8]byte) int {
+	return slices.IndexFunc(c.known, func(k known) bool { return k.tag == tag })
+}
+
+// change notes that the password was changed: all that is known is former now.
+func (c *counter) change(now int64) {
+	c.since = now
+	for i := range c.known {
+		c.known[i].day = min(c.known[i].day, -c.known[i].day)
+	}
 }
 
 // learn notes that the network has signed in. Of more than maxKnown networks the
 // one that was used least recently is forgotten.
 func (c *counter) learn(tag [8]byte, now int64) (changed bool) {
-	today := now / day
-	i := slices.IndexFunc(c.known, func(k known) bool { return k.tag == tag })
+	fresh := known{tag, now / day}
+	i := c.place(tag)
 	switch {
-	case i >= 0 && c.known[i].day >= today:
+	case i >= 0 && i == len(c.known)-1 && c.known[i] == fresh:
 		return false
 	case i >= 0:
 		c.known = slices.Delete(c.known, i, i+1)
 	case len(c.known) >= maxKnown:
 		c.known = c.known[1:]
 	}
-	c.known = append(c.known, known{tag, today})
+	c.known = append(c.known, fresh)
 	return true
 }

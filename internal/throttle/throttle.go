@@ -67,13 +67,13 @@ var (
 	ofNewPlace = Rule{Free: 5, Fade: 4 * time.Hour, Longest: 12 * time.Hour}
 	ofStranger = Rule{Free: 5, Fade: time.Hour, Longest: time.Hour, Budget: 50, Spread: 15 * time.Hour}
 	// Many people share a network, and some of them are always mistyping. One
-	// failure a minute costs nothing. Failures fade while one waits, so no wait
-	// grows beyond 64 s.
-	ofNetwork = Rule{Free: 50, Fade: time.Minute, Longest: 15 * time.Minute}
-	ofSite    = Rule{Free: 500, Fade: 6 * time.Second, Longest: 15 * time.Minute}
+	// failure a minute costs nothing.
+	ofNetwork = Rule{Free: 50, Fade: time.Minute, Longest: time.Minute}
+	ofSite    = Rule{Free: 500, Fade: 6 * time.Second, Longest: time.Minute}
 	// Successes: 500 sign-ins, then one a second; a registration counts for five.
-	ofWork      = Rule{Free: 500, Fade: time.Second, Longest: 15 * time.Minute}
-	ofProofWork = Rule{Free: 20, Fade: time.Minute, Longest: 15 * time.Minute}
+	ofWork      = Rule{Free: 500, Fade: time.Second, Longest: time.Minute}
+	ofSiteWork  = Rule{Free: 2000, Fade: 250 * time.Millisecond, Longest: time.Minute}
+	ofProofWork = Rule{Free: 20, Fade: time.Minute, Longest: time.Minute}
 )
 
 // RegistrationWeight is how many sign-ins a registration counts for.
@@ -87,6 +87,8 @@ type Throttle struct {
 	life    time.Duration // an attempt without an outcome counts as a failure after this
 	now     func() time.Time
 	memo    memo
+	polls   polls
+	friends memo // places that have signed in to this process lately
 	debts   debts
 }
 
@@ -109,6 +111,7 @@ type role int
 const (
 	account   role = iota // places that the account does not know, together
 	device                // a browser that the account knows
+	former                // places that signed in before the password was changed, together
 	proofWork             // successes of a browser or a session
 	link                  // a link that was made for the account
 	signedIn              // a session of the account
@@ -116,6 +119,7 @@ const (
 	network               // one network, at all accounts
 	site                  // a wider network, at all accounts
 	work                  // successes of a network
+	siteWork              // successes of a wider network
 )
 
 // slot is a counter of an attempt, as it was loaded.
@@ -131,11 +135,40 @@ type slot struct {
 // refuse it; while it is under way, it is charged to those in charged.
 type way struct{ charged, gates []role }
 
+// Standing is what gives an attempt an advantage over strangers in a queue: the
+// proof of its place, or a sign-in from the same place to this process lately. It is
+// "" for a stranger.
+func (t *Throttle) Standing(p Place) string {
+	if proof := p.Proof(); proof != "" {
+		return proof
+	}
+	if placeKey, _ := t.memoKeys(p); p.Account != "" && t.friends.has(placeKey, t.now().UnixMilli()) {
+		return placeKey
+	}
+	return ""
+}
+
 // Refused refuses attempts that need no look at the store, because this process
 // has just refused the same ones. It costs next to nothing.
 func (t *Throttle) Refused(p Place) error {
-	place, network := t.memoKeys(p)
-	return t.memo.refused(place, network, t.now().UnixMilli())
+	placeKey, networkKey := t.memoKeys(p)
+	now := t.now().UnixMilli()
+	wait := t.memo.wait(placeKey, now)
+	switch {
+	case wait > 0:
+		t.polls.add(networkKey, now)
+	case networkKey != "":
+		// It may be a client that asks again and again, or tries one name after the
+		// other. A place that has signed in lately is not one of them.
+		wait = t.memo.wait(networkKey, now)
+		if !t.friends.has(placeKey, now) {
+			wait = max(wait, t.polls.wait(networkKey, now))
+		}
+	}
+	if wait > 0 {
+		return Refusal{coarse(wait)}
+	}
+	return nil
 }
 
 // Charge notes an attempt. Its error is a [Refusal], and then nothing is charged
@@ -187,6 +220,7 @@ func (t *Throttle) slotsOf(p Place) (slots []*slot) {
 	if p.Account != "" {
 		add(account, ofStranger, "account", p.Account)
 		add(place, ofNewPlace, "place", p.Account, p.Network)
+		add(former, ofPlace, "former", p.Account)
 	}
 	if p.Device != "" {
 		add(device, ofPlace, "device", p.Account, p.Device)
@@ -199,6 +233,7 @@ func (t *Throttle) slotsOf(p Place) (slots []*slot) {
 	add(work, ofWork, "work", p.Network)
 	if p.Site != "" {
 		add(site, ofSite, "site", p.Site)
+		add(siteWork, ofSiteWork, "site work", p.Site)
 	}
 	return slots
 }
@@ -210,20 +245,27 @@ func (a *Attempt) ways(now int64) (ways []way) {
 	case a.place.Session != "":
 		return []way{{charged: []role{signedIn}, gates: []role{signedIn, proofWork}}}
 	case a.place.Account == "":
-		return []way{{charged: []role{network}, gates: []role{network, site, work}}}
+		return []way{{charged: []role{network}, gates: []role{network, site, work, siteWork}}}
 	}
-	if changed := a.slot(account).since; a.place.Device != "" && (changed == 0 || a.place.Since.Unix() >= changed/1000) {
-		ways = append(ways, way{charged: []role{device}, gates: []role{device, proofWork}})
+	if changed := a.slot(account).since; a.place.Device != "" {
+		own := way{charged: []role{device}, gates: []role{device, proofWork}}
+		if changed > 0 && a.place.Since.Unix() < changed/1000 {
+			own = way{charged: []role{former}, gates: []role{former, proofWork}}
+		}
+		ways = append(ways, own)
 	}
 	if a.place.Link != "" {
 		ways = append(ways, way{charged: []role{link}, gates: []role{link, work}})
 	}
-	if a.knownNetwork(now) {
-		// The counter of the network is a gate here too. If it were not, a network
-		// that is closed would show which names have signed in from it.
-		return append(ways, way{charged: []role{place, network}, gates: []role{place, network, site, work}})
+	// The counter of the network is a gate here too. If it were not, a network that
+	// is closed would show which names have signed in from it.
+	switch known, before := a.knownNetwork(now); {
+	case before:
+		return append(ways, way{charged: []role{former, network}, gates: []role{former, network, work}})
+	case known:
+		return append(ways, way{charged: []role{place, network}, gates: []role{place, network, work}})
 	}
-	return append(ways, way{charged: []role{account, place, network}, gates: []role{account, place, network, site, work}})
+	return append(ways, way{charged: []role{account, place, network}, gates: []role{account, place, network, site, work, siteWork}})
 }
 
 const (
@@ -309,23 +351,23 @@ func (a *Attempt) chargeOnce(ctx context.Context, w way, now int64) (stored bool
 	return len(left) == 0, err
 }
 
-// refuse takes back what was charged in parts. A refusal by the account, or by the
-// network at the account, counts as a failure of the network, so that asking again
-// and again costs something.
+// refuse takes back what was charged in parts, and remembers the refusal.
 func (a *Attempt) refuse(ctx context.Context, by *slot, wait time.Duration, now int64) error {
 	err := a.update(ctx, a.slots, func(s *slot) bool {
 		_, changed := s.forgive(a.id)
-		if (s.role == network || s.role == site) && (by.role == account || by.role == place) {
-			s.rule.add(&s.counter, 1, now)
-			changed = true
-		}
 		return changed
 	})
 	if err != nil {
 		a.t.debts.owe(a)
 	}
 	placeKey, networkKey := a.t.memoKeys(a.place)
-	a.t.memo.add(placeKey, networkKey, by.role, now, wait)
+	ofAll := by.role == network || by.role == site || by.role == work || by.role == siteWork
+	if ofAll && networkKey != "" {
+		a.t.memo.add(networkKey, now, wait)
+	} else {
+		a.t.memo.add(placeKey, now, wait)
+		a.t.polls.add(networkKey, now)
+	}
 	return Refusal{coarse(wait)}
 }
 
@@ -363,17 +405,19 @@ func (a *Attempt) Succeed(ctx context.Context, owner string, weight int) error {
 	if slices.Contains(a.way.gates, proofWork) {
 		ran = proofWork
 	}
+	placeKey, _ := a.t.memoKeys(Place{Account: a.place.Account, Network: a.place.Network})
+	a.t.friends.add(placeKey, a.t.now().UnixMilli(), friendLife)
 	return a.settle(ctx, func(s *slot, now int64) (changed bool) {
 		switch s.role {
-		case device, place, link, signedIn:
+		case device, place, link, signedIn, former:
 			changed = s.rule.succeed(&s.counter, a.id, now)
 		default:
 			_, changed = s.forgive(a.id)
 		}
-		if s.role == account {
+		if s.role == account && a.learns(s) {
 			changed = s.learn(a.tag(), now) || changed
 		}
-		if s.role == ran {
+		if s.role == ran || s.role == siteWork && ran == work {
 			s.rule.add(&s.counter, weight, now)
 			changed = true
 		}
@@ -381,10 +425,11 @@ func (a *Attempt) Succeed(ctx context.Context, owner string, weight int) error {
 	})
 }
 
-// Forget makes all places unknown that have signed in to an account, because its
-// password has changed: one who knew the old password may be among them. The network
-// of the request that changed it stays known, if there is one.
-func (t *Throttle) Forget(ctx context.Context, owner, network string) error {
+// Changed notes that the password of an account was changed. One who knew the old
+// password may be among the places that the account knows, so they share a counter
+// from now on, until they sign in with the new one. The network of the request that
+// changed it keeps its own, if there is one.
+func (t *Throttle) Changed(ctx context.Context, owner, network string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout)
 	defer cancel()
 	a := &Attempt{t: t, place: Place{Account: owner, Network: network}}
@@ -394,12 +439,20 @@ func (t *Throttle) Forget(ctx context.Context, owner, network string) error {
 	}
 	now := t.now().UnixMilli()
 	return a.update(ctx, a.slots, func(s *slot) bool {
-		s.forget(now)
+		s.change(now)
 		if network != "" {
 			s.learn(a.tag(), now)
 		}
 		return true
 	})
+}
+
+// learns reports whether the success makes the network known. A browser that is
+// known needs no network, and would crowd out others where it moves about; clients
+// whose address is not known have no network.
+func (a *Attempt) learns(s *slot) bool {
+	known := s.place(a.tag()) >= 0
+	return a.place.Network != "" && (known || a.place.Device == "")
 }
 
 // settle is done even if the client has gone: the attempt was made.
@@ -427,10 +480,14 @@ func (a *Attempt) slot(r role) *slot {
 	return nil
 }
 
-// knownNetwork reports whether the network has signed in to the account.
-func (a *Attempt) knownNetwork(now int64) bool {
+// knownNetwork reports whether the network has signed in to the account, and
+// whether that was before the password was changed.
+func (a *Attempt) knownNetwork(now int64) (known, before bool) {
 	s := a.slot(account)
-	return s != nil && a.slot(place) != nil && s.knows(a.tag(), now)
+	if s == nil || a.slot(place) == nil || a.place.Network == "" {
+		return false, false
+	}
+	return s.knows(a.tag(), now)
 }
 
 // tag stands for the network in the counter of the account.
@@ -456,7 +513,7 @@ func (a *Attempt) load(ctx context.Context, slots []*slot) error {
 		s.revision = records[i].Revision
 	}
 	now := a.t.now().UnixMilli()
-	if a.knownNetwork(now) {
+	if known, _ := a.knownNetwork(now); known {
 		a.slot(place).rule = ofPlace
 	}
 	for _, s := range slots {

@@ -491,26 +491,85 @@ func TestClocksThatDifferGiveNoGuess(t *testing.T) {
 	}
 }
 
-func TestChangeOfThePasswordForgetsKnownPlaces(t *testing.T) {
+// One who knew the old password may be among the places that were known.
+func TestChangeOfThePasswordGivesFormerPlacesOneCounter(t *testing.T) {
 	d := newDoor(t)
 	browser := ada("203.0.113.2")
 	browser.Device, browser.Since = "a browser", d.now()
+	other := browser
+	other.Device = "another browser"
 	require.Zero(t, d.enter(ada("198.51.100.1")))
 	require.Zero(t, d.enter(browser))
 	d.siege(20)
-	require.Zero(t, d.enter(browser))
 	d.sleep(time.Second)
-	require.NoError(t, d.Forget(t.Context(), "users\x00ada", "198.51.100.7"))
-	require.NotZero(t, d.enter(browser))
-	require.NotZero(t, d.enter(ada("198.51.100.1")))
+	require.NoError(t, d.Changed(t.Context(), "users\x00ada", "198.51.100.7"))
+	require.Zero(t, d.enter(browser), "strangers do not slow it down")
+	compared := d.guesses(other)
+	for range 3 {
+		compared += d.guesses(browser) + d.guesses(ada("198.51.100.1"))
+	}
+	require.LessOrEqual(t, compared, 5)
 	require.Zero(t, d.enter(ada("198.51.100.7")), "where it was changed")
 	link := ada("198.51.100.1")
 	link.Link = "a link"
 	require.Zero(t, d.enter(link))
-	require.Zero(t, d.enter(ada("198.51.100.1")))
+	require.Zero(t, d.enter(ada("198.51.100.1")), "it has signed in again")
 	d.sleep(5 * time.Second)
 	browser.Since = d.now()
 	require.Zero(t, d.enter(browser), "it has signed in again")
+}
+
+func TestNetworkThatIsUsedLeastIsForgotten(t *testing.T) {
+	d := newDoor(t)
+	for i := range 12 {
+		require.Zero(t, d.enter(ada(from(1000+i))))
+	}
+	require.Zero(t, d.enter(ada(from(1000))), "on the same day")
+	moving := ada("")
+	moving.Device = "a browser that moves"
+	for i := range 30 {
+		moving.Network = from(2000 + i)
+		require.Zero(t, d.enter(moving))
+	}
+	require.Zero(t, d.enter(ada(from(3000))))
+	d.siege(15)
+	require.Zero(t, d.enter(ada(from(1000))))
+	require.NotZero(t, d.enter(ada(from(1001))), "the thirteenth took its place")
+	require.Zero(t, d.enter(ada(from(1002))))
+}
+
+func TestClientsWithoutAnAddressAreNotKnown(t *testing.T) {
+	d := newDoor(t)
+	require.Zero(t, d.enter(ada("")))
+	d.siege(15)
+	require.NotZero(t, d.enter(ada("")))
+}
+
+func TestRefusalsMakeNoRows(t *testing.T) {
+	d := newDoor(t)
+	d.siege(15)
+	swaps := d.store.swaps.Load()
+	for i := range 1000 {
+		p := ada(fmt.Sprintf("2001:db8:1:%x::/64", i))
+		p.Site = "2001:db8:1::/48"
+		require.NotZero(t, d.fail(p))
+	}
+	require.Equal(t, swaps, d.store.swaps.Load())
+}
+
+// One program that tries an old password again and again is not all of its network.
+func TestStaleClientDoesNotCloseItsNetwork(t *testing.T) {
+	d := newDoor(t)
+	bob := throttle.Place{Account: "users\x00bob", Network: "198.51.100.1"}
+	require.Zero(t, d.enter(ada("198.51.100.1")))
+	require.Zero(t, d.enter(bob))
+	for range 8 * 60 {
+		for range 6 {
+			d.fail(ada("198.51.100.1"))
+			d.sleep(10 * time.Second)
+		}
+		require.Zero(t, d.enter(bob))
+	}
 }
 
 func TestLinkWorksAtAKnownNetworkThatHasToWait(t *testing.T) {
@@ -613,6 +672,7 @@ func TestSuccessesOfANetworkAreBounded(t *testing.T) {
 	}{
 		"sign-ins":      {ada("192.0.2.1"), 1, 500},
 		"registrations": {throttle.Place{Network: "192.0.2.1"}, throttle.RegistrationWeight, 100},
+		"a site":        {throttle.Place{Network: "2001:db8:1:1::/64", Site: "2001:db8:1::/48"}, throttle.RegistrationWeight, 100},
 		// The network goes on when the browser may not.
 		"a browser": {throttle.Place{Account: "users\x00ada", Device: "a browser", Network: "192.0.2.1"}, 1, 520},
 		"a session": {throttle.Place{Account: "users\x00ada", Session: "a session"}, 2, 10},
@@ -682,6 +742,19 @@ func TestEndedContextChargesNothing(t *testing.T) {
 	_, err := d.Charge(ctx, ada("192.0.2.1"))
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, 5, d.guesses(ada("192.0.2.1")))
+}
+
+func TestClockThatIsPutBackADayLetsKnownPlacesIn(t *testing.T) {
+	d := newDoor(t)
+	require.Zero(t, d.enter(ada("198.51.100.1")))
+	require.Zero(t, d.fail(ada("198.51.100.1")))
+	for d.fail(ada("198.51.100.2")) == 0 {
+		continue
+	}
+	d.sleep(-24 * time.Hour)
+	require.Zero(t, d.fail(ada("198.51.100.1")))
+	require.Zero(t, d.enter(ada("198.51.100.1")))
+	require.Zero(t, d.enter(ada("198.51.100.2")))
 }
 
 func TestClockThatIsPutBackLocksNobodyOut(t *testing.T) {
