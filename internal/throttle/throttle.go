@@ -159,7 +159,7 @@ func (t *Throttle) Refused(p Place) error {
 		t.polls.add(networkKey, now)
 	case networkKey != "":
 		// It may be a client that asks again and again, or tries one name after the
-		// other. A place that has signed in lately is not one of them.
+		// other. A place that has signed in lately does not pay for it.
 		wait = t.memo.wait(networkKey, now)
 		if !t.friends.has(placeKey, now) {
 			wait = max(wait, t.polls.wait(networkKey, now))
@@ -171,10 +171,9 @@ func (t *Throttle) Refused(p Place) error {
 	return nil
 }
 
-// Charge notes an attempt. Its error is a [Refusal], and then nothing is charged
-// but the refusal itself to the network; or it is that of the store, and then the
-// attempt must not be made either. It waits for attempts that are under way if
-// their outcome decides.
+// Charge notes an attempt. Its error is a [Refusal], and then nothing is charged;
+// or it is that of the store, and then the attempt must not be made either. It
+// waits for attempts that are under way if their outcome decides.
 func (t *Throttle) Charge(ctx context.Context, p Place) (*Attempt, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
