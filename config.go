@@ -1,6 +1,7 @@
 package fiberjwt
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -227,6 +228,10 @@ func (cfg Config) secretFaults() (faults []string) {
 		faults = append(faults, "Config.Secret "+err.Error())
 	}
 	for i, old := range cfg.OldSecrets {
+		// One that was in use with the newline of its file goes on verifying with it.
+		if trimmed := Secret(bytes.TrimSpace(old)); len(trimmed) < len(old) && trimmed.Check() == nil {
+			continue
+		}
 		if err := old.Check(); err != nil {
 			faults = append(faults, fmt.Sprintf("Config.OldSecrets[%d] %v", i, err))
 		}

@@ -459,3 +459,21 @@ func TestAModelWhoseJSONShowsTheHashIsRefused(t *testing.T) {
 		})
 	}
 }
+
+// The file of a secret often ends with a newline.
+func TestSecretThatWasInUseWithANewlineGoesOnVerifying(t *testing.T) {
+	w := quickWorld(t)
+	w.addUser("ann@example.com")
+	for _, secret := range []string{testSecret + "\n", " " + testSecret} {
+		_, err := fiberjwt.Open(fiberjwt.Config{DB: w.db, Secret: []byte(secret), Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}}})
+		require.ErrorContains(t, err, "Config.Secret begins or ends with white space")
+		_, err = fiberjwt.Open(fiberjwt.Config{
+			DB: w.db, Secret: []byte(testSecret), OldSecrets: []fiberjwt.Secret{[]byte(secret)}, Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}},
+		})
+		require.NoError(t, err)
+	}
+	_, err := fiberjwt.Open(fiberjwt.Config{
+		DB: w.db, Secret: []byte(testSecret), OldSecrets: []fiberjwt.Secret{[]byte("your-256-bit-secret-your-256-bit\n")}, Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}},
+	})
+	require.ErrorContains(t, err, "Config.OldSecrets[0]")
+}
