@@ -4,8 +4,10 @@ package e2e_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -81,8 +83,15 @@ func newProfile(t *testing.T) *profile {
 	return &profile{t: t, ctx: ctx}
 }
 
-// cookies of the profile by name.
+// cookies of sign-ins by name. The mark of the device outlives them.
 func (p *profile) cookies() map[string]*network.Cookie {
+	found := p.allCookies()
+	maps.DeleteFunc(found, func(name string, _ *network.Cookie) bool { return strings.HasSuffix(name, "-device") })
+	return found
+}
+
+// allCookies of the profile by name.
+func (p *profile) allCookies() map[string]*network.Cookie {
 	p.t.Helper()
 	c := chromedp.FromContext(p.ctx)
 	answer, err := cdp.Call(p.ctx, c.Browser, storage.GetCookies, storage.GetCookiesParams{BrowserContextID: c.BrowserContextID})

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -156,8 +158,15 @@ type foxCookie struct {
 	Expiry                       int64
 }
 
-// cookies of the person by name.
+// cookies of sign-ins by name. The mark of the device outlives them.
 func (p *fox) cookies() map[string]foxCookie {
+	found := p.allCookies()
+	maps.DeleteFunc(found, func(name string, _ foxCookie) bool { return strings.HasSuffix(name, "-device") })
+	return found
+}
+
+// allCookies of the person by name.
+func (p *fox) allCookies() map[string]foxCookie {
 	p.t.Helper()
 	partition := fields{"type": "storageKey", "userContext": p.context}
 	found := map[string]foxCookie{}

@@ -149,11 +149,13 @@ func TestFirefoxStoresTheCookiesAsTheyAreMeant(t *testing.T) {
 	b := w.foxHome(p)
 	foxEval[any](b, `users.register({ email: 'ann@example.com', password: %q })`, password)
 	require.Empty(t, foxEval[string](b, `document.cookie`))
-	cookies := p.cookies()
-	require.Len(t, cookies, 2)
+	cookies := p.allCookies()
+	require.Len(t, cookies, 3)
+	const day = 24 * 3600
 	for name, want := range map[string]foxCookie{
-		"__Host-Http-users":      {Path: "/", SameSite: "lax"},
-		"__Secure-users-refresh": {Path: "/auth/users", SameSite: "strict"},
+		"__Host-Http-users":      {Path: "/", SameSite: "lax", Expiry: 14 * day},
+		"__Secure-users-refresh": {Path: "/auth/users", SameSite: "strict", Expiry: 14 * day},
+		"__Secure-users-device":  {Path: "/auth/users", SameSite: "strict", Expiry: 180 * day},
 	} {
 		cookie := cookies[name]
 		require.Equal(t, "a.test", cookie.Domain, "%s: it is for this host alone", name)
@@ -161,7 +163,7 @@ func TestFirefoxStoresTheCookiesAsTheyAreMeant(t *testing.T) {
 		require.Equal(t, want.SameSite, cookie.SameSite)
 		require.True(t, cookie.Secure)
 		require.True(t, cookie.HTTPOnly)
-		require.WithinDuration(t, time.Now().Add(14*24*time.Hour), time.Unix(cookie.Expiry, 0), time.Minute)
+		require.WithinDuration(t, time.Now().Add(time.Duration(want.Expiry)*time.Second), time.Unix(cookie.Expiry, 0), time.Minute)
 	}
 }
 

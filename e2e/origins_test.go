@@ -92,11 +92,13 @@ func TestNobodyIsSignedInAsSomebodyElseByAnotherOrigin(t *testing.T) {
 func TestTheBrowserStoresTheCookiesAsTheyAreMeant(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	w.home(p).signUp("users", "ann@example.com")
-	cookies := p.cookies()
-	require.Len(t, cookies, 2)
+	cookies := p.allCookies()
+	require.Len(t, cookies, 3)
+	const day = 24 * 3600
 	for name, want := range map[string]network.Cookie{
-		"__Host-Http-users":      {Path: "/", SameSite: network.CookieSameSiteLax},
-		"__Secure-users-refresh": {Path: "/auth/users", SameSite: network.CookieSameSiteStrict},
+		"__Host-Http-users":      {Path: "/", SameSite: network.CookieSameSiteLax, Expires: 14 * day},
+		"__Secure-users-refresh": {Path: "/auth/users", SameSite: network.CookieSameSiteStrict, Expires: 14 * day},
+		"__Secure-users-device":  {Path: "/auth/users", SameSite: network.CookieSameSiteStrict, Expires: 180 * day},
 	} {
 		cookie := cookies[name]
 		require.NotNil(t, cookie, name)
@@ -106,7 +108,7 @@ func TestTheBrowserStoresTheCookiesAsTheyAreMeant(t *testing.T) {
 		require.True(t, cookie.Secure)
 		require.True(t, cookie.HTTPOnly)
 		require.False(t, cookie.Session)
-		require.WithinDuration(t, time.Now().Add(14*24*time.Hour), time.Unix(int64(cookie.Expires), 0), time.Minute)
+		require.WithinDuration(t, time.Now().Add(time.Duration(want.Expires)*time.Second), time.Unix(int64(cookie.Expires), 0), time.Minute)
 	}
 }
 
