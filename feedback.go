@@ -200,10 +200,10 @@ func (j *journal) noAddress(c *fiber.Ctx) {
 	}
 }
 
-// leftSession tells of a session that nobody can use.
+// leftSession logs that a session could not be ended. No client can use it.
 func (j *journal) leftSession(ctx context.Context, err error) {
 	if count, due := j.left.another(j.now()); due {
-		j.logger.LogAttrs(ctx, slog.LevelError, "fiberjwt: the session of an account that has to wait could not be ended; nobody has its tokens",
+		j.logger.LogAttrs(ctx, slog.LevelError, "fiberjwt: the session of an account that has to wait could not be ended; no client has its tokens",
 			slog.Int("count", count), slog.Any("error", refusal(err)))
 	}
 }

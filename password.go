@@ -27,11 +27,11 @@ import (
 // The zero value is right for most applications.
 //
 // Hashes are argon2id. Raise the cost as far as a login may take: weaker hashes
-// and those of bcrypt still verify, and are replaced at the next login. One
-// password less than there are processors is hashed at once, so that many logins
-// cannot take more than that many times Memory, and as much again until the garbage
-// is collected. A request waits for ReadTimeout and WriteTimeout together at
-// most; one that would have to wait longer is answered 503 at once.
+// and those of bcrypt still verify, and are replaced at the next login. At most
+// GOMAXPROCS - 1 passwords are hashed at once, and at least one. Logins take that
+// many times Memory, and as much again until the garbage is collected. A request
+// waits for ReadTimeout and WriteTimeout together at most; one that would have to
+// wait longer is answered 503 at once.
 //
 // Settings below those that OWASP holds to be equally strong are refused: 47104
 // KiB with 1 pass, 19456 with 2, 12288 with 3, 9216 with 4, 7168 with 5 or more.
@@ -139,7 +139,7 @@ func newHasher(cfg Config) *hasher {
 		slots:     make(chan struct{}, slots),
 	}
 	h.took.Store(int64(firstGuess))
-	patience := cfg.ReadTimeout + cfg.WriteTimeout // nobody waits for longer than for the store
+	patience := cfg.ReadTimeout + cfg.WriteTimeout // as long as a request may wait for the store
 	h.gate = admission.New(inside, patience, func() int {
 		// As many as have their turn in time.
 		return max(inside, slots*int(patience/time.Duration(h.took.Load())))

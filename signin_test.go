@@ -388,7 +388,7 @@ func TestStoreOrHookThatPanicsKeepsNoPlace(t *testing.T) {
 	w.login("users", "ann@example.com")
 }
 
-// A hook that takes its time keeps nobody from being hashed.
+// Others are hashed while a hook takes its time.
 func TestSlowHookHoldsNoPlace(t *testing.T) {
 	slow := make(chan struct{})
 	var waiting sync.WaitGroup

@@ -18,9 +18,8 @@ import "context"
 type Attempts interface {
 	// LoadAttempts returns the records of keys, in the order of keys. A key without
 	// a record has the zero AttemptRecord. A store may return a record that has
-	// expired. A record must not be older than the last one that a SwapAttempts of
-	// this store, or a LoadAttempts of it, has returned as stored; one that another
-	// process has stored since then may be missing, because SwapAttempts finds out.
+	// expired. It should return the latest ones; if another process has replaced one
+	// a moment ago, SwapAttempts finds that out.
 	LoadAttempts(ctx context.Context, keys [][]byte) ([]AttemptRecord, error)
 
 	// SwapAttempts stores each of swaps if the record of its key still has the

@@ -53,6 +53,9 @@ func (p Place) Proof() string {
 	return ""
 }
 
+// withoutProof is the same account from the same network.
+func (p Place) withoutProof() Place { return Place{Account: p.Account, Network: p.Network} }
+
 // Refusal is the error of an attempt that has to wait.
 type Refusal struct{ Wait time.Duration }
 
@@ -404,8 +407,10 @@ func (a *Attempt) Succeed(ctx context.Context, owner string, weight int) error {
 	if slices.Contains(a.way.gates, proofWork) {
 		ran = proofWork
 	}
-	placeKey, _ := a.t.memoKeys(Place{Account: a.place.Account, Network: a.place.Network})
-	a.t.friends.add(placeKey, a.t.now().UnixMilli(), friendLife)
+	if a.place.Network != "" {
+		placeKey, _ := a.t.memoKeys(a.place.withoutProof())
+		a.t.friends.add(placeKey, a.t.now().UnixMilli(), friendLife)
+	}
 	return a.settle(ctx, func(s *slot, now int64) (changed bool) {
 		switch s.role {
 		case device, place, link, signedIn, former:
@@ -461,7 +466,7 @@ func (a *Attempt) settle(ctx context.Context, change func(s *slot, now int64) bo
 	now := a.t.now().UnixMilli()
 	err := a.update(ctx, a.slots, func(s *slot) bool { return change(s, now) })
 	withProof, _ := a.t.memoKeys(a.place)
-	without, _ := a.t.memoKeys(Place{Account: a.place.Account, Network: a.place.Network})
+	without, _ := a.t.memoKeys(a.place.withoutProof())
 	a.t.memo.forget(withProof, without)
 	return err
 }

@@ -541,8 +541,14 @@ func TestNetworkThatIsUsedLeastIsForgotten(t *testing.T) {
 func TestClientsWithoutAnAddressAreNotKnown(t *testing.T) {
 	d := newDoor(t)
 	require.Zero(t, d.enter(ada("")))
+	require.Empty(t, d.Standing(ada("")))
 	d.siege(15)
 	require.NotZero(t, d.enter(ada("")))
+
+	d = newDoor(t)
+	require.Empty(t, d.Standing(ada("198.51.100.1")))
+	require.Zero(t, d.enter(ada("198.51.100.1")))
+	require.NotEmpty(t, d.Standing(ada("198.51.100.1")), "one that is known need not wait behind strangers")
 }
 
 func TestRefusalsMakeNoRows(t *testing.T) {
