@@ -115,6 +115,18 @@ func showsSecret(jwk []byte) (shows bool) {
 	return shows
 }
 
+// isSecret reports whether a JWK is a shared secret, which is not for verifying
+// what is published.
+func isSecret(jwk []byte) (secret bool) {
+	_ = strictjson.Object(jwk, func(name string, value strictjson.Value) error {
+		if kty, ok := value.Text(); ok && name == "kty" {
+			secret = kty == "oct"
+		}
+		return nil
+	})
+	return secret
+}
+
 // key makes the Key, if it may sign or verify.
 func (j *jwk) key(algorithms []Algorithm) (Key, error) {
 	if fault := j.misuse(); fault != "" {

@@ -200,7 +200,9 @@ func TestASetLeavesOutWhatIsNotForItAndRefusesWhatIsDamaged(t *testing.T) {
 	}
 }
 
-func TestAPrivateRSAKeyHasNoNumberLongerThanItsModulus(t *testing.T) {
+// privateRSA gives the members of a private JWK.
+func privateRSA(t *testing.T) map[string]string {
+	t.Helper()
 	k, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	text := base64.RawURLEncoding.EncodeToString
@@ -208,11 +210,54 @@ func TestAPrivateRSAKeyHasNoNumberLongerThanItsModulus(t *testing.T) {
 		"kty": "RSA", "alg": "RS256", "n": text(k.N.Bytes()), "e": "AQAB", "d": text(k.D.Bytes()), "p": text(k.Primes[0].Bytes()), "q": text(k.Primes[1].Bytes()),
 		"dp": text(k.Precomputed.Dp.Bytes()), "dq": text(k.Precomputed.Dq.Bytes()), "qi": text(k.Precomputed.Qinv.Bytes()),
 	}
-	jwk, err := json.Marshal(good)
-	require.NoError(t, err)
-	parsed, err := keys.ParseJWK(jwk)
+	parsed, err := parseMembers(t, good)
 	require.NoError(t, err)
 	require.True(t, parsed.Private())
+	return good
+}
+
+func parseMembers(t *testing.T, members map[string]string) (keys.Key, error) {
+	t.Helper()
+	jwk, err := json.Marshal(members)
+	require.NoError(t, err)
+	return keys.ParseJWK(jwk)
+}
+
+func TestPrivateRSAKeyWhoseMembersDoNotFitIsRefused(t *testing.T) {
+	good := privateRSA(t)
+	for fault, damaged := range map[string]func(map[string]string){
+		"a q that is no factor": func(m map[string]string) { m["q"] = "Aw" },
+		"dp of another":         func(m map[string]string) { m["dp"] = good["dq"] },
+		"dq of another":         func(m map[string]string) { m["dq"] = good["dp"] },
+		"qi of another":         func(m map[string]string) { m["qi"] = good["dp"] },
+		"d of another":          func(m map[string]string) { m["d"] = good["dp"] },
+		"p twice":               func(m map[string]string) { m["q"] = good["p"] },
+		"no p":                  func(m map[string]string) { delete(m, "p") },
+		"no q":                  func(m map[string]string) { delete(m, "q") },
+		"other primes":          func(m map[string]string) { m["oth"] = "" },
+		"public with other primes": func(m map[string]string) {
+			maps.DeleteFunc(m, func(name, _ string) bool { return len(name) < 3 && name != "n" && name != "e" })
+			m["oth"] = ""
+		},
+	} {
+		t.Run(fault, func(t *testing.T) {
+			members := maps.Clone(good)
+			damaged(members)
+			k, err := parseMembers(t, members)
+			require.ErrorContains(t, err, "keys: ")
+			require.Equal(t, keys.Key{}, k)
+		})
+	}
+	for _, member := range []string{"dp", "dq", "qi"} {
+		members := maps.Clone(good)
+		delete(members, member)
+		_, err := parseMembers(t, members)
+		require.NoError(t, err, "RFC 7518 §6.3.2: a producer should give it, and it can be computed")
+	}
+}
+
+func TestAPrivateRSAKeyHasNoNumberLongerThanItsModulus(t *testing.T) {
+	good, text := privateRSA(t), base64.RawURLEncoding.EncodeToString
 	huge := text(bytes.Repeat([]byte{0xff}, 20<<10)) // to prove two such primes takes hours
 	for _, names := range [][]string{{"p", "q"}, {"d"}, {"p"}, {"q"}, {"dp"}, {"dq"}, {"qi"}} {
 		t.Run(strings.Join(names, " and "), func(t *testing.T) {

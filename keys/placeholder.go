@@ -57,7 +57,9 @@ func (s Secret) cost() int {
 // phrase reports whether s is a text of at least three words in one spelling each,
 // parted by punctuation or spaces, and one of them says what it is for: a
 // placeholder with a name in it, such as "acme_jwt_secret_key_2026". In random text
-// a part between two punctuation marks mixes letters and digits of both cases.
+// a part between two punctuation marks mixes letters and digits of both cases. Random
+// bytes must not be asked: most of them part words, and "key" stands between two
+// of them once in thousands of secrets.
 func (s Secret) phrase() bool {
 	purposes := []string{"secret", "secrets", "key", "keys", "jwt", "token", "tokens", "password", "passphrase", "changeme", "hmac"}
 	parts := strings.FieldsFunc(string(s), func(r rune) bool {

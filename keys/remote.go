@@ -1,18 +1,19 @@
 package keys
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/fiberjwt/fiberjwt/internal/elapsed"
 )
 
 // The times of a Remote. Together they bound what tokens can cause: one fetch at
@@ -42,8 +43,10 @@ const (
 // then, and before there are any, tokens are answered 503. Keys that nobody asked
 // for in an hour are fetched before they are used again.
 //
-// What is fetched must be a JWK Set of at most 64 KiB, come within 5 s, without
-// a redirect, and have no private key. It is safe for concurrent use.
+// What is fetched must be a JWK Set of at most 64 KiB, whatever its Content-Type,
+// come within 5 s, without a redirect, and have no private key. Keys that cannot be
+// used are left out, as are shared secrets, and keys of the same ID and algorithm. It
+// is safe for concurrent use.
 type Remote struct {
 	// OnError learns why a fetch failed, if it is not nil. It is called once at
 	// a time: of what fails before it returns it learns nothing.
@@ -137,7 +140,7 @@ func (r *Remote) Find(ctx context.Context, kid string, algorithm Algorithm) (Key
 func (r *Remote) present() *Set {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	age := r.now().Sub(r.fetched)
+	age := elapsed.Between(r.fetched, r.now())
 	switch {
 	case r.set == nil, age >= fetchBefore && r.failed == nil, age >= keptFor:
 		return nil
@@ -178,7 +181,7 @@ func (r *Remote) latest() (*Set, error) {
 	if r.set == nil {
 		return nil, fmt.Errorf("keys: no keys could be fetched yet: %w", r.failed)
 	}
-	if r.now().Sub(r.fetched) >= keptFor {
+	if elapsed.Between(r.fetched, r.now()) >= keptFor {
 		return nil, errors.New("keys: the last good keys are more than 24 h old")
 	}
 	return r.set, nil
@@ -190,7 +193,7 @@ func (r *Remote) fetch() <-chan struct{} {
 	if r.running != nil {
 		return r.running
 	}
-	if !r.started.IsZero() && r.now().Sub(r.started) < fetchPause || r.ctx.Err() != nil {
+	if !r.started.IsZero() && elapsed.Between(r.started, r.now()) < fetchPause || r.ctx.Err() != nil {
 		return nil
 	}
 	r.running, r.started = make(chan struct{}), r.now()
@@ -254,9 +257,6 @@ func (r *Remote) get() (set *Set, err error) {
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the answer is %d", response.StatusCode)
 	}
-	if kind, _, err := mime.ParseMediaType(response.Header.Get("Content-Type")); err != nil || !strings.HasPrefix(kind, "application/") || !strings.HasSuffix(kind, "json") {
-		return nil, errors.New("the answer is not JSON by its Content-Type")
-	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxDocumentBytes+1)) // of what was inflated, too
 	if err != nil {
 		return nil, err
@@ -264,21 +264,25 @@ func (r *Remote) get() (set *Set, err error) {
 	return r.parse(text)
 }
 
-// parse reads what was fetched. Keys that cannot be used are left out, for what
-// ever reason (RFC 7517 §5): one damaged key must not stop a rotation.
+// parse reads what was fetched, whatever its Content-Type: object stores serve
+// files as text/plain or application/octet-stream. Keys that cannot be used are left
+// out, for whatever reason (RFC 7517 §5): one damaged key must not stop a rotation.
 func (r *Remote) parse(text []byte) (*Set, error) {
-	members, err := documentMembers(text)
+	members, err := documentMembers(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))) // a byte order mark
 	if err != nil {
 		return nil, err
 	}
+	members = slices.DeleteFunc(members, isSecret)
 	if slices.ContainsFunc(members, showsSecret) { // before any arithmetic with it
 		return nil, errors.New("it publishes a private key")
 	}
 	keys, faults := parseMembers(members, r.algorithms)
-	if len(keys) == 0 {
+	if keys = distinct(keys); len(keys) == 0 {
 		return nil, noneFits(faults)
 	}
-	return NewSet(keys...)
+	s := &Set{Now: time.Now}
+	s.state.Store(newState(keys, nil, -1))
+	return s, nil
 }
 
 // Close ends a running fetch, and lets none start. The keys there are remain.

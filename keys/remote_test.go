@@ -2,6 +2,8 @@ package keys_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +21,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fiberjwt/fiberjwt/internal/elapsed/asleep"
 	"github.com/fiberjwt/fiberjwt/keys"
 )
 
@@ -148,16 +151,14 @@ func badAnswers(t *testing.T) map[string]http.HandlerFunc {
 		"garbage":               serving(kind, "garbage"),
 		"nothing":               serving(kind, ""),
 		"half of it":            serving(kind, `{"keys":[`+string(private)),
-		"HTML":                  serving("text/html", `{"keys":[`+string(private)+`]}`),
-		"no content type":       serving("", `{"keys":[`+string(private)+`]}`),
-		"plain text":            serving("text/plain", `{"keys":[`+string(private)+`]}`),
+		"HTML":                  serving("text/html", `<!doctype html><title>{"keys":[]}</title>`),
 		"no keys":               serving(kind, `{}`),
 		"an empty set":          serving(kind, `{"keys":[]}`),
 		"keys twice":            serving(kind, `{"keys":[],"keys":[`+string(private)+`]}`),
 		"damaged keys only":     serving(kind, `{"keys":[{"kty":"RSA","alg":"RS256","n":"AQ","e":"AQ"}]}`),
 		"a shared secret":       serving(kind, `{"keys":[{"kty":"oct","alg":"HS256","k":"a1Y5czBiUTJuWDd3VDR5UjFtWjhjTDVwRDNmRzZoSjA"}]}`),
 		"a private key":         serving(kind, `{"keys":[`+with(ecJWK, ecD)+`]}`),
-		"a kid twice":           serving(kind, `{"keys":[`+with(ecJWK, `"kid":"a"`)+`,`+with(edJWK, `"kid":"a"`)+`]}`),
+		"only keys of one kid":  publishing(t, generate(t, keys.ES256).Named("a"), generate(t, keys.ES256).Named("a")),
 		"65 KiB":                serving(kind, `{"keys":[`+string(private)+`],"x":"`+strings.Repeat("x", 65<<10)+`"}`),
 		"endless":               func(w http.ResponseWriter, _ *http.Request) { endless(w, kind) },
 		"404":                   status(404),
@@ -275,6 +276,72 @@ func TestAGoodKeyBesideABadOneIsTaken(t *testing.T) {
 	require.NoError(t, find(r, k.ID(), keys.ES256))
 }
 
+// C1: keys that share a kid, beside one that nothing is wrong with.
+func TestRemoteUsesTheKeysThatCanBeToldApart(t *testing.T) {
+	jwk := func(k keys.Key) string {
+		text, err := json.Marshal(k)
+		require.NoError(t, err)
+		return string(text)
+	}
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	rs256, err := keys.RSA(keys.RS256, private)
+	require.NoError(t, err)
+	rs512, err := keys.RSA(keys.RS512, private)
+	require.NoError(t, err)
+	rs256, rs512 = rs256.Named("a"), rs512.Named("a")
+	one, two, good := generate(t, keys.ES256).Named("b"), generate(t, keys.ES256).Named("b"), generate(t, keys.ES256)
+	for name, tc := range map[string]struct {
+		members string
+		lost    []keys.Key
+	}{
+		"one kid, two algorithms":       {members: jwk(rs256) + "," + jwk(rs512)},
+		"a key twice":                   {members: jwk(rs256) + "," + jwk(rs512) + "," + jwk(rs256)},
+		"two keys of a kid and alg":     {members: jwk(rs256) + "," + jwk(rs512) + "," + jwk(one) + "," + jwk(two), lost: []keys.Key{one, two}},
+		"and one of them twice":         {members: jwk(rs256) + "," + jwk(rs512) + "," + jwk(one) + "," + jwk(one) + "," + jwk(two), lost: []keys.Key{one, two}},
+		"a shared secret":               {members: jwk(rs256) + "," + jwk(rs512) + `,{"kty":"oct","alg":"HS256","kid":"c","k":"a1Y5czBiUTJuWDd3VDR5UjFtWjhjTDVwRDNmRzZoSjA"}`},
+		"a shared secret of the kid":    {members: `{"k":"a1Y5czBiUTJuWDd3VDR5UjFtWjhjTDVwRDNmRzZoSjA","kid":"a","kty":"oct"},` + jwk(rs256) + "," + jwk(rs512)},
+		"an unusable twin":              {members: jwk(rs256) + "," + jwk(rs512) + `,{"kty":"RSA","kid":"a","alg":"RS256","n":"AQ","e":"AQ"}`},
+		"a twin for encryption, no alg": {members: jwk(rs256) + "," + jwk(rs512) + `,` + with(ecJWK, `"kid":"a","use":"enc"`)},
+	} {
+		for _, members := range []string{tc.members + "," + jwk(good), jwk(good) + "," + tc.members} {
+			t.Run(name, func(t *testing.T) {
+				p := newPublisher(t, serving("application/json", `{"keys":[`+members+`]}`))
+				r, _ := remote(t, p)
+				for _, k := range []keys.Key{rs256, rs512, good} {
+					found, err := r.Find(t.Context(), k.ID(), k.Algorithm())
+					require.NoError(t, err)
+					signature, err := k.Sign("text")
+					require.NoError(t, err)
+					require.True(t, found.Verify("text", signature))
+				}
+				for _, k := range tc.lost {
+					require.ErrorIs(t, find(r, k.ID(), k.Algorithm()), keys.ErrNoKey)
+				}
+				for _, algorithm := range []keys.Algorithm{keys.HS256, keys.HS512} {
+					for _, kid := range []string{"a", "c", good.ID(), ""} {
+						require.ErrorIs(t, find(r, kid, algorithm), keys.ErrNoKey)
+					}
+				}
+			})
+		}
+	}
+}
+
+// C2: the content decides, not what it is called.
+func TestRemoteReadsAnyContentType(t *testing.T) {
+	k := generate(t, keys.ES256)
+	text, err := json.Marshal(k)
+	require.NoError(t, err)
+	for _, contentType := range []string{"text/plain", "text/plain; charset=utf-8", "application/octet-stream", "binary/octet-stream", "text/html", "", "no type", "application/jwk-set+json"} {
+		for _, mark := range []string{"", "\ufeff"} {
+			p := newPublisher(t, serving(contentType, mark+`{"keys":[`+string(text)+`]}`))
+			r, _ := remote(t, p)
+			require.NoError(t, find(r, k.ID(), keys.ES256), contentType)
+		}
+	}
+}
+
 func TestARemoteTakesTheAlgorithmsItIsToldOnly(t *testing.T) {
 	ec, ed := generate(t, keys.ES256), generate(t, keys.EdDSA)
 	r, _ := remote(t, newPublisher(t, publishing(t, ec, ed)), keys.EdDSA)
@@ -301,6 +368,22 @@ func TestKeysThatNobodyAskedForInAnHourAreFetchedBeforeTheyAreUsed(t *testing.T)
 	require.ErrorIs(t, find(r, k.ID(), keys.ES256), keys.ErrNoKey, "the issuer has removed it")
 	require.NoError(t, find(r, next.ID(), keys.ES256))
 	require.Equal(t, int64(2), p.fetches.Load())
+}
+
+// B13: the machine was suspended, and its monotonic clock stood still.
+func TestKeysFromBeforeASuspensionAreFetchedBeforeTheyAreUsed(t *testing.T) {
+	k, next := generate(t, keys.ES256), generate(t, keys.ES256)
+	p := newPublisher(t, publishing(t, k))
+	r, _ := remote(t, p)
+	require.NoError(t, find(r, k.ID(), keys.ES256))
+	p.now(publishing(t, next))
+	keys.SetNow(r, func() time.Time { return asleep.After(time.Hour, time.Now()) })
+	require.ErrorIs(t, find(r, k.ID(), keys.ES256), keys.ErrNoKey, "the issuer has removed it")
+	require.NoError(t, find(r, next.ID(), keys.ES256))
+
+	p.now(serving("application/json", "garbage"))
+	keys.SetNow(r, func() time.Time { return asleep.After(26*time.Hour, time.Now()) })
+	require.ErrorContains(t, find(r, next.ID(), keys.ES256), "more than 24 h old")
 }
 
 func TestTheLastGoodKeysStayForADayWhileNoneCanBeFetched(t *testing.T) {

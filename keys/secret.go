@@ -50,7 +50,7 @@ func (s Secret) fault() string {
 		return "looks like a PEM, DER or SSH key" + generate
 	case text.repetitive():
 		return "repeats itself or has fewer than eight different bytes, so it can be guessed" + generate
-	case text.guessable(), text.phrase(), text.template(), text.encodesPlaceholder():
+	case text.guessable(), text.text() && text.phrase(), text.template(), text.encodesPlaceholder():
 		return "is a placeholder, made of words such as secret and key or of runs such as 1234, so it can be guessed" + generate
 	case published[string(text)]:
 		return "is a published example, so it can be guessed" + generate
@@ -79,10 +79,12 @@ func (s Secret) trimmed() Secret {
 	return text
 }
 
-// ssh: a line of an authorized_keys file.
+// ssh: a line of an authorized_keys file, whose second word is the base64 of a
+// length of fewer than 65,536 bytes. Without that word, one random secret in 16
+// million would look like a key.
 func (s Secret) ssh() bool {
 	for _, start := range []string{"ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"} {
-		if bytes.HasPrefix(s, []byte(start)) {
+		if words := bytes.Fields(s); bytes.HasPrefix(s, []byte(start)) && len(words) > 1 && bytes.HasPrefix(words[1], []byte("AAAA")) {
 			return true
 		}
 	}

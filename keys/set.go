@@ -41,8 +41,9 @@ const retiredFor = 24*time.Hour + 2*time.Minute
 // or after a change, never one in between. It is safe for concurrent use.
 //
 // To rotate without a token refused anywhere, [Set.Add] the new key, wait until
-// those who verify have fetched it from [Set.JWKS] (its answers may be kept for
-// 5 minutes), and [Set.Promote] it. The old key goes by itself. Several
+// those who verify have fetched it from [Set.JWKS], and [Set.Promote] it. Wait an
+// hour: other libraries keep keys for 15 minutes to an hour, whatever Cache-Control
+// says. The old key goes by itself. Several
 // processes do each step one after the other, all adding before any promotes.
 type Set struct {
 	// Now is the clock by which retired keys go. [NewSet] sets it to time.Now;
@@ -163,6 +164,19 @@ func parseMembers(members [][]byte, algorithms []Algorithm) (keys []Key, faults 
 	return keys, faults
 }
 
+// distinct leaves out keys that cannot be told apart, because they have the same ID
+// and algorithm. The same key twice is one.
+func distinct(keys []Key) (kept []Key) {
+	for i, k := range keys {
+		alike := func(other Key) bool { return other.id == k.id && other.algorithm == k.algorithm }
+		same := func(other Key) bool { return alike(other) && other.members() == k.members() }
+		if !slices.ContainsFunc(keys[:i], same) && !slices.ContainsFunc(keys, func(other Key) bool { return alike(other) && !same(other) }) {
+			kept = append(kept, k)
+		}
+	}
+	return kept
+}
+
 // Check says whether the set was made as it must be; fiberjwt.Open asks for it.
 func (s *Set) Check() error {
 	if s.state.Load() == nil || s.Now == nil {
@@ -223,14 +237,12 @@ func (st *state) signer() (Key, bool) {
 // optional) it gives the only key of a set of one.
 func (s *Set) Find(_ context.Context, kid string, algorithm Algorithm) (Key, error) {
 	st := s.now()
-	i := st.index(kid)
-	if kid == "" && len(st.keys) == 1 {
-		i = 0
+	for _, k := range st.keys {
+		if k.algorithm == algorithm && (k.id == kid || kid == "" && len(st.keys) == 1) {
+			return k, nil
+		}
 	}
-	if i < 0 || st.keys[i].algorithm != algorithm {
-		return Key{}, ErrNoKey
-	}
-	return st.keys[i], nil
+	return Key{}, ErrNoKey
 }
 
 // Signer is the key that signs, false if the set only verifies.
@@ -330,8 +342,8 @@ func errNoSuchKey(id string) error { return fmt.Errorf("keys: the set has no key
 //
 //	app.Get("/.well-known/jwks.json", set.JWKS())
 //
-// Answers may be kept for 5 minutes, so a key should be added at least so long
-// before it is promoted.
+// Answers may be kept for 5 minutes, and some verifiers keep them for an hour: add a
+// key at least so long before it is promoted.
 func (s *Set) JWKS() fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		st := s.now()
