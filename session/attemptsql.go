@@ -12,7 +12,10 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/transient"
 )
 
-const attemptsTable = "fiberjwt_throttle"
+const (
+	attemptsTable  = "fiberjwt_throttle"
+	attemptColumns = "id, revision, was, expires, data"
+)
 
 var _ Attempts = (*SQL)(nil)
 
@@ -31,7 +34,7 @@ type attempt struct {
 // LoadAttempts implements [Attempts], in one statement.
 func (s *SQL) LoadAttempts(ctx context.Context, keys [][]byte) ([]AttemptRecord, error) {
 	var rows []attempt
-	err := transient.Retry(ctx, func() error {
+	err := transient.RetryIdempotent(ctx, func() error {
 		rows = nil
 		return s.db.NewRaw("SELECT id, revision, expires, data FROM "+attemptsTable+" WHERE id IN (?)", bun.List(keys)).Scan(ctx, &rows)
 	})
@@ -84,7 +87,7 @@ func insertion(swaps []AttemptSwap) (statement string, args []any) {
 		places[i] = "(?, ?, ?, ?, ?)"
 		args = append(args, swap.Key, swap.Record.Revision, swap.Old, swap.Record.Expires, notNull(swap.Record.Value))
 	}
-	return "INSERT INTO " + attemptsTable + " (id, revision, was, expires, data) VALUES " + strings.Join(places, ", "), args
+	return "INSERT INTO " + attemptsTable + " (" + attemptColumns + ") VALUES " + strings.Join(places, ", "), args
 }
 
 // notNull is value, which Bun writes as NULL if it is nil.
@@ -96,7 +99,7 @@ func (s *SQL) upsertReturning(ctx context.Context, swaps []AttemptSwap) (ids [][
 	statement, args := insertion(swaps)
 	statement += ` ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, was = excluded.was, expires = excluded.expires, data = excluded.data
 WHERE ` + attemptsTable + `.revision = excluded.was RETURNING id`
-	err = transient.Retry(ctx, func() error {
+	err = transient.RetryIdempotent(ctx, func() error {
 		ids = nil
 		return s.db.NewRaw(statement, args...).Scan(ctx, &ids)
 	})
@@ -115,7 +118,7 @@ func (s *SQL) upsertAndRead(ctx context.Context, swaps []AttemptSwap) ([][]byte,
 		}
 		statement += column + " = IF(revision = VALUES(was), VALUES(" + column + "), " + column + ")"
 	}
-	err := transient.Retry(ctx, func() error {
+	err := transient.RetryIdempotent(ctx, func() error {
 		_, err := s.db.NewRaw(statement, args...).Exec(ctx)
 		return err
 	})
@@ -129,7 +132,7 @@ func (s *SQL) upsertAndRead(ctx context.Context, swaps []AttemptSwap) ([][]byte,
 func (s *SQL) swapInTurn(ctx context.Context, swaps []AttemptSwap) ([][]byte, error) {
 	for _, swap := range swaps {
 		row := attempt{ID: swap.Key, Revision: swap.Record.Revision, Was: swap.Old, Expires: swap.Record.Expires, Data: notNull(swap.Record.Value)}
-		err := transient.Retry(ctx, func() (err error) {
+		err := transient.RetryIdempotent(ctx, func() (err error) {
 			if swap.Old != 0 {
 				_, err = s.db.NewUpdate().Model(&row).WherePK().Where("revision = ?", swap.Old).Exec(ctx)
 				return err
@@ -211,7 +214,7 @@ func (s *SQL) deleteAttempts(ctx context.Context, ids [][]byte, now int64) (dele
 		still = "id IN (SELECT id FROM " + attemptsTable + " WHERE " + still + " FOR UPDATE SKIP LOCKED)"
 	}
 	q = q.Where(still, bun.List(ids), now)
-	err = transient.Retry(ctx, func() error {
+	err = transient.RetryIdempotent(ctx, func() error {
 		deleted, err = rows(q.Exec(ctx))
 		return err
 	})

@@ -26,6 +26,8 @@ import (
 //     each within walk.handled of its sending or never, given up or not;
 //   - answers reach the jar in any order as long as their tab waits, or are
 //     lost, also because the server dies between commit and answer;
+//   - the clock of the store judges, whatever the clocks of the servers say; but a
+//     session begins by the clock of the server that was signed in at;
 //   - the store may lose its last commit;
 //   - a thief may copy the token in the jar once, and use what he has.
 //
@@ -44,7 +46,8 @@ type walk struct {
 	age     time.Duration // Times.Age
 	step    time.Duration
 	handled time.Duration
-	skew    time.Duration // there is a second server, whose clock is so far ahead
+	skew    time.Duration // the store has two nodes, and the clock of one is so far ahead
+	login   time.Duration // how far the clock of the server of the sign-in is ahead of the store
 
 	lost   []session.Outcome // commits that a failover may lose
 	outage time.Duration     // how long nothing is handled then, and what is on the way fails
@@ -87,6 +90,26 @@ func TestNoTabIsEverSignedOut(t *testing.T) {
 	}
 }
 
+// B12: the clocks of the servers differ from that of the store, and so from each
+// other. An age is negative where the server is ahead.
+func TestNoTabIsSignedOutByTheClocksOfServers(t *testing.T) {
+	for _, age := range []time.Duration{leastAge, defaultAge} {
+		for _, login := range []time.Duration{-60 * time.Second, -30 * time.Second, 30 * time.Second, 60 * time.Second} {
+			t.Run(fmt.Sprintf("age=%v/login=%v", age, login), func(t *testing.T) {
+				w := sound(2, age, 2500*time.Millisecond)
+				w.login = login
+				requireNone(t, w)
+			})
+			t.Run(fmt.Sprintf("age=%v/login=%v/failover", age, login), func(t *testing.T) {
+				w := sound(2, age, 5*time.Second)
+				w.login, w.lost = login, []session.Outcome{session.Rotate, session.Heal}
+				requireNone(t, w)
+			})
+		}
+	}
+}
+
+// What is left of the premise: nodes of one store, as of Galera, that both judge.
 func TestNoTabIsSignedOutByAClockThatIsAhead(t *testing.T) {
 	for _, age := range []time.Duration{leastAge, defaultAge} {
 		for _, skew := range []time.Duration{5 * time.Second, 20 * time.Second} { // of the 20 s that the rule bears
@@ -128,9 +151,11 @@ func TestAThiefGetsAtMostTwoAccesses(t *testing.T) {
 	for _, tabs := range []int{1, 2} {
 		for _, age := range []time.Duration{leastAge, defaultAge} {
 			t.Run(fmt.Sprintf("tabs=%d/age=%v", tabs, age), func(t *testing.T) {
-				w := sound(tabs, age, 5*time.Second)
-				w.thief = true
-				requireNone(t, w)
+				for _, login := range []time.Duration{0, -60 * time.Second, 60 * time.Second} {
+					w := sound(tabs, age, 5*time.Second)
+					w.thief, w.login = true, login
+					requireNone(t, w)
+				}
 			})
 		}
 	}
@@ -140,11 +165,12 @@ func TestAThiefGetsAtMostTwoAccesses(t *testing.T) {
 // pinned so that nobody takes them for excluded and that a better rule shows.
 func TestTheRuleHasLimits(t *testing.T) {
 	for name, change := range map[string]func(*walk){
-		"the server handles a request late":                    func(w *walk) { w.handled += w.step },
-		"the server handles a request late, by another clock":  func(w *walk) { w.skew = 5 * time.Second },
-		"a failover in no time loses a Rearm":                  func(w *walk) { w.lost = []session.Outcome{session.Rearm} },
-		"a failover in no time loses a Replace":                func(w *walk) { w.lost = []session.Outcome{session.Replace} },
-		"a thief asks for the victim's child within the grace": func(w *walk) { w.thief, w.meet = true, true },
+		"the server handles a request late":                              func(w *walk) { w.handled += w.step },
+		"a node of the store handles a request late, by another clock":   func(w *walk) { w.skew = 5 * time.Second },
+		"the clocks of servers 30 s apart judge, however quick they are": func(w *walk) { w.skew, w.handled = 30*time.Second, w.step },
+		"a failover in no time loses a Rearm":                            func(w *walk) { w.lost = []session.Outcome{session.Rearm} },
+		"a failover in no time loses a Replace":                          func(w *walk) { w.lost = []session.Outcome{session.Replace} },
+		"a thief asks for the victim's child within the grace":           func(w *walk) { w.thief, w.meet = true, true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := sound(2, defaultAge, 5*time.Second)
@@ -300,7 +326,8 @@ const (
 // explore gives the number of states that it saw and, if a tab can be signed
 // out, the shortest story of it.
 func (w walk) explore() (states int, story []string) {
-	first := scene{row: stored{prev: -1}, before: stored{prev: -1}, theft: theft{pocket: [2]int8{none, none}, victims: true}}
+	first := scene{row: stored{prev: -1, age: -int16(w.login / w.step)}, theft: theft{pocket: [2]int8{none, none}, victims: true}}
+	first.before = first.row
 	for i := range first.wire {
 		first.wire[i].token = none
 	}

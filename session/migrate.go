@@ -3,21 +3,34 @@ package session
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/migrate"
+
+	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
 )
+
+const migrationsTable = "fiberjwt_migrations"
 
 // Migrate brings the tables fiberjwt_sessions and fiberjwt_throttle to the version
 // of this library: it creates them, or runs the steps that older ones lack. What
 // was done is recorded in fiberjwt_migrations, apart from the migrations of the
 // application.
 //
+// It refuses a database on which text of clients could not be written safely: see
+// the settings in docs/deployment.md.
+//
 // It may be called again, and by several processes at once: each step can be
 // run twice, and one that loses a race is tried again.
 func Migrate(ctx context.Context, db *bun.DB) error {
+	if faults, err := dbcheck.Quoting(ctx, db); err != nil {
+		return fmt.Errorf("fiberjwt: asking the database for its settings: %w", err)
+	} else if len(faults) > 0 {
+		return fmt.Errorf("fiberjwt: the database is not safe to use: %s", strings.Join(faults, "; "))
+	}
 	const tries = 10 // each of the objects can be lost once
 	err := migrateOnce(ctx, db)
 	for try := 1; err != nil && ctx.Err() == nil && try < tries; try++ {
@@ -35,7 +48,7 @@ func Migrate(ctx context.Context, db *bun.DB) error {
 
 func migrateOnce(ctx context.Context, db *bun.DB) error {
 	migrator := migrate.NewMigrator(db, steps(db),
-		migrate.WithTableName("fiberjwt_migrations"), migrate.WithLocksTableName("fiberjwt_migration_locks"),
+		migrate.WithTableName(migrationsTable), migrate.WithLocksTableName("fiberjwt_migration_locks"),
 		migrate.WithMarkAppliedOnSuccess(true))
 	if err := migrator.Init(ctx); err != nil {
 		return err

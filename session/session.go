@@ -43,8 +43,9 @@ func (r Row) Alive(now int64) bool { return r.Revoked == 0 && now < r.IdleUntil 
 // whether a write happened; every method may be called again with the same
 // arguments, with no more effect than once.
 //
-// The clock is the caller's: now is given, in Unix milliseconds, and a store
-// uses its own only to forget rows that are past Ends.
+// The clock is the caller's: now is given, in Unix milliseconds. A store uses its
+// own clock only to forget rows that are past Ends, and in Refresh if
+// [Times.StoreClock] says so.
 type Store interface {
 	// Create stores a new session. The caller made its SID at random, so there
 	// is no other with it.
@@ -55,6 +56,9 @@ type Store interface {
 	// several calls at once each sees what the ones before it stored. It
 	// returns the row afterwards, also of a session that is Gone. If there is no
 	// such row, the outcome is Gone.
+	//
+	// With [Times.StoreClock], the store puts its own clock in the place of now, see
+	// [Clock]. A store without one goes by now.
 	//
 	// Rotate, Rearm and Replace are answered alike; a store that cannot tell
 	// them apart may report Rotate for all three. Outcomes that do not write
@@ -107,6 +111,15 @@ type Slider interface {
 	Slide(ctx context.Context, kind string, sid []byte, now, idle int64) (row Row, alive bool, err error)
 }
 
+// Clock is what a [Store] may offer besides, if all processes on it share a
+// clock, such as that of a database server. The ages of refresh tokens are then
+// counted by that clock, so that the clocks of the processes may differ.
+type Clock interface {
+	// Clock gives the time by which Refresh judges with [Times.StoreClock], in Unix
+	// milliseconds: that of the store, or now if the store has no clock of its own.
+	Clock(ctx context.Context, now int64) (int64, error)
+}
+
 // listLimit is how many sessions List gives at most.
 const listLimit = 100
 
@@ -128,4 +141,9 @@ type Times struct {
 	Rearm time.Duration // how long it still does, but restarts Grace
 	Age   time.Duration // the least age of a generation before the next
 	Idle  time.Duration // from one refresh to the next
+
+	// StoreClock asks Refresh to go by the clock of the store instead of now. It is
+	// set unless the application has a clock of its own (Config.Now). [Decide] does
+	// not look at it.
+	StoreClock bool
 }

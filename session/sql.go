@@ -4,12 +4,16 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strconv"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/dialect/feature"
 
+	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
 	"github.com/fiberjwt/fiberjwt/internal/transient"
 )
 
@@ -18,6 +22,8 @@ import (
 type SQL struct {
 	db      *bun.DB
 	advance func(s *SQL, ctx context.Context, a present) (Row, Outcome, error)
+	clock   bun.Safe             // an expression for the time of the server, "" if there is no server
+	galera  atomic.Pointer[bool] // nil until the database was asked
 
 	mu    sync.Mutex
 	swept []byte // the last key that pruneAttempts has looked at, nil at the end of the table
@@ -27,31 +33,46 @@ var (
 	_ Store       = (*SQL)(nil)
 	_ Revocations = (*SQL)(nil)
 	_ Slider      = (*SQL)(nil)
+	_ Clock       = (*SQL)(nil)
 )
 
 // NewSQL is the store on db. SQLite, PostgreSQL and MariaDB have a statement of
 // their own for a refresh; MySQL and any other database is read, judged and
 // compared on writing. It does no I/O; [Migrate] creates the table. MariaDB is
 // known by what it answered to bun.NewDB: one that was down then is taken for
-// MySQL, which costs round trips, until the process starts again.
+// MySQL, which costs round trips, until the process starts again. Galera is asked
+// for once, by the first statement that depends on it.
 //
-// Every write is one statement outside any transaction of the application's,
-// and needs no isolation level above READ COMMITTED. One that the database
-// rolled back, for a deadlock or because SQLite was busy, is tried up to three
-// times more.
+// Every write is one statement outside any transaction of the application's, needs
+// no isolation level above READ COMMITTED, and works at each. [Times.StoreClock] is
+// the clock of the server; SQLite and other databases go by that of the process. A
+// statement that the database rolled back, for a deadlock, a conflict with another
+// node or because SQLite was busy, is tried again, with random pauses, at most for
+// some three seconds while ctx goes on.
 func NewSQL(db *bun.DB) *SQL {
 	s := &SQL{db: db, advance: (*SQL).compareAndSet}
 	switch db.Dialect().Name() {
 	case dialect.SQLite:
 		s.advance = (*SQL).advanceSQLite
 	case dialect.PG:
-		s.advance = (*SQL).advancePostgres
+		s.advance, s.clock = (*SQL).advancePostgres, postgresClock
+	case dialect.MySQL:
+		s.clock = mysqlClock
 	}
 	if db.HasFeature(feature.InsertReturning) && db.Dialect().Name() == dialect.MySQL {
 		s.advance = (*SQL).advanceMaria
 	}
 	return s
 }
+
+// The time of the server in Unix milliseconds, the same wherever it stands in one
+// statement. PostgreSQL's now() would be the start of a transaction. What MariaDB
+// and MySQL call NOW() is in the time zone of the connection, where an hour of
+// each autumn comes twice.
+const (
+	postgresClock bun.Safe = "floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint"
+	mysqlClock    bun.Safe = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)) DIV 1000)"
+)
 
 const (
 	table   = "fiberjwt_sessions"
@@ -60,6 +81,9 @@ const (
 	living = "revoked IS NULL AND idle_until > ? AND ends > ?"
 
 	pruneBatch = 500
+
+	// secondLook bounds what is done after a change of a password on Galera.
+	secondLook = 5 * time.Second
 )
 
 // model is a Row as Bun stores it.
@@ -70,8 +94,9 @@ type model struct {
 
 // Create implements [Store].
 func (s *SQL) Create(ctx context.Context, row Row) error {
-	return transient.Retry(ctx, func() error {
-		_, err := s.db.NewInsert().Model(&model{Row: row}).Ignore().Exec(ctx)
+	return transient.RetryIdempotent(ctx, func() error {
+		// Nothing is returned: see advanceMaria.
+		_, err := s.db.NewInsert().Model(&model{Row: row}).Ignore().Returning("NULL").Exec(ctx)
 		return err
 	})
 }
@@ -89,18 +114,27 @@ func (s *SQL) CreateFor(ctx context.Context, db bun.IDB, row Row, account *bun.S
 	case dialect.MySQL:
 		account = account.For("UPDATE") // MariaDB and MySQL spell SHARE differently
 	}
-	insert := func() error {
-		var err error
+	insert := func() (err error) {
 		created, err = affected(db.NewRaw("INSERT INTO "+table+" ("+columns+") ?", account).Exec(ctx))
 		return err
 	}
-	if _, inside := db.(bun.Tx); inside { // which is over then as a whole
+	if _, alone := db.(*bun.DB); !alone { // in a transaction, which is over then as a whole
 		err = insert()
-	} else {
+		return created, err
+	}
+	galera, err := s.onGalera(ctx)
+	if err == nil {
 		err = transient.Retry(ctx, insert)
 	}
-	return created, err
+	if err != nil || !created || !galera {
+		return created, err
+	}
+	return s.stillFor(ctx, account, row)
 }
+
+// Quoting says which settings of the database make it unsafe to write text of
+// clients into statements, and what to do about each. The error is of the database.
+func (s *SQL) Quoting(ctx context.Context) ([]string, error) { return dbcheck.Quoting(ctx, s.db) }
 
 // On says that the store is on db, so that a SELECT from db may use [WhereAlive].
 func (s *SQL) On(db *bun.DB) bool { return s.db.DB == db.DB }
@@ -115,23 +149,37 @@ func WhereAlive(q *bun.SelectQuery, kind, subject string, sid []byte, now int64)
 
 // present is what a client presents; the names are those of the statements.
 type present struct {
-	SID                             []byte
-	Kind                            string
-	G, Now, Age, Grace, Rearm, Idle int64
-	times                           Times
+	SID                        []byte
+	Kind                       string
+	G, Age, Grace, Rearm, Idle int64
+	Now                        bun.Safe // a number, or the clock of the server
+	now                        int64    // of the process
+	times                      Times
 }
 
 // Refresh implements [Store].
 func (s *SQL) Refresh(ctx context.Context, kind string, sid []byte, g, now int64, t Times) (row Row, o Outcome, err error) {
 	p := present{
-		SID: sid, Kind: kind, G: g, Now: now, times: t,
+		SID: sid, Kind: kind, G: g, Now: bun.Safe(strconv.FormatInt(now, 10)), now: now, times: t,
 		Age: t.Age.Milliseconds(), Grace: t.Grace.Milliseconds(), Rearm: t.Rearm.Milliseconds(), Idle: t.Idle.Milliseconds(),
 	}
-	err = transient.Retry(ctx, func() error {
+	if t.StoreClock && s.clock != "" {
+		p.Now = s.clock
+	}
+	err = transient.RetryIdempotent(ctx, func() error {
 		row, o, err = s.advance(s, ctx, p)
 		return err
 	})
 	return row, o, err
+}
+
+// Clock implements [Clock].
+func (s *SQL) Clock(ctx context.Context, now int64) (clock int64, err error) {
+	if s.clock == "" {
+		return now, nil
+	}
+	err = transient.RetryIdempotent(ctx, func() error { return s.db.NewRaw("SELECT ?", s.clock).Scan(ctx, &clock) })
+	return clock, err
 }
 
 // judged is Decide as an expression over the row.
@@ -178,7 +226,7 @@ func (s *SQL) advanceSQLite(ctx context.Context, p present) (Row, Outcome, error
 		if err != nil {
 			return Row{}, Gone, err
 		}
-		if after, o := Decide(row.Row, p.G, p.Now, p.times); !o.Writes() {
+		if after, o := Decide(row.Row, p.G, p.now, p.times); !o.Writes() {
 			return after, o, nil
 		}
 	}
@@ -215,7 +263,9 @@ func (s *SQL) advancePostgres(ctx context.Context, p present) (Row, Outcome, err
 
 // mariaRefresh (10.5 and later) updates by an insert that meets the row it read,
 // since MariaDB has RETURNING for INSERT only. The outcome goes out through
-// LAST_INSERT_ID; a row that stays as it is is not written.
+// LAST_INSERT_ID; a row that stays as it is is not written. Not on Galera: a node
+// that has to run a statement of its own again has sent the first rows already,
+// and go-sql-driver panics at the second, or takes the first ones for true.
 const mariaRefresh = `
 INSERT INTO fiberjwt_sessions (` + columns + `)
 SELECT ` + columns + ` FROM (
@@ -225,6 +275,13 @@ ON DUPLICATE KEY UPDATE` + changes + `,
 RETURNING LAST_INSERT_ID() AS outcome, ` + columns
 
 func (s *SQL) advanceMaria(ctx context.Context, p present) (Row, Outcome, error) {
+	galera, err := s.onGalera(ctx)
+	if err != nil {
+		return Row{}, Gone, err
+	}
+	if galera {
+		return s.compareAndSet(ctx, p)
+	}
 	return s.advanceOnce(ctx, mariaRefresh, p)
 }
 
@@ -245,15 +302,22 @@ func (s *SQL) advanceOnce(ctx context.Context, statement string, p present) (Row
 // in Go, and write only over the row that was judged.
 func (s *SQL) compareAndSet(ctx context.Context, p present) (Row, Outcome, error) {
 	for {
-		row, found, err := s.Find(ctx, p.Kind, p.SID)
-		if err != nil || !found {
+		var found struct {
+			Row
+			Now int64 `bun:"now"`
+		}
+		err := s.db.NewRaw("SELECT "+columns+", ?now AS now FROM "+table+" WHERE sid = ?sid AND kind = ?kind", p).Scan(ctx, &found)
+		if errors.Is(err, sql.ErrNoRows) {
+			return Row{}, Gone, nil
+		}
+		if err != nil {
 			return Row{}, Gone, err
 		}
-		after, o := Decide(row, p.G, p.Now, p.times)
+		after, o := Decide(found.Row, p.G, found.Now, p.times)
 		if !o.Writes() {
 			return after, o, nil
 		}
-		swapped, err := s.swap(ctx, row, after)
+		swapped, err := s.swap(ctx, found.Row, after)
 		if err != nil || swapped {
 			return after, o, err
 		}
@@ -274,7 +338,9 @@ func (s *SQL) swap(ctx context.Context, before, after Row) (bool, error) {
 // Find implements [Store].
 func (s *SQL) Find(ctx context.Context, kind string, sid []byte) (Row, bool, error) {
 	var row model
-	err := s.db.NewSelect().Model(&row).Where("sid = ? AND kind = ?", sid, kind).Scan(ctx)
+	err := transient.RetryIdempotent(ctx, func() error {
+		return s.db.NewSelect().Model(&row).Where("sid = ? AND kind = ?", sid, kind).Scan(ctx)
+	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return Row{}, false, nil
 	}
@@ -283,7 +349,7 @@ func (s *SQL) Find(ctx context.Context, kind string, sid []byte) (Row, bool, err
 
 // Slide implements [Slider].
 func (s *SQL) Slide(ctx context.Context, kind string, sid []byte, now, idle int64) (row Row, alive bool, err error) {
-	err = transient.Retry(ctx, func() error {
+	err = transient.RetryIdempotent(ctx, func() error {
 		_, err := s.db.NewUpdate().Model((*model)(nil)).
 			Set("idle_until = CASE WHEN ? < ends THEN ? ELSE ends END", now+idle, now+idle).
 			Where("sid = ? AND kind = ? AND "+living, sid, kind, now, now).Exec(ctx)
@@ -297,7 +363,16 @@ func (s *SQL) Slide(ctx context.Context, kind string, sid []byte, now, idle int6
 }
 
 // Revoke implements [Store].
-func (s *SQL) Revoke(ctx context.Context, sid []byte, kind, subject string, now int64) (bool, error) {
+func (s *SQL) Revoke(ctx context.Context, sid []byte, kind, subject string, now int64) (found bool, err error) {
+	err = transient.RetryIdempotent(ctx, func() error {
+		found, err = s.RevokeIn(ctx, s.db, sid, kind, subject, now)
+		return err
+	})
+	return found, err
+}
+
+// RevokeIn is Revoke in a transaction of the store's database.
+func (s *SQL) RevokeIn(ctx context.Context, db bun.IDB, sid []byte, kind, subject string, now int64) (bool, error) {
 	owned := func(q bun.QueryBuilder) bun.QueryBuilder {
 		q = q.Where("sid = ?", sid)
 		if kind != "" {
@@ -308,21 +383,17 @@ func (s *SQL) Revoke(ctx context.Context, sid []byte, kind, subject string, now 
 		}
 		return q
 	}
-	var found bool
-	err := transient.Retry(ctx, func() (err error) {
-		found, err = affected(s.db.NewUpdate().Model((*model)(nil)).Set("revoked = ?", now).ApplyQueryBuilder(owned).Where("revoked IS NULL").Exec(ctx))
-		return err
-	})
+	found, err := affected(db.NewUpdate().Model((*model)(nil)).Set("revoked = ?", now).ApplyQueryBuilder(owned).Where("revoked IS NULL").Exec(ctx))
 	if err != nil || found {
 		return found, err
 	}
 	// Ended before, or not there.
-	return s.db.NewSelect().Model((*model)(nil)).ApplyQueryBuilder(owned).Exists(ctx)
+	return db.NewSelect().Model((*model)(nil)).ApplyQueryBuilder(owned).Exists(ctx)
 }
 
 // RevokeAll implements [Store].
 func (s *SQL) RevokeAll(ctx context.Context, kind, subject string, except []byte, now int64) error {
-	return transient.Retry(ctx, func() error { return revokeAll(ctx, s.db, kind, subject, except, now) })
+	return transient.RetryIdempotent(ctx, func() error { return revokeAll(ctx, s.db, kind, subject, except, now) })
 }
 
 // RevokeFormer ends what sessions an earlier account has left whose key a new
@@ -335,6 +406,47 @@ func (s *SQL) RevokeFormer(ctx context.Context, tx bun.Tx, kind, subject string,
 		return err
 	}
 	return revokeAll(ctx, tx, kind, subject, nil, now)
+}
+
+// Change runs change, which replaces the password of an account, in a transaction
+// that also ends every session of the account, under each of kinds, but sid, whose
+// password it proves.
+func (s *SQL) Change(ctx context.Context, kinds []string, subject string, sid []byte, now int64, change func(context.Context, bun.Tx) error) error {
+	galera, err := s.onGalera(ctx)
+	if err != nil {
+		return err
+	}
+	var options *sql.TxOptions
+	if s.db.Dialect().Name() == dialect.PG {
+		// Above it, PostgreSQL shows the sessions as they were before the change
+		// waited for a login.
+		options = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	}
+	err = transient.Retry(ctx, func() error {
+		return s.db.RunInTx(ctx, options, func(ctx context.Context, tx bun.Tx) error {
+			if err := change(ctx, tx); err != nil {
+				return err
+			}
+			for _, kind := range kinds {
+				if err := s.KeepOnly(ctx, tx, kind, subject, sid, now); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	if err != nil || !galera {
+		return err
+	}
+	// See stillFor. The change has committed, whatever is left of the caller's time.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), secondLook)
+	defer cancel()
+	for _, kind := range kinds {
+		if err := s.RevokeAll(ctx, kind, subject, sid, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // KeepOnly is Prove for the session sid and RevokeAll for every other of the
@@ -361,13 +473,16 @@ func revokeAll(ctx context.Context, db bun.IDB, kind, subject string, except []b
 // RevokedSince implements [Revocations].
 func (s *SQL) RevokedSince(ctx context.Context, since int64) ([][]byte, error) {
 	var sids [][]byte
-	err := s.db.NewSelect().Model((*model)(nil)).Column("sid").Where("revoked > ?", since).Scan(ctx, &sids)
+	err := transient.RetryIdempotent(ctx, func() error {
+		sids = nil
+		return s.db.NewSelect().Model((*model)(nil)).Column("sid").Where("revoked > ?", since).Scan(ctx, &sids)
+	})
 	return sids, err
 }
 
 // Prove implements [Store].
 func (s *SQL) Prove(ctx context.Context, sid []byte, now int64) error {
-	return transient.Retry(ctx, func() error { return prove(ctx, s.db, sid, now) })
+	return transient.RetryIdempotent(ctx, func() error { return prove(ctx, s.db, sid, now) })
 }
 
 func prove(ctx context.Context, db bun.IDB, sid []byte, now int64) error {
@@ -378,9 +493,12 @@ func prove(ctx context.Context, db bun.IDB, sid []byte, now int64) error {
 // List implements [Store].
 func (s *SQL) List(ctx context.Context, kind, subject string, now int64) ([]Row, error) {
 	var found []model
-	err := s.db.NewSelect().Model(&found).
-		Where("kind = ? AND subject = ? AND "+living, kind, subject, now, now).
-		Order("created DESC", "sid").Limit(listLimit).Scan(ctx)
+	err := transient.RetryIdempotent(ctx, func() error {
+		found = nil
+		return s.db.NewSelect().Model(&found).
+			Where("kind = ? AND subject = ? AND "+living, kind, subject, now, now).
+			Order("created DESC", "sid").Limit(listLimit).Scan(ctx)
+	})
 	list := make([]Row, len(found))
 	for i := range found {
 		list[i] = found[i].Row
@@ -391,7 +509,7 @@ func (s *SQL) List(ctx context.Context, kind, subject string, now int64) ([]Row,
 // Prune implements [Store]. When no session is left to forget, it forgets
 // failed sign-ins that have faded.
 func (s *SQL) Prune(ctx context.Context, now int64) (deleted int64, err error) {
-	err = transient.Retry(ctx, func() error {
+	err = transient.RetryIdempotent(ctx, func() error {
 		deleted, err = rows(s.db.NewRaw(s.pruneStatement(), now, pruneBatch).Exec(ctx))
 		return err
 	})

@@ -1,47 +1,79 @@
 // Package transient tells the errors of databases that did nothing and may do
 // it if asked again. It imports no driver; what it knows of them is this:
 //
-//	PostgreSQL          SQLState() 40001 serialization_failure, 40P01 deadlock_detected
+//	PostgreSQL          SQLState() 40001 serialization_failure (and what CockroachDB asks
+//	                    to restart), 40P01 deadlock_detected, 55P03 lock_not_available
 //	                    (pgx, lib/pq; Bun's pgdriver by Field('C'))
-//	MariaDB, MySQL      MySQLError.Number 1213 deadlock, 1020 the record has changed
+//	MariaDB, MySQL      MySQLError.Number 1213 deadlock (and what Galera does not
+//	                    certify, also at COMMIT), 1020 the record has changed, 1205 lock
+//	                    wait timeout, 1047 a node of Galera that is not ready
 //	                    (go-sql-driver)
 //	SQLite              code 5 SQLITE_BUSY with all its extended codes
 //	                    (ncruces, modernc, mattn)
 //
-// Not 1205, lock wait timeout: whoever has waited that long is past every
-// deadline. Whatever is not known is not tried again.
+// Whatever is not known is not tried again.
 package transient
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 )
 
 const (
-	retries = 3
-	pause   = 10 * time.Millisecond
+	retries      = 40 // some three seconds, for a caller without a deadline
+	pause        = 10 * time.Millisecond
+	longestPause = 160 * time.Millisecond
 )
 
-// Retry calls do, and up to three times more while its error is one of these
-// and ctx goes on. The pauses are random, so that those who met do not meet again.
-func Retry(ctx context.Context, do func() error) error {
-	for try := range retries {
+// Retry calls do until its error is none of these, or ctx is done, or it was
+// called forty times more. The pauses are random and grow, so that those who met
+// do not meet again: of all who write to one row, one gets through each time.
+func Retry(ctx context.Context, do func() error) error { return retry(ctx, do, Is) }
+
+// RetryIdempotent is Retry for what has no more effect when it is done twice. It
+// also repeats what may have been done: CockroachDB says that by 40003,
+// statement_completion_unknown. A panic of do is an error, since do calls a driver
+// and nothing else; database/sql does not get the connection back.
+func RetryIdempotent(ctx context.Context, do func() error) error {
+	return retry(ctx, shielded(do), func(err error) bool {
+		state, _ := SQLState(err)
+		return Is(err) || state == "40003"
+	})
+}
+
+func retry(ctx context.Context, do func() error, again func(error) bool) error {
+	longest := pause
+	for range retries {
 		err := do()
-		if err == nil || !Is(err) {
+		if err == nil || !again(err) {
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(rand.N(pause << try)):
+		case <-time.After(rand.N(longest)):
 		}
+		longest = min(2*longest, longestPause)
 	}
 	return do()
+}
+
+func shielded(do func() error) func() error {
+	return func() (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("the driver panicked: %v\n%s", p, debug.Stack())
+			}
+		}()
+		return do()
+	}
 }
 
 // Is says that the statement, or the transaction, was rolled back and may be
@@ -81,7 +113,7 @@ func numbered(err error) bool {
 	return false
 }
 
-func repeatable(state string) bool { return state == "40001" || state == "40P01" }
+func repeatable(state string) bool { return state == "40001" || state == "40P01" || state == "55P03" }
 
 // byNumber is for drivers whose errors have no interface in common.
 func byNumber(err error) bool {
@@ -89,7 +121,7 @@ func byNumber(err error) bool {
 	switch kind := reflect.TypeOf(err).String(); {
 	case kind == "*mysql.MySQLError":
 		n := integer(reflect.Indirect(value).FieldByName("Number"))
-		return n == 1213 || n == 1020
+		return slices.Contains([]int64{1213, 1020, 1205, 1047}, n)
 	case strings.HasPrefix(strings.TrimPrefix(kind, "*"), "sqlite"):
 		return sqliteCode(value)&0xff == 5
 	}

@@ -1,5 +1,5 @@
-// Package sqlite3_test has drivers and errors in the shape of others. It is a
-// package of its own so that the drivers are no one's dependency.
+// Package sqlite3_test has errors in the shape of drivers, which are known by the
+// name of their package.
 package sqlite3_test
 
 import (

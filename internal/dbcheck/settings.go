@@ -1,0 +1,143 @@
+package dbcheck
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+)
+
+// Database is [Quoting] and [Settings] and, if clock is true, [Clock].
+func Database(ctx context.Context, db *bun.DB, clock bool) (faults []string, err error) {
+	quoting := func(ctx context.Context, db *bun.DB) ([]string, error) { return Quoting(ctx, db) }
+	looks := []func(context.Context, *bun.DB) ([]string, error){quoting, Settings}
+	if clock {
+		looks = append(looks, Clock)
+	}
+	for _, look := range looks {
+		found, err := look(ctx, db)
+		if err != nil {
+			return nil, err
+		}
+		faults = append(faults, found...)
+	}
+	return faults, nil
+}
+
+// Settings says which settings of the connections of db lose or change what is
+// written, besides those of [Quoting].
+func Settings(ctx context.Context, db *bun.DB) ([]string, error) {
+	switch db.Dialect().Name() {
+	case dialect.PG:
+		return postgresSettings(ctx, db)
+	case dialect.MySQL:
+		return mysqlSettings(ctx, db)
+	}
+	return nil, nil
+}
+
+func postgresSettings(ctx context.Context, db *bun.DB) (faults []string, err error) {
+	var server, client string
+	err = db.NewRaw("SELECT current_setting('server_encoding'), current_setting('client_encoding')").Scan(ctx, &server, &client)
+	if err != nil {
+		return nil, err
+	}
+	if server != "UTF8" {
+		faults = append(faults, fmt.Sprintf("the database has the encoding %s, which lacks most characters: create it with ENCODING 'UTF8'", server))
+	}
+	if client != "UTF8" {
+		faults = append(faults, fmt.Sprintf("client_encoding is %s, but Bun writes UTF-8: leave it out of the address and of the settings of the role, or set it to UTF8", client))
+	}
+	return faults, nil
+}
+
+func mysqlSettings(ctx context.Context, db *bun.DB) (faults []string, err error) {
+	var modes, client, connection, results string
+	err = db.NewRaw("SELECT @@SESSION.sql_mode, @@SESSION.character_set_client, @@SESSION.character_set_connection, COALESCE(@@SESSION.character_set_results, 'utf8mb4')").
+		Scan(ctx, &modes, &client, &connection, &results)
+	if err != nil {
+		return nil, err
+	}
+	if !strings.Contains(modes, "STRICT_TRANS_TABLES") && !strings.Contains(modes, "STRICT_ALL_TABLES") {
+		faults = append(faults, "sql_mode is not strict, so the server cuts off what does not fit into a column: add STRICT_TRANS_TABLES to the sql_mode of the server and of the DSN")
+	}
+	if strings.Contains(modes, "PAD_CHAR_TO_FULL_LENGTH") {
+		faults = append(faults, "sql_mode has PAD_CHAR_TO_FULL_LENGTH, so what is in a CHAR comes back filled up with blanks: remove it from the sql_mode of the server and of the DSN")
+	}
+	for _, charset := range []string{client, connection, results} {
+		if charset != "utf8mb4" {
+			faults = append(faults, fmt.Sprintf("the connection's character set is %s, but Bun writes UTF-8: set charset=utf8mb4 in the DSN", charset))
+			break
+		}
+	}
+	lagging, err := galeraSettings(ctx, db)
+	return append(faults, lagging...), err
+}
+
+// causal has the bits of wsrep_sync_wait for reads, for UPDATE and DELETE, and for
+// INSERT and REPLACE.
+const causal = 7
+
+// galeraSettings: a server that is no node of a cluster has no such variables, or
+// wsrep_on is off.
+func galeraSettings(ctx context.Context, db *bun.DB) ([]string, error) {
+	var found []struct {
+		Name  string `bun:"Variable_name"`
+		Value string `bun:"Value"`
+	}
+	if err := db.NewRaw("SHOW SESSION VARIABLES WHERE Variable_name IN ('wsrep_on', 'wsrep_sync_wait')").Scan(ctx, &found); err != nil {
+		return nil, err
+	}
+	on, wait := false, 0
+	for _, variable := range found {
+		if variable.Name == "wsrep_on" {
+			on = variable.Value == "ON"
+		} else {
+			wait, _ = strconv.Atoi(variable.Value)
+		}
+	}
+	if !on || wait&causal == causal {
+		return nil, nil
+	}
+	return []string{fmt.Sprintf("the server is a node of a Galera cluster and wsrep_sync_wait is %d, so a session that was ended on another node may still be let in here: set wsrep_sync_wait=7 in the DSN", wait)}, nil
+}
+
+// clocksApart is how far the clocks of a database and of the processes that use it
+// may be apart.
+const clocksApart = time.Minute
+
+// Clock says that the clock of the database and this process's are too far apart.
+// SQLite has that of the process.
+func Clock(ctx context.Context, db *bun.DB) ([]string, error) {
+	var query string
+	switch db.Dialect().Name() {
+	case dialect.PG:
+		query = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+	case dialect.MySQL:
+		query = "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000"
+	default:
+		return nil, nil
+	}
+	asked := time.Now()
+	var there int64
+	if err := db.NewRaw(query).Scan(ctx, &there); err != nil {
+		return nil, err
+	}
+	return Apart(time.UnixMilli(there), asked, time.Now()), nil
+}
+
+// Apart says that a clock that was asked between two times is too far from both.
+func Apart(there, asked, answered time.Time) []string {
+	by, way := there.Sub(answered), "ahead of"
+	if behind := asked.Sub(there); behind > by {
+		by, way = behind, "behind"
+	}
+	if by <= clocksApart {
+		return nil
+	}
+	return []string{fmt.Sprintf("the clock of the store is %v %s that of this process: keep the clocks of all servers together by NTP", by.Round(time.Second), way)}
+}

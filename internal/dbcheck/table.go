@@ -1,0 +1,272 @@
+package dbcheck
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+)
+
+// Column is one that an application reads and writes.
+type Column struct {
+	Name    string
+	Setting string // what names it, such as "Identity"; "" for one that only the model names
+	Width   int    // characters that it must have room for, 0 for as few as it likes
+	Exact   bool   // a text that must come back as it was written
+	Key     bool   // a program makes such a text: all are of one length and spelling
+	Any     bool   // a text of any characters
+	Alone   bool   // no two rows may have the same
+}
+
+// Table is one that an application reads and writes.
+type Table struct {
+	Name       string // with its schema, as Bun's tag has it
+	Columns    []Column
+	SoftDelete string // the column that marks deleted rows, "" if there is none
+	// Narrowed: the application sees a part of the rows only, that of a tenant
+	// say, in which a value may be unique though it is not in the table.
+	Narrowed bool
+}
+
+// Found is what a database has under the name of a table.
+type Found struct {
+	Exists  bool
+	View    bool // it has no indexes of its own
+	Columns []FoundColumn
+	Unique  []Index
+
+	OnConflict string // of SQLite: what becomes of a row that breaks a constraint, "" if it is refused
+
+	folds bool // names of columns are the same in another case
+}
+
+// FoundColumn is a column of a database.
+type FoundColumn struct {
+	Name     string
+	Type     string
+	Width    int    // in characters, or bytes of a binary type; 0: as long as need be
+	Charset  string // of a text where columns have one of their own, else ""
+	Nullable bool
+	kind     kind
+}
+
+// kind is what a type does to a text.
+type kind int
+
+const (
+	text    kind = iota // keeps it
+	padded              // fills it up with blanks or zeros
+	numbers             // takes "007" for 7
+	plain               // is for UUIDs or integers, which come back in one spelling
+	other               // is for something else
+)
+
+// leastKey is the length from which on a padded column is one for keys that fill
+// it: ULID, KSUID, nanoid, UUID.
+const leastKey = 16
+
+// Index keeps rows apart.
+type Index struct {
+	Name      string
+	Parts     []string // names of columns, or expressions
+	Predicate string   // of the rows that it is for, "" for all
+	Prefix    int      // characters of its first part that it looks at, 0 for all
+	Settled   bool     // NULL is the same as NULL
+}
+
+// Look finds a table. known is false for a database of which this package does
+// not know how to ask.
+func Look(ctx context.Context, db *bun.DB, table string) (found Found, known bool, err error) {
+	switch db.Dialect().Name() {
+	case dialect.SQLite:
+		found, err = lookSQLite(ctx, db, table)
+	case dialect.PG:
+		found, err = lookPostgres(ctx, db, table)
+	case dialect.MySQL:
+		found, err = lookMySQL(ctx, db, table)
+	default:
+		return Found{}, false, nil
+	}
+	return found, true, err
+}
+
+// Column gives the column of a name.
+func (f Found) Column(name string) (FoundColumn, bool) {
+	i := slices.IndexFunc(f.Columns, func(c FoundColumn) bool {
+		return c.Name == name || f.folds && strings.EqualFold(c.Name, name)
+	})
+	if i < 0 {
+		return FoundColumn{}, false
+	}
+	return f.Columns[i], true
+}
+
+// Faults says what is wrong with the table that was found.
+func (t Table) Faults(f Found) (faults []string) {
+	if !f.Exists {
+		return []string{"the table does not exist: create it before the first request"}
+	}
+	if f.OnConflict != "" {
+		faults = append(faults, fmt.Sprintf("a constraint of the table has ON CONFLICT %s, so the database reports no error when a registration takes the identity of another account, and one of the two rows is lost: create the table without that clause", f.OnConflict))
+	}
+	for _, c := range t.Columns {
+		for _, fault := range t.columnFaults(f, c) {
+			if c.Setting != "" {
+				fault = c.Setting + ": " + fault
+			}
+			faults = append(faults, fault)
+		}
+	}
+	return faults
+}
+
+func (t Table) columnFaults(f Found, c Column) (faults []string) {
+	found, ok := f.Column(c.Name)
+	if !ok {
+		return []string{fmt.Sprintf("the table has no column %q: bring it up to the model; its columns are %s", c.Name, f.names())}
+	}
+	if reason := found.changes(c); reason != "" {
+		faults = append(faults, fmt.Sprintf("the column %q is a %s, which %s: make it a VARCHAR or TEXT", c.Name, found.Type, reason))
+	}
+	if found.Width > 0 && found.Width < c.Width {
+		faults = append(faults, fmt.Sprintf("the column %q has room for %d characters, %d are needed: widen it, to VARCHAR(255) say", c.Name, found.Width, c.Width))
+	}
+	if c.Any && found.Charset != "" && found.Charset != "utf8mb4" {
+		faults = append(faults, fmt.Sprintf("the column %q has the character set %s, which lacks most characters: convert it to utf8mb4", c.Name, found.Charset))
+	}
+	if c.Alone && !f.View {
+		if fault := t.apart(f, c.Name); fault != "" {
+			faults = append(faults, fault)
+		}
+	}
+	return append(faults, f.shortIndexes(c)...)
+}
+
+// shortIndexes keep accounts apart that only begin alike.
+func (f Found) shortIndexes(c Column) (faults []string) {
+	for _, index := range f.Unique {
+		if 0 < index.Prefix && index.Prefix < c.Width && len(index.Parts) == 1 && strings.EqualFold(index.Parts[0], c.Name) {
+			faults = append(faults, fmt.Sprintf("%s is a unique index on the first %d characters of the column %q, so of two accounts that begin alike only one can register: index all of it",
+				index.Name, index.Prefix, c.Name))
+		}
+	}
+	return faults
+}
+
+// changes says how the type changes a text, "" if it does not.
+func (f FoundColumn) changes(c Column) string {
+	switch {
+	case f.kind == padded && c.Exact && (!c.Key || f.Width < leastKey):
+		return "fills up what is shorter, so that it comes back changed"
+	case f.kind == numbers && c.Any:
+		return "takes digits for a number, so that they come back changed"
+	case f.kind == other && c.Exact, f.kind == plain && c.Exact && !c.Key:
+		return "is not a type of texts"
+	}
+	return ""
+}
+
+func (f Found) names() string {
+	names := make([]string, len(f.Columns))
+	for i, c := range f.Columns {
+		names[i] = c.Name
+	}
+	return strings.Join(names, ", ")
+}
+
+// apart says why no index keeps two rows with the same value in column apart, ""
+// if one does.
+func (t Table) apart(f Found, column string) string {
+	var near []string
+	for _, index := range f.Unique {
+		if !slices.ContainsFunc(index.Parts, func(part string) bool { return mentions(part, column) }) {
+			continue
+		}
+		alone := !slices.ContainsFunc(index.Parts, func(part string) bool { return !t.harmless(f, index, part, column) })
+		if t.Narrowed || alone && t.covers(index.Predicate, column) {
+			return ""
+		}
+		near = append(near, fmt.Sprintf("%s is for (%s)%s", index.Name, strings.Join(index.Parts, ", "), where(index.Predicate)))
+	}
+	fault := fmt.Sprintf("no unique index on the column %q alone, so two accounts can have the same and neither could sign in: create one", column)
+	if len(near) > 0 {
+		fault += "; " + strings.Join(near, "; ")
+	}
+	return fault
+}
+
+func where(predicate string) string {
+	if predicate == "" {
+		return ""
+	}
+	return " where " + predicate
+}
+
+// harmless: a part of an index that is the same for all living rows with the same
+// value in column.
+func (t Table) harmless(f Found, index Index, part, column string) bool {
+	if c, ok := f.Column(part); ok && !strings.EqualFold(c.Name, column) {
+		// NULL is not the same as NULL, as a rule.
+		return strings.EqualFold(c.Name, t.SoftDelete) && (!c.Nullable || index.Settled)
+	}
+	return !slices.ContainsFunc(f.Columns, func(c FoundColumn) bool {
+		return !strings.EqualFold(c.Name, column) && !strings.EqualFold(c.Name, t.SoftDelete) && mentions(part, c.Name)
+	})
+}
+
+var cast = regexp.MustCompile(`::[\pL\pN_ "]+`) // of PostgreSQL, to a type that a column may be named like
+
+// mentions: part is column, or an expression with it.
+func mentions(part, column string) bool {
+	part = cast.ReplaceAllString(part, "")
+	return regexp.MustCompile(`(?i)(^|[^\pL\pN_$])` + regexp.QuoteMeta(column) + `($|[^\pL\pN_$])`).MatchString(part)
+}
+
+// covers: all rows that count are among those of the predicate.
+func (t Table) covers(predicate, column string) bool {
+	if predicate == "" {
+		return true
+	}
+	plain := strings.ToLower(strings.Join(strings.Fields(strings.NewReplacer("(", " ", ")", " ", `"`, "", "`", "", "[", "", "]", "").Replace(cast.ReplaceAllString(predicate, ""))), " "))
+	for condition := range strings.SplitSeq(plain, " and ") {
+		living := t.SoftDelete != "" && condition == strings.ToLower(t.SoftDelete)+" is null"
+		rest, named := strings.CutPrefix(condition, strings.ToLower(column)+" ") // those without one never sign in
+		signsIn := named && slices.Contains([]string{"is not null", "<> ''", "!= ''"}, rest)
+		if !living && !signsIn {
+			return false
+		}
+	}
+	return true
+}
+
+// lastOf splits the name of a table from that of its schema.
+func lastOf(table string) (schema, name string) {
+	if i := strings.LastIndexByte(table, '.'); i >= 0 {
+		return table[:i], table[i+1:]
+	}
+	return "", table
+}
+
+// indexesOf joins the rows of a catalog, one for each part, in the order of the parts.
+func indexesOf(rows []indexRow) (indexes []Index) {
+	for _, row := range rows {
+		if n := len(indexes); n > 0 && indexes[n-1].Name == row.Name {
+			indexes[n-1].Parts = append(indexes[n-1].Parts, row.Part)
+			continue
+		}
+		indexes = append(indexes, Index{Name: row.Name, Parts: []string{row.Part}, Predicate: row.Predicate, Prefix: row.Prefix, Settled: row.Settled})
+	}
+	return indexes
+}
+
+type indexRow struct {
+	Name      string
+	Part      string
+	Predicate string
+	Prefix    int
+	Settled   bool
+}
