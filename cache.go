@@ -7,6 +7,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt/internal/elapsed"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -18,8 +21,6 @@ const (
 	// feedFresh is how long after the last answer of the feed the cache is
 	// believed; later every request asks the store, as without a cache.
 	feedFresh = 3 * time.Second
-	// clockSkew is how far the clocks of processes may differ.
-	clockSkew = time.Minute
 )
 
 // cache keeps accounts of living sessions for a while. A session that is
@@ -33,9 +34,10 @@ type cache struct {
 	gap  time.Duration // between two looks of the feed that together miss nothing
 	back time.Duration // how far each look goes back
 
-	// feedFresh and cacheEntries; tests have others.
-	fresh time.Duration
-	room  int
+	// feedFresh, cacheEntries and time.Now; tests have others.
+	fresh   time.Duration
+	room    int
+	machine func() time.Time
 
 	start sync.Once // of the feed, with the first request
 	stop  context.CancelFunc
@@ -59,8 +61,45 @@ type cached struct {
 	err     error
 }
 
+// cacheOf is the cache for accounts of a kind, nil if there is none, or if the model
+// has a hook that gets the context of the request: what it selects for one request, as
+// for one tenant, may not be what it selects for another.
+func (s *sessions) cacheOf(k *kind) *cache {
+	if k.selectHook != "" {
+		return nil
+	}
+	return s.cache
+}
+
+// selectHookOf names a hook of a model that Bun runs when it selects, "" if it has none.
+func selectHookOf(account any) string {
+	switch account.(type) {
+	case bun.BeforeSelectHook:
+		return "BeforeSelect"
+	case bun.AfterSelectHook:
+		return "AfterSelect"
+	case bun.BeforeScanRowHook:
+		return "BeforeScanRow"
+	case bun.AfterScanRowHook:
+		return "AfterScanRow"
+	}
+	return ""
+}
+
+// tellUncached logs which kinds Config.CacheTTL is not for.
+func (a *Auth) tellUncached() {
+	if a.store == nil || a.store.cache == nil {
+		return
+	}
+	for _, k := range a.kinds {
+		if k.selectHook != "" {
+			a.journal.uncached(k)
+		}
+	}
+}
+
 func newCache(cfg Config, feed session.Revocations) *cache {
-	c := &cache{ttl: cfg.CacheTTL, feed: feed, now: cfg.Now, read: cfg.ReadTimeout, fresh: feedFresh, room: cacheEntries, entries: map[string]*cached{}, recent: list.New()}
+	c := &cache{ttl: cfg.CacheTTL, feed: feed, now: cfg.Now, read: cfg.ReadTimeout, fresh: feedFresh, room: cacheEntries, machine: time.Now, entries: map[string]*cached{}, recent: list.New()}
 	// A look that fails takes ReadTimeout. An end is stamped by another clock,
 	// before its statement begins, and committed up to WriteTimeout later.
 	c.gap = feedFresh + cfg.ReadTimeout
@@ -96,11 +135,11 @@ func (c *cache) account(s *Session, load func() (any, error)) (any, error) {
 func (c *cache) claim(s *Session) (entry *cached, mine bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Since(c.heard) > c.fresh {
+	if elapsed.Between(c.heard, c.machine()) > c.fresh {
 		return nil, false
 	}
 	if entry, ok := c.entries[string(s.sid)]; ok {
-		if entry.kind == s.Kind && entry.subject == s.Subject && c.now().Sub(entry.loaded) < c.ttl {
+		if entry.kind == s.Kind && entry.subject == s.Subject && elapsed.Between(entry.loaded, c.now()) < c.ttl {
 			if entry.place != nil {
 				c.recent.MoveToFront(entry.place)
 			}
@@ -192,14 +231,14 @@ func (c *cache) listen() {
 func (c *cache) hear() {
 	ctx, cancel := context.WithTimeout(c.ended, c.read)
 	defer cancel()
-	asked := time.Now()
+	asked := c.machine()
 	revoked, err := c.feed.RevokedSince(ctx, c.now().Add(-c.back).UnixMilli())
 	if err != nil {
 		return // the cache is not believed for long
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if asked.Sub(c.heard) > c.gap { // something may have been missed
+	if elapsed.Between(c.heard, asked) > c.gap { // something may have been missed
 		clear(c.entries)
 		c.recent.Init()
 	}

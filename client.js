@@ -42,11 +42,12 @@ export class AuthError extends Error {
  * @returns {import('./client').Auth<Account>}
  */
 export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) {
-  const root = new URL(`${base}`.replace(/\/?$/, `/${kind}/`), document.baseURI);
+  const root = absolute(`${base}`.replace(/\/?$/, `/${kind}/`));
   const name = `fiberjwt ${root}`;
   /** @type {BroadcastChannel | undefined} */
-  let channel = self.BroadcastChannel && new BroadcastChannel(name);
+  let channel = globalThis.BroadcastChannel && new BroadcastChannel(name);
   const events = new EventTarget();
+  // As an option of addEventListener, since it has a signal; so is `over` below.
   const life = new AbortController();
 
   // Counts sign-ins and ends: what was asked in one session must not be repeated in another.
@@ -61,8 +62,8 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
   let signedIn;
   // Counts returns from the back/forward cache.
   let visit = 0;
-  /** @type {Promise<boolean> | null} the refresh under way, for all who wait for it */
-  let refreshing = null;
+  /** @type {Promise<boolean> | null | undefined} the refresh under way, for all who wait for it */
+  let refreshing;
   // What stops it.
   let stopping = new AbortController();
   /** @type {unknown} the last failure */
@@ -93,7 +94,7 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
   /** @param {number} wait */
   function later(wait) {
     clearTimeout(timer);
-    timer = setTimeout(() => used && !document.hidden && refresh().catch(() => {}), wait);
+    timer = setTimeout(() => used && !globalThis.document?.hidden && refresh().catch(() => {}), wait);
   }
 
   /** @param {number} seconds */
@@ -168,7 +169,7 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
     method: 'POST', credentials: 'include', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body), signal,
   });
 
-  const refresh = () => refreshing ??= renew(era, version).finally(() => { refreshing = null; });
+  const refresh = () => refreshing ??= renew(era, version).finally(() => refreshing = null);
 
   /**
    * @param {number} asked era
@@ -202,11 +203,10 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
 
   /** @param {AuthError} error */
   function backOff(error) {
-    const wait = Math.min(60_000, Math.max(error.retryAfter * 1000, Math.min(30_000, 500 * 2 ** failures++))) * (1 + Math.random() / 2);
-    trouble = error;
+    const wait = Math.min(60, Math.max(error.retryAfter, Math.min(30, 2 ** failures++ / 2))) * (1000 + 500 * Math.random());
     quietUntil = Date.now() + wait;
     later(wait);
-    return error;
+    return trouble = error;
   }
 
   /**
@@ -217,7 +217,7 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
     if (Date.now() < quietUntil) throw trouble;
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
-      const over = new AbortController(); // has a signal, as options have
+      const over = new AbortController();
       signal?.addEventListener('abort', () => reject(signal.reason), over);
       refresh().then(resolve, reject).finally(() => over.abort());
     });
@@ -227,12 +227,12 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
   async function authFetch(input, init) {
     // Of a Request; a string and a URL have none of them.
     const { url, method, credentials, signal: own } = /** @type {Request} */ (input);
-    if (new URL(url ?? input, document.baseURI).origin !== root.origin) return fetch(input, init);
+    if (absolute(url ?? input).origin !== root.origin) return fetch(input, init);
     // To its own origin a page sends cookies anyway, and any init takes settings off a Request.
     /** @type {RequestInit | undefined} */
-    const options = root.origin === location.origin || url && credentials !== 'same-origin' ? init : { credentials: 'include', ...init };
+    const options = root.origin === globalThis.origin || url && credentials !== 'same-origin' ? init : { credentials: 'include', ...init };
     const signal = options?.signal ?? own;
-    const isOnce = options?.body instanceof ReadableStream || !!url && !/^(GET|HEAD)$/.test(method);
+    const isOnce = options?.body instanceof ReadableStream || url && !/^(GET|HEAD)$/.test(method);
     // There will be no second time.
     if (isOnce && Date.now() > expires - 5_000) await renewed(signal);
     const asked = era, seen = version;
@@ -307,9 +307,9 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
   // A tab may have an older client or a newer one, with words of its own.
   if (channel) channel.onmessage = ({ data }) => words[/** @type {keyof typeof words} */ (data?.[0])]?.(data[1]);
   // A page that comes back from the back/forward cache may have missed the word.
-  addEventListener('pageshow', async ({ persisted }) => {
+  globalThis.addEventListener?.('pageshow', async ({ persisted }) => {
     if (persisted && ++visit && await me().catch(() => true)) emit('session');
-  }, { signal: life.signal });
+  }, life);
 
   return {
     fetch: authFetch,
@@ -342,9 +342,13 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
 }
 
 /**
+ * As fetch reads an address, in a worker too, which has no document.
+ * @param {string | URL} address
+ */
+const absolute = address => new URL(new Request(address).url);
+
+/**
  * RFC 6750 §3.1: invalid_token is what a new token mends. Any other 401 is the application's own, and asked again it would be done twice.
  * @param {Response} response
  */
-function isStale(response) {
-  return response.status === 401 && /invalid_token/.test(`${response.headers.get('WWW-Authenticate')}`);
-}
+const isStale = response => response.status === 401 && response.headers.get('WWW-Authenticate')?.includes('invalid_token');

@@ -81,6 +81,11 @@ type Config struct {
 	// Audience is written to the aud claim; a token must have at least one of these
 	// there. Default: Issuer.
 	Audience []string
+	// ClientID is written to the client_id claim of access tokens, for verifiers that
+	// follow RFC 9068 to the letter (§2.2 requires it). It names the application that
+	// the tokens are issued to, and is not looked at here. Entity.Claims cannot return
+	// client_id then. Default: no such claim, unless Entity.Claims returns one.
+	ClientID string
 	// RequiredClaims must be in every access token, besides those of the library,
 	// and in those of OldTokens; each of Issuers has its own. A [Ticket] has no
 	// claims.
@@ -90,7 +95,10 @@ type Config struct {
 	// OldTokens lets in what the system before this one has issued, for the days
 	// of a migration.
 	OldTokens OldTokens
-	// Leeway is how far the clocks of two machines may differ. Default 5 s, at most 60 s.
+	// Leeway is how long an access token is good after its exp, and how far the clocks
+	// of others may be ahead: of Issuers, of the system of OldTokens, and for a
+	// [Grant] with NotBefore. The application's own servers, and the store of their
+	// sessions, may differ by 60 s. Default 5 s, at most 60 s.
 	Leeway time.Duration
 
 	// Transport lists how the built-in routes may hand tokens out; the first is
@@ -99,7 +107,9 @@ type Config struct {
 	// Cookie sets how cookies are written.
 	Cookie Cookie
 	// TrustedOrigins may send requests with our cookies besides the
-	// application's own origin: "https://app.example.com".
+	// application's own origin: "https://app.example.com", and those of apps in a
+	// web view and of extensions, as "capacitor://localhost" or
+	// "chrome-extension://<id>". Neither "null" nor a wildcard can be trusted.
 	TrustedOrigins []string
 
 	// Sessions is where sessions are kept. Default: a table beside the
@@ -113,17 +123,25 @@ type Config struct {
 	// after about a second (by this one at once), and changes of the row, such
 	// as a new name or what Allow looks at, after CacheTTL. Clocks of processes
 	// may differ by 60 s. Each request gets a
-	// copy of the account; what it points to is shared. Default 0: off, every
+	// copy of the account; what it points to is shared. A kind whose model has a hook
+	// of Bun's that runs on SELECT, such as BeforeSelect, is not cached, because the hook
+	// may select by the context of the request; relations that Load joins are.
+	// [Entity].Load must select the same rows for every request. Default 0: off, every
 	// request sees the database as it is.
 	CacheTTL time.Duration
+	// ManualPrune leaves it to [Auth.Prune] to delete sessions and failed sign-ins
+	// that are over. By default sign-ins start that: in the background, in batches of
+	// some hundred rows, about once an hour in each process.
+	ManualPrune bool
 	// Refresh sets the times of refresh token rotation.
 	Refresh Refresh
 	// Password sets the cost of hashing and the least length.
 	Password Password
 
-	// ReadTimeout bounds each query that reads. Default 2 s.
+	// ReadTimeout bounds each query that reads. Default 2 s, at most Refresh.Rearm.
 	ReadTimeout time.Duration
-	// WriteTimeout bounds each query that writes. Default 5 s.
+	// WriteTimeout bounds each query that writes. Default 5 s, at most Refresh.Rearm.
+	// A refresh as a whole is given up after Refresh.Timeout.
 	WriteTimeout time.Duration
 
 	// ErrorHandler writes the body of refusals in place of the JSON one. The
@@ -143,7 +161,9 @@ type Config struct {
 	// Logger gets what a client must not see: why a request ended in 5xx.
 	// Default slog.Default().
 	Logger *slog.Logger
-	// Now is the clock. Default time.Now.
+	// Now is the clock, for tests. Default: time.Now, and for the rotation of refresh
+	// tokens the clock of the store, if that has one (PostgreSQL, MariaDB, MySQL and
+	// Redis do), so that the clocks of several servers may differ by 60 s.
 	Now func() time.Time
 }
 
@@ -211,11 +231,26 @@ func (cfg Config) faults() (faults []string) {
 	if slices.Contains(cfg.RequiredClaims, "") {
 		faults = append(faults, "Config.RequiredClaims has an empty name, which no token has: remove it")
 	}
-	if cfg.ReadTimeout < 0 {
-		faults = append(faults, fmt.Sprintf("Config.ReadTimeout: %v is below zero: leave it out for the default of 2 s", cfg.ReadTimeout))
-	}
-	if cfg.WriteTimeout < 0 {
-		faults = append(faults, fmt.Sprintf("Config.WriteTimeout: %v is below zero: leave it out for the default of 5 s", cfg.WriteTimeout))
+	return append(faults, cfg.timeoutFaults()...)
+}
+
+// leastTimeout is far below what a query takes: a shorter time lacks its unit.
+const leastTimeout = 100 * time.Microsecond
+
+// timeoutFaults refuses times that lack their unit, and those above Refresh.Rearm: a
+// client that has waited for so long has given up, and does not hear the answer.
+func (cfg Config) timeoutFaults() (faults []string) {
+	for _, timeout := range []struct {
+		name, usual string
+		set         time.Duration
+	}{{"ReadTimeout", "2 s", cfg.ReadTimeout}, {"WriteTimeout", "5 s", cfg.WriteTimeout}} {
+		if timeout.set < leastTimeout {
+			faults = append(faults, fmt.Sprintf("Config.%s: %v is too short for any query: give a unit, as in 2 * time.Second, or leave it out for the default of %s", timeout.name, timeout.set, timeout.usual))
+		}
+		if timeout.set > cfg.Refresh.Rearm {
+			faults = append(faults, fmt.Sprintf("Config.%s: %v is longer than Refresh.Rearm, %v, and clients do not wait that long: lower it, or leave it out for the default of %s",
+				timeout.name, timeout.set, cfg.Refresh.Rearm, timeout.usual))
+		}
 	}
 	return faults
 }
@@ -228,8 +263,11 @@ func (cfg Config) secretFaults() (faults []string) {
 		faults = append(faults, "Config.Secret "+err.Error())
 	}
 	for i, old := range cfg.OldSecrets {
-		// One that was in use with the newline of its file goes on verifying with it.
-		if trimmed := Secret(bytes.TrimSpace(old)); len(trimmed) < len(old) && trimmed.Check() == nil {
+		// A text that was in use with the newline of its file goes on verifying with it.
+		// Bytes that end like white space, as those of a key in DER may, are no text.
+		trimmed := Secret(bytes.TrimSpace(old))
+		text := !bytes.ContainsFunc(trimmed, func(r rune) bool { return r < ' ' || r > '~' })
+		if len(trimmed) < len(old) && text && trimmed.Check() == nil {
 			continue
 		}
 		if err := old.Check(); err != nil {
@@ -336,10 +374,22 @@ func (cfg Config) transportFaults() (faults []string) {
 	if cfg.Cookie.RefreshEverywhere && !setsCookies {
 		faults = append(faults, "Config.Cookie.RefreshEverywhere: there are no cookies: add TransportCookie to Config.Transport")
 	}
-	if path := cfg.Cookie.Path; path != "" && (!strings.HasPrefix(path, "/") || !plainPath(path)) {
-		faults = append(faults, fmt.Sprintf("Config.Cookie.Path: %q is not a path: write it like /auth, without parameters", path))
+	return append(faults, cfg.Cookie.faults()...)
+}
+
+func (s Cookie) faults() (faults []string) {
+	if !validNamespace(s.Namespace) {
+		faults = append(faults, fmt.Sprintf("Config.Cookie.Namespace: %q cannot stand in a cookie's name: take letters, digits and \"-\", at most 32", s.Namespace))
+	}
+	if s.Path != "" && (!strings.HasPrefix(s.Path, "/") || !plainPath(s.Path)) {
+		faults = append(faults, fmt.Sprintf("Config.Cookie.Path: %q is not a path: write it like /auth, without parameters", s.Path))
 	}
 	return faults
+}
+
+func validNamespace(name string) bool {
+	const plain = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	return len(name) <= 32 && strings.Trim(name, plain) == ""
 }
 
 // plainPath: a path that can stand in a cookie: no parameter of a route, no
@@ -374,8 +424,8 @@ func (cfg Config) openKinds() (kinds []*kind, faults []string) {
 			if k.name == other.name+"-refresh" || other.name == k.name+"-refresh" {
 				faults = append(faults, fmt.Sprintf("%s: the cookies of the kinds %q and %q would meet: give one another Name", label, k.name, other.name))
 			}
-			if other.model == k.model {
-				faults = append(faults, fmt.Sprintf("%s: the model is that of kind %q already: declare a type of its own, as in type Admin User", label, other.name))
+			for _, fault := range k.shareFaults(other) {
+				faults = append(faults, label+": "+fault)
 			}
 		}
 		kinds = append(kinds, k)
@@ -408,13 +458,18 @@ func newPublicRoutes(entries []string) (routes []publicRoute, faults []string) {
 			faults = append(faults, fmt.Sprintf("Config.Public[%d]: %q has a pattern that Fiber's router cannot read", i, entry))
 			continue
 		}
-		fixed := pattern
-		if end := strings.IndexAny(pattern, ":*+\\"); end >= 0 {
-			fixed = pattern[:end]
-		}
-		routes = append(routes, publicRoute{method, pattern, strings.ToLower(strings.TrimRight(fixed, "/"))})
+		routes = append(routes, publicRoute{method, pattern, strings.ToLower(fixedPart(pattern))})
 	}
 	return routes, faults
+}
+
+// fixedPart is what stands before the first parameter of a pattern, without slashes
+// at its end.
+func fixedPart(pattern string) string {
+	if end := strings.IndexAny(pattern, ":*+\\"); end >= 0 {
+		pattern = pattern[:end]
+	}
+	return strings.TrimRight(pattern, "/")
 }
 
 // matches by the rules of the application's own router.
@@ -454,8 +509,13 @@ func joinFaults(faults []string) error {
 	if len(faults) == 0 {
 		return nil
 	}
+	return errors.New("fiberjwt: " + inOne("the Config", faults))
+}
+
+// inOne is the text of one fault or of many.
+func inOne(whose string, faults []string) string {
 	if len(faults) == 1 {
-		return errors.New("fiberjwt: " + faults[0])
+		return faults[0]
 	}
-	return fmt.Errorf("fiberjwt: the Config has %d faults:\n  - %s", len(faults), strings.Join(faults, "\n  - "))
+	return fmt.Sprintf("%s has %d faults:\n  - %s", whose, len(faults), strings.Join(faults, "\n  - "))
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -136,6 +137,7 @@ func TestEveryMistakeIsNamedAtOpen(t *testing.T) {
 		"the deletion fillable":     {only(fiberjwt.Entity[Member]{Fillable: []string{"deleted_at"}}), []string{"Fillable[0]", `"deleted_at"`}},
 		"registering without one":   {only(fiberjwt.Entity[User]{Password: "-", Register: fiberjwt.Anyone[User]}), []string{"Config.Entities[0]", "Register", "Login"}},
 		"a misspelling unused":      {only(fiberjwt.Entity[User]{Password: "-", Identity: "e-mail"}), []string{"Config.Entities[0]", "Identity", `Password "-"`}},
+		"the key for an identity":   {only(fiberjwt.Entity[User]{Password: "-", Identity: "id"}), []string{"Config.Entities[0]", "Identity", "primary key", "UUID"}},
 		"filling in what is not":    {only(fiberjwt.Entity[User]{Password: "-", Fillable: []string{"nick"}}), []string{"Config.Entities[0]", "Fillable", `Password "-"`}},
 		"a name in capitals":        {only(fiberjwt.Entity[User]{Name: "Users"}), []string{"Config.Entities[0]", "Name", `"Users"`}},
 		"a name that is a path":     {only(fiberjwt.Entity[User]{Name: "a/b"}), []string{"Name", `"a/b"`}},
@@ -149,34 +151,40 @@ func TestEveryMistakeIsNamedAtOpen(t *testing.T) {
 			cfg.Cookie.Insecure = true
 			cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Teacher]{Name: "users-refresh", Identity: "login"})
 		}, []string{"users-refresh"}},
-		"access for a week":         {only(fiberjwt.Entity[User]{AccessTTL: 7 * 24 * time.Hour}), []string{"Config.Entities[0]", "AccessTTL", "24 h"}},
-		"access for a moment":       {only(fiberjwt.Entity[User]{AccessTTL: time.Millisecond}), []string{"AccessTTL"}},
-		"access for no time":        {only(fiberjwt.Entity[User]{AccessTTL: -time.Minute}), []string{"AccessTTL"}},
-		"idle before access":        {only(fiberjwt.Entity[User]{IdleTTL: time.Minute}), []string{"IdleTTL", "AccessTTL"}},
-		"the end before idleness":   {only(fiberjwt.Entity[User]{SessionTTL: time.Hour}), []string{"SessionTTL: 1h0m0s", "set SessionTTL to 336h0m0s or more, or IdleTTL to 1h0m0s or less"}},
-		"a default before idleness": {only(fiberjwt.Entity[User]{IdleTTL: 100 * 24 * time.Hour}), []string{"SessionTTL: the default of 90 days", "set SessionTTL to 2400h0m0s or more"}},
-		"a leeway of minutes":       {func(cfg *fiberjwt.Config) { cfg.Leeway = 2 * time.Minute }, []string{"Config.Leeway"}},
-		"deadlines above the feed":  {func(cfg *fiberjwt.Config) { cfg.CacheTTL, cfg.WriteTimeout = time.Minute, 3*time.Minute }, []string{"Config.ReadTimeout", "Config.CacheTTL"}},
-		"a leeway below zero":       {func(cfg *fiberjwt.Config) { cfg.Leeway = -1 }, []string{"Config.Leeway"}},
-		"a read timeout below zero": {func(cfg *fiberjwt.Config) { cfg.ReadTimeout = -1 }, []string{"Config.ReadTimeout: -1ns", "2 s"}},
-		"a write timeout below":     {func(cfg *fiberjwt.Config) { cfg.WriteTimeout = -1 }, []string{"Config.WriteTimeout: -1ns", "5 s"}},
-		"an audience of nobody":     {func(cfg *fiberjwt.Config) { cfg.Audience = []string{"shop", ""} }, []string{"Config.Audience", "remove it"}},
-		"a claim without a name":    {func(cfg *fiberjwt.Config) { cfg.RequiredClaims = []string{"scope", ""} }, []string{"Config.RequiredClaims"}},
-		"a store for nobody":        {func(cfg *fiberjwt.Config) { cfg.DB, cfg.Entities, cfg.Sessions = nil, nil, struct{ session.Store }{} }, []string{"Config.Sessions"}},
-		"a cache for nobody":        {func(cfg *fiberjwt.Config) { cfg.DB, cfg.Entities, cfg.CacheTTL = nil, nil, time.Minute }, []string{"CacheTTL"}},
-		"a store that is nil":       {func(cfg *fiberjwt.Config) { cfg.Sessions = (*session.SQL)(nil) }, []string{"Config.Sessions"}},
-		"an unknown transport":      {func(cfg *fiberjwt.Config) { cfg.Transport = []fiberjwt.Transport{"body", "pigeon"} }, []string{"Config.Transport[1]", `"pigeon"`}},
-		"a cookie path of a word":   {func(cfg *fiberjwt.Config) { cfg.Cookie.Path = "auth" }, []string{"Config.Cookie.Path", `"auth"`}},
-		"routes with a parameter":   {func(cfg *fiberjwt.Config) { cfg.Routes = app.Group("/:tenant") }, []string{"Config.Routes", "/:tenant", "Config.Cookie.Path"}},
-		"an origin with a path":     {func(cfg *fiberjwt.Config) { cfg.TrustedOrigins = []string{trusted, trusted + "/"} }, []string{"Config.TrustedOrigins[1]"}},
-		"public without a path":     {func(cfg *fiberjwt.Config) { cfg.Public = []string{"GET"} }, []string{"Config.Public[0]", `"GET"`}},
-		"public without a method":   {func(cfg *fiberjwt.Config) { cfg.Public = []string{"GET /", "/open"} }, []string{"Config.Public[1]", `"/open"`}},
-		"public in lower case":      {func(cfg *fiberjwt.Config) { cfg.Public = []string{"get /open"} }, []string{"Config.Public[0]"}},
-		"public to any method":      {func(cfg *fiberjwt.Config) { cfg.Public = []string{"* /open"} }, []string{"Config.Public[0]"}},
-		"public with two blanks":    {func(cfg *fiberjwt.Config) { cfg.Public = []string{"GET  /open"} }, []string{"Config.Public[0]"}},
-		"an empty extractor":        {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.Chain(fiberjwt.Extractor{}) }, []string{"Config.Extractor"}},
-		"a header without a name":   {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromHeader("") }, []string{"Config.Extractor"}},
-		"a cookie of two words":     {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromCookie("a b") }, []string{"Config.Extractor"}},
+		"access for a week":          {only(fiberjwt.Entity[User]{AccessTTL: 7 * 24 * time.Hour}), []string{"Config.Entities[0]", "AccessTTL", "24 h"}},
+		"access for a moment":        {only(fiberjwt.Entity[User]{AccessTTL: time.Millisecond}), []string{"AccessTTL"}},
+		"access for no time":         {only(fiberjwt.Entity[User]{AccessTTL: -time.Minute}), []string{"AccessTTL"}},
+		"idle before access":         {only(fiberjwt.Entity[User]{IdleTTL: time.Minute}), []string{"IdleTTL", "AccessTTL"}},
+		"the end before idleness":    {only(fiberjwt.Entity[User]{SessionTTL: time.Hour}), []string{"SessionTTL: 1h0m0s", "set SessionTTL to 336h0m0s or more, or IdleTTL to 1h0m0s or less"}},
+		"a default before idleness":  {only(fiberjwt.Entity[User]{IdleTTL: 100 * 24 * time.Hour}), []string{"SessionTTL: the default of 90 days", "set SessionTTL to 2400h0m0s or more"}},
+		"a leeway of minutes":        {func(cfg *fiberjwt.Config) { cfg.Leeway = 2 * time.Minute }, []string{"Config.Leeway"}},
+		"deadlines above the feed":   {func(cfg *fiberjwt.Config) { cfg.CacheTTL, cfg.WriteTimeout = time.Minute, 3*time.Minute }, []string{"Config.ReadTimeout", "Config.CacheTTL"}},
+		"a leeway below zero":        {func(cfg *fiberjwt.Config) { cfg.Leeway = -1 }, []string{"Config.Leeway"}},
+		"a write timeout in no unit": {func(cfg *fiberjwt.Config) { cfg.WriteTimeout = 5 }, []string{"Config.WriteTimeout: 5ns", "time.Second"}},          // B14
+		"a refresh timeout of 10 ns": {func(cfg *fiberjwt.Config) { cfg.Refresh.Timeout = 10 }, []string{"Config.Refresh.Timeout: 10ns", "time.Second"}},  // B14
+		"a rearm of years":           {func(cfg *fiberjwt.Config) { cfg.Refresh.Rearm = 1<<63 - 1 }, []string{"Config.Refresh.Rearm", "more than a day"}}, // B14
+		"a read timeout below zero":  {func(cfg *fiberjwt.Config) { cfg.ReadTimeout = -1 }, []string{"Config.ReadTimeout: -1ns", "2 s"}},
+		"a write timeout below":      {func(cfg *fiberjwt.Config) { cfg.WriteTimeout = -1 }, []string{"Config.WriteTimeout: -1ns", "5 s"}},
+		"an audience of nobody":      {func(cfg *fiberjwt.Config) { cfg.Audience = []string{"shop", ""} }, []string{"Config.Audience", "remove it"}},
+		"a claim without a name":     {func(cfg *fiberjwt.Config) { cfg.RequiredClaims = []string{"scope", ""} }, []string{"Config.RequiredClaims"}},
+		"a store for nobody":         {func(cfg *fiberjwt.Config) { cfg.DB, cfg.Entities, cfg.Sessions = nil, nil, struct{ session.Store }{} }, []string{"Config.Sessions"}},
+		"a cache for nobody":         {func(cfg *fiberjwt.Config) { cfg.DB, cfg.Entities, cfg.CacheTTL = nil, nil, time.Minute }, []string{"CacheTTL"}},
+		"a store that is nil":        {func(cfg *fiberjwt.Config) { cfg.Sessions = (*session.SQL)(nil) }, []string{"Config.Sessions"}},
+		"an unknown transport":       {func(cfg *fiberjwt.Config) { cfg.Transport = []fiberjwt.Transport{"body", "pigeon"} }, []string{"Config.Transport[1]", `"pigeon"`}},
+		"a namespace of two words":   {func(cfg *fiberjwt.Config) { cfg.Cookie.Namespace = "my shop" }, []string{"Config.Cookie.Namespace", `"my shop"`}},
+		"a namespace with a tilde":   {func(cfg *fiberjwt.Config) { cfg.Cookie.Namespace = "shop~" }, []string{"Config.Cookie.Namespace"}},
+		"a namespace that is long":   {func(cfg *fiberjwt.Config) { cfg.Cookie.Namespace = strings.Repeat("x", 33) }, []string{"Config.Cookie.Namespace"}},
+		"a cookie path of a word":    {func(cfg *fiberjwt.Config) { cfg.Cookie.Path = "auth" }, []string{"Config.Cookie.Path", `"auth"`}},
+		"routes with a parameter":    {func(cfg *fiberjwt.Config) { cfg.Routes = app.Group("/:tenant") }, []string{"Config.Routes", "/:tenant", "Config.Cookie.Path"}},
+		"an origin with a path":      {func(cfg *fiberjwt.Config) { cfg.TrustedOrigins = []string{trusted, trusted + "/"} }, []string{"Config.TrustedOrigins[1]"}},
+		"public without a path":      {func(cfg *fiberjwt.Config) { cfg.Public = []string{"GET"} }, []string{"Config.Public[0]", `"GET"`}},
+		"public without a method":    {func(cfg *fiberjwt.Config) { cfg.Public = []string{"GET /", "/open"} }, []string{"Config.Public[1]", `"/open"`}},
+		"public in lower case":       {func(cfg *fiberjwt.Config) { cfg.Public = []string{"get /open"} }, []string{"Config.Public[0]"}},
+		"public to any method":       {func(cfg *fiberjwt.Config) { cfg.Public = []string{"* /open"} }, []string{"Config.Public[0]"}},
+		"public with two blanks":     {func(cfg *fiberjwt.Config) { cfg.Public = []string{"GET  /open"} }, []string{"Config.Public[0]"}},
+		"an empty extractor":         {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.Chain(fiberjwt.Extractor{}) }, []string{"Config.Extractor"}},
+		"a header without a name":    {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromHeader("") }, []string{"Config.Extractor"}},
+		"a cookie of two words":      {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromCookie("a b") }, []string{"Config.Extractor"}},
 		"a client that is not read": {func(cfg *fiberjwt.Config) {
 			cfg.Client, cfg.Extractor = true, fiberjwt.FromAuthHeader("Bearer")
 		}, []string{"Config.Client", `add FromCookie("")`}},
@@ -186,8 +194,14 @@ func TestEveryMistakeIsNamedAtOpen(t *testing.T) {
 		"a custom nothing":  {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromCustom("x", nil) }, []string{"Config.Extractor"}},
 		"a grace too short": {func(cfg *fiberjwt.Config) { cfg.Refresh.Grace = time.Second }, []string{"Config.Refresh.Grace"}},
 		"a rearm too short": {func(cfg *fiberjwt.Config) { cfg.Refresh.Rearm = 31 * time.Second }, []string{"Config.Refresh.Rearm"}},
-		"cheap passwords":   {func(cfg *fiberjwt.Config) { cfg.Password.Memory = 64 }, []string{"Config.Password.Memory"}},
-		"passwords of 4":    {func(cfg *fiberjwt.Config) { cfg.Password.MinLength = 4 }, []string{"Config.Password.MinLength"}},
+		// B14
+		"a write that outlives its client": {func(cfg *fiberjwt.Config) { cfg.WriteTimeout = 10 * time.Minute }, []string{"Config.WriteTimeout: 10m0s", "Refresh.Rearm, 1m0s", "5 s"}},
+		"a read that outlives its client":  {func(cfg *fiberjwt.Config) { cfg.ReadTimeout = 61 * time.Second }, []string{"Config.ReadTimeout: 1m1s", "Refresh.Rearm, 1m0s", "2 s"}},
+		"a refresh of a century":           {func(cfg *fiberjwt.Config) { cfg.Refresh.Timeout = 1 << 62 }, []string{"Config.Refresh.Timeout", "1 h"}},
+		"a grace of a century":             {func(cfg *fiberjwt.Config) { cfg.Refresh.Grace = math.MaxInt64 }, []string{"Config.Refresh.Rearm"}},
+		"a rearm of a century":             {func(cfg *fiberjwt.Config) { cfg.Refresh.Rearm = math.MaxInt64 }, []string{"IdleTTL"}},
+		"cheap passwords":                  {func(cfg *fiberjwt.Config) { cfg.Password.Memory = 64 }, []string{"Config.Password.Memory"}},
+		"passwords of 4":                   {func(cfg *fiberjwt.Config) { cfg.Password.MinLength = 4 }, []string{"Config.Password.MinLength"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := goodConfig(t)

@@ -18,6 +18,13 @@ type Cookie struct {
 	// prefixes, for development over plain http. Whoever can read or write the
 	// network can then take sessions over: never set it in production.
 	Insecure bool
+	// Namespace keeps the cookies of several applications on one host apart: give
+	// each its own. Browsers keep one jar for all ports of a host, so it is needed
+	// for http://localhost:3000 beside http://localhost:4000, and for two
+	// applications on two paths. Letters, digits and "-", at most 32: with "shop",
+	// the access cookie of users is __Host-Http-shop~users. People who are signed in
+	// by cookie when this is changed sign in again. Default: none.
+	Namespace string
 	// Sliding has the middleware renew an access cookie by itself when less than
 	// half of its token's life is left: for sites without a script that
 	// refreshes. It does so with the answer to a navigation or fetch of a page of
@@ -80,12 +87,12 @@ type cookieNames struct {
 }
 
 func newCookieNames(kind, path string, s Cookie) cookieNames {
-	access, refresh := cookiename.Of(kind, s.Insecure, s.RefreshEverywhere)
+	access, refresh := cookiename.Of(s.Namespace, kind, s.Insecure, s.RefreshEverywhere)
 	routes := strings.TrimSuffix(path, "/") + "/" + kind
 	names := cookieNames{
 		access:  access,
 		refresh: refresh,
-		device:  cookiename.Device(kind, s.Insecure),
+		device:  cookiename.Device(s.Namespace, kind, s.Insecure),
 		path:    routes,
 		routes:  routes,
 		secure:  !s.Insecure,
@@ -146,8 +153,8 @@ func (n cookieNames) present(c *fiber.Ctx) bool {
 }
 
 // origins decides whether a request comes from the application's own pages. It
-// is the rule of net/http's CrossOriginProtection; no token for the front end
-// to carry.
+// is the rule of net/http's CrossOriginProtection, except that a default port in
+// Host is no other host; no token for the front end to carry.
 type origins map[string]bool // trusted besides the own one
 
 // newOrigins takes exact origins as browsers send them.
@@ -155,26 +162,47 @@ func newOrigins(trusted []string) (origins, []string) {
 	o, faults := origins{}, []string(nil)
 	for i, text := range trusted {
 		if !isOrigin(text) {
-			faults = append(faults, fmt.Sprintf("Config.TrustedOrigins[%d]: %q is not an origin as browsers send it: write https://host or https://host:port in lower case, without a path, a wildcard or the default port", i, text))
+			faults = append(faults, fmt.Sprintf("Config.TrustedOrigins[%d]: %q is not an origin as browsers send it: write https://host, https://host:port or, for an app or extension, scheme://host, in lower case, without a path or a wildcard", i, text))
 			continue
 		}
-		o[text] = true
+		o[withoutDefaultPort(text)] = true
 	}
 	return o, faults
 }
 
-// isOrigin: text is how a browser serialises an origin of http or https (RFC 6454 §6.2).
+// isOrigin reports whether text is how a browser serialises an origin that only one
+// application can have (RFC 6454 §6.2): of http or https, or of a scheme that
+// belongs to web views and extensions.
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || u.Scheme+"://"+u.Host != text || strings.HasSuffix(u.Host, ":") {
 		return false
 	}
 	for i := range len(text) {
-		if b := text[i]; b >= 0x80 || b == '*' || 'A' <= b && b <= 'Z' {
+		if b := text[i]; b >= 0x80 || b == '*' || b == ',' {
 			return false
 		}
 	}
-	return u.Scheme == "https" && u.Port() != "443" || u.Scheme == "http" && u.Port() != "80"
+	switch u.Scheme {
+	case "https", "http":
+		return text == strings.ToLower(text)
+	case "file", "data", "blob", "about", "javascript", "ws", "wss", "ftp":
+		return false // of any document, or of none
+	}
+	return strings.Trim(u.Scheme, "htps") != "" // or else it is http or https, misspelt
+}
+
+// withoutDefaultPort is an origin as browsers write it (RFC 6454 §6.1).
+func withoutDefaultPort(origin string) string {
+	scheme, host, _ := strings.Cut(origin, "://")
+	return scheme + "://" + withoutPort(host, scheme)
+}
+
+// withoutPort is a host without the default port of a scheme, which proxies and
+// old clients write into Host (RFC 9110 §7.2 allows it), and without a bare colon.
+func withoutPort(host, scheme string) string {
+	port := map[string]string{"https": ":443", "http": ":80"}[scheme]
+	return strings.TrimSuffix(strings.TrimSuffix(host, port), ":")
 }
 
 // check is for a request whose credential came from a cookie.
@@ -206,10 +234,20 @@ func (o origins) checkUnsafe(c *fiber.Ctx) error {
 		return nil
 	}
 	// The host is the Host header: X-Forwarded-Host is anybody's to write.
-	if u, err := url.Parse(origin); err == nil && u.Host != "" && u.Host == borrow(c.Request().Host()) {
+	if sameHost(origin, borrow(c.Request().Host())) {
 		return nil
 	}
 	return o.trust(origin)
+}
+
+// sameHost reports whether origin is that of host, a Host header. Host does not
+// tell the scheme, and proxies hide it: only its port can.
+func sameHost(origin, host string) bool {
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return false
+	}
+	return strings.EqualFold(withoutPort(u.Host, u.Scheme), withoutPort(host, u.Scheme))
 }
 
 func (o origins) trust(origin string) error {
@@ -217,12 +255,6 @@ func (o origins) trust(origin string) error {
 		return nil
 	}
 	return ErrCSRF
-}
-
-// safe methods change nothing (RFC 9110 §9.2.1). An upgrade, as to WebSocket,
-// is a GET that opens a door both ways, so it counts as unsafe.
-func safe(c *fiber.Ctx) bool {
-	return (readsOnly(c) || c.Method() == fiber.MethodOptions) && len(c.Request().Header.Peek(fiber.HeaderUpgrade)) == 0
 }
 
 // borrow reads bytes of a request as a string without a copy. It is valid as

@@ -483,6 +483,74 @@ func TestATrustedOriginMayUseTheCookies(t *testing.T) {
 	require.Empty(t, b.jar)
 }
 
+// C4.
+func TestADefaultPortInTheHostHeaderIsNoOtherHost(t *testing.T) {
+	w := quickWorld(t)
+	w.addUser("ann@example.com")
+	pair := w.enter("users", 1)
+	for _, test := range []struct {
+		host, origin string
+		want         int
+	}{
+		{"example.com:443", "https://example.com", 200},
+		{"example.com:80", "http://example.com", 200},
+		{"example.com", "https://example.com:443", 200},
+		{"EXAMPLE.com:443", "https://example.com", 200},
+		{"Example.COM", "https://example.com", 200},
+		{"example.com:", "https://example.com", 200},
+		{"[::1]:443", "https://[::1]", 200},
+		{"127.0.0.1:80", "http://127.0.0.1", 200},
+		{"localhost:3000", "http://localhost:3000", 200},
+		{"example.com.:443", "https://example.com.", 200},
+
+		{"example.com:443", "http://example.com", 403},
+		{"example.com:80", "https://example.com", 403},
+		{"example.com:8443", "https://example.com", 403},
+		{"example.com", "https://example.com:8443", 403},
+		{"example.com", "https://example.com:80", 403},
+		{"example.com:4430", "https://example.com:443", 403},
+		{"example.com:443:443", "https://example.com", 403},
+		{"example.com.", "https://example.com", 403},
+		{"sub.example.com:443", "https://example.com", 403},
+		{"example.com:443", "https://example.com.evil.example", 403},
+		{"[::1]:443", "https://[::1]:8443", 403},
+		{"localhost", "capacitor://localhost", 403},
+		{"localhost:443", "https+x://localhost", 403},
+		{"example.com:443", "null", 403},
+	} {
+		request := httptest.NewRequest("POST", "/any", nil)
+		request.Host = test.host
+		request.Header.Set("Origin", test.origin)
+		request.Header.Set("Cookie", userCookie+"="+pair.Access)
+		require.Equal(t, test.want, w.send(request).Status, "Host %s, Origin %s", test.host, test.origin)
+	}
+}
+
+// C5.
+func TestAppsAndExtensionsCanBeTrusted(t *testing.T) {
+	origins := []string{
+		"capacitor://localhost", "ionic://localhost", "tauri://localhost", "https://tauri.localhost", "app://.", "app://com.example.desk",
+		"chrome-extension://abcdefghijklmnopabcdefghijklmnop", "moz-extension://0f6a0f1e-2f5c-4b59-9d3a-6a9f1f7e2c11",
+		"safari-web-extension://0F6A0F1E-2F5C-4B59-9D3A-6A9F1F7E2C11", "https://app.example.net:443", "http://app.example.net:80",
+	}
+	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.TrustedOrigins = origins })
+	w.addUser("ann@example.com")
+	pair := w.enter("users", 1)
+	post := func(origin string) int {
+		return w.do("POST", "/any", "", "Cookie", userCookie+"="+pair.Access, "Sec-Fetch-Site", "cross-site", "Origin", origin).Status
+	}
+	for _, origin := range origins {
+		origin = strings.TrimSuffix(strings.TrimSuffix(origin, ":443"), ":80") // as browsers send it
+		require.Equal(t, 200, post(origin), origin)
+	}
+	for _, origin := range []string{
+		"null", "", "capacitor://localhost.evil.example", "capacitor://localhost:443", "capacitor://", "capacitor", "https://localhost", "http://tauri.localhost",
+		"chrome-extension://bbcdefghijklmnopabcdefghijklmnop", "moz-extension://abcdefghijklmnopabcdefghijklmnop", "http://app.example.net:443", "file://",
+	} {
+		require.Equal(t, 403, post(origin), origin)
+	}
+}
+
 func TestATrustedOriginThatNoBrowserSendsIsRefused(t *testing.T) {
 	for name, origin := range map[string]string{
 		"empty":                      "",
@@ -504,8 +572,16 @@ func TestATrustedOriginThatNoBrowserSendsIsRefused(t *testing.T) {
 		"without a host":             "https://",
 		"only a port":                "https://:8443",
 		"a wildcard":                 "https://*.example.net",
-		"the default port":           "https://app.example.net:443",
-		"the default port of http":   "http://app.example.net:80",
+		"an app with a path":         "capacitor://localhost/",
+		"an app with a wildcard":     "chrome-extension://*",
+		"an app without a host":      "capacitor://",
+		"a scheme alone":             "capacitor:",
+		"a misspelt scheme":          "htps://app.example.net",
+		"every file":                 "file://",
+		"files of a host":            "file://localhost",
+		"an app in capitals":         "Capacitor://localhost",
+		"an app with a person":       "capacitor://me@localhost",
+		"a socket":                   "wss://app.example.net",
 		"an empty port":              "https://app.example.net:",
 		"not in punycode":            "https://bücher.example",
 		"two origins":                "https://a.example,https://b.example",
@@ -538,9 +614,77 @@ func TestOneBrowserSignedInAsTwoKindsSignsOutOfOne(t *testing.T) {
 	require.Equal(t, 204, b.do("POST", "/auth/users/logout", "").Status)
 	require.Len(t, b.jar, 2)
 	require.Equal(t, "teachers:1", b.do("GET", "/any", "").Body)
-	require.Equal(t, 403, b.do("GET", "/users/me", "").Status)
 	require.Equal(t, 200, b.do("GET", "/teachers/me", "").Status)
 	require.Equal(t, 200, b.do("POST", "/auth/teachers/refresh", "").Status)
+	// C26: its routes want a sign-in, which the other kind does not stand in the way of.
+	for _, path := range []string{"/users/me", "/locals/users", "/auth/users/me", "/auth/users/sessions"} {
+		a := b.do("GET", path, "")
+		requireRefusal(t, a, 401, "no_token", path)
+		require.Equal(t, "Bearer", a.Header.Get("WWW-Authenticate"), path)
+	}
+	token := b.jar[teacherCookie].Value
+	requireRefusal(t, w.do("GET", "/users/me", "", "Authorization", "Bearer "+token), 403, "wrong_kind", "a token of another kind")
+}
+
+// C26.
+func TestARefreshSaysWhichTokenIsMissing(t *testing.T) {
+	w := quickWorld(t)
+	w.addUser("ann@example.com")
+	for _, body := range []string{"", "{}", "null"} {
+		a := w.do("POST", "/auth/users/refresh", body)
+		requireRefusal(t, a, 401, "no_token", body)
+		require.Contains(t, a.JSON(t)["error_description"], "no refresh token", body)
+	}
+	b := w.browser()
+	b.enter("users", 1)
+	for _, body := range []string{"null", " null\r\n", "{}", ""} {
+		require.Equal(t, 200, b.do("POST", "/auth/users/refresh", body).Status, body)
+	}
+	require.Equal(t, 400, b.do("POST", "/auth/users/refresh", "nul").Status)
+	require.Equal(t, 204, b.do("POST", "/auth/users/logout", "null").Status)
+	require.Empty(t, b.jar)
+}
+
+func TestARefreshCookieWithoutItsAccessCookieCountsForNothing(t *testing.T) {
+	w := quickWorld(t)
+	w.addUser("ann@example.com")
+	first, second, third := w.enter("users", 1), w.enter("users", 1), w.enter("users", 1)
+	refresh := func(access string, refreshes ...string) answer {
+		headers := []string{"Sec-Fetch-Site", "same-origin"}
+		if access != "" {
+			headers = append(headers, "Cookie", userCookie+"="+access)
+		}
+		for _, value := range refreshes {
+			headers = append(headers, "Cookie", refreshCookie+"="+value)
+		}
+		return w.do("POST", "/auth/users/refresh", "", headers...)
+	}
+	for _, access := range []string{"", "nonsense", "a.b.c", "e30.e30.e30", "e30.W10.e30"} {
+		a := refresh(access, first.Refresh)
+		requireRefusal(t, a, 401, "no_token", access)
+		require.Contains(t, a.JSON(t)["error_description"], "refresh cookie", access)
+	}
+	requireRefusal(t, refresh(first.Access, second.Refresh, third.Refresh), 400, "invalid_request", "which of the two?")
+	require.Equal(t, 200, refresh(first.Access, second.Refresh, first.Refresh).Status)
+}
+
+// A page elsewhere can send a refresh cookie alone where its browser does not know SameSite.
+func TestALogoutFromAnotherSiteByTheRefreshCookieAloneIsRefused(t *testing.T) {
+	w := quickWorld(t)
+	w.addUser("ann@example.com")
+	b := w.browser()
+	b.enter("users", 1)
+	lone := []string{"Cookie", refreshCookie + "=" + b.jar[refreshCookie].Value}
+	for _, route := range []string{"logout", "logout-all"} {
+		for _, from := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", elsewhere}, {"Origin", "null"}} {
+			a := w.do("POST", "/auth/users/"+route, "", append(from, lone...)...)
+			requireRefusal(t, a, 403, "csrf", route, from)
+			require.Empty(t, a.Header.Values("Set-Cookie"))
+			require.Equal(t, 200, b.do("GET", "/users/me", "").Status, "%s %s ended the session", route, from)
+		}
+	}
+	require.Equal(t, 204, w.do("POST", "/auth/users/logout", "", append(lone, "Sec-Fetch-Site", "same-origin")...).Status)
+	require.Equal(t, 401, b.do("GET", "/users/me", "").Status)
 }
 
 func TestABadCookieOfOneKindDoesNotSignOutTheOther(t *testing.T) {

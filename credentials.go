@@ -3,13 +3,14 @@ package fiberjwt
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"reflect"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/internal/throttle"
-	"github.com/fiberjwt/fiberjwt/internal/transient"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -19,7 +20,10 @@ import (
 // the password that it is to have.
 func (a *Auth) newAccount(k *kind, body form) (account any, password string, err error) {
 	account, wrong := k.newAccount(), map[string]string{}
-	identity := canonical(body.identity(k, wrong))
+	identity, err := body.newIdentity(k, wrong)
+	if err != nil {
+		return nil, "", err
+	}
 	k.setText(account, k.identity, identity)
 	password = body.required("password", wrong)
 	a.judge(password, identity, wrong)
@@ -59,15 +63,33 @@ func (a *Auth) register(c *fiber.Ctx, k *kind, account any, password string) (p 
 		err = because(ErrUnavailable, err)
 	}
 	turn.settle(c.UserContext(), attempted(k, k.text(account, k.identity)), throttle.RegistrationWeight, err)
-	if err == nil && p.sid != nil && a.allowed(c.UserContext(), k, account, ErrBadCredentials) != nil {
-		// It has to wait, for a confirmation say. Asked only now, since Allow may
-		// look at the row.
-		if _, err := a.store.revoke(c.UserContext(), p.sid, k.name, "", a.now().UnixMilli()); err != nil {
-			a.journal.leftSession(c.UserContext(), err)
-		}
-		return pair{subject: p.subject}, entity, nil
+	if err != nil || p.sid == nil {
+		return p, entity, err
 	}
-	return p, entity, err
+	// Asked only now, since Allow may look at the row, and change account.
+	stored := shallowCopy(account)
+	k.setText(stored, k.password, hash)
+	err = a.allowed(c.UserContext(), k, account, ErrBadCredentials)
+	if err == nil {
+		return p, entity, nil
+	}
+	if _, err := a.store.revoke(context.WithoutCancel(c.UserContext()), p.sid, k.name, "", a.now().UnixMilli()); err != nil {
+		a.journal.leftSession(c.UserContext(), err)
+	}
+	if refusal(err).Status >= 500 { // nothing was decided
+		a.unregister(c.UserContext(), k, stored)
+		return pair{}, nil, err
+	}
+	return pair{subject: p.subject}, entity, nil // it has to wait, for a confirmation say
+}
+
+// unregister deletes the row of a registration that failed after it was stored.
+func (a *Auth) unregister(ctx context.Context, k *kind, row any) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.writeTimeout)
+	defer cancel()
+	if err := shielded(func() error { return k.takeBack(ctx, a.db, row) }); err != nil {
+		a.journal.leftAccount(ctx, k, row, err)
+	}
 }
 
 func (a *Auth) create(c *fiber.Ctx, k *kind, account any, hash string) (pair, []byte, error) {
@@ -75,7 +97,22 @@ func (a *Auth) create(c *fiber.Ctx, k *kind, account any, hash string) (pair, []
 	if err := hookRefusal(shielded(func() error { return k.register(c, account) })); err != nil {
 		return pair{}, nil, err
 	}
+	if err := k.registerFault(account, hash); err != nil {
+		return pair{}, nil, err
+	}
 	return a.storeAccount(c, k, account)
+}
+
+// registerFault says that Register has made of the account what cannot sign in: it
+// may set another identity in its canonical form, and no other hash.
+func (k *kind) registerFault(account any, hash string) error {
+	if k.raw(account, k.password) != hash {
+		return mistakef("Entity.Register of kind %s changes %s, the hash of the password that the client sent: leave it as it is", k.name, k.password.GoName)
+	}
+	if name, err := k.canonical(k.raw(account, k.identity)); err != nil || name != k.raw(account, k.identity) {
+		return mistakef("Entity.Register of kind %s sets %s to a text that is not in canonical form, so a sign-in would not find it: set what Entity.Canonical gives, by default CanonicalIdentity", k.name, k.identity.GoName)
+	}
+	return nil
 }
 
 // storeAccount also writes the answer's entity, while there is a way back. A
@@ -86,36 +123,33 @@ func (a *Auth) storeAccount(c *fiber.Ctx, k *kind, account any) (p pair, entity 
 	ctx, cancel := context.WithTimeout(c.UserContext(), a.writeTimeout)
 	defer cancel()
 	var row session.Row
-	asked := shallowCopy(account) // what is not stored must not keep its key
-	store := func(ctx context.Context, tx bun.Tx) error {
-		reflect.ValueOf(account).Elem().Set(reflect.ValueOf(asked).Elem())
-		if err := k.insert(ctx, tx, account); err != nil {
+	err = a.storeRow(ctx, k, account, func(ctx context.Context, tx bun.Tx) (err error) {
+		if entity, err = k.entity(c, account); err != nil {
 			return err
 		}
-		if entity, err = c.App().Config().JSONEncoder(account); err != nil {
-			return because(ErrSetup, err)
-		}
-		if p, row, err = a.newSession(k, account, openedBy(c, Grant{})); err != nil || a.store.sql == nil {
+		if p, row, err = a.newSession(k, account, openedBy(c, Grant{}), nil); err != nil || a.store.sql == nil {
 			return err
 		}
 		// A database may give a deleted account's key again.
-		if err := a.store.sql.RevokeFormer(ctx, tx, row.Kind, row.Subject, row.Created); err != nil {
-			return err
+		if err := a.store.revokeFormer(ctx, tx, k, row.Subject, row.Created); err != nil {
+			return unavailable(err)
 		}
-		return a.keep(ctx, tx, k, account, row)
-	}
-	err = transient.Retry(ctx, func() error { return a.db.RunInTx(ctx, nil, store) })
+		kept, err := a.keep(ctx, tx, k, account, row)
+		if err == nil && !kept {
+			err = &noRow{k}
+		}
+		return err
+	})
 	if err != nil {
-		a.journal.refusedRow(c.UserContext(), k, err)
-		return pair{}, nil, storeFault(err)
+		return pair{}, nil, err
 	}
-	a.store.cache.forgetAccount(row.Kind, row.Subject)
+	a.store.forgetAccount(k, row.Subject)
 	if a.store.sql == nil {
 		former := true
-		err := a.store.revokeAll(c.UserContext(), row.Kind, row.Subject, nil, row.Created)
+		err := a.store.revokeAll(c.UserContext(), k, row.Subject, row.Created)
 		if err == nil {
 			former = false
-			err = a.keep(c.UserContext(), a.db, k, account, row)
+			_, err = a.keep(c.UserContext(), a.db, k, account, row)
 		}
 		if err != nil {
 			a.journal.noSession(c.UserContext(), row, former, err)
@@ -123,6 +157,44 @@ func (a *Auth) storeAccount(c *fiber.Ctx, k *kind, account any) (p pair, entity 
 		}
 	}
 	return p, entity, nil
+}
+
+// storeRow inserts an account in a transaction, in which also is done. What a
+// sign-in would not find as it was given does not stay.
+func (a *Auth) storeRow(ctx context.Context, k *kind, account any, also func(context.Context, bun.Tx) error) error {
+	if err := a.quoting.check(ctx); err != nil {
+		return err
+	}
+	asked := shallowCopy(account) // what is not stored must not keep its key
+	err := inTx(ctx, a.db, func(ctx context.Context, tx bun.Tx) error {
+		reflect.ValueOf(account).Elem().Set(reflect.ValueOf(asked).Elem())
+		if err := k.insert(ctx, tx, account); err != nil {
+			return err
+		}
+		if err := k.settle(ctx, tx); err != nil {
+			return err
+		}
+		if err := k.readBack(ctx, tx, account, asked); err != nil {
+			return err
+		}
+		return also(ctx, tx)
+	})
+	if err == nil {
+		return nil
+	}
+	var changed *notKept
+	if errors.As(err, &changed) && changed.stored != nil {
+		a.unregister(ctx, k, changed.stored)
+	}
+	var known *Error
+	if !errors.As(err, &known) {
+		err = writeFault(err) // of the commit, or what that has waited for
+	}
+	if errors.Is(err, ErrFields) && changed == nil {
+		err = k.blameHash(ctx, a.db, asked, err)
+	}
+	a.journal.refusedRow(ctx, k, err)
+	return err
 }
 
 // hookRefusal is what a Register hook answers: its own *Error or *fiber.Error,
@@ -159,6 +231,12 @@ func (a *Auth) signIn(c *fiber.Ctx, k *kind, identity, password, unlock string, 
 		return Tokens{}, err
 	}
 	tokens, err := a.login(c, k, account, grant)
+	var gone *noRow
+	if errors.As(err, &gone) {
+		if again, lookErr := a.lookUp(c.UserContext(), k, identity); lookErr == nil && again == nil {
+			err = ErrBadCredentials // it was deleted a moment ago
+		}
+	}
 	// Only now: a refused account must look like a wrong password here too.
 	turn.settle(c.UserContext(), name, 1, err)
 	return tokens, err
@@ -184,9 +262,9 @@ func (a *Auth) prove(c *fiber.Ctx, k *kind, identity, password string, compared 
 }
 
 func (a *Auth) compare(ctx context.Context, k *kind, identity, password string) (account any, stale bool, err error) {
-	account, err = a.lookUp(ctx, k, identity)
-	if err != nil {
-		return nil, false, err
+	account, lookErr := a.lookUp(ctx, k, identity)
+	if lookErr != nil && !errors.Is(lookErr, ErrSetup) {
+		return nil, false, lookErr
 	}
 	hash := ""
 	if account != nil {
@@ -196,31 +274,53 @@ func (a *Auth) compare(ctx context.Context, k *kind, identity, password string) 
 	if err != nil {
 		return nil, false, because(ErrUnavailable, err)
 	}
+	if lookErr != nil { // only now: the time must not tell that there are two of them
+		return nil, false, lookErr
+	}
 	if !ok || account == nil {
+		if unknownHash(hash) {
+			a.journal.hint(ctx, "no password matches a stored hash, which is neither argon2id nor bcrypt",
+				"import hashes as they are, into a column that neither pads nor changes them, such as VARCHAR(255); accounts with hashes of another kind need a new password, by ResetToken",
+				slog.String("kind", k.name), slog.String("column", k.password.Name))
+		}
 		return nil, false, ErrBadCredentials
 	}
 	return account, stale, nil
 }
 
+// unknownHash says of the text that a row has in place of a hash that it is none of
+// those that verify. A short text locks an account, such as "!" or "*".
+func unknownHash(text string) bool {
+	bcrypt := strings.HasPrefix(text, "$2") && len(text) == 60
+	return len(text) >= 20 && !bcrypt && !strings.HasPrefix(text, "$argon2id$")
+}
+
 func (a *Auth) lookUp(ctx context.Context, k *kind, identity string) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
 	defer cancel()
-	return k.findByIdentity(ctx, identity)
+	return k.findByIdentity(ctx, a.db, identity)
 }
 
 // rehash raises an old hash to the parameters of today, if it can: it never
 // fails a login. lost says that the hash is another by now: another login may
 // have raised it first, or the password was changed.
 func (a *Auth) rehash(c *fiber.Ctx, k *kind, account any, password string) (lost bool) {
-	old := k.hash(account)
+	old := k.raw(account, k.password)
 	hash, err := a.hasher.hash(c.UserContext(), password)
 	if err != nil {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(c.UserContext(), a.writeTimeout)
 	defer cancel()
-	raised, err := k.replaceHash(ctx, a.db, account, old, hash)
-	if raised {
+	var raised bool
+	err = inTx(ctx, a.db, func(ctx context.Context, tx bun.Tx) (err error) {
+		raised, err = k.replaceHash(ctx, tx, account, old, hash)
+		return err
+	})
+	switch {
+	case err != nil:
+		a.journal.oldHash(ctx, k, k.putBack(ctx, a.db, account, old, err))
+	case raised:
 		k.setText(account, k.password, hash)
 	}
 	return err == nil && !raised
@@ -258,10 +358,18 @@ func (a *Auth) provenChange(c *fiber.Ctx, k *kind, s *Session, current, password
 	if err != nil {
 		return because(ErrUnavailable, err)
 	}
-	change := k.passwordChange(account, hash, ErrBadCredentials)
-	err = a.store.changePassword(c.UserContext(), a.db, s, a.now().UnixMilli(), change)
+	return a.storeHash(c.UserContext(), k, s, account, hash, ErrBadCredentials)
+}
+
+// storeHash changes the password that account was loaded with, and ends the
+// sessions of the account but s. The error is raced if another change was faster.
+func (a *Auth) storeHash(ctx context.Context, k *kind, s *Session, account any, hash string, raced error) error {
+	change := k.passwordChange(account, hash, raced)
+	err := a.store.changePassword(ctx, a.db, k, s, a.now().UnixMilli(), change)
 	if err != nil {
-		return storeFault(err)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.writeTimeout)
+		defer cancel()
+		return storeFault(k.putBack(ctx, a.db, account, k.raw(account, k.password), err))
 	}
 	return nil
 }
@@ -269,15 +377,15 @@ func (a *Auth) provenChange(c *fiber.Ctx, k *kind, s *Session, current, password
 // passwordChange replaces the hash that account was loaded with. The error is
 // raced if somebody else has done so.
 func (k *kind) passwordChange(account any, hash string, raced error) passwordChange {
-	replace := func(old, hash string) func(context.Context, bun.IDB) error {
-		return func(ctx context.Context, db bun.IDB) error {
-			changed, err := k.replaceHash(ctx, db, account, old, hash)
+	replace := func(old, hash string) func(context.Context, bun.Tx) error {
+		return func(ctx context.Context, tx bun.Tx) error {
+			changed, err := k.replaceHash(ctx, tx, account, old, hash)
 			if err == nil && !changed {
 				err = raced
 			}
 			return err
 		}
 	}
-	old := k.hash(account)
+	old := k.raw(account, k.password)
 	return passwordChange{do: replace(old, hash), undo: replace(hash, old)}
 }

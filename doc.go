@@ -20,7 +20,8 @@
 //	app.Get("/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.JSON(u) }))
 //
 // [Migrate] creates the tables that the library needs: fiberjwt_sessions,
-// fiberjwt_throttle, fiberjwt_migrations and fiberjwt_migration_locks. [Config]
+// fiberjwt_throttle, fiberjwt_migrations and fiberjwt_migration_locks.
+// [Auth.Check] looks at start whether the database is fit for use. [Config]
 // says who gets in, [Entity] what a kind of account is, [Extractor] where tokens
 // are found.
 //

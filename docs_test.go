@@ -290,6 +290,43 @@ func TestTheREADMEStaysShort(t *testing.T) {
 	require.LessOrEqual(t, strings.Count(documents(t)["README.md"], "\n"), 250)
 }
 
+// D2: what the root module requires, it raises in each application.
+func TestTheRootRequiresNoDriverButThatOfItsTests(t *testing.T) {
+	text, err := os.ReadFile("go.mod")
+	require.NoError(t, err)
+	var direct []string
+	for _, line := range regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(string(text), -1) {
+		direct = append(direct, line[1])
+	}
+	require.ElementsMatch(t, []string{
+		"github.com/gofiber/fiber/v2",
+		"github.com/golang-jwt/jwt/v5",
+		"github.com/ncruces/go-sqlite3",
+		"github.com/stretchr/testify",
+		"github.com/uptrace/bun",
+		"github.com/uptrace/bun/dialect/sqlitedialect",
+		"github.com/valyala/fasthttp",
+		"golang.org/x/crypto",
+		"golang.org/x/text",
+	}, direct)
+}
+
+func TestEveryModuleIsInTheWorkspaceAndInTheGate(t *testing.T) {
+	work, err := os.ReadFile("go.work")
+	require.NoError(t, err)
+	gate, err := os.ReadFile(".ci/run")
+	require.NoError(t, err)
+	modules := regexp.MustCompile(`(?m)^modules=\((.*)\)$`).FindStringSubmatch(string(gate))
+	require.Len(t, modules, 2)
+	for _, path := range filesOf(t, "go.mod") {
+		folder := filepath.ToSlash(filepath.Dir(path))
+		require.Contains(t, strings.Fields(modules[1]), folder)
+		if _, err := os.Stat(filepath.Join(folder, "go.work")); err != nil {
+			require.Contains(t, string(work), "\t./"+strings.TrimPrefix(folder, ".")+"\n")
+		}
+	}
+}
+
 func TestDependabotLooksAfterEveryModule(t *testing.T) {
 	text, err := os.ReadFile(".github/dependabot.yml")
 	require.NoError(t, err)

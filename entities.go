@@ -1,9 +1,12 @@
 package fiberjwt
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +20,7 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/schema"
 
+	"github.com/fiberjwt/fiberjwt/internal/transient"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -32,6 +36,12 @@ type Kind interface {
 //
 //	fiberjwt.Entity[User]{}
 //
+// Two kinds may share a table, each with a type of its own, as in type Admin User, if
+// Load or Allow says which rows are of a kind. One of them may take every row: that in
+// which people register, if any of them has Register. An account is its row then: a
+// new password, [ResetPassword], logout-all and [Auth.RevokeAll] end the sessions of
+// both kinds. [Auth.Check] refuses a kind that reads another kind's table through a view.
+//
 // Hooks run inside the request, concurrently; a hook that panics refuses the
 // request with 500 and does not end the process. Entities are copied by [Open].
 type Entity[T any] struct {
@@ -39,12 +49,30 @@ type Entity[T any] struct {
 	// part of its cookies' names and of its tokens. Lower-case letters, digits,
 	// "_" and "-", at most 32. Default: the model's table.
 	Name string
-	// Identity is the column that a person signs in with; give it a unique
-	// index. Default "email".
+	// Identity is the column that a person signs in with, a text that keeps what
+	// is written to it; give it a unique index, which [Auth.Check] looks for: of two
+	// accounts with the same, neither can sign in. Default "email".
+	//
+	// In a kind with Password "-" it is the column that tells an account from the
+	// next one with its key, such as the subject at an identity provider: when it
+	// changes, the sessions of the account end, and its links are void. Default: the
+	// columns that are tagged unique, or else email, or else the first of text. A model
+	// with an integer as key and none of these needs Identity, a column of any type.
 	Identity string
-	// Password is the column that holds the password's hash. Default
-	// "password_hash"; "-" for a kind that signs in by [Login] only.
+	// Password is the column that holds the password's hash, a text of 100
+	// characters or more: VARCHAR(255), TEXT. Default "password_hash"; "-" for a
+	// kind that signs in by [Login] only.
 	Password string
+	// Canonical gives the form in which identities are stored and compared, so that
+	// one person has one account however the name is typed; an error refuses the
+	// name. A registration then answers 422, with the text of the error for the member,
+	// such as "is not a staff number"; an *Error is answered as it is. Canonical gets
+	// text of 1 to 320 bytes without control characters and without white space at its
+	// ends. It must be idempotent, make no I/O and be safe for concurrent use. A sign-in
+	// finds the row that has the identity as it was typed, for rows that are older than
+	// the rule, and else the row that has it in this form; a name that is refused is
+	// answered like an unknown one. Default: [CanonicalIdentity].
+	Canonical func(identity string) (string, error)
 	// Fillable lists the columns that a registration may set besides identity
 	// and password, in members of the columns' names. Every other column is out
 	// of reach of clients. Default none.
@@ -66,8 +94,14 @@ type Entity[T any] struct {
 	// account may go on; an error refuses it: 401 as for a wrong password or an
 	// ended session. An account that is refused right after its registration is
 	// stored but not signed in, to wait for a confirmation say. Wrap
-	// [ErrUnavailable] if it could not be decided. Default: every row may.
+	// [ErrUnavailable] if it could not be decided: that is 503, and an account that
+	// was just registered does not stay. Default: every row may.
 	Allow func(ctx context.Context, account *T) error
+	// Audience is written to the aud claim of the access tokens of this kind, in place
+	// of Config.Audience, and a token of this kind must have at least one of these there.
+	// Give each kind another if services verify the tokens that do not compare the claim
+	// kind: user 3 and teacher 3 have the same iss and sub. Default: Config.Audience.
+	Audience []string
 	// Claims adds claims of the application's own to access tokens. They are
 	// readable by whoever holds the token. Names of registered claims and of
 	// the library's are refused when the token is issued.
@@ -80,7 +114,11 @@ type Entity[T any] struct {
 	FromIssuer func(ctx context.Context, s *Session) (*T, error)
 	// Load shapes the SELECT that loads a row, at login and on every request:
 	// relations, columns, further conditions. Its conditions can only narrow;
-	// key, identity and password must stay among the columns.
+	// key, identity and password must stay among the columns, with Password "-" the
+	// columns that tell accounts apart (see Identity), and the model's alias
+	// in a table expression: "active_users AS ?TableAlias". A registration whose row
+	// it does not find is refused. The hooks of the model for a SELECT and for its rows
+	// run too; BeforeAppendModel does not, as in any SELECT of a slice.
 	Load func(q *bun.SelectQuery) *bun.SelectQuery
 }
 
@@ -93,13 +131,18 @@ type kind struct {
 	label string // for messages: "User, table users"
 	db    *bun.DB
 
+	quoting *quoting // of db
+
 	model    reflect.Type // T
 	table    *schema.Table
 	pk       *schema.Field
 	identity *schema.Field
 	password *schema.Field // nil: no passwords
 	fillable []*schema.Field
+	telling  []*schema.Field // those of the fingerprint, of a kind with Password "-"
 	subjects subjectCodec
+
+	audience []string // nil: that of the Config
 
 	accessTTL, idleTTL, sessionTTL time.Duration
 
@@ -107,6 +150,14 @@ type kind struct {
 	allow    func(context.Context, any) error
 	claims   func(any) map[string]any
 	load     func(*bun.SelectQuery) *bun.SelectQuery
+	narrowed bool // by Load or Allow
+
+	selectHook string // of the model, "" for none
+
+	sharing []*kind // the kinds of the same table, this one first
+	counted string  // the kind under whose name failed sign-ins are counted
+
+	canonicalize func(string) (string, error)
 
 	fromIssuer func(context.Context, *Session) (any, error) // nil: tokens of others are for nobody
 
@@ -114,6 +165,7 @@ type kind struct {
 	tickets []refreshKey
 	devices []refreshKey // tag the device cookie
 	unlocks []refreshKey // tag what UnlockToken makes
+	prints  []refreshKey // make the fingerprints of accounts
 	times   session.Times
 	cookies cookieNames
 }
@@ -129,9 +181,13 @@ func (e Entity[T]) open(db *bun.DB) (*kind, []string) {
 		accessTTL:  orDefault(e.AccessTTL, 10*time.Minute),
 		idleTTL:    orDefault(e.IdleTTL, 14*24*time.Hour),
 		sessionTTL: orDefault(e.SessionTTL, defaultSessionTTL),
+		audience:   slices.Clone(e.Audience),
 		load:       e.Load,
+		narrowed:   e.Allow != nil,
 		allow:      func(context.Context, any) error { return nil },
 		claims:     func(any) map[string]any { return nil },
+
+		canonicalize: CanonicalIdentity,
 	}
 	if k.model.Kind() != reflect.Struct {
 		k.label = k.model.String()
@@ -147,6 +203,9 @@ func (e Entity[T]) open(db *bun.DB) (*kind, []string) {
 
 // adopt takes the hooks over.
 func (e Entity[T]) adopt(k *kind) {
+	if e.Canonical != nil {
+		k.canonicalize = e.Canonical
+	}
 	if e.Register != nil {
 		k.register = func(c *fiber.Ctx, account any) error { return e.Register(c, account.(*T)) }
 	}
@@ -175,6 +234,7 @@ func (k *kind) resolve(identity, password string, fillable []string) (faults []s
 		}
 	}()
 	k.table = k.db.Table(k.model)
+	k.selectHook = selectHookOf(k.newAccount())
 	k.label = fmt.Sprintf("%s, table %s", k.model.Name(), k.table.Name)
 	if k.name == "" {
 		k.name = k.table.Name
@@ -182,12 +242,19 @@ func (k *kind) resolve(identity, password string, fillable []string) (faults []s
 	if !validKind(k.name) {
 		faults = append(faults, fmt.Sprintf("Name: %q cannot name a kind: set Name to lower-case letters, digits, \"_\" and \"-\", at most 32, a letter first", k.name))
 	}
+	if slices.Contains(k.audience, "") {
+		faults = append(faults, "Audience has an empty name: remove it")
+	}
 	faults = append(faults, k.resolveKey()...)
+	k.narrowed = k.narrowed || k.loadNarrows()
 	if password != "-" {
+		faults = append(faults, k.loadFaults()...)
 		return append(faults, k.resolveCredentials(identity, password, fillable)...)
 	}
-	if identity != "" || len(fillable) > 0 {
-		faults = append(faults, `Identity, Fillable: nobody registers or signs in by them in a kind with Password "-": remove them`)
+	faults = append(faults, k.resolveTelling(identity)...)
+	faults = append(faults, k.loadFaults()...)
+	if len(fillable) > 0 {
+		faults = append(faults, `Fillable: a kind with Password "-" has no registration: remove it`)
 	}
 	if k.register != nil {
 		faults = append(faults, `Register: a kind with Password "-" cannot register here: create the account in your own route and call Login`)
@@ -198,8 +265,13 @@ func (k *kind) resolve(identity, password string, fillable []string) (faults []s
 func (k *kind) resolveCredentials(identity, password string, fillable []string) (faults []string) {
 	k.identity = k.column("Identity", orDefault(identity, "email"), reflect.String, &faults)
 	k.password = k.column("Password", orDefault(password, "password_hash"), reflect.String, &faults)
+	faults = append(faults, k.textFaults("Identity", k.identity)...)
+	faults = append(faults, k.textFaults("Password", k.password)...)
 	if k.password != nil && k.password == k.identity {
 		faults = append(faults, fmt.Sprintf("Password: the column %q is the identity too", k.password.Name))
+	}
+	if group := k.sharedIdentity(); group != "" {
+		faults = append(faults, fmt.Sprintf("Identity: the column %q is unique only together with others (`bun:\"unique:%s\"`), so two accounts can have the same: tag it `bun:\",unique\"`, or let Load or BeforeSelect narrow the accounts to those among which it is unique", k.identity.Name, group))
 	}
 	if ofForms(identity) {
 		faults = append(faults, fmt.Sprintf("Identity: %q is a member of the built-in routes' own: sign in with a column of another name", identity))
@@ -213,10 +285,34 @@ func (k *kind) resolveCredentials(identity, password string, fillable []string) 
 		}
 		k.fillable = append(k.fillable, field)
 	}
-	if k.password != nil && k.showsHash() {
-		faults = append(faults, fmt.Sprintf("Password: the JSON of the model shows %s: tag the field `json:\"-\"`", k.password.GoName))
+	if k.password != nil && k.password.StructField.Type.Kind() == reflect.String {
+		faults = append(faults, k.hashFaults()...)
 	}
 	return faults
+}
+
+// sharedIdentity is a group of columns that Bun's tag makes unique, the identity
+// among them, where it makes the identity alone unique nowhere; else "". A model
+// without such tags says nothing: its indexes may come from elsewhere.
+func (k *kind) sharedIdentity() (group string) {
+	if k.identity == nil || k.selectsPart() {
+		return ""
+	}
+	for name, fields := range k.table.Unique {
+		if !slices.Contains(fields, k.identity) {
+			continue
+		}
+		others := slices.ContainsFunc(fields, func(f *schema.Field) bool {
+			// A mark of deleted rows that is the same for all others does no harm.
+			mark := f == k.table.SoftDeleteField && !f.IsPtr && !f.NullZero
+			return f != k.identity && !mark
+		})
+		if name == "" || !others { // without a name it is for each column
+			return ""
+		}
+		group = max(group, name)
+	}
+	return group
 }
 
 // ofForms: the built-in routes read a member of that name for themselves.
@@ -237,16 +333,24 @@ func (k *kind) resolveKey() []string {
 
 // column finds a column of the model by name, of a Go kind unless that is Invalid.
 func (k *kind) column(setting, name string, want reflect.Kind, faults *[]string) *schema.Field {
-	i := slices.IndexFunc(k.table.Fields, func(f *schema.Field) bool { return f.Name == name })
-	if i < 0 {
+	field := k.field(name)
+	if field == nil {
 		*faults = append(*faults, fmt.Sprintf("%s: the model has no column %q; its columns are %s", setting, name, k.columns()))
 		return nil
 	}
-	field := k.table.Fields[i]
 	if want != reflect.Invalid && field.StructField.Type.Kind() != want {
 		*faults = append(*faults, fmt.Sprintf("%s: the column %q is a %s, not a string", setting, name, field.StructField.Type))
 	}
 	return field
+}
+
+// field of a column, nil if the model has none of the name.
+func (k *kind) field(name string) *schema.Field {
+	i := slices.IndexFunc(k.table.Fields, func(f *schema.Field) bool { return f.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return k.table.Fields[i]
 }
 
 func (k *kind) columns() string {
@@ -262,7 +366,8 @@ func (k *kind) timeFaults(r Refresh) (faults []string) {
 		faults = append(faults, fmt.Sprintf("AccessTTL: %v is not between 1 s and 24 h", k.accessTTL))
 	}
 	// A session that was not old enough to rotate is not prolonged either.
-	if least := k.accessTTL + r.times(k.accessTTL, k.idleTTL).Age; k.idleTTL < least {
+	if age := r.times(k.accessTTL, k.idleTTL).Age; k.idleTTL-k.accessTTL < age {
+		least := k.accessTTL + age
 		faults = append(faults, fmt.Sprintf("IdleTTL: %v is too short for an AccessTTL of %v: give %v or more", k.idleTTL, k.accessTTL, least))
 	}
 	if k.sessionTTL < k.idleTTL {
@@ -275,18 +380,93 @@ func (k *kind) timeFaults(r Refresh) (faults []string) {
 	return faults
 }
 
-// showsHash marshals a model with a mark for a hash, which sees through tags,
-// embedding and MarshalJSON alike.
-func (k *kind) showsHash() (shown bool) {
-	defer func() { _ = recover() }() // a MarshalJSON that cannot stand an empty model
-	const mark = "fiberjwt-mark-of-the-hash"
+// hashFaults marshals a model that has a hash, without and with other values, which
+// sees through tags, embedding and MarshalJSON alike. A model that cannot be
+// marshalled could show the hash.
+func (k *kind) hashFaults() []string {
+	const hash = "$argon2id$v=19$m=19456,t=2,p=1$bWFya29mZmliZXJqd3Rz$Zm9ydGhlaGFzaHRoYXRtdXN0bmV2ZXJiZXNob3du0"
 	account := reflect.New(k.model)
-	k.password.Value(account.Elem()).SetString(mark)
-	for _, shape := range []any{account.Interface(), account.Elem().Interface()} {
-		text, err := json.Marshal(shape)
-		shown = shown || err == nil && strings.Contains(string(text), mark)
+	k.password.Value(account.Elem()).SetString(hash)
+	for _, full := range []bool{false, true} {
+		if full { // MarshalJSON may show more then
+			k.fillIn(account.Elem())
+		}
+		for _, shape := range []any{account.Interface(), account.Elem().Interface()} {
+			var text []byte
+			err := shielded(func() (err error) {
+				text, err = json.Marshal(shape)
+				return err
+			})
+			if err != nil && !full {
+				return []string{fmt.Sprintf("Password: an empty model has no JSON, so it cannot be seen whether that would show %s: let MarshalJSON and MarshalText take empty values (%s)", k.password.GoName, brief(rootCause(err).Error()))}
+			}
+			if showsHash(text, hash) {
+				return []string{fmt.Sprintf("Password: the JSON of the model shows %s: tag the field `json:\"-\"`", k.password.GoName)}
+			}
+		}
 	}
-	return shown
+	return nil
+}
+
+// fillIn sets the columns of plain types but the hash.
+func (k *kind) fillIn(account reflect.Value) {
+	for _, field := range k.table.Fields {
+		switch value := field.Value(account); {
+		case field == k.password:
+		case value.Kind() == reflect.String:
+			value.SetString(probeIdentity)
+		case value.CanInt():
+			value.SetInt(7)
+		case value.CanUint():
+			value.SetUint(7)
+		case value.Kind() == reflect.Bool:
+			value.SetBool(true)
+		}
+	}
+}
+
+// showsHash: text has the hash, as it is or in base64 or hex. What is shorter than
+// 16 bytes is no hash, but a word such as "!" for an account without a password.
+func showsHash(text []byte, hash string) bool {
+	if len(hash) < 16 {
+		return false
+	}
+	start := []byte(hash[:len(hash)/3*3]) // in base64, the same whatever follows
+	for _, shown := range []string{
+		longest(strings.Split(hash, "/")), // which an encoder may escape
+		base64.StdEncoding.EncodeToString(start), base64.URLEncoding.EncodeToString(start),
+		hex.EncodeToString(start), strings.ToUpper(hex.EncodeToString(start)),
+	} {
+		if len(shown) >= 12 && bytes.Contains(text, []byte(shown)) {
+			return true
+		}
+	}
+	return bytes.Contains(text, []byte(hash))
+}
+
+func longest(parts []string) string {
+	return slices.MaxFunc(parts, func(a, b string) int { return len(a) - len(b) })
+}
+
+// entity is the JSON of an account for its owner. It fails rather than show the
+// hash: the application's encoder and what the row contains are known only now.
+func (k *kind) entity(c *fiber.Ctx, account any) ([]byte, error) {
+	text, err := c.App().Config().JSONEncoder(account)
+	if err != nil {
+		return nil, because(ErrSetup, err)
+	}
+	if k.password != nil && showsHash(text, k.hash(account)) {
+		return nil, mistakef("the JSON of kind %s shows %s: tag the field `json:\"-\"`, and use a fiber.Config.JSONEncoder that obeys it", k.name, k.password.GoName)
+	}
+	return text, nil
+}
+
+// storedSubject is the subject of an account that must be a row already.
+func (k *kind) storedSubject(account any) (string, error) {
+	if k.unsaved(account) {
+		return "", mistakef("kind %s: the account has no primary key: store it first, and pass the value that has its key", k.name)
+	}
+	return k.subject(account)
 }
 
 // subject of an account that is or was stored.
@@ -305,9 +485,16 @@ func (k *kind) unsaved(account any) bool {
 
 func (k *kind) hash(account any) string { return k.text(account, k.password) }
 
-func (k *kind) text(account any, field *schema.Field) string {
+// text of the identity or the hash. Neither ends with a blank: those that are
+// there were padded by a column of type CHAR, or came with an import.
+func (k *kind) text(account any, field *schema.Field) string { return unpadded(k.raw(account, field)) }
+
+// raw is text with its blanks, as a statement compares it with the column.
+func (k *kind) raw(account any, field *schema.Field) string {
 	return field.Value(reflect.ValueOf(account).Elem()).String()
 }
+
+func unpadded(text string) string { return strings.TrimRight(text, " ") }
 
 func (k *kind) setText(account any, field *schema.Field, text string) {
 	field.Value(reflect.ValueOf(account).Elem()).SetString(text)
@@ -321,9 +508,14 @@ func (k *kind) fill(account any, field *schema.Field, value []byte) error {
 // newAccount is a *T.
 func (k *kind) newAccount() any { return reflect.New(k.model).Interface() }
 
-// selecting is the SELECT of one account, shaped by the Load hook.
-func (k *kind) selecting(account any) *bun.SelectQuery {
-	q := k.db.NewSelect().Model(account)
+// noAccount is a *T that is nil, for statements that name their columns. Bun
+// passes a model that is not nil to its BeforeAppendModel, which may refuse an
+// account that is empty.
+func (k *kind) noAccount() any { return reflect.Zero(reflect.PointerTo(k.model)).Interface() }
+
+// selecting is the SELECT of accounts, a *[]*T, shaped by the Load hook.
+func (k *kind) selecting(db bun.IDB, accounts any) *bun.SelectQuery {
+	q := db.NewSelect().Model(accounts)
 	if k.load != nil {
 		// In a group of its own an OR of the hook cannot widen our conditions.
 		q = q.WhereGroup(" AND ", k.load)
@@ -333,29 +525,35 @@ func (k *kind) selecting(account any) *bun.SelectQuery {
 
 // byKey is the SELECT that must still find the account for a session to start.
 func (k *kind) byKey(db bun.IDB, account any) *bun.SelectQuery {
-	key := k.pk.Value(reflect.ValueOf(account).Elem()).Interface()
-	return db.NewSelect().Model(k.newAccount()).Where("?TableAlias.? = ?", bun.Ident(k.pk.Name), key)
+	return db.NewSelect().Model(k.noAccount()).Where("?TableAlias.? = ?", bun.Ident(k.pk.Name), k.key(account))
+}
+
+func (k *kind) key(account any) any {
+	return k.pk.Value(reflect.ValueOf(account).Elem()).Interface()
 }
 
 // loadAlive gives the account of a verified token if both it and its session
 // are alive: one SELECT. The account is nil if not.
 func (k *kind) loadAlive(ctx context.Context, subject string, sid []byte, now int64) (any, error) {
-	return k.scan(ctx, subject, func(q *bun.SelectQuery) *bun.SelectQuery {
+	return k.scan(ctx, k.db, subject, func(q *bun.SelectQuery) *bun.SelectQuery {
 		return session.WhereAlive(q, k.name, subject, sid, now)
 	})
 }
 
 // loadBySubject gives the account, nil if there is none.
 func (k *kind) loadBySubject(ctx context.Context, subject string) (any, error) {
-	return k.scan(ctx, subject, func(q *bun.SelectQuery) *bun.SelectQuery { return q })
+	return k.scan(ctx, k.db, subject, all)
 }
 
-func (k *kind) scan(ctx context.Context, subject string, narrow func(*bun.SelectQuery) *bun.SelectQuery) (any, error) {
+// all is a condition that every row meets.
+func all(q *bun.SelectQuery) *bun.SelectQuery { return q }
+
+func (k *kind) scan(ctx context.Context, db bun.IDB, subject string, narrow func(*bun.SelectQuery) *bun.SelectQuery) (any, error) {
 	key, ok := k.subjects.decode(subject, k.pk.StructField.Type)
 	if !ok {
 		return nil, nil
 	}
-	account, err := k.one(ctx, func(q *bun.SelectQuery) *bun.SelectQuery {
+	account, err := k.one(ctx, db, func(q *bun.SelectQuery) *bun.SelectQuery {
 		return narrow(q.Where("?TableAlias.? = ?", bun.Ident(k.pk.Name), key.Interface()))
 	})
 	if err != nil || account == nil {
@@ -370,40 +568,102 @@ func (k *kind) scan(ctx context.Context, subject string, narrow func(*bun.Select
 }
 
 // findByIdentity gives the account that a person names at login, nil if there
-// is none. It takes the identity as it is typed, for rows that are older than this
-// library, and else in its canonical form; in one statement, so that the number
-// of statements does not tell whether there is an account.
-func (k *kind) findByIdentity(ctx context.Context, identity string) (any, error) {
-	column := bun.Ident(k.identity.Name)
-	account, err := k.one(ctx, func(q *bun.SelectQuery) *bun.SelectQuery {
-		if canonical(identity) == identity {
-			return q.Where("?TableAlias.? = ?", column, identity)
+// is none. Where nothing keeps two accounts apart, it takes neither, but for the
+// one that is spelt as it was typed.
+func (k *kind) findByIdentity(ctx context.Context, db bun.IDB, identity string) (any, error) {
+	accounts, err := k.named(ctx, db, identity)
+	if len(accounts) > 1 {
+		accounts = slices.DeleteFunc(accounts, func(account any) bool { return k.text(account, k.identity) != identity })
+		if len(accounts) != 1 {
+			return nil, mistakef("%s, so neither can sign in: give the column a unique index, as Auth.Check says", k.sameName())
 		}
-		return q.Where("(?TableAlias.? = ? OR ?TableAlias.? = ?)", column, identity, column, canonical(identity)).
-			OrderExpr("CASE WHEN ?TableAlias.? = ? THEN 0 ELSE 1 END", column, identity)
-	})
-	if err != nil || account == nil {
+	}
+	if err != nil || len(accounts) == 0 {
 		return nil, err
 	}
-	if canonical(k.text(account, k.identity)) != canonical(identity) {
+	return accounts[0], nil
+}
+
+// mostAlike bounds the rows that are read for one identity.
+const mostAlike = 1000
+
+// named gives the accounts that an identity names. It takes the identity as it is
+// typed, for rows that are older than this library, and in its canonical form; in
+// one statement, so that the number of statements does not tell whether there is an
+// account. It sends a second one where there is more than one row: of a join, of
+// names that only a collation takes for the same, or of several accounts.
+func (k *kind) named(ctx context.Context, db bun.IDB, identity string) (accounts []any, err error) {
+	name, err := k.nameOf(identity)
+	if err != nil {
+		return nil, err
+	}
+	column := bun.Ident(k.identity.Name)
+	search := func(q *bun.SelectQuery) *bun.SelectQuery {
+		if name == identity {
+			return q.Where("?TableAlias.? = ?", column, identity)
+		}
+		return q.Where("(?TableAlias.? = ? OR ?TableAlias.? = ?)", column, identity, column, name)
+	}
+	rows, err := k.atMost(ctx, db, 2, search)
+	if err == nil && rows.Len() > 1 {
+		rows, err = k.atMost(ctx, db, mostAlike, search)
+	}
+	if err != nil {
+		if unstorable(rootCause(err), identity) { // so no row has it
+			err = nil
+		}
+		return nil, err
+	}
+	seen := map[string]bool{}
+	for i := range rows.Len() {
+		account := rows.Index(i).Interface()
+		found, err := k.nameOf(k.text(account, k.identity))
+		if err != nil {
+			return nil, err
+		}
+		subject, _ := k.subject(account)
 		// A collation that folds accents finds ann for änn; the throttle counts
 		// them apart.
-		return nil, nil
+		if found == name && !seen[subject] {
+			accounts = append(accounts, account)
+		}
+		seen[subject] = true
 	}
-	return account, nil
+	return accounts, nil
 }
 
 // one loads a single account, nil if there is none.
-func (k *kind) one(ctx context.Context, narrow func(*bun.SelectQuery) *bun.SelectQuery) (any, error) {
-	account := k.newAccount()
-	err := shielded(func() error { return narrow(k.selecting(account)).Limit(1).Scan(ctx) })
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
+func (k *kind) one(ctx context.Context, db bun.IDB, narrow func(*bun.SelectQuery) *bun.SelectQuery) (any, error) {
+	accounts, err := k.atMost(ctx, db, 1, narrow)
+	if err != nil || accounts.Len() == 0 {
+		return nil, err
 	}
-	if err != nil {
-		return nil, storeFault(err)
+	return accounts.Index(0).Interface(), nil
+}
+
+// atMost loads up to so many accounts, as a []*T. It asks Bun for a slice, since an
+// account that is still empty would be passed to its BeforeAppendModel.
+func (k *kind) atMost(ctx context.Context, db bun.IDB, limit int64, narrow func(*bun.SelectQuery) *bun.SelectQuery) (accounts reflect.Value, err error) {
+	load := func() error {
+		into := reflect.New(reflect.SliceOf(reflect.PointerTo(k.model)))
+		accounts = into.Elem()
+		return shielded(func() error { return narrow(k.selecting(db, into.Interface())).Limit(limit).Scan(ctx) })
 	}
-	return account, nil
+	if _, alone := db.(*bun.DB); alone {
+		if err := k.quoting.check(ctx); err != nil {
+			return accounts, err
+		}
+		err = transient.RetryIdempotent(ctx, load)
+	} else { // in a transaction, which is over as a whole when a statement fails
+		err = load()
+	}
+	switch {
+	case errors.Is(err, sql.ErrNoRows): // a hook of the model says so, of rows that it does not want
+		return accounts.Slice(0, 0), nil
+	case err != nil:
+		return accounts, storeFault(err)
+	}
+	return accounts, nil
 }
 
 // insert stores a new account.
@@ -415,10 +675,16 @@ func (k *kind) insert(ctx context.Context, db bun.IDB, account any) error {
 		_, err := db.NewInsert().Model(account).Exec(ctx)
 		return err
 	})
+	return writeFault(err)
+}
+
+// writeFault is what an error of writing a row is to the client. A constraint
+// or a trigger may also be deferred until the transaction commits.
+func writeFault(err error) error {
 	switch constraintOf(err) {
 	case uniqueConstraint:
 		return because(ErrTaken, err)
-	case otherConstraint, refusedValue:
+	case otherConstraint, refusedValue, raised:
 		return because(ErrFields, err)
 	}
 	if err != nil {
@@ -459,23 +725,6 @@ func newUUID() string {
 	b[6] = b[6]&0x0f | 0x70
 	b[8] = b[8]&0x3f | 0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
-// replaceHash changes the hash if it is still old; false if it is not, so
-// that of two changes at once only one wins.
-func (k *kind) replaceHash(ctx context.Context, db bun.IDB, account any, old, hash string) (bool, error) {
-	key := k.pk.Value(reflect.ValueOf(account).Elem()).Interface()
-	result, err := db.NewUpdate().Model(k.newAccount()).
-		Set("? = ?", bun.Ident(k.password.Name), hash).
-		Where("? = ? AND COALESCE(?, '') = ?", bun.Ident(k.pk.Name), key, bun.Ident(k.password.Name), old).Exec(ctx)
-	if err != nil {
-		return false, storeFault(err)
-	}
-	n, err := result.RowsAffected()
-	if err != nil {
-		return false, storeFault(err)
-	}
-	return n == 1, nil
 }
 
 // storeFault is 503 for whatever a database returned, but leaves what a hook

@@ -29,6 +29,7 @@ type Error struct {
 	RetryAfter  time.Duration     // how long a client should wait, for 429 and 503
 
 	logged    bool   // it is in the log already
+	kind      string // of account, for the log; "" if not known
 	challenge string // parameters of WWW-Authenticate: Bearer, RFC 6750 §3
 	of        *Error // the Err… value this is an instance of, nil in those themselves
 	cause     error  // for the application's log, never for the client
@@ -36,8 +37,8 @@ type Error struct {
 
 // The table of refusals. It alone decides status, code and challenge.
 var (
-	// ErrNoToken: the request carries no credential. RFC 6750 §3.1 wants the
-	// challenge bare then.
+	// ErrNoToken: the request carries no credential, or cookies of other kinds only.
+	// RFC 6750 §3.1 wants the challenge bare then. A refresh has a sentence of its own.
 	ErrNoToken = &Error{Status: 401, Code: "no_token", Description: "Sign in first: the request carries no access token."}
 	// ErrTokenMalformed: not a token of ours, or its signature does not hold.
 	// The two are not told apart, nothing is before a signature is verified.
@@ -68,7 +69,8 @@ var (
 	// used before; deliberately the same for all three.
 	ErrOneTimeToken = &Error{Status: 400, Code: "invalid_one_time_token", Description: "The link is not valid, has expired or was used before."}
 
-	// ErrWrongKind: signed in, but not as the kind that the route is for.
+	// ErrWrongKind: signed in, but not as the kind that the route is for. Where the
+	// middleware reads a cookie for each kind, a missing one is ErrNoToken instead.
 	ErrWrongKind = &Error{Status: 403, Code: "wrong_kind", Description: "This account is of another kind than the route is for."}
 	// ErrCSRF: a cookie carried the credential and another site sent the request.
 	ErrCSRF = &Error{Status: 403, Code: "csrf", Description: "The request comes from another origin."}
@@ -199,8 +201,21 @@ func logged(err error) error {
 	return e
 }
 
+// ofKind is err with the kind of account that the request was about, for the log.
+func ofKind(err error, kind string) error {
+	if refusal(err).Status < 500 {
+		return err
+	}
+	e := instance(refusal(err))
+	e.kind = orDefault(e.kind, kind)
+	return e
+}
+
 // errNoSession is for tokens of Issuers and OldTokens where a session is needed.
 var errNoSession = &Error{Status: 403, Code: "forbidden", Description: "The token has no session here.", of: ErrForbidden}
+
+// errNoRefreshToken is for a refresh without one.
+var errNoRefreshToken = &Error{Status: 401, Code: "no_token", Description: "Sign in first: the request carries no refresh token.", of: ErrNoToken}
 
 // errLoneRefresh is for a refresh cookie that comes without its access cookie.
 var errLoneRefresh = &Error{Status: 401, Code: "no_token", Description: "Sign in first: a refresh cookie counts beside the access cookie of its session only.", of: ErrNoToken}
@@ -261,6 +276,9 @@ func answer(c *fiber.Ctx, err error, journal *journal, handler fiber.ErrorHandle
 func (e *Error) announce(c *fiber.Ctx, journal *journal) {
 	if e.Status >= 500 && !e.logged {
 		journal.failed(c, e)
+	}
+	if errors.Is(e, ErrCSRF) {
+		journal.crossOrigin(c)
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	if e.Status == fiber.StatusUnauthorized {

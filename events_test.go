@@ -193,8 +193,9 @@ func TestLoginByTheApplicationIsAnEvent(t *testing.T) {
 		}
 		return c.JSON(tokens)
 	})
+	w.addUser("ann@example.com")
 	a := w.do("POST", "/magic", "")
-	require.Equal(t, 401, a.Status, "there is no such row")
+	require.Equal(t, 401, a.Status, "the row has another hash")
 	e := seen.one(t, a)
 	require.Equal(t, fiberjwt.EventLoginRefused, e.Type)
 	require.Equal(t, "invalid_credentials", e.Reason)

@@ -2,6 +2,7 @@ package fiberjwt_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -29,6 +30,24 @@ func ExampleAuth() {
 	// 0 <nil>
 }
 
+// At start, after Migrate: what only the database itself can tell.
+func ExampleAuth_Check() {
+	cfg := exampleConfig(fiber.New())
+	if _, err := cfg.DB.Exec("ALTER TABLE users DROP COLUMN full_name"); err != nil {
+		panic(err)
+	}
+	auth, err := fiberjwt.Open(cfg)
+	if err != nil {
+		panic(err)
+	}
+	err = auth.Check(context.Background())
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, fiberjwt.ErrSetup))
+	// Output:
+	// fiberjwt: Config.Entities[0] (User, table users): the table has no column "full_name": bring it up to the model; its columns are id, email, admin, disabled, password_hash
+	// true
+}
+
 func ExampleAuth_Handler() {
 	app := fiber.New()
 	auth, err := fiberjwt.Open(exampleConfig(app))
@@ -44,6 +63,31 @@ func ExampleAuth_Handler() {
 	// Output:
 	// 200 about us
 	// 200 ann@example.com
+}
+
+// A socket keeps the session that it was opened by, and asks now and then.
+func ExampleAuth_Alive() {
+	app := fiber.New()
+	auth, err := fiberjwt.Open(exampleConfig(app))
+	if err != nil {
+		panic(err)
+	}
+	app.Use(auth.Handler())
+	var kept *fiberjwt.Session
+	app.Get("/live", fiberjwt.As(func(c *fiber.Ctx, _ *User) error {
+		kept, _ = fiberjwt.SessionOf(c, "users") // it may outlive the request
+		return c.SendString("open")
+	}))
+
+	fmt.Println(ask(app, "GET", "/live", signUp(app, "users", "ann@example.com")))
+	fmt.Println(auth.Alive(context.Background(), kept))
+	fmt.Println(auth.Revoke(context.Background(), kept.ID))
+	fmt.Println(errors.Is(auth.Alive(context.Background(), kept), fiberjwt.ErrTokenRevoked))
+	// Output:
+	// 200 open
+	// <nil>
+	// <nil>
+	// true
 }
 
 func ExampleAuth_Mount() {
@@ -126,7 +170,7 @@ func ExampleAuth_RevokeAll() {
 	// true
 }
 
-// Once a day is plenty.
+// Sign-ins do it by themselves, unless Config.ManualPrune is set.
 func ExampleAuth_Prune() {
 	_, auth := exampleApp()
 	deleted, err := auth.Prune(context.Background())
@@ -156,4 +200,25 @@ func ExampleAuth_OpenAPI() {
 	document := ask(app, "GET", "/openapi.json", "")
 	fmt.Println(document[:3], len(document) > 1000)
 	// Output: 200 true
+}
+
+// An application adds what it knows.
+func ExampleAuth_OpenAPIDocument() {
+	auth, err := fiberjwt.Open(exampleConfig(fiber.New()))
+	if err != nil {
+		panic(err)
+	}
+	text, err := auth.OpenAPIDocument()
+	if err != nil {
+		panic(err)
+	}
+	var document map[string]any
+	if err := json.Unmarshal(text, &document); err != nil {
+		panic(err)
+	}
+	info := document["info"].(map[string]any)
+	info["title"], info["license"] = "Notes", map[string]any{"name": "MIT", "identifier": "MIT"}
+	_, found := document["paths"].(map[string]any)["/auth/users/login"]
+	fmt.Println(info["title"], found)
+	// Output: Notes true
 }

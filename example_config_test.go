@@ -269,6 +269,33 @@ func ExampleTransport() {
 	// Output: "" ""
 }
 
+// Names that look the same are the same, or refused.
+func ExampleCanonicalIdentity() {
+	for _, typed := range []string{"Ann@Example.com", "ａｎｎ@example.com", "rene\u0301@example.com", "ann\u200b@example.com"} {
+		name, err := fiberjwt.CanonicalIdentity(typed)
+		fmt.Println(name, err)
+	}
+	// Output:
+	// ann@example.com <nil>
+	// ann@example.com <nil>
+	// rené@example.com <nil>
+	//  has characters that are not allowed
+}
+
+// Staff sign in by number, with or without the letter in front.
+func ExampleCanonicalIdentity_ownRule() {
+	staff := fiberjwt.Entity[Teacher]{Identity: "login", Canonical: func(typed string) (string, error) {
+		name, err := fiberjwt.CanonicalIdentity(typed)
+		if err == nil && strings.Trim(name, "t0123456789") != "" {
+			err = errors.New("is no staff number")
+		}
+		return strings.TrimPrefix(name, "t"), err
+	}}
+	name, err := staff.Canonical("T17")
+	fmt.Println(name, err)
+	// Output: 17 <nil>
+}
+
 func ExamplePassword() {
 	fiberjwt.New(fiberjwt.Config{
 		Secret:   secret,

@@ -119,3 +119,24 @@ func ExampleAuth_Issue() {
 	fmt.Println(tokens.ExpiresIn, device)
 	// Output: 3600 tv
 }
+
+// A verifier that is told the issuer alone looks for the keys here.
+func ExampleAuth_Discovery() {
+	key, _ := keys.Generate(keys.ES256) // or keys.ParsePEM
+	set, _ := keys.NewSet(key)
+	app := fiber.New()
+	cfg := exampleConfig(app)
+	cfg.Keys, cfg.Issuer = set, "https://auth.example.com"
+	auth, err := fiberjwt.Open(cfg)
+	if err != nil {
+		panic(err)
+	}
+	const published = "https://auth.example.com/.well-known/jwks.json"
+	app.Get("/.well-known/jwks.json", set.JWKS())
+	app.Get("/.well-known/oauth-authorization-server", auth.Discovery(published))
+	app.Use(auth.Handler())
+
+	fmt.Println(ask(app, "GET", "/.well-known/oauth-authorization-server", ""))
+	// Output:
+	// 200 {"issuer":"https://auth.example.com","jwks_uri":"https://auth.example.com/.well-known/jwks.json","response_types_supported":["none"],"grant_types_supported":[],"subject_types_supported":["public"],"id_token_signing_alg_values_supported":["ES256"]}
+}

@@ -23,6 +23,28 @@ func TrustCache(a *Auth) {
 	c.fresh, c.gap = time.Hour, time.Hour
 }
 
+// OnMachine gives the cache another clock than that of this machine, before the
+// first request.
+func OnMachine(a *Auth, now func() time.Time) { a.store.cache.machine = now }
+
+// LetTheStoreJudge leaves refreshes to the clock of the store, as without
+// Config.Now; that is then the clock of this server.
+func LetTheStoreJudge(a *Auth) {
+	a.machineClock = true
+	for _, k := range a.kinds {
+		k.times.StoreClock = true
+	}
+}
+
+// AwaitPruning waits for the round of pruning that runs, if one does.
+func AwaitPruning(a *Auth) { a.store.pruner.rounds.Wait() }
+
+// PruneAtOnce has the next round start with the next row.
+func PruneAtOnce(a *Auth) { a.store.pruner.next = a.now() }
+
+// NextPruning is when the next round may start.
+func NextPruning(a *Auth) time.Time { return a.store.pruner.next }
+
 // CloseGate refuses all whose passwords would be hashed, until open is called.
 func CloseGate(a *Auth) (open func()) {
 	gate := a.hasher.gate
@@ -47,4 +69,25 @@ func DeviceOf(a *Auth, value, account string) string {
 	c.Request().Header.SetCookie(a.kinds[0].cookies.device, value)
 	id, _ := a.kinds[0].deviceOf(c, account)
 	return id
+}
+
+// TakeSlots leaves no room for another hash, until free is called.
+func TakeSlots(a *Auth) (free func()) {
+	taken := 0
+	for range cap(a.hasher.slots) {
+		a.hasher.slots <- struct{}{}
+		taken++
+	}
+	return func() {
+		for range taken {
+			<-a.hasher.slots
+		}
+	}
+}
+
+// HashAsTyped is a hash that is not of the normalized password.
+func HashAsTyped(password string) string {
+	p := newHasher(Config{}).dummy
+	p.tag = p.derive(password)
+	return p.encode()
 }

@@ -237,8 +237,8 @@ func TestABadCookieOfOneKindLeavesTheOtherSignedIn(t *testing.T) {
 	}
 	// No cookie of the kind at all is another story.
 	a := w.do("GET", "/teachers/me", "", "Cookie", "__Host-Http-users="+ann.Access)
-	require.Equal(t, 403, a.Status)
-	require.Equal(t, "wrong_kind", a.Code(t))
+	require.Equal(t, 401, a.Status)
+	require.Equal(t, "no_token", a.Code(t))
 }
 
 func TestTwoCookiesOfOneKindAreNoFaultOfAnother(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -57,20 +58,26 @@ type Auth struct {
 	client    bool
 	origins   origins
 	attempts  *throttle.Throttle // nil without Entities
+	quoting   *quoting           // nil without Entities
 
-	db           *bun.DB
-	readTimeout  time.Duration
-	writeTimeout time.Duration
-	errorHandler fiber.ErrorHandler
-	onEvent      func(context.Context, Event) // nil: nobody listens
-	journal      *journal
-	mounted      map[string]bool // paths of the built-in routes that need no token
-	now          func() time.Time
+	db             *bun.DB
+	readTimeout    time.Duration
+	writeTimeout   time.Duration
+	refreshTimeout time.Duration // of the request as a whole
+	errorHandler   fiber.ErrorHandler
+	onEvent        func(context.Context, Event) // nil: nobody listens
+	journal        *journal
+	prefix         string          // in front of /{kind} of the built-in routes, as the router has it
+	mounted        map[string]bool // paths of the built-in routes; true where no token is needed
+	apps           *sync.Map       // *fiber.App → neighbours
+	now            func() time.Time
+	machineClock   bool // now is time.Now
 }
 
 // Open checks cfg and freezes it. It does no I/O. Its error names every
 // mistake at once, with field, model, table and the columns that exist.
 func Open(cfg Config) (*Auth, error) {
+	machineClock := cfg.Now == nil
 	cfg = cfg.withDefaults()
 	faults := cfg.faults()
 	kinds, wrong := cfg.openKinds()
@@ -91,28 +98,38 @@ func Open(cfg Config) (*Auth, error) {
 		kinds: kinds, models: map[reflect.Type]string{}, hasher: newHasher(cfg),
 		extractor: cfg.Extractor, vary: cfg.Extractor.headers(), public: public, optional: cfg.Optional, skip: cfg.Next,
 		transport: cfg.Transport, cookie: cfg.Cookie, client: cfg.Client, origins: trusted,
-		db: cfg.DB, readTimeout: cfg.ReadTimeout, writeTimeout: cfg.WriteTimeout,
-		errorHandler: cfg.ErrorHandler, onEvent: cfg.OnEvent, journal: &journal{logger: cfg.Logger, now: cfg.Now}, mounted: map[string]bool{}, now: cfg.Now,
+		db: cfg.DB, readTimeout: cfg.ReadTimeout, writeTimeout: cfg.WriteTimeout, refreshTimeout: cfg.Refresh.Timeout,
+		errorHandler: cfg.ErrorHandler, onEvent: cfg.OnEvent, journal: &journal{logger: cfg.Logger, now: cfg.Now}, mounted: map[string]bool{}, apps: &sync.Map{}, now: cfg.Now, machineClock: machineClock,
 	}
 	secrets := newKeyring(cfg.Secret, cfg.OldSecrets, a.kindNames())
 	a.tokens = &tokens{
 		signatures: &signatures{secrets: secrets, keys: cfg.Keys, kinds: a.kindNames(), wait: cfg.ReadTimeout},
-		issuer:     cfg.Issuer, audience: cfg.Audience, required: cfg.RequiredClaims, issuers: cfg.Issuers, leeway: int64(cfg.Leeway / time.Second), now: cfg.Now,
+		issuer:     cfg.Issuer, clientID: cfg.ClientID, audience: cfg.Audience, audiences: map[string][]string{}, required: cfg.RequiredClaims, issuers: cfg.Issuers, leeway: int64(cfg.Leeway / time.Second), now: cfg.Now,
 	}
 	a.old = cfg.OldTokens
 	if cfg.DB != nil {
 		a.store = newSessions(cfg)
 		a.attempts = newThrottle(cfg, a.store.store)
+		a.quoting = newQuoting(cfg.DB, a.store, cfg.ReadTimeout)
+		if !cfg.ManualPrune {
+			a.store.pruner = newPruner(a.pruneAll, a.journal.notPruned, cfg.Now)
+		}
 	}
+	joinTables(kinds)
 	for _, k := range kinds {
 		a.models[k.model] = k.name
+		k.quoting = a.quoting
+		a.tokens.audiences[k.name] = k.audience
 		k.refresh = secrets.refreshing(k.name)
 		k.tickets = secrets.sealing(labelTicket + k.name + "/" + cfg.Issuer)
 		k.devices = secrets.sealing(labelDevice + k.name + "/" + cfg.Issuer)
 		k.unlocks = secrets.sealing(labelUnlock + k.name + "/" + cfg.Issuer)
+		k.prints = secrets.sealing(labelAccount + k.name)
 		k.times = cfg.Refresh.times(k.accessTTL, k.idleTTL)
+		k.times.StoreClock = machineClock
 		k.cookies = newCookieNames(k.name, orDefault(cfg.Cookie.Path, "/"), cfg.Cookie)
 	}
+	a.tellUncached()
 	if cfg.Routes != nil {
 		a.Mount(cfg.Routes)
 	}
@@ -143,13 +160,11 @@ func (a *Auth) Handler() fiber.Handler {
 			err = a.admit(r, public)
 		}
 		if err != nil {
-			if a.mounted[c.Path()] && c.Method() != fiber.MethodOptions { // which goes on to here by right
-				a.journal.below(c)
-			}
-			return a.answer(c, err)
+			return a.answer(c, a.explain(c, err))
 		}
 		r.store(c)
-		if err := r.next(c); err != nil || !a.cookie.Sliding {
+		if err := r.run(c); err != nil || !a.cookie.Sliding {
+			a.explainMissing(c, err)
 			return err
 		}
 		a.slide(c, r)
@@ -179,14 +194,23 @@ func (a *Auth) admit(r *request, public bool) error {
 // nobody can answer for: two credentials in one source, a store that does not
 // answer. What is wrong with a single credential stands in the request.
 func (a *Auth) authenticate(c *fiber.Ctx, kinds []*kind) (*request, error) {
-	c.Vary(a.vary...)
-	r := &request{auth: a}
+	r, beside := &request{auth: a}, a.neighbours(c)
+	r.vary(c)
 	found, err := a.extractor.find(c, kinds)
 	if err != nil {
 		a.tellRefused(c, Event{Type: EventTokenRefused}, err)
 		return r, a.blameOrFail(r, nil, err)
 	}
+	if len(found) > 0 {
+		if err := keptAbove(c, beside); err != nil {
+			return r, err
+		}
+	}
 	for _, presented := range found {
+		if presented.source == SourceCookie {
+			r.byCookie = true
+			r.vary(c)
+		}
 		s, err := a.accept(c, presented)
 		if err == nil {
 			r.sessions = append(r.sessions, s)
@@ -194,7 +218,7 @@ func (a *Auth) authenticate(c *fiber.Ctx, kinds []*kind) (*request, error) {
 		}
 		a.tellToken(c, s.event(EventTokenRefused), presented.token, err)
 		if err := a.blameOrFail(r, presented.kind, err); err != nil {
-			return r, err
+			return r, ofKind(err, s.event(EventTokenRefused).Kind)
 		}
 	}
 	return r, nil
@@ -219,7 +243,6 @@ func (a *Auth) accept(c *fiber.Ctx, presented credential) (*Session, error) {
 		return nil, presented.fault
 	}
 	if presented.source == SourceCookie {
-		c.Vary("Sec-Fetch-Site", fiber.HeaderOrigin)
 		if err := a.origins.check(c); err != nil {
 			return nil, err
 		}
@@ -252,6 +275,9 @@ func (a *Auth) Verify(ctx context.Context, token string) (*Session, error) {
 
 func (a *Auth) verify(ctx context.Context, token string) (*Session, error) {
 	claims, err := a.tokens.verify(ctx, token)
+	if err == errForeignKey { //nolint:errorlint // it is this very one, and errors.Is costs memory that anybody can ask for
+		a.journal.foreignKey(ctx, "an access token")
+	}
 	if err != nil && a.old.inUse() && errors.Is(err, ErrTokenMalformed) {
 		return a.verifyOld(ctx, token)
 	}
@@ -283,17 +309,64 @@ func (a *Auth) verify(ctx context.Context, token string) (*Session, error) {
 	return s, err
 }
 
+// Alive says whether s may go on, for connections that outlive the request which
+// opened them, such as WebSockets. It asks what the middleware asks: the session is
+// alive, the account is there, and [Entity].Allow lets it. It does not ask for the
+// token, so a session that is refreshed elsewhere stays alive when the token that s
+// came with has expired. A token of [Issuer] or [OldTokens] has no session: it ends
+// when it expires.
+//
+// nil means yes. The error is ErrTokenRevoked, or ErrTokenExpired for a token
+// without a session; or ErrUnavailable or ErrSetup if that could not be decided,
+// and then the connection should stay open. It costs what a request does, so ask
+// every few seconds at most. Safe for concurrent use; s is not changed.
+func (a *Auth) Alive(ctx context.Context, s *Session) error {
+	if a.store == nil {
+		return errNoStore
+	}
+	if s == nil || a.kind(s.Kind) == nil {
+		return mistake("Alive: the session is nil or not of this Auth: give it what SessionOf returns")
+	}
+	if s.sid != nil {
+		_, err := a.account(ctx, s)
+		return err
+	}
+	return a.aliveWithoutSession(ctx, *s)
+}
+
+// aliveWithoutSession is about a token of another issuer, or of the system before.
+func (a *Auth) aliveWithoutSession(ctx context.Context, s Session) error {
+	now, old := a.now(), s.Issuer == ""
+	switch {
+	case !now.Before(s.ExpiresAt.Add(time.Duration(a.tokens.leeway) * time.Second)), old && !now.Before(a.old.Until):
+		return errExpired
+	case !old:
+		s.Claim("sub", &s.Subject) // the name that FromIssuer knows, not the primary key
+		_, err := a.foreignAccount(ctx, &s)
+		return err
+	}
+	_, err := a.refreshed(ctx, a.kind(s.Kind), s.Subject, nil)
+	if errors.Is(err, ErrSessionEnded) {
+		return ErrTokenRevoked
+	}
+	return err
+}
+
 // account of a verified session, both alive.
 func (a *Auth) account(ctx context.Context, s *Session) (any, error) {
 	k := a.kind(s.Kind)
-	account, err := a.store.cache.account(s, func() (any, error) {
-		if a.store.cache != nil {
+	cache := a.store.cacheOf(k)
+	account, err := cache.account(s, func() (any, error) {
+		if cache != nil {
 			ctx = context.WithoutCancel(ctx) // others may wait for this answer too
 		}
 		ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
 		defer cancel()
 		return a.loadAlive(ctx, k, s)
 	})
+	if err == nil {
+		account, err = a.ofSession(ctx, k, account, s.sid)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -309,6 +382,9 @@ func (a *Auth) loadAlive(ctx context.Context, k *kind, s *Session) (any, error) 
 	now := a.now().UnixMilli()
 	if a.store.sql != nil {
 		return k.loadAlive(ctx, s.Subject, s.sid, now)
+	}
+	if err := a.quoting.check(ctx); err != nil {
+		return nil, err
 	}
 	row, alive, err := a.store.living(ctx, k.name, s.sid, now)
 	if err != nil || !alive || row.Subject != s.Subject {
@@ -333,6 +409,10 @@ func (a *Auth) allowed(ctx context.Context, k *kind, account any, refused *Error
 	if errors.As(err, &known) && known != nil && known.Status >= 500 {
 		return because(known, err)
 	}
+	var fibers *fiber.Error
+	if errors.As(err, &fibers) && fibers.Code >= 500 {
+		return because(ErrUnavailable, err) // it could not be decided
+	}
 	return because(refused, err)
 }
 
@@ -346,21 +426,25 @@ func (a *Auth) Revoke(ctx context.Context, sessionID string) error {
 	if !ok {
 		return nil
 	}
+	if err := a.quoting.check(ctx); err != nil {
+		return err
+	}
 	_, err := a.store.revoke(ctx, sid, "", "", a.now().UnixMilli())
 	return err
 }
 
 // RevokeAll ends every session of an account: after it was disabled or deleted,
-// or its password was changed elsewhere. subject is its primary key as text.
+// or its password was changed elsewhere. subject is its primary key as text. If
+// several kinds share the table of the account, it ends the sessions of all of them.
 // Tokens of [Issuer] and [OldTokens] have no session and stay good: let
 // [Entity].Allow refuse the account. The error is ErrUnavailable, or ErrSetup if
 // there is no such kind.
 func (a *Auth) RevokeAll(ctx context.Context, kind, subject string) error {
-	k, err := a.storedKind(kind)
+	k, err := a.storedKind(ctx, kind)
 	if err != nil {
 		return err
 	}
-	return a.store.revokeAll(ctx, k.name, subject, nil, a.now().UnixMilli())
+	return a.store.revokeAll(ctx, k, subject, a.now().UnixMilli())
 }
 
 // SessionInfo describes a living session in a list.
@@ -378,13 +462,16 @@ type SessionInfo struct {
 // 100. subject is its primary key as text. The error is ErrUnavailable, or
 // ErrSetup if there is no such kind.
 func (a *Auth) Sessions(ctx context.Context, kind, subject string) ([]SessionInfo, error) {
-	k, err := a.storedKind(kind)
+	k, err := a.storedKind(ctx, kind)
 	if err != nil {
 		return nil, err
 	}
 	now := a.now().UnixMilli()
 	rows, err := a.store.list(ctx, k.name, subject, now)
 	if err != nil {
+		return nil, err
+	}
+	if rows, err = a.withoutFormer(ctx, k, subject, rows); err != nil {
 		return nil, err
 	}
 	infos := make([]SessionInfo, len(rows))
@@ -408,10 +495,11 @@ func (a *Auth) lastRefresh(k *kind, row session.Row, now int64) int64 {
 }
 
 // Prune deletes the rows of sessions that are past their absolute deadline, and
-// of failed sign-ins that no longer count, and says how many; run it now and
-// then, once a day is plenty. It may run beside live traffic and in several
-// processes at once. The error is ErrUnavailable, and what was deleted before
-// stays so, or ErrSetup without Entities.
+// of failed sign-ins that no longer count, and says how many. Sign-ins do so by
+// themselves, about once an hour and in the background, so it is for jobs, and for
+// a Config with ManualPrune: there, once a day is plenty. It may run beside live
+// traffic and in several processes at once. The error is ErrUnavailable, and what
+// was deleted before stays so, or ErrSetup without Entities.
 func (a *Auth) Prune(ctx context.Context) (deleted int64, err error) {
 	if a.store == nil {
 		return 0, errNoStore
@@ -419,13 +507,29 @@ func (a *Auth) Prune(ctx context.Context) (deleted int64, err error) {
 	return a.store.prune(ctx, a.now().UnixMilli())
 }
 
-// Close ends what runs in the background: with Config.CacheTTL a goroutine that
-// looks for revocations, and with it the cache; the fetching of keys that come
-// from elsewhere, also for another Auth that was given the same Remote. It may
-// be called twice. DB stays open.
+// pruneAll goes by the clock that is behind, if the store has one: a process with a
+// wrong clock must not delete what others still need.
+func (a *Auth) pruneAll(ctx context.Context) error {
+	now := a.now().UnixMilli()
+	if a.machineClock {
+		clock, err := a.store.clock(ctx, now)
+		if err != nil {
+			return err
+		}
+		now = min(now, clock)
+	}
+	_, err := a.store.prune(ctx, now)
+	return err
+}
+
+// Close ends what runs in the background and waits for it: the deletion of rows
+// that are over; with Config.CacheTTL a goroutine that looks for revocations, and
+// with it the cache; the fetching of keys that come from elsewhere, also for another
+// Auth that was given the same Remote. It may be called twice. Close DB after it.
 func (a *Auth) Close() error {
 	if a.store != nil {
 		a.store.cache.close()
+		a.store.pruner.close()
 	}
 	err := closeKeys(a.tokens.signatures.keys)
 	for _, issuer := range a.tokens.issuers {
@@ -438,7 +542,11 @@ func (a *Auth) Close() error {
 func (a *Auth) answer(c *fiber.Ctx, err error) error {
 	endStream(c)
 	a.tellFailed(c, err)
-	return shielded(func() error { return answer(c, err, a.journal, a.errorHandler) })
+	failed := shielded(func() error { return answer(c, err, a.journal, a.errorHandler) })
+	if failed == nil && a.underCache(c) {
+		return refusal(err) // Fiber's cache keeps answers, but no errors; the application's ErrorHandler writes this one
+	}
+	return failed
 }
 
 // endStream closes the connection after an answer that did not read a streamed
@@ -458,12 +566,13 @@ func (a *Auth) kind(name string) *kind {
 	return nil
 }
 
-func (a *Auth) storedKind(name string) (*kind, error) {
+// storedKind is for calls whose other arguments may be text of clients.
+func (a *Auth) storedKind(ctx context.Context, name string) (*kind, error) {
 	if a.store == nil {
 		return nil, errNoStore
 	}
 	if k := a.kind(name); k != nil {
-		return k, nil
+		return k, a.quoting.check(ctx)
 	}
 	return nil, mistake(unknownKind(name, a.kindNames()))
 }

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,9 +50,16 @@ type Issuer struct {
 	// RequiredClaims must be in its tokens.
 	RequiredClaims []string
 	// Kind of account that its tokens sign in, of which Entity.FromIssuer finds the
-	// account. Default: what the claim kind says, as in tokens of another fiberjwt;
-	// without Entities it must be given.
+	// account. A token with a claim kind, as another fiberjwt writes it, must say the
+	// same there. Default: what that claim says; without Entities, Kind or Kinds must
+	// be given.
 	Kind string
+	// Kinds translates the claim kind, where the issuer has other names for kinds than
+	// this service: its name to the name here. Tokens of kinds that are not listed are
+	// refused. No two of its kinds can be one here, because their accounts may have the
+	// same sub. Kind is then for tokens without that claim. Each kind here needs
+	// Entity.FromIssuer. Default: no translation.
+	Kinds map[string]string
 }
 
 // AnyType as [Issuer].Type takes access tokens whatever typ says. ID tokens and
@@ -64,6 +73,7 @@ func (i Issuer) withDefaults() Issuer {
 	i.Audience = slices.Clone(i.Audience)
 	i.Type = orDefault(i.Type, "at+jwt")
 	i.RequiredClaims = slices.Compact(slices.Sorted(slices.Values(i.RequiredClaims)))
+	i.Kinds = maps.Clone(i.Kinds)
 	return i
 }
 
@@ -98,16 +108,68 @@ func (i Issuer) faults(kinds []*kind) (faults []string) {
 	} else if fault := sourceFault(i.Keys); fault != "" {
 		faults = append(faults, "Keys: "+fault)
 	}
+	return append(faults, i.kindFaults(kinds)...)
+}
+
+func (i Issuer) kindFaults(kinds []*kind) (faults []string) {
 	if i.Kind != "" && !validKind(i.Kind) {
 		faults = append(faults, fmt.Sprintf("Kind: %q cannot name a kind", i.Kind))
 	}
-	if len(kinds) == 0 && i.Kind == "" {
+	if len(kinds) == 0 && i.Kind == "" && len(i.Kinds) == 0 {
 		faults = append(faults, "Kind is empty: without Entities its tokens could name any kind: say which one they are for")
 	}
-	if len(kinds) > 0 && !slices.ContainsFunc(kinds, func(k *kind) bool { return k.fromIssuer != nil && (i.Kind == "" || i.Kind == k.name) }) {
-		faults = append(faults, "no Entity of its Kind has FromIssuer, which finds the account")
+	faults = append(faults, i.translationFaults(kinds)...)
+	return append(faults, i.accountFaults(kinds)...)
+}
+
+// accountFaults names the kinds of which no account would ever be found.
+func (i Issuer) accountFaults(kinds []*kind) (faults []string) {
+	if len(kinds) == 0 {
+		return nil // no accounts are looked up
+	}
+	named := slices.Sorted(maps.Values(i.Kinds))
+	if i.Kind != "" || len(named) == 0 {
+		named = append(named, i.Kind) // "": whatever kind a token has
+	}
+	for _, name := range named {
+		found := slices.ContainsFunc(kinds, func(k *kind) bool { return k.fromIssuer != nil && (name == "" || k.name == name) })
+		switch {
+		case found:
+		case name == "":
+			faults = append(faults, "no Entity has FromIssuer, which finds the account of a token: set it")
+		default:
+			faults = append(faults, fmt.Sprintf("no Entity of the kind %q has FromIssuer, which finds the account of a token: set it, or leave the kind out of Kind and Kinds", name))
+		}
 	}
 	return faults
+}
+
+func (i Issuer) translationFaults(kinds []*kind) (faults []string) {
+	ours := map[string]string{i.Kind: "tokens without a kind"}
+	for _, theirs := range slices.Sorted(maps.Keys(i.Kinds)) {
+		name := i.Kinds[theirs]
+		if other := ours[name]; other != "" && name != "" {
+			faults = append(faults, fmt.Sprintf("Kinds: %q and %s would both be the kind %q, and accounts with the same sub one account: give each a kind", theirs, other, name))
+		}
+		ours[name] = strconv.Quote(theirs)
+		if theirs == "" || !validKind(name) || len(kinds) > 0 && !slices.ContainsFunc(kinds, func(k *kind) bool { return k.name == name }) {
+			faults = append(faults, fmt.Sprintf("Kinds: %q: %q: give the issuer's name of a kind, and the name of a kind of Config.Entities", theirs, name))
+		}
+	}
+	return faults
+}
+
+// kindOf a token here; ok is false if it is refused. A signed kind is never replaced:
+// teacher 3 of another service is not its user 3.
+func (i Issuer) kindOf(c claims) (kind string, ok bool) {
+	switch {
+	case c.kind == "":
+		return i.Kind, !c.have([]string{"kind"})
+	case len(i.Kinds) > 0:
+		kind, ok = i.Kinds[c.kind]
+		return kind, ok
+	}
+	return c.kind, i.Kind == "" || c.kind == i.Kind
 }
 
 // closeKeys ends what fetches the keys.
@@ -158,12 +220,14 @@ func (t *tokens) verifyForeign(ctx context.Context, i *Issuer, p jws.Parts, text
 	if err := proveByKey(key, p); err != nil {
 		return claims{}, err
 	}
-	c, err := parseClaims(text, i.Audience)
+	c, err := parseClaims(text)
 	if err != nil {
 		return claims{}, err
 	}
 	c.foreign, c.sessionID = true, "" // sid is a session of theirs
-	c.kind = orDefault(i.Kind, c.kind)
+	if c.kind, ok = i.kindOf(c); !ok {
+		return claims{}, errWrong
+	}
 	if c.subject == "" || c.expiresAt < 0 || !c.have(i.RequiredClaims) {
 		return claims{}, errMissing
 	}
@@ -173,7 +237,7 @@ func (t *tokens) verifyForeign(ctx context.Context, i *Issuer, p jws.Parts, text
 	if c.expiresAt-t.now().Unix() > int64(maxTokenLife/time.Second)+t.leeway {
 		return claims{}, errWrong
 	}
-	return c, t.checkTimes(c)
+	return c, t.checkUse(c, i.Audience, t.leeway)
 }
 
 // otherUses are claims of ID tokens (OpenID Connect Core 1.0 §2, §3.1.3.6) and
@@ -201,6 +265,9 @@ func (a *Auth) foreignAccount(ctx context.Context, s *Session) (any, error) {
 	s.Subject = ""
 	if k.fromIssuer == nil {
 		return nil, errWrong
+	}
+	if err := a.quoting.check(ctx); err != nil {
+		return nil, err
 	}
 	account, err := a.askFromIssuer(ctx, k, &theirs)
 	if err != nil {

@@ -3,8 +3,12 @@ package fiberjwt_test
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -303,6 +307,106 @@ func TestAnIssuerWithoutKindTakesItFromTheClaim(t *testing.T) {
 	require.Equal(t, 401, f.get("/any", f.token()).Status)
 }
 
+// twoServices is a service A, and a service B that takes the tokens of A and finds
+// its users by issuer and sub, as the Issuer that configure makes says.
+func twoServices(t *testing.T, configure func(*fiberjwt.Issuer)) (a, b *world) {
+	t.Helper()
+	const name = "https://a.example.com"
+	set := newSet(t, newKey(t, keys.ES256))
+	a = newWorld(t, func(cfg *fiberjwt.Config) { cfg.Issuer, cfg.Keys, cfg.Audience = name, set, []string{"b"} })
+	issuer := fiberjwt.Issuer{Name: name, Keys: keys.FromURL(serveKeys(t, set)), Audience: []string{"b"}}
+	configure(&issuer)
+	b = newWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.Entities[0] = fiberjwt.Entity[User]{
+			Register: fiberjwt.Anyone[User],
+			FromIssuer: func(ctx context.Context, s *fiberjwt.Session) (*User, error) {
+				account := &User{}
+				return account, cfg.DB.NewSelect().Model(account).Where("full_name = ?", s.Issuer+" "+s.Subject).Scan(ctx)
+			},
+		}
+		cfg.Entities[1] = fiberjwt.Entity[Teacher]{
+			Identity: "login", FromIssuer: func(context.Context, *fiberjwt.Session) (*Teacher, error) { return nil, nil },
+		}
+		cfg.Issuers = []fiberjwt.Issuer{issuer}
+	})
+	b.add(&User{Email: "ann@example.com", FullName: name + " 1", PasswordHash: hashOfTestPassword})
+	return a, b
+}
+
+// C17: teacher 1 of another service is not its user 1.
+func TestKindsOfAnotherServiceAreNeverReplaced(t *testing.T) {
+	for name, tc := range map[string]struct {
+		issuer        func(*fiberjwt.Issuer)
+		user, teacher int
+	}{
+		"by Kind":                  {issuer: func(i *fiberjwt.Issuer) { i.Kind = "users" }, user: 200, teacher: 401},
+		"by the claim":             {issuer: func(*fiberjwt.Issuer) {}, user: 200, teacher: 401},
+		"by Kinds":                 {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"users": "users"} }, user: 200, teacher: 401},
+		"teachers are users here":  {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"teachers": "users"} }, user: 401, teacher: 200},
+		"kinds are swapped":        {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"teachers": "users", "users": "teachers"} }, user: 401, teacher: 200},
+		"Kind for tokens of no":    {issuer: func(i *fiberjwt.Issuer) { i.Kind, i.Kinds = "users", map[string]string{"users": "teachers"} }, user: 401, teacher: 401},
+		"kinds in another case":    {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"Users": "users"} }, user: 401, teacher: 401},
+		"a kind that is not there": {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"pupils": "users"} }, user: 401, teacher: 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b := twoServices(t, tc.issuer)
+			require.Equal(t, tc.user, b.get("/users/me", a.register("users", "ann@example.com").Access).Status, "user 1")
+			require.Equal(t, tc.teacher, b.get("/users/me", a.register("teachers", "tom").Access).Status, "teacher 1")
+		})
+	}
+}
+
+// C17: a hook sees what the token says of the kind, beside what it is here.
+func TestHookSeesTheKindThatTheIssuerSigned(t *testing.T) {
+	f := newFederation(t, func(cfg *fiberjwt.Config) {
+		cfg.Issuers[0].Kinds = map[string]string{"people": "users"}
+		cfg.Issuers[0].Kind = ""
+	})
+	s, err := f.auth.Verify(t.Context(), signed(t, f.key, f.header(), f.claims().add("kind", `"people"`).String()))
+	require.NoError(t, err)
+	var theirs string
+	require.True(t, s.Claim("kind", &theirs))
+	require.Equal(t, "users people", s.Kind+" "+theirs)
+	requireRefused(t, f.get("/any", f.token()), f.token())
+}
+
+// C17: a verifier without accounts takes the kind that it was told, too.
+func TestServiceWithoutAccountsTakesOneKindOfAnother(t *testing.T) {
+	f := newFederation(t)
+	auth, err := fiberjwt.Open(fiberjwt.Config{Now: f.clock.Now, Issuers: []fiberjwt.Issuer{
+		{Name: provider, Keys: newSet(t, f.key.Public()), Audience: []string{"shop"}, Kinds: map[string]string{"people": "users"}},
+	}})
+	require.NoError(t, err)
+	for kind, want := range map[string]error{`"people"`: nil, `"users"`: fiberjwt.ErrTokenClaims, `""`: fiberjwt.ErrTokenClaims} {
+		_, err := auth.Verify(t.Context(), signed(t, f.key, f.header(), f.claims().add("kind", kind).String()))
+		require.ErrorIs(t, err, want, kind)
+	}
+}
+
+// C1, C2: what an issuer publishes is used as far as it can be.
+func TestIssuerThatPublishesOddKeysIsUnderstood(t *testing.T) {
+	key, other := newKey(t, keys.ES256), newKey(t, keys.ES256).Named("twin")
+	twin, err := json.Marshal([]keys.Key{other, newKey(t, keys.ES256).Named("twin"), key, key, newKey(t, keys.ES384).Named(key.ID())})
+	require.NoError(t, err)
+	secret := `{"kty":"oct","kid":"` + key.ID() + `","alg":"HS256","k":"` + segment(testSecret) + `"}`
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
+		out.Header().Set("Content-Type", "text/plain")
+		_, _ = io.WriteString(out, `{"keys":[`+secret+`,`+string(twin[1:]))
+		_, _ = io.WriteString(out, "}")
+	}))
+	t.Cleanup(server.Close)
+	f := newFederation(t, func(cfg *fiberjwt.Config) { cfg.Issuers[0].Keys = keys.FromURL(server.URL) })
+	t.Cleanup(func() { require.NoError(t, f.auth.Close()) })
+	f.key = key
+	require.Equal(t, 200, f.get("/users/me", f.token()).Status)
+	f.key = other
+	require.Equal(t, 401, f.get("/users/me", f.token()).Status, "nothing tells whose signature it is")
+	text := segment(`{"alg":"HS256","kid":"`+key.ID()+`","typ":"at+jwt"}`) + "." + segment(f.claims().String())
+	mac, err := jwt.SigningMethodHS256.Sign(text, []byte(testSecret))
+	require.NoError(t, err)
+	require.Equal(t, 401, f.get("/users/me", text+"."+segment(string(mac))).Status, "everybody has that secret")
+}
+
 func TestAServiceMayTakeTokensOfOthersAlone(t *testing.T) {
 	f := newFederation(t)
 	auth, err := fiberjwt.Open(fiberjwt.Config{Now: f.clock.Now, ReadTimeout: patience, Issuers: []fiberjwt.Issuer{
@@ -403,17 +507,22 @@ func TestAnIssuerThatIsDeclaredWronglyIsAFaultOfOpen(t *testing.T) {
 		return []fiberjwt.Issuer{issuer}
 	}
 	for want, issuers := range map[string][]fiberjwt.Issuer{
-		"Name is empty":               with(func(i *fiberjwt.Issuer) { i.Name = "" }),
-		"Audience is empty":           with(func(i *fiberjwt.Issuer) { i.Audience = nil }),
-		"RequiredClaims has an empty": with(func(i *fiberjwt.Issuer) { i.RequiredClaims = []string{""} }),
-		"Keys is nil":                 with(func(i *fiberjwt.Issuer) { i.Keys = nil }),
-		"Keys: is nil":                with(func(i *fiberjwt.Issuer) { i.Keys = (*keys.Set)(nil) }),
-		"needs https":                 with(func(i *fiberjwt.Issuer) { i.Keys = keys.FromURL("http://example.com") }),
-		"has no algorithms":           with(func(i *fiberjwt.Issuer) { i.Keys = keys.Func(func(*jwt.Token) (any, error) { return nil, nil }) }),
-		"has FromIssuer":              with(func(i *fiberjwt.Issuer) { i.Kind = "teachers" }),
-		"cannot name a kind":          with(func(i *fiberjwt.Issuer) { i.Kind = "Users" }),
-		"that of this":                with(func(i *fiberjwt.Issuer) { i.Name = "fiberjwt" }),
-		"the Name is that of another": {good, good},
+		"Name is empty":                     with(func(i *fiberjwt.Issuer) { i.Name = "" }),
+		"Audience is empty":                 with(func(i *fiberjwt.Issuer) { i.Audience = nil }),
+		"RequiredClaims has an empty":       with(func(i *fiberjwt.Issuer) { i.RequiredClaims = []string{""} }),
+		"Keys is nil":                       with(func(i *fiberjwt.Issuer) { i.Keys = nil }),
+		"Keys: is nil":                      with(func(i *fiberjwt.Issuer) { i.Keys = (*keys.Set)(nil) }),
+		"needs https":                       with(func(i *fiberjwt.Issuer) { i.Keys = keys.FromURL("http://example.com") }),
+		"has no algorithms":                 with(func(i *fiberjwt.Issuer) { i.Keys = keys.Func(func(*jwt.Token) (any, error) { return nil, nil }) }),
+		"has FromIssuer":                    with(func(i *fiberjwt.Issuer) { i.Kind = "teachers" }),
+		"cannot name a kind":                with(func(i *fiberjwt.Issuer) { i.Kind = "Users" }),
+		"name of a kind of Config.Entities": with(func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"people": "pupils", "users": "users"} }),
+		"would both be the kind \"users\"": with(func(i *fiberjwt.Issuer) {
+			i.Kind, i.Kinds = "", map[string]string{"people": "users", "guests": "users"}
+		}),
+		"tokens without a kind would both": with(func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"people": "users"} }),
+		"that of this":                     with(func(i *fiberjwt.Issuer) { i.Name = "fiberjwt" }),
+		"the Name is that of another":      {good, good},
 	} {
 		t.Run(want, func(t *testing.T) {
 			_, err := fiberjwt.Open(fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Issuers: issuers, Entities: []fiberjwt.Kind{
@@ -423,6 +532,22 @@ func TestAnIssuerThatIsDeclaredWronglyIsAFaultOfOpen(t *testing.T) {
 			require.ErrorContains(t, err, want)
 		})
 	}
+}
+
+// C17: a kind of an issuer that is never signed in is a mistake, also beside others.
+func TestEveryKindOfAnIssuerNeedsFromIssuer(t *testing.T) {
+	issuer := fiberjwt.Issuer{
+		Name: provider, Keys: newSet(t, newKey(t, keys.ES256)), Audience: []string{"shop"},
+		Kind: "users", Kinds: map[string]string{"tutors": "teachers", "bosses": "admins"},
+	}
+	_, err := fiberjwt.Open(fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Issuers: []fiberjwt.Issuer{issuer}, Entities: []fiberjwt.Kind{
+		fiberjwt.Entity[User]{FromIssuer: func(context.Context, *fiberjwt.Session) (*User, error) { return nil, nil }},
+		fiberjwt.Entity[Teacher]{Identity: "login"},
+		fiberjwt.Entity[Admin]{Name: "admins", Allow: isAdmin},
+	}})
+	require.ErrorContains(t, err, `no Entity of the kind "teachers" has FromIssuer`)
+	require.ErrorContains(t, err, `no Entity of the kind "admins" has FromIssuer`)
+	require.NotContains(t, err.Error(), `"users" has FromIssuer`)
 }
 
 func TestAnIssuerCannotNameTheKindWhereNoneIsDeclared(t *testing.T) {

@@ -1,6 +1,8 @@
 package fiberjwt
 
 import (
+	"bytes"
+	"errors"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -21,7 +23,7 @@ func readForm(c *fiber.Ctx) (form, error) {
 	if request.Header.ContentLength() > maxFormBytes {
 		return nil, ErrTooLarge
 	}
-	if len(request.Header.Peek(fiber.HeaderContentEncoding)) > 0 || !plainJSON(borrow(request.Header.ContentType())) {
+	if encoded(c) || !plainJSON(borrow(request.Header.ContentType())) {
 		return nil, ErrMediaType // inflating for an anonymous client costs too much
 	}
 	body, err := readBody(c)
@@ -39,12 +41,14 @@ func readForm(c *fiber.Ctx) (form, error) {
 	return members, nil
 }
 
-// readOptionalForm also takes no body at all.
+// readOptionalForm also takes no body at all, and null, which some clients send
+// for none.
 func readOptionalForm(c *fiber.Ctx) (form, error) {
 	if c.Request().Header.ContentLength() == 0 {
 		return nil, nil
 	}
-	if body, err := readBody(c); err != nil || len(body) == 0 {
+	body, err := readBody(c)
+	if err != nil || len(body) == 0 || string(bytes.Trim(body, " \t\r\n")) == "null" {
 		return nil, err
 	}
 	return readForm(c)
@@ -70,14 +74,39 @@ func readBody(c *fiber.Ctx) ([]byte, error) {
 	return nil, ErrTooLarge
 }
 
-// plainJSON: application/json, in UTF-8 if it says so (RFC 8259 §8.1, §11).
+// encoded reports whether the body has a content coding. identity is none, though
+// it is not meant for this header (RFC 9110 §8.4.1).
+func encoded(c *fiber.Ctx) bool {
+	for _, header := range c.Request().Header.PeekAll(fiber.HeaderContentEncoding) {
+		for coding := range strings.SplitSeq(borrow(header), ",") {
+			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// plainJSON reports whether the media type is application/json. RFC 8259 §11
+// defines no parameters for it, so they mean nothing, except that a charset other
+// than UTF-8 (§8.1) says that the body cannot be read.
 func plainJSON(contentType string) bool {
 	name, parameters, _ := strings.Cut(contentType, ";")
 	if !strings.EqualFold(strings.TrimSpace(name), fiber.MIMEApplicationJSON) {
 		return false
 	}
-	parameters = strings.ToLower(strings.ReplaceAll(strings.TrimSpace(parameters), `"`, ""))
-	return parameters == "" || parameters == "charset=utf-8"
+	for parameter := range strings.SplitSeq(strings.ToLower(parameters), ";") {
+		name, value, _ := strings.Cut(parameter, "=")
+		if strings.TrimSpace(name) != "charset" {
+			continue
+		}
+		switch strings.Trim(value, "\"' \t") {
+		case "", "utf-8", "utf8", "us-ascii", "ascii":
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // required is a string member that must be there.
@@ -122,27 +151,31 @@ func (f form) identity(k *kind, wrong map[string]string) string {
 	}
 	switch {
 	case text == "":
-		wrong[name] = "is empty"
+		wrong[name] = errIdentityEmpty.Error()
 	case strings.TrimSpace(text) != text:
-		wrong[name] = "begins or ends with white space"
+		wrong[name] = errIdentitySpace.Error()
 	case len(text) > maxIdentityBytes:
-		wrong[name] = "is too long"
+		wrong[name] = errIdentityLong.Error()
 	case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }):
-		wrong[name] = "has characters that are not allowed"
+		wrong[name] = errIdentityCharacters.Error()
 	}
 	return text
 }
 
-// canonical is how identities are stored and counted: ASCII letters in lower
-// case, so that Ann@example.com and ann@example.com are one account. Full case folding would make one of names
-// that a database keeps apart, such as those with K and the Kelvin sign.
-func canonical(identity string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + ('a' - 'A')
-		}
-		return r
-	}, identity)
+// newIdentity is the identity of an account that is to be made, as it is stored. The
+// error is an *Error.
+func (f form) newIdentity(k *kind, wrong map[string]string) (string, error) {
+	text := f.identity(k, wrong)
+	if _, bad := wrong[k.identity.Name]; bad {
+		return "", nil
+	}
+	identity, err := k.canonical(text)
+	var known *Error
+	if err != nil && !errors.As(err, &known) {
+		wrong[k.identity.Name] = err.Error()
+		return "", nil
+	}
+	return identity, err
 }
 
 // localPart of an e-mail address, which makes a poor password.

@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/uptrace/bun"
 )
 
 // Grant says how a sign-in by [Login] or [Auth.Issue] differs from what Config
-// and Entity say. All but AuthTime holds for its access token alone: a refresh
+// and Entity say. All but AuthTime and DB holds for its access token alone: a refresh
 // gives one by the Entity again, and Cookie.Sliding leaves it to expire. The
 // zero value changes nothing.
 type Grant struct {
@@ -32,6 +33,14 @@ type Grant struct {
 	// the session. Default: now, or where Login exchanges a token that has no
 	// session here, of the same account, what that one says: 1970 if it says nothing.
 	AuthTime time.Time
+	// DB is the open transaction that has stored the account. The session is then
+	// stored in it too, and its tokens are good once it has committed; if it is
+	// rolled back, they are void. Entity.Allow is asked before. Commit within a
+	// minute: with Config.CacheTTL, a session that this sign-in replaces may go on
+	// in other processes if it takes longer. Sessions in another store, by
+	// Config.Sessions, cannot be part of a transaction: that is ErrSetup. Default:
+	// Config.DB, where an account whose transaction is open is not seen.
+	DB bun.IDB
 }
 
 // opening is what a session begins with.
@@ -58,7 +67,7 @@ func (a *Auth) Issue(ctx context.Context, account any, grant ...Grant) (Tokens, 
 	}
 	p, err := a.startAllowed(ctx, k, account, opening{Grant: g})
 	if err != nil {
-		return Tokens{}, err
+		return Tokens{}, explainWait(err, g)
 	}
 	a.deliverIn(ctx, p.event(EventLogin, k))
 	return p.tokens(), nil
@@ -108,7 +117,7 @@ func (g Grant) fault(now time.Time) string {
 		return fmt.Sprintf("Grant.TTL: %v is not between 1 s and 24 h", g.TTL)
 	case slices.Contains(g.Audience, ""):
 		return "Grant.Audience has an empty name"
-	case g.AuthTime.After(now):
+	case !g.AuthTime.Before(now.Add(clockSkew)): // less may come from another server
 		return "Grant.AuthTime is in the future"
 	case !g.NotBefore.IsZero() && g.NotBefore.Unix() < 0:
 		return "Grant.NotBefore is before 1970"

@@ -69,7 +69,7 @@ func TestIssueRefusesWhoMayNotSignIn(t *testing.T) {
 	}{
 		"disabled":        {&User{ID: 1, Disabled: true, PasswordHash: account.PasswordHash}, fiberjwt.ErrBadCredentials},
 		"another hash":    {&User{ID: 1, PasswordHash: "x"}, fiberjwt.ErrBadCredentials},
-		"not stored":      {&User{ID: 7, PasswordHash: account.PasswordHash}, fiberjwt.ErrBadCredentials},
+		"not stored":      {&User{ID: 7, PasswordHash: account.PasswordHash}, fiberjwt.ErrSetup},
 		"no pointer":      {*account, fiberjwt.ErrSetup},
 		"nil":             {nil, fiberjwt.ErrSetup},
 		"typed nil":       {(*User)(nil), fiberjwt.ErrSetup},

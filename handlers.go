@@ -2,6 +2,7 @@ package fiberjwt
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -18,54 +19,68 @@ type builtIn struct {
 	path    string // below "/{kind}"
 	handler func(*Auth, *fiber.Ctx, *kind) error
 	contract
+	opened string // what a kind must have to offer it, where some do not
 }
 
 // builtIns is the table of built-in routes.
 var builtIns = []builtIn{
 	{fiber.MethodPost, "/register", (*Auth).handleRegister, contract{
-		id: "register", summary: "Create an account and sign in", offered: (*kind).opensRegistration,
-		body: registrationForm, status: 201, answer: registered, cookies: true, hooked: true,
+		id: "register", summary: "Create an account and sign in",
+		detail:  "Tokens come in the body or in cookies, as transport says. There are none if the application lets a new account wait, for a confirmation for example.",
+		offered: (*kind).opensRegistration, body: registrationForm, status: 201, answer: registered, cookies: true, hooked: true,
 		refusals: []*Error{ErrForbidden, ErrTaken, ErrRateLimited},
-	}},
+	}, "set Entity.Register, which opens registration; fiberjwt.Anyone opens it to everybody"},
 	{fiber.MethodPost, "/login", (*Auth).handleLogin, contract{
-		id: "login", summary: "Sign in by password", offered: (*kind).hasPasswords,
-		body: loginForm, status: 200, answer: theTokens, cookies: true,
+		id: "login", summary: "Sign in by password",
+		detail:  "Tokens come in the body or in cookies, as transport says. An unlock_token comes from a link that the owner got from the application.",
+		offered: (*kind).hasPasswords, body: loginForm, status: 200, answer: theTokens, cookies: true,
 		refusals: []*Error{ErrBadCredentials, ErrRateLimited},
-	}},
+	}, "remove Password \"-\" from the Entity, so that the kind has passwords"},
 	{fiber.MethodPost, "/refresh", (*Auth).handleRefresh, contract{
 		id: "refresh", summary: "Get another access token, now and then with another refresh token",
+		detail:   "The refresh token comes in the body or in the cookie. Keep it if the answer brings no other.",
 		security: byRefreshToken, body: refreshForm, status: 200, answer: theTokens, cookies: true,
-		refusals: []*Error{ErrNoToken, ErrSessionEnded, ErrTokenReused},
-	}},
+		refusals: []*Error{errNoRefreshToken, errLoneRefresh, ErrSessionEnded, ErrTokenReused},
+	}, ""},
 	{fiber.MethodPost, "/token", (*Auth).handleExchange, contract{
-		id: "token", summary: "Get an access token for a refresh token that stays as it is", offered: (*kind).hasPageServers,
-		body: exchangeForm, status: 200, answer: theTokens,
+		id: "token", summary: "Get an access token for a refresh token that stays as it is",
+		detail:  "For servers that render pages and cannot store another refresh token for the browser.",
+		offered: (*kind).hasPageServers, body: exchangeForm, status: 200, answer: theTokens,
 		refusals: []*Error{ErrSessionEnded, ErrTokenReused, ErrTokenReplaced},
-	}},
+	}, "set Config.Cookie.RefreshEverywhere"},
 	{fiber.MethodPost, "/logout", (*Auth).handleLogout, contract{
 		id: "logout", summary: "End the session; also with an expired token, also twice",
+		detail:   "Clears the cookies of this kind.",
 		security: byEitherToken, body: refreshForm, status: 204, cookies: true,
-	}},
+	}, ""},
 	{fiber.MethodPost, "/logout-all", (*Auth).handleLogoutAll, contract{
-		id: "logout-all", summary: "End every session of the account", ours: true,
-		security: byEitherToken, body: refreshForm, status: 204, cookies: true,
-	}},
+		id: "logout-all", summary: "End every session of the account",
+		detail: "Access tokens of the account are refused from then on, wherever they are.",
+		ours:   true, security: byEitherToken, body: refreshForm, status: 204, cookies: true,
+	}, ""},
 	{fiber.MethodGet, "/me", (*Auth).handleMe, contract{
-		id: "me", summary: "The account", security: byAccessToken, status: 200, answer: theAccount,
-	}},
+		id: "me", summary: "The account",
+		detail:   "With the columns that the application shows.",
+		security: byAccessToken, status: 200, answer: theAccount,
+	}, ""},
 	{fiber.MethodGet, "/sessions", (*Auth).handleSessions, contract{
-		id: "sessions", summary: "The living sessions of the account, the newest first", security: byAccessToken,
-		status: 200, answer: theSessions,
-	}},
+		id: "sessions", summary: "The living sessions of the account, the newest first",
+		detail:   "At most a hundred. The session of this request is marked as current.",
+		security: byAccessToken,
+		status:   200, answer: theSessions,
+	}, ""},
 	{fiber.MethodDelete, "/sessions/:id", (*Auth).handleEndSession, contract{
-		id: "end-session", summary: "End one session of the account", security: byAccessToken, status: 204, cookies: true,
+		id: "end-session", summary: "End one session of the account",
+		detail:   "The id is one of the list of sessions.",
+		security: byAccessToken, status: 204, cookies: true,
 		refusals: []*Error{ErrNotFound},
-	}},
+	}, ""},
 	{fiber.MethodPost, "/password", (*Auth).handlePassword, contract{
-		id: "password", summary: "Change the password; every other session of the account ends", offered: (*kind).hasPasswords, ours: true,
-		security: byAccessToken, body: passwordForm, status: 204,
+		id: "password", summary: "Change the password; every other session of the account ends",
+		detail:  "The session of this request goes on.",
+		offered: (*kind).hasPasswords, ours: true, security: byAccessToken, body: passwordForm, status: 204,
 		refusals: []*Error{ErrBadCredentials, ErrRateLimited},
-	}},
+	}, "remove Password \"-\" from the Entity, so that the kind has passwords"},
 }
 
 // Mount adds the built-in routes of every kind to router, as "/{kind}/login"
@@ -80,16 +95,15 @@ func (a *Auth) Mount(router fiber.Router) {
 	if a.client {
 		router.Get("/client.js", serveClient())
 	}
-	prefix := ""
 	if group, ok := router.(*fiber.Group); ok {
-		prefix = strings.TrimSuffix(group.Prefix, "/")
+		a.prefix = strings.TrimSuffix(group.Prefix, "/")
 	}
 	for _, k := range a.kinds {
 		k.cookies = newCookieNames(k.name, path, a.cookie)
 		for _, route := range builtIns {
 			path := "/" + k.name + route.path
 			router.Add(route.method, path, a.handle(route, k))
-			a.mounted[prefix+path] = route.method == fiber.MethodPost
+			a.mounted[a.prefix+path] = route.method == fiber.MethodPost
 			if route.method == fiber.MethodGet {
 				router.Add(fiber.MethodHead, path, a.handle(route, k))
 			}
@@ -105,12 +119,21 @@ func (a *Auth) handle(route builtIn, k *kind) fiber.Handler {
 		c.Set(fiber.HeaderCacheControl, "no-store")
 		c.Set(fiber.HeaderPragma, "no-cache")
 		c.Vary(a.vary...)
+		if route.method == fiber.MethodPost { // the others are about who asks, as every route below
+			if err := keptAbove(c, a.neighbours(c)); err != nil {
+				return a.answer(c, err)
+			}
+		}
 		if !route.offeredBy(k) {
+			a.journal.closedRoute(c, route, k)
 			return a.answer(c, ErrNotFound)
+		}
+		if err := a.quoting.check(c.UserContext()); err != nil {
+			return a.answer(c, err)
 		}
 		// Hooks run in there, MarshalJSON of the model among them.
 		if err := shielded(func() error { return route.handler(a, c, k) }); err != nil {
-			return a.answer(c, err)
+			return a.answer(c, ofKind(err, k.name))
 		}
 		if a.cookie.Path == "" {
 			a.journal.elsewhere(c, k.cookies)
@@ -143,6 +166,7 @@ func (a *Auth) handleRegister(c *fiber.Ctx, k *kind) error {
 	if err != nil {
 		return err
 	}
+	a.journal.dropped(c.UserContext(), k, body)
 	account, password, err := a.newAccount(k, body)
 	if err != nil {
 		return err
@@ -158,7 +182,7 @@ func (a *Auth) handleRegister(c *fiber.Ctx, k *kind) error {
 		Entity json.RawMessage `json:"entity"`
 	}{Entity: entity}
 	if p.access != "" {
-		tokens := a.handNew(c, k, p, transport)
+		tokens := a.handNew(c, k, p, Grant{Transport: transport})
 		answer.Tokens = &tokens
 	}
 	return c.Status(fiber.StatusCreated).JSON(answer)
@@ -191,10 +215,12 @@ func (a *Auth) handleLogin(c *fiber.Ctx, k *kind) error {
 // handleRefresh answers the way the token came, so that no script can turn a
 // session in cookies into tokens that it can read.
 func (a *Auth) handleRefresh(c *fiber.Ctx, k *kind) error {
-	raw, transport, err := a.presentedRefresh(c, k)
+	ctx, cancel := context.WithTimeout(c.UserContext(), a.refreshTimeout)
+	defer cancel()
+	raw, transport, err := a.presentedRefresh(ctx, c, k)
 	var p pair
 	if err == nil {
-		p, err = a.renew(c.UserContext(), k, raw)
+		p, err = a.renew(ctx, k, raw)
 	}
 	if err != nil {
 		// The cookies stay: another tab may hold a good one by now.
@@ -218,7 +244,9 @@ func (a *Auth) handleExchange(c *fiber.Ctx, k *kind) error {
 	if err := wrongFields(wrong); err != nil {
 		return err
 	}
-	p, err := a.exchange(c.UserContext(), k, raw)
+	ctx, cancel := context.WithTimeout(c.UserContext(), a.refreshTimeout)
+	defer cancel()
+	p, err := a.exchange(ctx, k, raw)
 	if err != nil {
 		a.tellRefused(c, p.event(EventRefreshRefused, k), err)
 		return err
@@ -228,12 +256,12 @@ func (a *Auth) handleExchange(c *fiber.Ctx, k *kind) error {
 }
 
 // presentedRefresh finds the refresh token: in the body, or else in the cookie.
-func (a *Auth) presentedRefresh(c *fiber.Ctx, k *kind) (string, Transport, error) {
+func (a *Auth) presentedRefresh(ctx context.Context, c *fiber.Ctx, k *kind) (string, Transport, error) {
 	raw, ok, err := a.refreshInBody(c)
 	if ok || err != nil {
 		return raw, TransportBody, err
 	}
-	raw, err = a.refreshCookie(c, k)
+	raw, err = a.refreshCookie(ctx, c, k)
 	return raw, TransportCookie, err
 }
 
@@ -270,8 +298,24 @@ func (a *Auth) handleLogout(c *fiber.Ctx, k *kind) error {
 // still alive.
 func (a *Auth) handleLogoutAll(c *fiber.Ctx, k *kind) error {
 	return a.leave(c, k, EventLogoutAll, func(sid []byte) (bool, error) {
-		return a.store.revokeSiblings(c.UserContext(), k.name, sid, a.now().UnixMilli())
+		return a.endAll(c.UserContext(), k, sid)
 	})
+}
+
+// endAll ends every session of the account that a living session belongs to, that
+// one included; ended is false if it was not alive.
+func (a *Auth) endAll(ctx context.Context, k *kind, sid []byte) (ended bool, err error) {
+	now := a.now().UnixMilli()
+	row, alive, err := a.store.living(ctx, k.name, sid, now)
+	if err != nil || !alive {
+		return false, err
+	}
+	own, err := a.withoutFormer(ctx, k, row.Subject, []session.Row{row})
+	if err != nil || len(own) == 0 {
+		return false, err
+	}
+	err = a.store.revokeAll(ctx, k, row.Subject, now)
+	return err == nil, err
 }
 
 // leave ends what the request is from and clears the cookies, unless another
@@ -308,7 +352,12 @@ func (a *Auth) handleMe(c *fiber.Ctx, k *kind) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(s.Account)
+	entity, err := k.entity(c, s.Account)
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	return c.Send(entity)
 }
 
 // handleSessions lists the living sessions of the account.
@@ -417,7 +466,7 @@ func (a *Auth) leaving(c *fiber.Ctx, k *kind) ([]pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	if token, ok := parseRefreshToken(raw, k.name, k.refresh); ok {
+	if token, ok := k.parseRefreshToken(raw); ok {
 		held = join(held, pair{sid: token.sessionID()})
 	}
 	if len(held) == 0 && signedIn {
@@ -460,7 +509,7 @@ func (a *Auth) heldInCookies(c *fiber.Ctx, k *kind) (held []pair) {
 		}
 	}
 	for _, refresh := range cookieValues(c, k.cookies.refresh) {
-		if token, ok := parseRefreshToken(borrow(refresh), k.name, k.refresh); ok {
+		if token, ok := k.parseRefreshToken(borrow(refresh)); ok {
 			held = join(held, pair{sid: token.sessionID()})
 		}
 	}

@@ -555,7 +555,13 @@ func TestALoginThatRacesTheDeletionOfTheAccountLeavesNoSession(t *testing.T) {
 	w.addUser("ann@example.com")
 	watched.once("INSERT INTO fiberjwt_sessions", func() { w.sql(`DELETE FROM users`) })
 	a := w.do("POST", "/door/users/1", "")
-	require.Equal(t, 401, a.Status, a.Body)
+	require.Equal(t, 500, a.Status, "Login cannot tell it from one that was never stored: %s", a.Body)
+	require.Equal(t, 0, w.count("fiberjwt_sessions"))
+
+	w.addUser("ann@example.com")
+	watched.once("INSERT INTO fiberjwt_sessions", func() { w.sql(`DELETE FROM users`) })
+	a = w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword))
+	requireRefusal(t, a, 401, "invalid_credentials")
 	require.Equal(t, 0, w.count("fiberjwt_sessions"))
 }
 
@@ -1066,8 +1072,9 @@ func TestBodiesThatAreNotOnePlainObjectAreRefused(t *testing.T) {
 	_ = writer.Close()
 	bomb := &bytes.Buffer{}
 	writer = gzip.NewWriter(bomb)
-	_, _ = writer.Write(bytes.Repeat([]byte(" "), 8<<20))
+	_, _ = writer.Write(bytes.Repeat([]byte(" "), 1<<20))
 	_ = writer.Close()
+	require.Less(t, bomb.Len(), 16<<10) // D3: how many bytes these are depends on the version of Go
 	type route struct{ path, a, b string }
 	routes := []route{{"/auth/users/register", "email", "password"}, {"/auth/users/login", "email", "password"},
 		{"/auth/users/password", "current_password", "password"}, {"/auth/users/refresh", "refresh_token", "other"},
@@ -1090,10 +1097,14 @@ func TestBodiesThatAreNotOnePlainObjectAreRefused(t *testing.T) {
 		"JSON as a prefix":           {[]string{"Content-Type", "application/jsonp"}, good, 415, 0},
 		"UTF-16":                     {[]string{"Content-Type", "application/json; charset=utf-16"}, good, 415, 0},
 		"Latin 1":                    {[]string{"Content-Type", "application/json; charset=iso-8859-1"}, good, 415, 0},
-		"a parameter of its own":     {[]string{"Content-Type", "application/json; charset=utf-8; marker=marker7f3a"}, good, 415, 0},
+		"JSON as a parameter":        {[]string{"Content-Type", "text/plain; application/json"}, good, 415, 0},
+		"JSON behind a type":         {[]string{"Content-Type", "text/plain, application/json"}, good, 415, 0},
+		"JSON as a value":            {[]string{"Content-Type", `application/octet-stream; x="application/json"`}, good, 415, 0},
+		"Latin 1 behind a parameter": {[]string{"Content-Type", `application/json;;v=1; Charset = "ISO-8859-1"`}, good, 415, 0},
 		"gzip":                       {append(plain, "Content-Encoding", "gzip"), zipped.String(), 415, 0},
 		"a gzip bomb":                {append(plain, "Content-Encoding", "gzip"), bomb.String(), 415, 0},
 		"deflate":                    {append(plain, "Content-Encoding", "deflate"), good, 415, 0},
+		"gzip behind identity":       {append(plain, "Content-Encoding", "identity, gzip"), zipped.String(), 415, 0},
 		"an encoding of no name":     {append(plain, "Content-Encoding", "marker7f3a"), good, 415, 0},
 		"more than 16 KiB":           {plain, `{"A":"marker7f3a","C":"` + strings.Repeat("marker7f3a", 1639) + `"}`, 413, 0},
 		"white space alone":          {plain, "  \n ", 400, 0},
@@ -1101,7 +1112,7 @@ func TestBodiesThatAreNotOnePlainObjectAreRefused(t *testing.T) {
 		"an array of the object":     {plain, `[` + good + `]`, 400, 0},
 		"a string":                   {plain, `"marker7f3a"`, 400, 0},
 		"a number":                   {plain, `7`, 400, 0},
-		"null":                       {plain, `null`, 400, 0},
+		"null":                       {plain, `null`, 400, 401},
 		"not JSON at all":            {plain, `marker7f3a`, 400, 0},
 		"cut off":                    {plain, good[:len(good)-1], 400, 0},
 		"two objects":                {plain, good + good, 400, 0},
@@ -1178,13 +1189,28 @@ func TestABodyWithoutALengthIsBoundedToo(t *testing.T) {
 	requireRefusal(t, w.send(request), 413, "too_large")
 }
 
+// C3.
 func TestPlainJSONIsReadHoweverItsTypeIsWritten(t *testing.T) {
 	w := newWorld(t)
-	for _, contentType := range []string{"application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8", `application/json; charset="utf-8"`} {
+	post := func(headers ...string) int {
 		request := httptest.NewRequest("POST", "/auth/users/login", strings.NewReader(` {} `))
-		request.Header.Set("Content-Type", contentType)
-		require.Equal(t, 422, w.send(request).Status, contentType)
+		for i := 0; i < len(headers); i += 2 {
+			request.Header.Add(headers[i], headers[i+1])
+		}
+		return w.send(request).Status
 	}
+	for _, contentType := range []string{
+		"application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8", `application/json; charset="utf-8"`,
+		"application/json; charset=utf8", "application/json;charset=UTF8", "application/json; charset=us-ascii", "application/json; charset=",
+		"application/json;", "application/json ;", "application/json; ;", "application/json; version=1", "application/json; odata=verbose",
+		"application/json; charset=utf-8; version=1", `application/json; profile="https://example.com/a"; charset=utf-8`, "application/json; ===",
+	} {
+		require.Equal(t, 422, post("Content-Type", contentType), contentType)
+	}
+	for _, coding := range []string{"identity", "Identity", " identity ", "", "identity, identity", "identity,"} {
+		require.Equal(t, 422, post("Content-Type", "application/json", "Content-Encoding", coding), coding)
+	}
+	require.Equal(t, 415, post("Content-Type", "application/json", "Content-Encoding", "identity", "Content-Encoding", "gzip"))
 }
 
 func TestNoBodyAtAllIsRefused(t *testing.T) {
@@ -1634,7 +1660,7 @@ func TestLoginRefusesWhatIsNoAccount(t *testing.T) {
 		return nil
 	})
 	for path, want := range map[string]error{
-		"nil": fiberjwt.ErrSetup, "foreign": fiberjwt.ErrSetup, "unstored": fiberjwt.ErrBadCredentials, "gone": fiberjwt.ErrBadCredentials,
+		"nil": fiberjwt.ErrSetup, "foreign": fiberjwt.ErrSetup, "unstored": fiberjwt.ErrSetup, "gone": fiberjwt.ErrSetup,
 		"disabled": fiberjwt.ErrBadCredentials, "stale": fiberjwt.ErrBadCredentials,
 	} {
 		err = nil

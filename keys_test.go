@@ -39,6 +39,18 @@ func publicKey(t *testing.T, key any) (der, armored []byte) {
 	return der, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }
 
+// derThatEndsInSpace is a key whose last byte is one of white space by chance.
+func derThatEndsInSpace(t *testing.T) []byte {
+	t.Helper()
+	for {
+		key, _, err := ed25519.GenerateKey(rand.Reader)
+		require.NoError(t, err)
+		if der, _ := publicKey(t, key); der[len(der)-1] == '\n' {
+			return der
+		}
+	}
+}
+
 func TestASecretThatCanBeGuessedOrIsPublicIsRefused(t *testing.T) {
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
@@ -71,6 +83,7 @@ func TestASecretThatCanBeGuessedOrIsPublicIsRefused(t *testing.T) {
 		"an EC key in DER":                 ecDER,
 		"an Ed25519 key in DER":            edDER,
 		"a private RSA key in DER":         x509.MarshalPKCS1PrivateKey(rsaKey),
+		"a key in DER that ends in space":  derThatEndsInSpace(t),
 		"an RSA key in PEM":                rsaPEM,
 		"an EC key in PEM":                 ecPEM,
 		"a key in PEM behind a comment":    append([]byte("# key of the shop\r\n"), rsaPEM...),

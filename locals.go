@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -79,6 +80,7 @@ type request struct {
 	sessions []*Session       // at most one of each kind, in the order of Config.Entities
 	faults   map[string]error // by kind: its cookie was presented and is no good
 	fault    error            // the first fault of all
+	byCookie bool             // a cookie was presented
 }
 
 // blame notes a credential that is no good.
@@ -130,8 +132,15 @@ func (r *request) missing(kind string) error {
 	if fault := r.faults[kind]; fault != nil {
 		return fault // 401: refresh, then come again
 	}
+	for _, s := range r.sessions {
+		if !s.own {
+			return ErrWrongKind
+		}
+	}
 	if len(r.sessions) > 0 {
-		return ErrWrongKind
+		// The cookies of other kinds say nothing about this one, which would have
+		// its own: a sign-in adds that.
+		return ErrNoToken
 	}
 	if r.fault != nil {
 		return r.fault
@@ -141,15 +150,17 @@ func (r *request) missing(kind string) error {
 
 // As is a handler for requests that are signed in as T's kind; h gets the
 // account, the same pointer as c.Locals has. Other requests are answered 401,
-// or 403 wrong_kind if they are signed in as another kind. Without the
-// middleware above it, every request is answered 500 and the log says why.
+// or 403 wrong_kind if they carry a token of another kind; but 401 if that came in
+// the cookie of its kind, beside which a browser may keep one of T's kind. Without
+// the middleware above it, every request is answered 500 and the log says why.
 //
 //	app.Get("/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.JSON(u) }))
 func As[T any](h func(c *fiber.Ctx, account *T) error) fiber.Handler {
+	alone := sync.OnceValue(defaultJournal)
 	return func(c *fiber.Ctx) error {
 		account, err := accountOf[T](c)
 		if err != nil {
-			return refuse(c, err)
+			return refuse(c, err, alone)
 		}
 		return h(c, account)
 	}
@@ -216,10 +227,10 @@ func visible(c *fiber.Ctx) iter.Seq2[*Auth, *Session] {
 // kinds as any. Others are answered like those of [As]. A kind that no
 // Config.Entities declares is answered 500, never passed, and logged.
 func Require(kinds ...string) fiber.Handler {
-	kinds = slices.Clone(kinds)
+	kinds, alone := slices.Clone(kinds), sync.OnceValue(defaultJournal)
 	return func(c *fiber.Ctx) error {
 		if err := required(c, kinds); err != nil {
-			return refuse(c, err)
+			return refuse(c, err, alone)
 		}
 		return c.Next()
 	}
@@ -266,14 +277,14 @@ func (r *request) declaring(kind string) *request {
 // sign-in of one kind does not vouch for another. Put it behind a guard that
 // says which kind is needed.
 func Fresh(maxAge time.Duration, kinds ...string) fiber.Handler {
-	kinds = slices.Clone(kinds)
+	kinds, alone := slices.Clone(kinds), sync.OnceValue(defaultJournal)
 	return func(c *fiber.Ctx) error {
 		if err := required(c, kinds); err != nil {
-			return refuse(c, err)
+			return refuse(c, err, alone)
 		}
 		for r := requestOf(c); r != nil; r = r.outer {
 			if !r.fresh(maxAge, kinds) {
-				return refuse(c, notFresh(maxAge))
+				return refuse(c, notFresh(maxAge), alone)
 			}
 		}
 		return c.Next()
@@ -300,22 +311,26 @@ func notFresh(maxAge time.Duration) error {
 var errNoMiddleware = mistake("a guard or accessor runs without the middleware above it: register app.Use(fiberjwt.New(cfg)) before the route, on the same app or group")
 
 // refuse answers err by the rules of the middleware above, or without one by
-// the default ones.
-func refuse(c *fiber.Ctx, err error) error {
+// the default ones; alone is the journal of the guard then.
+func refuse(c *fiber.Ctx, err error, alone func() *journal) error {
 	if r := requestOf(c); r != nil {
 		s, _ := SessionOf(c)
 		r.auth.tellDenied(c, s, err)
 		return r.auth.answer(c, err)
 	}
-	return answer(c, err, journalOf(c), nil)
+	return answer(c, err, alone(), nil)
 }
 
 func journalOf(c *fiber.Ctx) *journal {
 	if r := requestOf(c); r != nil {
 		return r.auth.journal
 	}
-	return &journal{logger: slog.Default(), now: time.Now}
+	return defaultJournal()
 }
+
+// defaultJournal is for guards that no middleware stands above. Each keeps its own, so
+// that it logs once a minute and nothing is shared between applications.
+func defaultJournal() *journal { return &journal{logger: slog.Default(), now: time.Now} }
 
 // next runs the rest of the stack. A handler that asserts c.Locals("users") to
 // *User on a request that is signed in as something else panics, and under
@@ -333,7 +348,7 @@ func (r *request) next(c *fiber.Ctx) (err error) {
 		if !ok || r.session(kind) != nil {
 			panic(p)
 		}
-		err = refuse(c, r.missing(kind))
+		err = refuse(c, r.missing(kind), nil)
 	}()
 	return c.Next()
 }

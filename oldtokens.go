@@ -3,11 +3,13 @@ package fiberjwt
 import (
 	"bytes"
 	"context"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/internal/jws"
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
@@ -20,6 +22,7 @@ import (
 //
 //	OldTokens{Secret: old, Until: day}                                 // Flask-JWT-Router: table_name, and the key by its column
 //	OldTokens{Secret: old, Until: day, Kind: "users", Claim: "sub"}      // Flask-JWT-Extended from 4.0, flask-jwtlogin
+//	OldTokens{Secret: old, Until: day, Kind: "users", Claim: "sub", Column: "username"} // the same, where identity is a name
 //	OldTokens{Secret: old, Until: day, Kind: "users", Claim: "identity"} // Flask-JWT, Flask-JWT-Extended before 4.0, gin-jwt
 //	OldTokens{Secret: old, Until: day, Kind: "users", Claim: "user_id"}  // APILoginManager
 //
@@ -49,6 +52,11 @@ type OldTokens struct {
 	// Claim that has the primary key, as a string or an integer. Default: "sub",
 	// and where table_name says the kind the key's column.
 	Claim string
+	// Column that Claim has instead of the primary key, such as the name of a user: a
+	// column of text of Kind, in which no two accounts have the same. It is compared
+	// exactly, also where the database folds case. Whoever takes a name over that an
+	// earlier account had, takes its old tokens over too. Default: the primary key.
+	Column string
 }
 
 func (o OldTokens) withDefaults() OldTokens {
@@ -60,23 +68,14 @@ func (o OldTokens) withDefaults() OldTokens {
 }
 
 func (o OldTokens) inUse() bool {
-	return len(o.Secret) > 0 || !o.Until.IsZero() || o.Kind != "" || o.Claim != ""
+	return len(o.Secret) > 0 || !o.Until.IsZero() || o.Kind != "" || o.Claim != "" || o.Column != ""
 }
 
 func (o OldTokens) faults(cfg Config, kinds []*kind) (faults []string) {
 	if !o.inUse() {
 		return nil
 	}
-	var known []string
-	for _, k := range kinds {
-		known = append(known, k.name)
-	}
-	switch {
-	case len(kinds) == 0:
-		faults = append(faults, "Config.OldTokens needs DB and Entities, to look the accounts up")
-	case o.Kind != "" && !slices.Contains(known, o.Kind):
-		faults = append(faults, "Config.OldTokens.Kind: "+unknownKind(o.Kind, known))
-	}
+	faults = o.kindFaults(kinds)
 	switch {
 	case len(o.Secret) == 0:
 		faults = append(faults, "Config.OldTokens.Secret is empty: give the secret of the old system")
@@ -95,9 +94,31 @@ func (o OldTokens) faults(cfg Config, kinds []*kind) (faults []string) {
 	return faults
 }
 
+func (o OldTokens) kindFaults(kinds []*kind) (faults []string) {
+	var known []string
+	for _, k := range kinds {
+		known = append(known, k.name)
+	}
+	i := slices.Index(known, o.Kind)
+	switch {
+	case len(kinds) == 0:
+		return []string{"Config.OldTokens needs DB and Entities, to look the accounts up"}
+	case o.Kind != "" && i < 0:
+		return []string{"Config.OldTokens.Kind: " + unknownKind(o.Kind, known)}
+	case o.Column == "":
+		return nil
+	case o.Kind == "":
+		return []string{"Config.OldTokens.Kind is missing: say whose column OldTokens.Column is"}
+	case kinds[i].table != nil:
+		kinds[i].column("Config.OldTokens.Column", o.Column, reflect.String, &faults)
+	}
+	return faults
+}
+
 // oldClaims is what an old token says.
 type oldClaims struct {
 	key                            string
+	number                         bool // the key is written as a number
 	expiresAt, issuedAt, notBefore int64
 }
 
@@ -116,7 +137,7 @@ func (a *Auth) verifyOld(ctx context.Context, raw string) (*Session, error) {
 		return nil, errMissing
 	}
 	s := &Session{
-		Kind: k.name, Subject: c.key, IssuedAt: at(c.issuedAt), ExpiresAt: at(c.expiresAt), payload: payload,
+		Kind: k.name, Subject: a.old.subject(c.key), IssuedAt: at(c.issuedAt), ExpiresAt: at(c.expiresAt), payload: payload,
 	}
 	now, leeway := a.now(), a.tokens.leeway
 	switch {
@@ -127,7 +148,7 @@ func (a *Auth) verifyOld(ctx context.Context, raw string) (*Session, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
 	defer cancel()
-	account, err := k.loadBySubject(ctx, s.Subject)
+	account, err := a.oldAccount(ctx, k, c)
 	if err != nil {
 		return s, err
 	}
@@ -135,8 +156,56 @@ func (a *Auth) verifyOld(ctx context.Context, raw string) (*Session, error) {
 		return s, ErrTokenRevoked
 	}
 	s.Account = account
+	if s.Subject, err = k.subject(account); err != nil {
+		return s, err
+	}
 	return s, a.allowed(ctx, k, account, ErrTokenRevoked)
 }
+
+// subject that a token names before its account is found: a name is not one.
+func (o OldTokens) subject(key string) string {
+	if o.Column != "" {
+		return ""
+	}
+	return key
+}
+
+// oldAccount is the account that an old token names, nil if there is none.
+func (a *Auth) oldAccount(ctx context.Context, k *kind, c oldClaims) (any, error) {
+	if a.old.Column == "" {
+		return k.loadBySubject(ctx, c.key)
+	}
+	// 7 is a primary key, and no name. PostgreSQL takes no NUL.
+	if c.number || strings.IndexByte(c.key, 0) >= 0 {
+		return nil, nil
+	}
+	field := k.field(a.old.Column)
+	accounts, err := k.atMost(ctx, k.db, maxSpellings, func(q *bun.SelectQuery) *bun.SelectQuery {
+		return q.Where("?TableAlias.? = ?", bun.Ident(field.Name), c.key)
+	})
+	if err != nil {
+		return nil, err
+	}
+	several := accounts.Len() == maxSpellings
+	var account any
+	for _, row := range accounts.Seq2() {
+		found := row.Interface()
+		switch {
+		case k.text(found, field) != c.key:
+		case account == nil:
+			account = found
+		default: // a join may give the same account again
+			several = several || !reflect.DeepEqual(k.key(found), k.key(account))
+		}
+	}
+	if several {
+		return nil, mistakef("Config.OldTokens.Column: several accounts of kind %s have the same %s: give the column a unique index", k.name, field.Name)
+	}
+	return account, nil
+}
+
+// maxSpellings of a name are compared, which a column that folds case may have.
+const maxSpellings = 100
 
 // signed says whether the old secret signed a token, of whomever.
 func (o OldTokens) signed(raw string) bool {
@@ -224,7 +293,7 @@ func readOldClaims(payload []byte, key string) (oldClaims, error) {
 		switch name {
 		case key:
 			if c.key, ok = value.Text(); !ok && (value[0] == '-' || value[0] >= '0' && value[0] <= '9') {
-				c.key, ok = string(value), true // whether it is a key is the codec's to say
+				c.key, c.number, ok = string(value), true, true // whether it is a key is the codec's to say
 			}
 		case "exp":
 			c.expiresAt, ok = value.Seconds()

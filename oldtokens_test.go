@@ -111,7 +111,7 @@ func TestAnOldTokenIsRefusedUnlessAllOfItIsRight(t *testing.T) {
 			a := w.get("/any", token)
 			require.Equal(t, 401, a.Status, a.Body)
 			require.Equal(t, `Bearer error="invalid_token"`, a.Header.Get("WWW-Authenticate"))
-			require.Empty(t, w.log.String())
+			require.NotContains(t, w.log.String(), "level=ERROR")
 		})
 	}
 }
@@ -238,6 +238,9 @@ func TestOldTokensThatAreSetUpWronglyAreNamedAtOpen(t *testing.T) {
 		"Config.OldTokens.Secret is empty":               {Until: later},
 		"Config.OldTokens.Secret is Config.Secret":       {Secret: []byte(testSecret), Until: later},
 		"Config.OldTokens.Secret is a key in PEM":        {Secret: []byte("\n-----BEGIN PUBLIC KEY-----"), Until: later},
+		"Config.OldTokens.Column: the model has no":      {Secret: []byte(oldSecret), Until: later, Kind: "users", Column: "username"},
+		`OldTokens.Column: the column "id" is a int64`:   {Secret: []byte(oldSecret), Until: later, Kind: "users", Column: "id"},
+		"Config.OldTokens.Kind is missing":               {Secret: []byte(oldSecret), Until: later, Column: "email"},
 		`there is no kind "pupils"; the kinds are users`: {Secret: []byte(oldSecret), Until: later, Kind: "pupils"},
 	} {
 		_, err := fiberjwt.Open(fiberjwt.Config{
@@ -279,4 +282,74 @@ func FuzzOldClaims(f *testing.F) {
 		require.NotErrorIs(t, err, fiberjwt.ErrSetup)
 		require.NotErrorIs(t, err, fiberjwt.ErrUnavailable)
 	})
+}
+
+// C23: the subject of the old system is the name of the user, as in the first
+// example of Flask-JWT-Extended.
+func TestOldTokensNameAccountsByAColumn(t *testing.T) {
+	byEmail := fiberjwt.OldTokens{Kind: "users", Column: "email"}
+	token := func(w *world, sub string) string {
+		return oldToken(fmt.Sprintf(`{"fresh":false,"iat":1000,"jti":"x","type":"access","sub":%s,"nbf":1000,"csrf":"y","exp":%d}`, sub, w.hence(time.Hour)))
+	}
+	for name, fold := range map[string]bool{"a table that compares exactly": false, "a table that folds case": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newMovedWorld(t, byEmail)
+			if fold {
+				w.sql(`ALTER TABLE users RENAME TO was`, `CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE COLLATE NOCASE, full_name TEXT, admin BOOL, disabled BOOL, password_hash TEXT)`,
+					`INSERT INTO users SELECT id, email, full_name, admin, disabled, password_hash FROM was`)
+			}
+			a := w.get("/any", token(w, `"ann@example.com"`))
+			require.Equal(t, 200, a.Status, a.Body)
+			require.Equal(t, "users:1", a.Body, "the subject is the primary key")
+			w.add(&[]User{{Email: "1", PasswordHash: hashOfTestPassword}, {PasswordHash: hashOfTestPassword}})
+			for _, sub := range []string{`"Ann@example.com"`, `"ann@example.com "`, `"bob@example.com"`, `1`, `2`, `""`, `"\u0000"`, `"ann@example.com\u0000"`, `null`, `["ann@example.com"]`} {
+				require.Equal(t, 401, w.get("/any", token(w, sub)).Status, sub)
+			}
+		})
+	}
+}
+
+// C23: a name that two accounts have is nobody's.
+func TestOldTokensOfANameThatSeveralHaveAreAFault(t *testing.T) {
+	w := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users", Column: "full_name"})
+	w.sql(`UPDATE users SET full_name = 'Ann'`)
+	token := oldToken(fmt.Sprintf(`{"sub":"Ann","exp":%d}`, w.hence(time.Hour)))
+	require.Equal(t, 200, w.get("/any", token).Status)
+	w.add(&User{Email: "other@example.com", FullName: "Ann", PasswordHash: hashOfTestPassword})
+	require.Equal(t, 500, w.get("/any", token).Status)
+	require.Contains(t, w.log.String(), "several accounts of kind users have the same full_name")
+}
+
+// C23: a name that is unique only beside another column may be that of several.
+func TestOldTokensOfANameThatIsUniqueInAGroupOnlyAreAFault(t *testing.T) {
+	w := newWalkers(t, func(cfg *fiberjwt.Config) {
+		cfg.OldTokens = fiberjwt.OldTokens{Secret: []byte(oldSecret), Until: cfg.Now().Add(24 * time.Hour), Kind: "walkers", Column: "provider"}
+	})
+	token := oldToken(fmt.Sprintf(`{"sub":"ann","exp":%d}`, w.hence(time.Hour)))
+	w.walker("ann")
+	require.Equal(t, 200, w.get("/auth/walkers/me", token).Status)
+	w.sql(`INSERT INTO walkers (provider, number, name) VALUES ('ann', 7, 'bob')`)
+	require.Equal(t, 500, w.get("/auth/walkers/me", token).Status)
+	require.Contains(t, w.log.String(), "several accounts of kind walkers have the same provider")
+}
+
+// C23: a column that folds case may have the name in several spellings.
+func TestOldTokensFindTheirNameAmongOtherSpellings(t *testing.T) {
+	w := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users", Column: "full_name"})
+	w.sql(`DROP TABLE users`, `CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, full_name TEXT COLLATE NOCASE, admin BOOL, disabled BOOL, password_hash TEXT)`)
+	w.add(&[]User{{Email: "1", FullName: "ANN"}, {Email: "2", FullName: "Ann"}, {Email: "3", FullName: "ann"}})
+	status := func(name string) string {
+		a := w.get("/any", oldToken(fmt.Sprintf(`{"sub":%q,"exp":%d}`, name, w.hence(time.Hour))))
+		if a.Status != 200 {
+			return fmt.Sprint(a.Status)
+		}
+		return a.Body
+	}
+	require.Equal(t, []string{"users:1", "users:2", "users:3", "401"}, []string{status("ANN"), status("Ann"), status("ann"), status("aNN")})
+	w.add(&User{Email: "4", FullName: "Ann"})
+	require.Equal(t, []string{"users:1", "500"}, []string{status("ANN"), status("Ann")})
+	for i := range 100 {
+		w.add(&User{Email: fmt.Sprint("more ", i), FullName: "aNN"})
+	}
+	require.Equal(t, "500", status("ann"), "there may be another one among those that are not looked at")
 }

@@ -10,18 +10,14 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// OpenAPI serves the OpenAPI 3.1 document of the built-in routes as this Config
-// has them: the kinds and their columns, the cookies by their names, every
-// error with its code. It says nothing that is secret; register it above the
-// middleware to let everybody read it.
+// OpenAPI serves the document of [Auth.OpenAPIDocument]. It says nothing that is
+// secret; register it above the middleware to let everybody read it.
 //
 //	app.Get("/openapi.json", auth.OpenAPI())
 //
-// It is made at the first request, so Mount may come later; without one there is
-// no path in it. What hooks answer
-// on their own, and the bodies of Config.ErrorHandler, it cannot know.
+// It is made at the first request, so Mount may come later.
 func (a *Auth) OpenAPI() fiber.Handler {
-	document := sync.OnceValues(func() ([]byte, error) { return json.Marshal(a.document()) })
+	document := sync.OnceValues(a.OpenAPIDocument)
 	return func(c *fiber.Ctx) error {
 		text, err := document()
 		if err != nil {
@@ -32,10 +28,21 @@ func (a *Auth) OpenAPI() fiber.Handler {
 	}
 }
 
+// OpenAPIDocument is the OpenAPI 3.1 document, in JSON, of the built-in routes as
+// this Config has them: the kinds and their columns, the cookies by their names,
+// every error with its code. It is for pages such as Swagger UI that want the
+// document itself, and for applications that add to it; [Auth.OpenAPI] serves it.
+//
+// Paths are as browsers see them. There is none before the routes are mounted.
+// What hooks answer on their own, and the bodies of Config.ErrorHandler, the
+// document cannot know. Each call makes it anew. The error is encoding/json's.
+func (a *Auth) OpenAPIDocument() ([]byte, error) { return json.Marshal(a.document()) }
+
 // contract is what a built-in route promises.
 type contract struct {
 	id       string
 	summary  string
+	detail   string                            // what the summary leaves out
 	offered  func(*kind) bool                  // nil: by every kind
 	security func(*Auth, *kind) []object       // nil: anybody may ask
 	body     func(*Auth, *kind) (object, bool) // its schema, and whether there must be one; nil: none
@@ -59,9 +66,10 @@ func (k *kind) hasPasswords() bool { return k.password != nil }
 type object = map[string]any
 
 func (a *Auth) document() object {
-	paths, schemas, schemes := object{}, commonSchemas(a.errorHandler == nil), object{}
+	paths, schemas, schemes, tags := object{}, commonSchemas(a.errorHandler == nil), object{}, []object{}
 	for _, k := range a.kinds {
 		schemas[k.name] = schemaOf(k.model)
+		tags = append(tags, object{"name": k.name, "description": "Accounts of the kind " + k.name + "."})
 		a.describeSchemes(k, schemes)
 		for _, route := range builtIns {
 			if !route.offeredBy(k) || len(a.mounted) == 0 {
@@ -72,8 +80,15 @@ func (a *Auth) document() object {
 		}
 	}
 	return object{
-		"openapi":    "3.1.0",
-		"info":       object{"title": a.tokens.issuer, "version": "1", "description": "Sign-in and sessions, for each kind of account."},
+		"openapi": "3.1.0",
+		"info": object{
+			"title": a.tokens.issuer, "version": "1", "description": "Sign-in and sessions, for each kind of account.",
+			// Linters want both; what an application states of its own, it adds to the document.
+			"contact": object{"name": a.tokens.issuer},
+			"license": object{"name": "The terms of the operator", "identifier": "LicenseRef-Operator"},
+		},
+		"servers":    []object{{"url": "/", "description": "The host of this document."}},
+		"tags":       tags,
 		"paths":      paths,
 		"components": object{"schemas": schemas, "securitySchemes": schemes},
 	}
@@ -81,7 +96,7 @@ func (a *Auth) document() object {
 
 func (a *Auth) operation(route builtIn, k *kind) object {
 	operation := object{
-		"operationId": k.name + "." + route.id, "summary": route.summary, "tags": []string{k.name},
+		"operationId": k.name + "." + route.id, "summary": route.summary, "description": route.detail, "tags": []string{k.name},
 		"responses": a.responses(route, k), "security": []object{},
 	}
 	if route.security != nil {
@@ -151,7 +166,8 @@ func (a *Auth) refused(refusals []*Error) object {
 	for _, e := range refusals {
 		codes, sentences = append(codes, e.Code), append(sentences, e.Code+": "+e.Description)
 		if e.Status == fiber.StatusUnauthorized {
-			headers[fiber.HeaderWWWAuthenticate] = header("Bearer, with an error where a token came (RFC 6750 §3)")
+			// As Go writes it: case has no meaning here, but a generator warns of it.
+			headers["Www-Authenticate"] = header("Bearer, with an error where a token came (RFC 6750 §3)")
 		}
 		if e == ErrRateLimited || e == ErrUnavailable {
 			headers[fiber.HeaderRetryAfter] = header("seconds")
@@ -159,7 +175,7 @@ func (a *Auth) refused(refusals []*Error) object {
 	}
 	answer := object{"description": strings.Join(sentences, " "), "headers": headers}
 	if a.errorHandler == nil {
-		narrowed := object{"properties": object{"error": object{"enum": slices.Compact(slices.Sorted(slices.Values(codes)))}}}
+		narrowed := objectOf(object{"error": object{"type": "string", "enum": slices.Compact(slices.Sorted(slices.Values(codes)))}})
 		answer["content"] = jsonOf(object{"allOf": []object{ref("Error"), narrowed}})
 	}
 	return answer
@@ -184,12 +200,16 @@ func commonSchemas(ownErrors bool) object {
 		}, "error", "error_description")
 	}
 	return object{
-		"Error": failed,
-		"Tokens": objectOf(object{
-			"access_token": text(1, 0), "token_type": object{"const": "Bearer"},
-			"expires_in": object{"type": "integer", "minimum": 0}, "refresh_token": text(1, 0),
-		}, "token_type", "expires_in"),
+		"Error":       failed,
+		"Tokens":      objectOf(tokenMembers(), "token_type", "expires_in"),
 		"SessionInfo": schemaFor[SessionInfo](),
+	}
+}
+
+func tokenMembers() object {
+	return object{
+		"access_token": text(1, 0), "token_type": object{"type": "string", "enum": []string{"Bearer"}},
+		"expires_in": object{"type": "integer", "minimum": 0}, "refresh_token": text(1, 0),
 	}
 }
 
@@ -261,10 +281,13 @@ func theAccount(k *kind) object { return ref(k.name) }
 
 func theSessions(*kind) object { return object{"type": "array", "items": ref("SessionInfo")} }
 
-// registered has no tokens if Entity.Allow lets the account wait.
+// registered has no tokens if Entity.Allow lets the account wait. One object
+// whose tokens may be missing says less than a choice of two, but generators of
+// clients understand it.
 func registered(k *kind) object {
-	entity := objectOf(object{"entity": ref(k.name)}, "entity")
-	return object{"anyOf": []object{{"allOf": []object{ref("Tokens"), entity}}, entity}}
+	members := tokenMembers()
+	members["entity"] = ref(k.name)
+	return objectOf(members, "entity")
 }
 
 // Who may ask. A list is of alternatives; an empty object is nobody in particular.
@@ -319,7 +342,13 @@ func (e Extractor) scheme(k *kind) scheme {
 	switch e.source {
 	case SourceAuthHeader:
 		name := strings.ToLower(e.key)
-		return scheme{componentName(name), object{"type": "http", "scheme": name}}
+		if name == "bearer" {
+			return scheme{name, object{"type": "http", "scheme": name}}
+		}
+		// Generators know no scheme that is not registered with IANA.
+		return scheme{componentName(name), object{
+			"type": "apiKey", "in": "header", "name": fiber.HeaderAuthorization, "description": "The value is " + e.key + ", a space and the access token.",
+		}}
 	case SourceHeader:
 		return apiKey("header", e.key)
 	case SourceQuery:

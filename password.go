@@ -14,11 +14,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/fiberjwt/fiberjwt/internal/admission"
 )
@@ -177,7 +179,7 @@ func (h *hasher) compute(ctx context.Context, hash func()) error {
 
 // hash gives what to store for a password. It fails only when ctx ends.
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
-	p := h.dummy
+	p, password := h.dummy, normalized(password)
 	p.salt = make([]byte, saltBytes)
 	_, _ = rand.Read(p.salt)
 	err := h.compute(ctx, func() { p.tag = p.derive(password) })
@@ -193,19 +195,47 @@ func (h *hasher) hash(ctx context.Context, password string) (string, error) {
 // comparison also pays the cost of the others. What can be told apart is the very
 // first one, and hashes that are very dear or of a fourth kind.
 //
+// A password that is not normalized is also compared as it was typed: a hash that
+// is older than the rule may be of that. Whether it costs twice depends on what was
+// typed alone.
+//
 // err is for the reasons of [hasher.hash] only.
 func (h *hasher) verify(ctx context.Context, encoded, password string) (ok, stale bool, err error) {
-	match, cost, stale := h.matcher(encoded, password)
+	form := normalized(password)
 	err = h.compute(ctx, func() {
-		for _, due := range h.costs(cost) {
-			if due.name != cost {
-				due.pay(password)
-			} else if ok = match(password); ok {
-				return
-			}
+		if ok, stale = h.compare(encoded, form); !ok && form != password {
+			ok, _ = h.compare(encoded, password)
+			stale = ok
 		}
 	})
-	return ok, ok && stale, err
+	return ok, stale, err
+}
+
+func (h *hasher) compare(encoded, password string) (ok, stale bool) {
+	match, cost, stale := h.matcher(encoded, password)
+	for _, due := range h.costs(cost) {
+		if due.name != cost {
+			due.pay(password)
+		} else if match(password) {
+			return true, stale
+		}
+	}
+	return false, false
+}
+
+// normalized is the form of a password that is judged and hashed, so that it is the
+// same from every keyboard: composed, and with one kind of space (OpaqueString,
+// RFC 8265 §4.2.1). Nothing else is changed, and nothing in what is no text.
+func normalized(password string) string {
+	if !utf8.ValidString(password) {
+		return password
+	}
+	return norm.NFC.String(strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Zs, r) {
+			return ' '
+		}
+		return r
+	}, password))
 }
 
 // matcher is how a password is compared with a hash, and a name for what that
@@ -334,14 +364,16 @@ func (p phc) weakerThan(q phc) bool {
 
 // tooLong: such a password was never accepted, so it needs no hashing. 256 code
 // points are never more than 1,024 bytes.
-func tooLong(password string) bool { return utf8.RuneCountInString(password) > maxPasswordLength }
+func tooLong(password string) bool {
+	return utf8.RuneCountInString(normalized(password)) > maxPasswordLength
+}
 
 const maxPasswordLength = 256
 
 // problem says what is wrong with a new password, "" if nothing is; words are
-// what it must not be, such as the name of the account. A password is taken as
-// it comes: nothing is trimmed, folded or normalised.
+// what it must not be, such as the name of the account. Nothing is trimmed or folded.
 func (h *hasher) problem(password string, words ...string) string {
+	password = normalized(password)
 	switch {
 	case !utf8.ValidString(password) || strings.IndexByte(password, 0) >= 0:
 		return "must be text without NUL characters"

@@ -4,7 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/fiberjwt/fiberjwt/session"
@@ -46,7 +49,9 @@ type Purpose[T any] struct {
 	TTL time.Duration
 	// Binds gives what the token is about, such as the address to be confirmed.
 	// Once it changes, tokens made before are void, and in any case once the
-	// password changes: whoever takes an account back leaves no link behind.
+	// password or the identity of the account changes, under any kind of its table:
+	// an owner who takes the account back leaves no link behind. In a kind with Password
+	// "-" they are void once the columns change that [Entity].Identity names.
 	Binds func(account *T) string
 }
 
@@ -119,19 +124,51 @@ func (p Purpose[T]) open(a *Auth) (once, error) {
 	if p.TTL < 0 || p.TTL > maxPurposeTTL {
 		return once{}, mistakef("Purpose.TTL: %v is not between 0 and 7 days", p.TTL)
 	}
-	o := once{kind: k, name: p.Name, ttl: orDefault(p.TTL, 15*time.Minute), binds: k.passwordOf}
+	if fault := k.linkFault(); fault != "" {
+		return once{}, mistakef("Purpose %s: %s", p.Name, fault)
+	}
+	o := once{kind: k, name: p.Name, ttl: orDefault(p.TTL, 15*time.Minute), binds: k.bound}
 	if p.Binds != nil {
-		o.binds = func(account any) string { return k.passwordOf(account) + "\x00" + p.Binds(account.(*T)) }
+		o.binds = func(account any) string { return k.bound(account) + "\x00" + p.Binds(account.(*T)) }
 	}
 	return o, nil
 }
 
-// passwordOf is the hash of an account, "" of a kind that has none.
-func (k *kind) passwordOf(account any) string {
-	if k.password == nil {
-		return ""
+// bound is what every link is bound to: the identity, which tells the account from
+// the next one with its key, and the passwords that the row has, under any kind of
+// its table; or for a kind without passwords what it is told by.
+func (k *kind) bound(account any) string {
+	texts := []string{}
+	if k.identity != nil && k.password != nil {
+		texts = append(texts, k.text(account, k.identity))
 	}
-	return k.hash(account)
+	for _, name := range k.passwordColumns() {
+		texts = append(texts, k.text(account, k.field(name)))
+	}
+	if len(k.telling) > 0 {
+		texts = append(texts, k.told(account))
+	}
+	return strings.Join(texts, "\x00")
+}
+
+// linkFault: a link must end with every password of the row, so the model must have them.
+func (k *kind) linkFault() string {
+	for _, name := range k.passwordColumns() {
+		if field := k.field(name); field == nil || field.StructField.Type.Kind() != reflect.String {
+			return fmt.Sprintf("kind %s shares its table with a kind whose password is in the column %q, which its model has not as a string: add it, tagged `json:\"-\"`, because a link is void once the password changes", k.name, name)
+		}
+	}
+	return ""
+}
+
+// passwordColumns of the row, under every kind of its table.
+func (k *kind) passwordColumns() (names []string) {
+	for _, of := range k.sharing {
+		if of.password != nil && !slices.Contains(names, of.password.Name) {
+			names = append(names, of.password.Name)
+		}
+	}
+	return names
 }
 
 // kindOf is the kind whose model is T.
@@ -159,7 +196,7 @@ func (o once) keys(a *Auth) []refreshKey {
 }
 
 func (o once) token(a *Auth, account any) (string, error) {
-	subject, err := o.kind.subject(account)
+	subject, err := o.kind.storedSubject(account)
 	if err != nil {
 		return "", err
 	}
@@ -216,7 +253,8 @@ func (o once) examine(ctx context.Context, a *Auth, token string) (any, seal, er
 
 // claim is true for the first who presents a seal. What remembers it is a row of
 // the store that belongs to no kind and is forgotten when the seal has expired:
-// its first refresh makes the generation 1, and every later one another.
+// its first refresh rotates it to generation 1. A later one makes another
+// generation, or converges where its clock is behind that of the first.
 func (s *sessions) claim(ctx context.Context, once seal, now int64) (first bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.write)
 	defer cancel()
@@ -229,8 +267,10 @@ func (s *sessions) claim(ctx context.Context, once seal, now int64) (first bool,
 	if err := s.store.Create(ctx, row); err != nil {
 		return false, unavailable(err)
 	}
+	s.pruner.grown()
 	after, o, err := s.store.Refresh(ctx, row.Kind, row.SID, 0, now, session.Times{Idle: maxPurposeTTL})
-	return o.Rotates() && after.Gen == 1, unavailable(err)
+	// Converge would be a second claim by a clock that is behind.
+	return o == session.Rotate && after.Gen == 1, unavailable(err)
 }
 
 // resetName cannot be the Name of a Purpose.
@@ -290,24 +330,21 @@ func reset[T any](a *Auth) (once, error) {
 	if k.password == nil {
 		return once{}, mistakef("kind %s has no passwords to reset", k.name)
 	}
-	return once{kind: k, name: resetName, binds: k.hash}, nil
+	if fault := k.linkFault(); fault != "" {
+		return once{}, mistakef("ResetToken: %s", fault)
+	}
+	return once{kind: k, name: resetName, binds: k.bound}, nil
 }
 
 // setPassword replaces the password that account was loaded with.
 func (a *Auth) setPassword(ctx context.Context, k *kind, account any, subject, password string) error {
-	leave, err := a.hasher.enter(ctx, resetName+k.name+subject)
+	hash, err := a.hashIn(ctx, resetName+k.name+subject, password)
 	if err != nil {
 		return err
 	}
-	hash, err := a.hasher.hash(ctx, password)
-	leave()
-	if err != nil {
-		return because(ErrUnavailable, err)
-	}
 	nobody := &Session{Kind: k.name, Subject: subject} // so no session is kept
-	err = a.store.changePassword(ctx, a.db, nobody, a.now().UnixMilli(), k.passwordChange(account, hash, ErrOneTimeToken))
-	if err != nil {
-		return storeFault(err)
+	if err := a.storeHash(ctx, k, nobody, account, hash, ErrOneTimeToken); err != nil {
+		return err
 	}
 	k.setText(account, k.password, hash)
 	a.passwordChanged(ctx, attempted(k, k.text(account, k.identity)), "")

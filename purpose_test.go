@@ -85,6 +85,21 @@ func TestOfManyWhoRedeemATokenAtOnceOneGetsTheAccount(t *testing.T) {
 	}
 }
 
+// B12: and of requests at once the one whose clock was read first may come last.
+func TestAOneTimeTokenIsGoodOnceWhereClocksDiffer(t *testing.T) {
+	w := newWorld(t)
+	w.register("users", "ann@example.com")
+	for _, behind := range []time.Duration{time.Millisecond, 30 * time.Second, 30 * time.Minute} {
+		token, err := confirm.Token(w.auth, stored[User](w))
+		require.NoError(t, err)
+		_, err = confirm.Redeem(t.Context(), w.auth, token)
+		require.NoError(t, err)
+		w.clock.Advance(-behind)
+		_, err = confirm.Redeem(t.Context(), w.auth, token)
+		require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "on a server whose clock is %v behind", behind)
+	}
+}
+
 func TestAOneTimeTokenEndsWithWhatItIsAbout(t *testing.T) {
 	for name, change := range map[string]func(*world){
 		"the address changed": func(w *world) {
@@ -181,6 +196,41 @@ func TestEveryBitOfAOneTimeTokenCountsAndAForgedOneCostsNoQuery(t *testing.T) {
 	_, err = confirm.Check(t.Context(), w.auth, token)
 	require.NoError(t, err)
 	require.NotEmpty(t, queries.lost, "a good one costs one")
+}
+
+// C7: mail programs take a "-" or "_" at the end for punctuation behind the link.
+func TestLinksEndInALetterOrDigit(t *testing.T) {
+	w := newTicketWorld(t)
+	w.register("users", "ann@example.com")
+	ann := stored[User](w)
+	for _, id := range []int64{1, 10, 21, 99, 100, 1234, 12345} {
+		ann.ID = id
+		_, err := w.db.NewUpdate().Model(ann).Set("id = ?", id).Where("email = ?", ann.Email).Exec(t.Context())
+		require.NoError(t, err)
+		for range 200 {
+			reset, err := fiberjwt.ResetToken(w.auth, ann, 0)
+			require.NoError(t, err)
+			unlock, err := fiberjwt.UnlockToken(w.auth, ann, 0)
+			require.NoError(t, err)
+			link, err := confirm.Token(w.auth, ann)
+			require.NoError(t, err)
+			for _, token := range []string{reset, unlock, link} {
+				require.Regexp(t, `^[a-z]{3}_[A-Za-z0-9_-]*[A-Za-z0-9]$`, token)
+			}
+		}
+		for range 5 {
+			pair := w.login("users", ann.Email)
+			ticket := w.ticket(pair.Access, "/films/7.mp4", "")
+			require.Regexp(t, `[A-Za-z0-9]$`, ticket)
+			require.Regexp(t, `[A-Za-z0-9]$`, pair.Refresh)
+			require.Equal(t, 200, w.do("GET", "/films/7.mp4?ticket="+ticket, "").Status)
+		}
+		link, err := confirm.Token(w.auth, ann)
+		require.NoError(t, err)
+		found, err := confirm.Redeem(t.Context(), w.auth, link)
+		require.NoError(t, err, "account %d", id)
+		require.Equal(t, id, found.ID)
+	}
 }
 
 func TestAOneTimeTokenOutlivesTheReplacementOfTheSecret(t *testing.T) {
@@ -369,4 +419,24 @@ func TestAnAccountWithoutAPasswordGetsItsFirstByAReset(t *testing.T) {
 	_, err = fiberjwt.ResetPassword[User](t.Context(), w.auth, token, testPassword)
 	require.NoError(t, err)
 	w.login("users", "ann@example.com")
+}
+
+// B11: keys are given again to accounts that the application stores itself, and a
+// locked account may have the same hash as the next.
+func TestALinkIsVoidForTheNextAccountWithTheKey(t *testing.T) {
+	w := quickWorld(t)
+	confirm := fiberjwt.Purpose[User]{Name: "confirm"}
+	ann := &User{Email: "ann@example.com", PasswordHash: "!"}
+	w.add(ann)
+	link, err := confirm.Token(w.auth, ann)
+	require.NoError(t, err)
+	reset, err := fiberjwt.ResetToken(w.auth, ann, 0)
+	require.NoError(t, err)
+	w.sql("DELETE FROM users")
+	w.add(&User{ID: ann.ID, Email: "bob@example.com", PasswordHash: "!"})
+	_, err = confirm.Redeem(t.Context(), w.auth, link)
+	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
+	_, err = fiberjwt.ResetPassword[User](t.Context(), w.auth, reset, newPassword)
+	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
+	require.Equal(t, "!", stored[User](w).PasswordHash)
 }

@@ -3,7 +3,11 @@ package fiberjwt
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
 	"reflect"
 	"slices"
 	"strings"
@@ -12,6 +16,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
 
+	"github.com/fiberjwt/fiberjwt/internal/transient"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -27,7 +32,8 @@ type Tokens struct {
 
 // Migrate creates the tables of sessions and of failed sign-ins where they are
 // missing, and brings older ones up to date. Call it at every start; calling it
-// again changes nothing. The error is what the database said, wrapped, and none of
+// again changes nothing. It refuses a database with settings under which a client's
+// text could become SQL. The error says so, or is what the database said, wrapped, and none of
 // the Err… values.
 func Migrate(ctx context.Context, db *bun.DB) error { return session.Migrate(ctx, db) }
 
@@ -37,15 +43,20 @@ func Migrate(ctx context.Context, db *bun.DB) error { return session.Migrate(ctx
 //
 // Tokens go out by Config.Transport's first, or as a [Grant] says; with
 // TransportCookie the cookies are set on c and the Tokens have none. The error is
-// ErrBadCredentials if Entity.Allow refuses or the row is gone, else
-// ErrUnavailable or ErrSetup. Return it from the handler: its headers are set,
-// and Fiber's error handler finds the status.
+// ErrBadCredentials if Entity.Allow refuses, or if the account was deleted softly
+// or has another password by now, or in a kind with Password "-" if its row has
+// another text or number in the columns of Entity.Identity than account, as far as
+// account has them set; ErrSetup if it is not in its table; else
+// ErrUnavailable or ErrSetup. Return it from the handler: its headers are set, and
+// Fiber's error handler finds the status.
+//
+// While the transaction that stores the account is open, hand it over by [Grant].DB.
 //
 // Whoever can make a browser visit the route signs it in as an account of his
 // own: let the flow carry a state that is bound to the browser (RFC 9700 §4.7).
 func Login[T any](c *fiber.Ctx, account *T, grant ...Grant) (Tokens, error) {
 	tokens, err := login(c, account, only(grant))
-	if err != nil {
+	if err = explainWait(err, only(grant)); err != nil {
 		refusal(err).announce(c, journalOf(c))
 		if r := requestOf(c); r != nil {
 			r.auth.tellFailed(c, err)
@@ -54,6 +65,28 @@ func Login[T any](c *fiber.Ctx, account *T, grant ...Grant) (Tokens, error) {
 	}
 	return tokens, err
 }
+
+// explainWait tells an application that calls Login or Issue inside a transaction
+// that is still open why they wait.
+func explainWait(err error, grant Grant) error {
+	if grant.DB != nil && errors.Is(err, sql.ErrTxDone) {
+		return mistake("Grant.DB: the transaction is over, it was committed or rolled back before: call Login or Issue while it is open, or without Grant.DB")
+	}
+	if errors.Is(err, ErrUnavailable) && grant.DB == nil && (errors.Is(err, context.DeadlineExceeded) || transient.Is(err)) {
+		return because(ErrUnavailable, &waited{rootCause(err)})
+	}
+	return err
+}
+
+// waited is the cause of a Login or Issue that failed, perhaps since a lock kept it
+// waiting.
+type waited struct{ error }
+
+func (e *waited) Error() string { return e.error.Error() + ": " + waitedHint }
+
+func (e *waited) Unwrap() error { return e.error }
+
+const waitedHint = "if Login or Issue is called inside a transaction that is still open, hand it over by Grant.DB: it locks what they wait for"
 
 func login[T any](c *fiber.Ctx, account *T, grant Grant) (Tokens, error) {
 	r := requestOf(c)
@@ -83,10 +116,19 @@ func (a *Auth) login(c *fiber.Ctx, k *kind, account any, grant Grant) (Tokens, e
 		return Tokens{}, err
 	}
 	a.tell(c, p.event(EventLogin, k))
-	return a.handNew(c, k, p, grant.Transport), nil
+	return a.handNew(c, k, p, grant), nil
 }
 
 func (a *Auth) startAllowed(ctx context.Context, k *kind, account any, o opening) (pair, error) {
+	if _, err := k.storedSubject(account); err != nil {
+		return pair{}, err
+	}
+	if _, whole := o.DB.(*bun.DB); o.DB != nil && !whole && a.store.sql == nil {
+		return pair{}, mistake("Grant.DB: the sessions are not in the database of the accounts, so they cannot be part of its transaction: sign in after it has committed, without Grant.DB")
+	}
+	if err := a.quoting.checkIn(ctx, o.DB); err != nil {
+		return pair{}, err
+	}
 	if err := a.allowed(ctx, k, account, ErrBadCredentials); err != nil {
 		return pair{}, err
 	}
@@ -138,12 +180,12 @@ func (p pair) event(what EventType, k *kind) Event {
 }
 
 // handNew hands out the pair of a new session.
-func (a *Auth) handNew(c *fiber.Ctx, k *kind, p pair, transport Transport) Tokens {
-	if transport == TransportCookie {
-		a.endReplaced(c, k)
+func (a *Auth) handNew(c *fiber.Ctx, k *kind, p pair, grant Grant) Tokens {
+	if grant.Transport == TransportCookie {
+		a.endReplaced(c, k, grant.DB)
 	}
-	tokens := a.hand(c, k, p, transport)
-	if transport == TransportCookie && p.name != "" {
+	tokens := a.hand(c, k, p, grant.Transport)
+	if grant.Transport == TransportCookie && p.name != "" {
 		k.markDevice(c, p.name, a.now())
 	}
 	return tokens
@@ -153,9 +195,9 @@ func (a *Auth) handNew(c *fiber.Ctx, k *kind, p pair, transport Transport) Token
 // them any longer, a list would show the browser twice, and an answer that is
 // late could bring a living one back. If the store fails now, they end when they
 // were idle for long enough.
-func (a *Auth) endReplaced(c *fiber.Ctx, k *kind) {
+func (a *Auth) endReplaced(c *fiber.Ctx, k *kind, db bun.IDB) {
 	for _, replaced := range a.heldInCookies(c, k) {
-		if found, err := a.store.revoke(c.UserContext(), replaced.sid, k.name, "", a.now().UnixMilli()); err == nil && found {
+		if found, err := a.store.revokeIn(c.UserContext(), db, replaced.sid, k.name, a.now().UnixMilli()); err == nil && found {
 			a.tell(c, replaced.event(EventLogout, k))
 		}
 	}
@@ -167,6 +209,8 @@ func (a *Auth) hand(c *fiber.Ctx, k *kind, p pair, transport Transport) Tokens {
 	if transport == TransportCookie {
 		if k.cookies.secure {
 			a.journal.plainHTTP(c)
+		} else {
+			a.journal.insecure(c)
 		}
 		k.cookies.set(c, p)
 		tokens.AccessToken, tokens.RefreshToken = "", ""
@@ -182,18 +226,65 @@ func (p pair) tokens() Tokens {
 // client presented is taken over. The hash of account, if it has one, must
 // still be that of the row.
 func (a *Auth) start(ctx context.Context, k *kind, account any, o opening) (pair, error) {
-	p, row, err := a.newSession(k, account, o)
+	db := o.DB
+	if db == nil {
+		db = a.db
+	}
+	print, err := a.fingerprint(ctx, db, k, account)
 	if err != nil {
 		return pair{}, err
 	}
-	if err := a.keep(ctx, a.db, k, account, row); err != nil {
+	p, row, err := a.newSession(k, account, o, print)
+	if err != nil {
 		return pair{}, err
+	}
+	kept, err := a.keep(ctx, db, k, account, row)
+	if err == nil && !kept {
+		err = a.whyNot(ctx, db, k, account)
+	}
+	if err != nil {
+		return pair{}, err
+	}
+	if print != nil { // it may be the first session of a new account with an old key
+		a.store.forgetAccount(k, row.Subject)
 	}
 	return p, nil
 }
 
+// whyNot says why no session could be stored for account: the row is gone or
+// has another hash by now, which is ErrBadCredentials, or the application is
+// wrong about it.
+func (a *Auth) whyNot(ctx context.Context, db bun.IDB, k *kind, account any) error {
+	ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
+	defer cancel()
+	row, err := k.stored(ctx, db, account)
+	switch {
+	case err != nil:
+		return err
+	case row == nil:
+		return &noRow{k}
+	case k.password == nil, k.deleted(row), k.hash(row) != k.hash(account):
+		if k.password != nil && k.raw(account, k.password) == "" { // or it has got its first password just now
+			a.journal.hint(ctx, "Login or Issue was called with an account that has no hash, though its row has one",
+				"load the account whole, without Column or with the column of the hash", slog.String("kind", k.name))
+		}
+		return ErrBadCredentials
+	}
+	return mistakef("kind %s: no statement finds the row of an account by its key and the hash that it was loaded with: a hook of the model changes what is written or read", k.name)
+}
+
+// noRow is for an account that is not in its table.
+type noRow struct{ kind *kind }
+
+func (e *noRow) Error() string {
+	return fmt.Sprintf("fiberjwt: kind %s: table %s has no row with the key of the account: if the transaction that stores it is still open, hand it over by Grant.DB, or sign in after it has committed; if Load reads another table, declare the kind by a model of that",
+		e.kind.name, e.kind.table.Name)
+}
+
+func (*noRow) Unwrap() error { return ErrSetup }
+
 // newSession is one that is not stored yet.
-func (a *Auth) newSession(k *kind, account any, o opening) (pair, session.Row, error) {
+func (a *Auth) newSession(k *kind, account any, o opening, fingerprint []byte) (pair, session.Row, error) {
 	if fault := o.fault(a.now()); fault != "" {
 		return pair{}, session.Row{}, mistake(fault)
 	}
@@ -201,7 +292,7 @@ func (a *Auth) newSession(k *kind, account any, o opening) (pair, session.Row, e
 	if err != nil {
 		return pair{}, session.Row{}, err
 	}
-	token, now := newRefreshToken(), a.now().UnixMilli()
+	token, now := newRefreshToken(fingerprint), a.now().UnixMilli()
 	ends := now + k.sessionTTL.Milliseconds()
 	row := session.Row{
 		SID: token.sessionID(), Kind: k.name, Subject: subject, Prev: -1, Issued: now,
@@ -209,7 +300,7 @@ func (a *Auth) newSession(k *kind, account any, o opening) (pair, session.Row, e
 		Address: o.address, Agent: o.agent,
 	}
 	if !o.AuthTime.IsZero() {
-		row.AuthTime = max(o.AuthTime.UnixMilli(), 0)
+		row.AuthTime = min(max(o.AuthTime.UnixMilli(), 0), now)
 	}
 	p, err := a.pair(k, account, row, token, true, o.Grant)
 	if k.password != nil {
@@ -218,22 +309,17 @@ func (a *Auth) newSession(k *kind, account any, o opening) (pair, session.Row, e
 	return p, row, err
 }
 
-// keep stores a new session. The error is ErrBadCredentials if the account is
-// no longer as it was.
-func (a *Auth) keep(ctx context.Context, db bun.IDB, k *kind, account any, row session.Row) error {
+// keep stores a new session, unless the account is no longer as it was.
+func (a *Auth) keep(ctx context.Context, db bun.IDB, k *kind, account any, row session.Row) (kept bool, err error) {
 	still := k.byKey(db, account)
 	switch {
 	case k.password == nil:
-	case k.hash(account) == "": // an account without a password, stored as '' or NULL
+	case k.raw(account, k.password) == "": // an account without a password, stored as '' or NULL
 		still = still.Where("COALESCE(?TableAlias.?, '') = ''", bun.Ident(k.password.Name))
 	default:
-		still = still.Where("?TableAlias.? = ?", bun.Ident(k.password.Name), k.hash(account))
+		still = still.Where("?TableAlias.? = ?", bun.Ident(k.password.Name), k.raw(account, k.password))
 	}
-	ok, err := a.store.start(ctx, db, row, still)
-	if err == nil && !ok {
-		err = ErrBadCredentials
-	}
-	return err
+	return a.store.start(ctx, db, row, still)
 }
 
 // pair signs an access token for a session, and the refresh token of its
@@ -285,8 +371,11 @@ func (a *Auth) exchange(ctx context.Context, k *kind, raw string) (pair, error) 
 type presenting = func(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error)
 
 func (a *Auth) redeem(ctx context.Context, k *kind, raw string, present presenting) (pair, error) {
-	token, ok := parseRefreshToken(raw, k.name, k.refresh)
+	token, ok := k.parseRefreshToken(raw)
 	if !ok {
+		if k.refreshTokenOfAnother(raw) {
+			a.journal.foreignKey(ctx, "a refresh token")
+		}
 		return pair{}, ErrSessionEnded
 	}
 	now := a.now().UnixMilli()
@@ -295,27 +384,38 @@ func (a *Auth) redeem(ctx context.Context, k *kind, raw string, present presenti
 	if err != nil {
 		return whose, err
 	}
-	if ahead := time.Duration(row.Issued-now) * time.Millisecond; ahead > clocksApart {
-		a.journal.clocks(ctx, ahead)
-	}
+	a.compareClocks(ctx, row, o, now)
 	switch {
 	case o == session.Reuse, row.Reused():
 		return whose, ErrTokenReused
-	case o == session.Gone:
+	case o == session.Gone, row.Ends <= now: // the latter by the clock of this process
 		return whose, ErrSessionEnded
 	}
-	account, err := a.refreshed(ctx, k, row.Subject)
+	account, err := a.refreshed(ctx, k, row.Subject, whose.sid)
 	if err != nil {
 		return whose, err
 	}
 	return a.pair(k, account, row, token, o.Rotates(), Grant{})
 }
 
+// compareClocks warns if the clock of this process is far from the one by which a
+// refresh was judged. A refresh that wrote tells what that one says, any other no
+// more than that the process is behind it.
+func (a *Auth) compareClocks(ctx context.Context, row session.Row, o session.Outcome, now int64) {
+	behind := time.Duration(row.Issued-now) * time.Millisecond
+	if behind > clocksApart || o.Writes() && o != session.Reuse && -behind > clocksApart {
+		a.journal.clocks(ctx, behind)
+	}
+}
+
 // refreshed is the account of a session that goes on.
-func (a *Auth) refreshed(ctx context.Context, k *kind, subject string) (any, error) {
+func (a *Auth) refreshed(ctx context.Context, k *kind, subject string, sid []byte) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
 	defer cancel()
 	account, err := k.loadBySubject(ctx, subject)
+	if err == nil {
+		account, err = a.ofSession(ctx, k, account, sid)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -334,17 +434,15 @@ func newTokenID() string {
 
 const maxAgentBytes = 255
 
-// agent is the User-Agent, cut and made printable for a list.
+// agent is the User-Agent, cut and made printable for a list. It is kept to
+// ASCII: a sign-in must not fail for want of a character in the set of a database
+// or a connection, and products are named in ASCII (RFC 9110 §10.1.5).
 func agent(c *fiber.Ctx) string {
-	text := strings.Clone(borrow(c.Request().Header.UserAgent()))
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\uFFFD' {
+	text := strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
 			return -1
 		}
 		return r
-	}, text)
-	if len(text) > maxAgentBytes {
-		text = strings.ToValidUTF8(text[:maxAgentBytes], "")
-	}
-	return text
+	}, strings.Clone(borrow(c.Request().Header.UserAgent())))
+	return text[:min(len(text), maxAgentBytes)]
 }

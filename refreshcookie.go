@@ -2,6 +2,7 @@ package fiberjwt
 
 import (
 	"bytes"
+	"context"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -16,10 +17,10 @@ import (
 // access cookie names. A sibling domain, or a script of another path, can plant
 // more of its name, even good ones of an account of its own; nobody but this
 // host can set the access cookie.
-func (a *Auth) refreshCookie(c *fiber.Ctx, k *kind) (string, error) {
+func (a *Auth) refreshCookie(ctx context.Context, c *fiber.Ctx, k *kind) (string, error) {
 	values := cookieValues(c, k.cookies.refresh)
 	if len(values) == 0 {
-		return "", ErrNoToken
+		return "", errNoRefreshToken
 	}
 	if err := a.origins.checkUnsafe(c); err != nil {
 		return "", err
@@ -32,23 +33,23 @@ func (a *Auth) refreshCookie(c *fiber.Ctx, k *kind) (string, error) {
 	if best != "" || len(others) == 0 {
 		return orDefault(best, borrow(values[0])), nil // the latter to be refused as it is
 	}
-	return a.refreshCookieBeside(c, k, sid, others)
+	return a.refreshCookieBeside(ctx, k, sid, others)
 }
 
 // refreshCookieBeside the access cookie of another session counts if both are of
 // one account: an answer that was late has brought back the access cookie of a
 // session that a sign-in has replaced.
-func (a *Auth) refreshCookieBeside(c *fiber.Ctx, k *kind, sid []byte, others [][]byte) (string, error) {
+func (a *Auth) refreshCookieBeside(ctx context.Context, k *kind, sid []byte, others [][]byte) (string, error) {
 	only, err := onlyOne(others)
 	if err != nil {
 		return "", err
 	}
-	named, _, err := a.store.living(c.UserContext(), k.name, sid, a.now().UnixMilli())
+	named, _, err := a.store.living(ctx, k.name, sid, a.now().UnixMilli())
 	if err != nil {
 		return "", err
 	}
-	token, _ := parseRefreshToken(only, k.name, k.refresh)
-	theirs, _, err := a.store.living(c.UserContext(), k.name, token.sessionID(), a.now().UnixMilli())
+	token, _ := k.parseRefreshToken(only)
+	theirs, _, err := a.store.living(ctx, k.name, token.sessionID(), a.now().UnixMilli())
 	if err == nil && (named.SID == nil || named.Subject != theirs.Subject) {
 		err = errLoneRefresh
 	}
@@ -60,7 +61,7 @@ func (a *Auth) refreshCookieBeside(c *fiber.Ctx, k *kind, sid []byte, others [][
 func newest(values [][]byte, k *kind, sid []byte) (best string, others [][]byte) {
 	generation := uint32(0)
 	for _, value := range values {
-		token, ok := parseRefreshToken(borrow(value), k.name, k.refresh)
+		token, ok := k.parseRefreshToken(borrow(value))
 		switch {
 		case !ok:
 		case !bytes.Equal(token.sessionID(), sid):
@@ -81,7 +82,7 @@ func sessionOfCookie(c *fiber.Ctx, k *kind) []byte {
 	if !ok {
 		return nil
 	}
-	claims, err := readClaims(parts, nil)
+	claims, err := readClaims(parts)
 	if err != nil {
 		return nil
 	}

@@ -11,7 +11,8 @@ import (
 // [Open] checks them against each other; change them only if clients need more
 // than ten seconds for a refresh.
 type Refresh struct {
-	// Timeout is how long a client waits for the answer of one refresh.
+	// Timeout is how long a client waits for the answer of one refresh, and how
+	// long the server tries: a refresh that is done later can sign the client out.
 	// Default 10 s.
 	Timeout time.Duration
 	// Grace is how long the parent of a refresh token still gives that token,
@@ -32,16 +33,25 @@ func (r Refresh) withDefaults() Refresh {
 	}
 }
 
+// The largest Timeout and Rearm, so that sums of times do not overflow.
+const (
+	longestRefresh = time.Hour
+	longestRearm   = 24 * time.Hour
+)
+
 // faults of r, which has its defaults.
 func (r Refresh) faults() []string {
 	var faults []string
-	if r.Timeout < 0 {
-		faults = append(faults, "Config.Refresh.Timeout is negative")
+	if r.Timeout < leastTimeout || r.Timeout > longestRefresh {
+		return []string{fmt.Sprintf("Config.Refresh.Timeout: %v is not between 100 µs and 1 h: give a unit, as in 10 * time.Second, or leave it out for the default of 10 s", r.Timeout)}
+	}
+	if r.Rearm > longestRearm {
+		return []string{fmt.Sprintf("Config.Refresh.Rearm: %v is more than a day, in which a stolen refresh token would be taken for a late one", r.Rearm)}
 	}
 	if r.Grace < 2*r.Timeout {
 		faults = append(faults, fmt.Sprintf("Config.Refresh.Grace is %v; it must be at least twice the Timeout of %v, or a slow answer signs people out", r.Grace, r.Timeout))
 	}
-	if r.Rearm < r.Grace+2*r.Timeout {
+	if r.Rearm-2*r.Timeout < r.Grace {
 		faults = append(faults, fmt.Sprintf("Config.Refresh.Rearm is %v; it must be at least Grace + 2 Timeout, %v", r.Rearm, r.Grace+2*r.Timeout))
 	}
 	return faults

@@ -71,8 +71,12 @@ func writesItself[M any](t reflect.Type) bool {
 	return t.Implements(marshaler) || reflect.PointerTo(t).Implements(marshaler)
 }
 
+// orNull adds null to the type. A schema without one is of anything already.
 func orNull(schema object) object {
-	return object{"anyOf": []object{schema, {"type": "null"}}}
+	if name, ok := schema["type"].(string); ok {
+		schema["type"] = []string{name, "null"}
+	}
+	return schema
 }
 
 // memberSchemas adds the members of a struct; those of embedded structs come

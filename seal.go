@@ -14,6 +14,10 @@ import (
 //
 //	version 1 · key 1 · expires 5 · id 16 · bound 16 · length of kind 1 · kind · subject · tag 16
 //
+// A seal goes into links, and programs that find links in a text leave a "-" or "_"
+// at the end out. Only whole groups of three bytes can end so in base64url: a seal
+// of such a length has version 2 and a zero byte in front of the tag.
+//
 // The key is derived for the one use and kind, so a seal of another use is not
 // even well tagged here, and an access token has another alphabet.
 type seal struct {
@@ -26,9 +30,10 @@ type seal struct {
 
 const (
 	sealVersion  = 1
+	sealPadded   = 2                       // version with the zero byte
 	sealHead     = 1 + 1 + 5 + 16 + 16 + 1 // before the kind
 	sealTag      = 16
-	maxSealBytes = sealHead + 32 + maxSubjectBytes + sealTag
+	maxSealBytes = sealHead + 32 + maxSubjectBytes + 1 + sealTag
 )
 
 // encode tags the seal under the first of keys, and binds it to what.
@@ -41,6 +46,10 @@ func (s seal) encode(prefix string, key refreshKey, what string) string {
 	b = append(b, byte(len(s.kind)))
 	b = append(b, s.kind...)
 	b = append(b, s.subject...)
+	if (len(b)+sealTag)%3 == 0 {
+		b[0] = sealPadded
+		b = append(b, 0)
+	}
 	b = append(b, key.tag(b)...)
 	return prefix + base64.RawURLEncoding.EncodeToString(b)
 }
@@ -53,10 +62,13 @@ func openSeal(prefix, raw string, keysOf func(kind string) []refreshKey) (seal, 
 		return seal{}, refreshKey{}, false
 	}
 	b, err := base64url.DecodeString(text)
-	if err != nil || len(b) < sealHead+sealTag || b[0] != sealVersion {
+	if err != nil || len(b) < sealHead+1+sealTag || b[0] != sealVersion && b[0] != sealPadded {
 		return seal{}, refreshKey{}, false
 	}
 	rest := b[sealHead : len(b)-sealTag]
+	if b[0] == sealPadded {
+		rest = rest[:len(rest)-1]
+	}
 	length := int(b[sealHead-1])
 	if length > len(rest) {
 		return seal{}, refreshKey{}, false

@@ -2,12 +2,10 @@ package fiberjwt
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
 	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/dialect"
 
 	"github.com/fiberjwt/fiberjwt/internal/transient"
 	"github.com/fiberjwt/fiberjwt/session"
@@ -16,19 +14,21 @@ import (
 // sessions is the store of sessions with its deadlines. Its methods return
 // ErrUnavailable, with the cause, for every failure of the store.
 type sessions struct {
-	store session.Store
-	sql   beside // the store, if it is in the database of the accounts
-	cache *cache // nil without CacheTTL
-	read  time.Duration
-	write time.Duration
+	store  session.Store
+	sql    beside  // the store, if it is in the database of the accounts
+	cache  *cache  // nil without CacheTTL
+	pruner *pruner // nil with ManualPrune
+	read   time.Duration
+	write  time.Duration
 }
 
 // beside is what *session.SQL can do more than any store.
 type beside interface {
 	On(db *bun.DB) bool
 	CreateFor(ctx context.Context, db bun.IDB, row session.Row, account *bun.SelectQuery) (created bool, err error)
+	RevokeIn(ctx context.Context, db bun.IDB, sid []byte, kind, subject string, now int64) (found bool, err error)
 	RevokeFormer(ctx context.Context, tx bun.Tx, kind, subject string, now int64) error
-	KeepOnly(ctx context.Context, tx bun.Tx, kind, subject string, sid []byte, now int64) error
+	Change(ctx context.Context, kinds []string, subject string, sid []byte, now int64, change func(context.Context, bun.Tx) error) error
 }
 
 func newSessions(cfg Config) *sessions {
@@ -56,6 +56,7 @@ func (s *sessions) start(ctx context.Context, db bun.IDB, row session.Row, accou
 	} else {
 		ok, err = s.createThenLook(ctx, row, account)
 	}
+	s.pruner.grown()
 	return ok, unavailable(err)
 }
 
@@ -65,7 +66,11 @@ func (s *sessions) createThenLook(ctx context.Context, row session.Row, account 
 	if err := s.store.Create(ctx, row); err != nil {
 		return false, err
 	}
-	ok, err := account.Exists(ctx)
+	ok := false
+	err := transient.RetryIdempotent(ctx, func() (err error) {
+		ok, err = account.Exists(ctx)
+		return err
+	})
 	if err == nil && ok {
 		return true, nil
 	}
@@ -93,6 +98,9 @@ func (s *sessions) refresh(ctx context.Context, kind string, sid []byte, g, now 
 // refresh brings to light by its Replace; here it would get token upon token.
 func (s *sessions) present(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
 	row, _, err := s.living(ctx, kind, sid, now)
+	if err == nil && t.StoreClock && row.SID != nil && (g == row.Prev || !row.Alive(now)) { // else the age makes no difference here
+		now, err = s.clock(ctx, now)
+	}
 	if err != nil {
 		return row, session.Gone, err
 	}
@@ -105,6 +113,18 @@ func (s *sessions) present(ctx context.Context, kind string, sid []byte, g, now 
 		return s.refresh(ctx, kind, sid, g, now, t)
 	}
 	return row, session.Same, nil
+}
+
+// clock is that of the store, if it has one.
+func (s *sessions) clock(ctx context.Context, now int64) (int64, error) {
+	shared, ok := s.store.(session.Clock)
+	if !ok {
+		return now, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.read)
+	defer cancel()
+	clock, err := shared.Clock(ctx, now)
+	return clock, unavailable(err)
 }
 
 // slide wants a store that can, which Open made sure of.
@@ -145,42 +165,74 @@ func (s *sessions) revoke(ctx context.Context, sid []byte, kind, subject string,
 	return found, unavailable(err)
 }
 
-// revokeAll ends the sessions of an account but one, if it is not nil.
-func (s *sessions) revokeAll(ctx context.Context, kind, subject string, except []byte, now int64) error {
+// revokeIn is revoke in a transaction of the application's, if the sessions are
+// in its database.
+func (s *sessions) revokeIn(ctx context.Context, db bun.IDB, sid []byte, kind string, now int64) (found bool, err error) {
+	if s.sql == nil || db == nil {
+		return s.revoke(ctx, sid, kind, "", now)
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.write)
 	defer cancel()
-	defer s.cache.forgetAccount(kind, subject)
-	return unavailable(s.store.RevokeAll(ctx, kind, subject, except, now))
+	found, err = s.sql.RevokeIn(ctx, db, sid, kind, "", now)
+	s.cache.forgetSession(sid)
+	return found, unavailable(err)
 }
 
-// passwordChange is a write to the accounts, and the write that takes it back.
+// revokeAll ends the sessions of an account, under every kind of its table.
+func (s *sessions) revokeAll(ctx context.Context, k *kind, subject string, now int64) error {
+	ctx, cancel := context.WithTimeout(ctx, s.write)
+	defer cancel()
+	defer s.forgetAccount(k, subject)
+	return unavailable(s.revokeRow(ctx, k, subject, nil, now))
+}
+
+// revokeRow ends the sessions of an account in the store but one, if it is not nil.
+func (s *sessions) revokeRow(ctx context.Context, k *kind, subject string, except []byte, now int64) error {
+	for _, of := range k.sharing {
+		if err := s.store.RevokeAll(ctx, of.name, subject, except, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *sessions) forgetAccount(k *kind, subject string) {
+	for _, of := range k.sharing {
+		s.cache.forgetAccount(of.name, subject)
+	}
+}
+
+// revokeFormer ends what sessions an earlier account with the key has left, in the
+// transaction that stores the new one.
+func (s *sessions) revokeFormer(ctx context.Context, tx bun.Tx, k *kind, subject string, now int64) error {
+	for _, of := range k.sharing {
+		if err := s.sql.RevokeFormer(ctx, tx, of.name, subject, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// passwordChange is a write to the accounts, and the write that takes it back,
+// each in a transaction.
 type passwordChange struct {
-	do, undo func(context.Context, bun.IDB) error
+	do, undo func(context.Context, bun.Tx) error
 }
 
 // changePassword makes a change and ends every session of the account but the
-// owner's, if it has one: both or neither.
-func (s *sessions) changePassword(ctx context.Context, db *bun.DB, owner *Session, now int64, change passwordChange) error {
+// owner's, if it has one, under every kind of the table: both or neither.
+func (s *sessions) changePassword(ctx context.Context, db *bun.DB, k *kind, owner *Session, now int64, change passwordChange) error {
 	ctx, cancel := context.WithTimeout(ctx, s.write)
 	defer cancel()
-	defer s.cache.forgetAccount(owner.Kind, owner.Subject)
+	defer s.forgetAccount(k, owner.Subject)
 	if s.sql == nil {
-		return s.changeApart(ctx, db, owner, now, change)
+		return s.changeApart(ctx, db, k, owner, now, change)
 	}
-	var options *sql.TxOptions
-	if db.Dialect().Name() == dialect.PG {
-		// Above it, PostgreSQL shows the sessions as they were before the change
-		// waited for a login.
-		options = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	kinds := make([]string, len(k.sharing))
+	for i, of := range k.sharing {
+		kinds[i] = of.name
 	}
-	return transient.Retry(ctx, func() error {
-		return db.RunInTx(ctx, options, func(ctx context.Context, tx bun.Tx) error {
-			if err := change.do(ctx, tx); err != nil {
-				return err
-			}
-			return s.sql.KeepOnly(ctx, tx, owner.Kind, owner.Subject, owner.sid, now)
-		})
-	})
+	return s.sql.Change(ctx, kinds, owner.Subject, owner.sid, now, change.do)
 }
 
 // changeApart is for a store elsewhere. No transaction is open while that is
@@ -189,36 +241,25 @@ func (s *sessions) changePassword(ctx context.Context, db *bun.DB, owner *Sessio
 // login with the old password may have looked at the account before the change.
 // One that looks later sees it, see createThenLook. A change that leaves such a
 // session is not kept.
-func (s *sessions) changeApart(ctx context.Context, db *bun.DB, owner *Session, now int64, change passwordChange) error {
+func (s *sessions) changeApart(ctx context.Context, db *bun.DB, k *kind, owner *Session, now int64, change passwordChange) error {
 	if owner.sid != nil {
 		if err := s.store.Prove(ctx, owner.sid, now); err != nil {
 			return unavailable(err)
 		}
 	}
-	if err := s.store.RevokeAll(ctx, owner.Kind, owner.Subject, owner.sid, now); err != nil {
+	if err := s.revokeRow(ctx, k, owner.Subject, owner.sid, now); err != nil {
 		return unavailable(err)
 	}
-	if err := change.do(ctx, db); err != nil {
+	if err := inTx(ctx, db, change.do); err != nil {
 		return err
 	}
-	err := s.store.RevokeAll(ctx, owner.Kind, owner.Subject, owner.sid, now)
+	err := s.revokeRow(ctx, k, owner.Subject, owner.sid, now)
 	if err == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.write)
 	defer cancel()
-	return unavailable(errors.Join(err, change.undo(ctx, db)))
-}
-
-// revokeSiblings ends every session of the account that a living session
-// belongs to, that one included; ended is false if it was not alive.
-func (s *sessions) revokeSiblings(ctx context.Context, kind string, sid []byte, now int64) (ended bool, err error) {
-	row, alive, err := s.living(ctx, kind, sid, now)
-	if err != nil || !alive {
-		return false, err
-	}
-	err = s.revokeAll(ctx, kind, row.Subject, nil, now)
-	return err == nil, err
+	return unavailable(errors.Join(err, inTx(ctx, db, change.undo)))
 }
 
 func (s *sessions) list(ctx context.Context, kind, subject string, now int64) ([]session.Row, error) {

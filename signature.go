@@ -1,12 +1,14 @@
 package fiberjwt
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
 	"slices"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -60,6 +62,9 @@ func (s *signatures) prove(ctx context.Context, p jws.Parts) (kind string, err e
 	}
 	key, ok := s.secrets.find(p.Header)
 	if !ok {
+		if ofOurMake(p.Header) {
+			return "", errForeignKey
+		}
 		return "", errMalformed
 	}
 	if !key.verify(p.Text, p.Signature) {
@@ -75,6 +80,9 @@ func (s *signatures) proveByKeys(ctx context.Context, p jws.Parts) error {
 		return errMalformed
 	}
 	key, err := s.find(ctx, s.keys, kid, keys.Algorithm(algorithm))
+	if err == errMalformed { //nolint:errorlint // it is this very one where there is no such key
+		return errForeignKey
+	}
 	if err != nil {
 		return err
 	}
@@ -150,6 +158,22 @@ const (
 	headerMiddle = `","kid":"`
 	headerEnd    = `","typ":"at+jwt"}`
 )
+
+// ofOurMake: a fiberjwt wrote the header, or somebody as it does. It allocates
+// nothing, since anybody can send one.
+func ofOurMake(header string) bool {
+	var buffer [192]byte
+	if base64url.DecodedLen(len(header)) > len(buffer) {
+		return false
+	}
+	n, err := base64url.Decode(buffer[:], unsafe.Slice(unsafe.StringData(header), len(header)))
+	text := buffer[:n]
+	if err != nil || !bytes.HasPrefix(text, []byte(headerStart)) || !bytes.HasSuffix(text, []byte(headerEnd)) {
+		return false
+	}
+	_, kid, ok := bytes.Cut(text, []byte(headerMiddle))
+	return ok && len(kid) > len(headerEnd)
+}
 
 // ownHeader takes the header apart that signatures.sign writes. What is not
 // written so, byte for byte, is refused, so there is nothing to interpret.

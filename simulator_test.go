@@ -63,8 +63,8 @@ func TestSimulatedTabsAreNeverSignedOut(t *testing.T) {
 		n      int
 		people people
 	}{
-		{"in memory", n / 2, people{rule: session.Decide, tabs: oneToEight}},
-		{"in memory, with pages that a server renders", n - n/2 - n/10, people{rule: session.Decide, tabs: oneToEight, pages: true, seed: 1}},
+		{"in memory", n / 2, people{rule: session.Decide, tabs: oneToEight, clocks: []time.Duration{0, 60 * time.Second, 30 * time.Second}}},
+		{"in memory, with pages that a server renders", n - n/2 - n/10, people{rule: session.Decide, tabs: oneToEight, pages: true, seed: 1, clocks: []time.Duration{0, -60 * time.Second, -30 * time.Second}}},
 		{"in SQLite", n / 10, people{tabs: oneToEight, seed: 2}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -120,6 +120,8 @@ type people struct {
 	tabs  func(number int) int
 	calm  bool // the network loses nothing and is quick, and nobody reloads a page
 	pages bool // a server renders some, and exchanges the refresh token that it is sent
+
+	clocks []time.Duration // a server for each, whose clock is so far ahead of that of the store; empty for one whose clock is right
 }
 
 // tally of what happened.
@@ -181,31 +183,61 @@ func simulate(t *testing.T, n int, who people) (total tally) {
 	return total
 }
 
-// server is an application with an account of each kind.
+// server is an application with an account of each kind, on one machine or more.
 type server struct {
-	handler fasthttp.RequestHandler
-	clock   *clock
-	begin   time.Time // of every life
-	seen    *tally    // the outcomes are counted there
+	machines []fasthttp.RequestHandler
+	clock    *clock     // of the store, and of the browsers
+	begin    time.Time  // of every life
+	seen     *tally     // the outcomes are counted there
+	random   *rand.Rand // chooses the machine that handles a request
 }
 
 func newServer(t *testing.T, who people) *server {
 	t.Helper()
 	s := &server{seen: &tally{}}
+	var sessions *shelf
+	if who.rule != nil {
+		sessions = &shelf{rows: map[string]session.Row{}, rule: func(row session.Row, g, now int64, t session.Times) (session.Row, session.Outcome) {
+			after, o := who.rule(row, g, now, t)
+			s.seen.outcomes[o]++
+			return after, o
+		}}
+	}
+	first := s.machine(t, who, nil, sessions, 0)
+	first.addUser("ann@example.com")
+	first.addTeacher("ann")
+	for _, ahead := range who.clocks {
+		s.machine(t, who, first, sessions, ahead)
+	}
+	if len(who.clocks) > 0 {
+		s.machines = s.machines[1:]
+	}
+	return s
+}
+
+// machine adds one that handles requests, on the database of the first and on
+// sessions, which are nil for those of that database.
+func (s *server) machine(t *testing.T, who people, first *world, sessions *shelf, ahead time.Duration) *world {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Cookie.RefreshEverywhere = who.pages
-		if who.rule != nil {
-			cfg.Sessions = &shelf{rows: map[string]session.Row{}, rule: func(row session.Row, g, now int64, t session.Times) (session.Row, session.Outcome) {
-				after, o := who.rule(row, g, now, t)
-				s.seen.outcomes[o]++
-				return after, o
-			}}
+		if sessions != nil {
+			cfg.Sessions = sessions
+		}
+		if first != nil {
+			cfg.DB, cfg.Now = first.db, func() time.Time { return first.clock.Now().Add(ahead) }
 		}
 	})
-	w.addUser("ann@example.com")
-	w.addTeacher("ann")
-	s.handler, s.clock, s.begin = w.app.Handler(), w.clock, w.clock.Now()
-	return s
+	if first != nil {
+		w.db = first.db
+		fiberjwt.LetTheStoreJudge(w.auth)
+	} else {
+		s.clock, s.begin = w.clock, w.clock.Now()
+		if sessions != nil {
+			sessions.now = w.clock.Now
+		}
+	}
+	s.machines = append(s.machines, w.app.Handler())
+	return w
 }
 
 // reply is what of an answer matters to a browser.
@@ -236,7 +268,7 @@ func (s *server) exchange(kind, token string) reply {
 }
 
 func (s *server) send(c *fasthttp.RequestCtx) reply {
-	s.handler(c)
+	s.machines[s.random.IntN(len(s.machines))](c)
 	r := reply{status: c.Response.StatusCode(), body: string(c.Response.Body())}
 	c.Response.Header.VisitAllCookie(func(_, value []byte) {
 		cookie := &fasthttp.Cookie{}
@@ -293,7 +325,7 @@ func newLife(s *server, number int, who people) *life {
 	for range who.tabs(number) {
 		l.tabs = append(l.tabs, map[string]*trip{})
 	}
-	s.seen = &l.tally
+	s.seen, s.random = &l.tally, random
 	return l
 }
 
@@ -573,7 +605,10 @@ type shelf struct {
 	mu   sync.Mutex
 	rule rule
 	rows map[string]session.Row
+	now  func() time.Time // of the store
 }
+
+func (s *shelf) Clock(context.Context, int64) (int64, error) { return s.now().UnixMilli(), nil }
 
 func (s *shelf) Create(_ context.Context, row session.Row) error {
 	s.mu.Lock()
@@ -588,6 +623,9 @@ func (s *shelf) Refresh(_ context.Context, kind string, sid []byte, g, now int64
 	row, there := s.rows[string(sid)]
 	if !there || row.Kind != kind {
 		return session.Row{}, session.Gone, nil
+	}
+	if t.StoreClock {
+		now = s.now().UnixMilli()
 	}
 	row, o = s.rule(row, g, now, t)
 	s.rows[string(sid)] = row

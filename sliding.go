@@ -39,7 +39,7 @@ func (a *Auth) prolong(ctx context.Context, k *kind, s *Session) (pair, error) {
 	if !alive || row.Subject != s.Subject {
 		return pair{}, ErrSessionEnded
 	}
-	account, err := a.refreshed(ctx, k, row.Subject)
+	account, err := a.refreshed(ctx, k, row.Subject, s.sid)
 	if err != nil {
 		return pair{}, err
 	}
@@ -48,12 +48,12 @@ func (a *Auth) prolong(ctx context.Context, k *kind, s *Session) (pair, error) {
 
 // ordinary: a navigation or a fetch of a page of our own, of a browser that says
 // so (Fetch Metadata), and not one that it makes ahead of the person. HEAD shows
-// the person nothing.
+// the person nothing, and a proxy that asks drops the cookie.
 func ordinary(c *fiber.Ctx) bool {
 	header := func(name string) string { return borrow(c.Request().Header.Peek(name)) }
 	site, dest := header("Sec-Fetch-Site"), header("Sec-Fetch-Dest")
 	return c.Method() != fiber.MethodHead && (site == "same-origin" || site == "none") && (dest == "document" || dest == "empty") &&
-		header("Sec-Purpose") == "" && header("Purpose") == "" && header("X-Moz") == "" && header(fiber.HeaderUpgrade) == ""
+		header("Sec-Purpose") == "" && header("Purpose") == "" && header("X-Moz") == "" && header(fiber.HeaderUpgrade) == "" && !byProxy(c)
 }
 
 // forOne: no shared cache keeps the answer; it would keep its Set-Cookie too, RFC

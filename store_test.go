@@ -29,6 +29,7 @@ type trouble struct {
 	mu    sync.Mutex
 	err   error
 	hang  bool // until the context ends
+	after int  // it begins after so many
 	times int  // it is over after so many, if not 0
 	match string
 	seen  map[string]time.Duration // the longest time that a statement was given; -1: without end
@@ -62,13 +63,23 @@ func (f *trouble) strike(ctx context.Context, statement string) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if err != nil && f.after > 0 {
+		f.after--
+		return nil
+	}
 	if err != nil && f.times > 0 {
 		if f.times--; f.times == 0 {
 			f.err = nil
 		}
 	}
+	if errors.Is(err, errPanic) {
+		panic("marker: index out of range")
+	}
 	return err
 }
+
+// errPanic makes the driver panic.
+var errPanic = errors.New("panic")
 
 // troubled is the driver under an *sql.DB, with trouble.
 type troubled struct {
@@ -300,7 +311,8 @@ func TestEveryStatementHasADeadline(t *testing.T) {
 	for statement, left := range f.seen {
 		require.Positive(t, left, "without a deadline: %s", statement)
 		require.LessOrEqual(t, left, write, statement)
-		if strings.HasPrefix(statement, "SELECT") && strings.Contains(statement, `FROM "users"`) {
+		readBack := strings.Contains(statement, `'new@example.com'`) || strings.Contains(statement, `"password_hash" =`) || strings.HasPrefix(statement, `SELECT "user"."id", "user"."email", "user"."password_hash" FROM`)
+		if strings.HasPrefix(statement, "SELECT") && strings.Contains(statement, `FROM "users"`) && !readBack { // it is in a transaction that writes
 			require.LessOrEqual(t, left, read, statement)
 		}
 	}
@@ -388,6 +400,29 @@ func TestARefusalOfPostgresIsUnderstoodByEveryDriver(t *testing.T) {
 	}
 }
 
+// mattn has fields, which hold the plain code and the extended one; modernc has a
+// method for the extended one.
+type (
+	mattnError   struct{ Code, ExtendedCode int }
+	moderncError struct{ code int }
+)
+
+func (mattnError) Error() string    { return "marker" }
+func (*moderncError) Error() string { return "marker" }
+func (e *moderncError) Code() int   { return e.code }
+
+func TestARefusalOfSQLiteIsUnderstoodByEveryDriver(t *testing.T) {
+	for extended, want := range map[int]int{2067: 409, 1555: 409, 275: 422, 1299: 422, 13: 503} {
+		for _, refusal := range []error{mattnError{extended & 0xff, extended}, &moderncError{extended}} {
+			w, f := troubledWorld(t)
+			f.set(refusal, false, `INSERT INTO "users"`)
+			a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword))
+			require.Equal(t, want, a.Status, "%T %d: %s", refusal, extended, a.Body)
+			require.NotContains(t, a.Body, "marker")
+		}
+	}
+}
+
 func TestADeadlockIsTriedAgain(t *testing.T) {
 	for _, test := range []struct{ request, match string }{
 		{"register", `INSERT INTO "users"`}, {"register", "INSERT INTO fiberjwt_sessions"}, {"register", "COMMIT"},
@@ -410,6 +445,90 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 				require.Equal(t, 2, w.count("fiberjwt_sessions"))
 			}
 		})
+	}
+}
+
+// restart is what serializable databases answer to any statement, and to COMMIT.
+type restart struct{}
+
+func (restart) Error() string    { return "marker: restart transaction" }
+func (restart) SQLState() string { return "40001" }
+
+// B10: a conflict with another node or transaction is more often than a deadlock,
+// and may meet whatever is asked, also what only reads.
+func TestWhateverStatementIsRolledBackTheAnswerIsTheSame(t *testing.T) {
+	enter := func(t *testing.T) (*world, *trouble, tokens) {
+		t.Helper()
+		w, f := troubledWorld(t)
+		w.addUser("ann@example.com")
+		pair := w.enter("users", 1)
+		w.clock.Advance(6 * time.Minute)
+		return w, f, pair
+	}
+	link := func(w *world, redeem func(u *User) error) answer {
+		if err := redeem(stored[User](w)); err != nil {
+			return answer{Status: 500, Body: err.Error()}
+		}
+		return answer{Status: 200}
+	}
+	for name, send := range map[string]func(w *world, pair tokens) answer{
+		"a link": func(w *world, _ tokens) answer {
+			return link(w, func(u *User) error {
+				token, err := confirm.Token(w.auth, u)
+				require.NoError(w.t, err)
+				_, err = confirm.Redeem(w.t.Context(), w.auth, token)
+				return err
+			})
+		},
+		"a reset": func(w *world, _ tokens) answer {
+			return link(w, func(u *User) error {
+				token, err := fiberjwt.ResetToken(w.auth, u, 0)
+				require.NoError(w.t, err)
+				_, err = fiberjwt.ResetPassword[User](w.t.Context(), w.auth, token, newPassword)
+				return err
+			})
+		},
+		"register": nil, "login": nil, "refresh": nil, "logout by header": nil, "logout all by header": nil, "password by header": nil,
+		"GET /users/me by header": nil, "GET /auth/users/sessions by header": nil, "logout by refresh": nil, "all out by refresh": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if send == nil {
+				send = func(w *world, pair tokens) answer { return w.requests(pair)[name]() }
+			}
+			w, _, pair := enter(t)
+			want := send(w, pair)
+			require.Less(t, want.Status, 300, want.Body)
+			for statement := 0; ; statement++ {
+				w, f, pair := enter(t)
+				f.times, f.after = 4, statement
+				f.set(restart{}, false, "")
+				got := send(w, pair)
+				if f.times == 4 { // it has not so many statements
+					require.Positive(t, statement)
+					return
+				}
+				require.Zero(t, f.times)
+				require.Equal(t, want.Status, got.Status, "statement %d: %s: %s", statement, got.Body, w.log)
+				if name == "refresh" {
+					require.NotEmpty(t, w.tokensOf(got).Refresh)
+				}
+			}
+		})
+	}
+}
+
+// B10: as go-sql-driver does when a server answers nonsense.
+func TestADriverThatPanicsIs503(t *testing.T) {
+	for request, match := range map[string]string{"refresh": "fiberjwt_sessions", "logout by header": "SET revoked", "login": "fiberjwt_throttle"} {
+		w, f := troubledWorld(t)
+		w.addUser("ann@example.com")
+		pair := w.enter("users", 1)
+		w.clock.Advance(6 * time.Minute)
+		f.set(errPanic, false, match)
+		requireRefusal(t, w.requests(pair)[request](), 503, "temporarily_unavailable", request)
+		require.Contains(t, w.log.String(), "the driver panicked")
+		f.over()
+		require.Less(t, w.requests(pair)[request]().Status, 300)
 	}
 }
 

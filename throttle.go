@@ -20,8 +20,13 @@ func newThrottle(cfg Config, store session.Store) *throttle.Throttle {
 	return throttle.New(store, derive(cfg.Secret, labelAttempts, sha256.Size), cfg.WriteTimeout, life, cfg.Now)
 }
 
-// attempted is what the throttle counts failures of, whether it exists or not.
-func attempted(k *kind, identity string) string { return k.name + "\x00" + canonical(identity) }
+// attempted is what the throttle counts failures of, whether it exists or not. Kinds
+// of a table in which an account has one password have one count for it. The look-up
+// tells of a Canonical that fails.
+func attempted(k *kind, identity string) string {
+	name, _ := k.nameOf(identity)
+	return k.counted + "\x00" + name
+}
 
 // placeOf is where a request to sign in to an account comes from.
 func (a *Auth) placeOf(c *fiber.Ctx, k *kind, account, unlock string) throttle.Place {
@@ -53,6 +58,7 @@ func (a *Auth) begin(ctx context.Context, p throttle.Place) (turn, error) {
 		attempt, err = a.attempts.Charge(ctx, p)
 		return throttled(err)
 	})
+	a.store.pruner.grown()
 	if err != nil {
 		leave()
 		return turn{}, err

@@ -21,25 +21,28 @@ const (
 	maxTokenBytes = 3900
 	// maxTokenLife is the longest exp - iat that is believed.
 	maxTokenLife = 24 * time.Hour
+	// clockSkew is how far the clocks of the servers and of the store may differ.
+	clockSkew = time.Minute
 )
 
 // The errors that a token can end in also match golang-jwt's words for them.
 var (
-	errMalformed = because(ErrTokenMalformed, jwt.ErrTokenMalformed)
-	errSignature = because(ErrTokenMalformed, jwt.ErrTokenSignatureInvalid)
-	errMissing   = because(ErrTokenClaims, jwt.ErrTokenRequiredClaimMissing)
-	errWrong     = because(ErrTokenClaims, jwt.ErrTokenInvalidClaims)
-	errIssuer    = because(ErrTokenClaims, jwt.ErrTokenInvalidIssuer)
-	errAudience  = because(ErrTokenClaims, jwt.ErrTokenInvalidAudience)
-	errExpired   = because(ErrTokenExpired, jwt.ErrTokenExpired)
-	errIssued    = because(ErrTokenClaims, jwt.ErrTokenUsedBeforeIssued)
-	errNotBefore = because(ErrTokenClaims, jwt.ErrTokenNotValidYet)
+	errMalformed  = because(ErrTokenMalformed, jwt.ErrTokenMalformed)
+	errForeignKey = because(ErrTokenMalformed, jwt.ErrTokenMalformed) // the header is of our make, and names a key that is not here
+	errSignature  = because(ErrTokenMalformed, jwt.ErrTokenSignatureInvalid)
+	errMissing    = because(ErrTokenClaims, jwt.ErrTokenRequiredClaimMissing)
+	errWrong      = because(ErrTokenClaims, jwt.ErrTokenInvalidClaims)
+	errIssuer     = because(ErrTokenClaims, jwt.ErrTokenInvalidIssuer)
+	errAudience   = because(ErrTokenClaims, jwt.ErrTokenInvalidAudience)
+	errExpired    = because(ErrTokenExpired, jwt.ErrTokenExpired)
+	errIssued     = because(ErrTokenClaims, jwt.ErrTokenUsedBeforeIssued)
+	errNotBefore  = because(ErrTokenClaims, jwt.ErrTokenNotValidYet)
 )
 
 // claims of an access token (RFC 7519 §4.1, RFC 9068 §2.2). Times are Unix seconds.
 type claims struct {
 	issuer    string
-	audience  bool // ours is among them
+	audience  strictjson.Value // one string or several
 	subject   string
 	kind      string
 	sessionID string
@@ -67,10 +70,12 @@ var base64url = jws.Base64url
 type tokens struct {
 	signatures *signatures
 	issuer     string
-	audience   []string // all are written, one is demanded
-	required   []string // further claims that must be there
-	issuers    []Issuer // others whose tokens are taken
-	leeway     int64    // seconds
+	clientID   string              // "" for none
+	audience   []string            // all are written, one is demanded
+	audiences  map[string][]string // in place of audience, by kind
+	required   []string            // further claims that must be there
+	issuers    []Issuer            // others whose tokens are taken
+	leeway     int64               // seconds
 	now        func() time.Time
 }
 
@@ -96,14 +101,17 @@ func (t *tokens) encode(c claims, g Grant, custom map[string]any) ([]byte, error
 	maps.Copy(all, custom)
 	maps.Copy(all, g.Claims)
 	for name := range all {
-		if reserved[name] {
+		if reserved[name] || name == "client_id" && t.clientID != "" {
 			return nil, mistakef("%s returns the reserved claim %q: choose another name", claimSource(c.kind, g), name)
 		}
 	}
 	maps.Copy(all, map[string]any{
-		"iss": t.issuer, "aud": oneOrMany(t.audience, g.Audience), "sub": c.subject, "kind": c.kind, "sid": c.sessionID, "jti": c.id,
+		"iss": t.issuer, "aud": oneOrMany(t.audienceOf(c.kind), g.Audience), "sub": c.subject, "kind": c.kind, "sid": c.sessionID, "jti": c.id,
 		"iat": c.issuedAt, "exp": c.expiresAt, "auth_time": c.authTime,
 	})
+	if t.clientID != "" {
+		all["client_id"] = t.clientID
+	}
 	if !g.NotBefore.IsZero() {
 		all["nbf"] = g.NotBefore.Unix()
 	}
@@ -126,6 +134,13 @@ func claimSource(kind string, g Grant) string {
 		return "Grant.Claims or Entity.Claims of kind " + kind
 	}
 	return "Entity.Claims of kind " + kind
+}
+
+func (t *tokens) audienceOf(kind string) []string {
+	if own := t.audiences[kind]; len(own) > 0 {
+		return own
+	}
+	return t.audience
 }
 
 // oneOrMany is an aud claim (RFC 7519 §4.1.3).
@@ -157,7 +172,7 @@ func (t *tokens) verify(ctx context.Context, raw string) (claims, error) {
 	if err != nil {
 		return claims{}, err
 	}
-	c, err := readClaims(parts, t.audience)
+	c, err := readClaims(parts)
 	if err != nil {
 		return claims{}, err
 	}
@@ -198,18 +213,18 @@ func (t *tokens) longest() int {
 }
 
 // readClaims parses the payload of a token.
-func readClaims(p jws.Parts, audience []string) (claims, error) {
+func readClaims(p jws.Parts) (claims, error) {
 	text, err := base64url.DecodeString(p.Payload)
 	if err != nil {
 		return claims{}, errMalformed
 	}
-	return parseClaims(text, audience)
+	return parseClaims(text)
 }
 
 // parseClaims reads a claims set strictly: RFC 7519 §4 lets a parser refuse
 // duplicate names, §7.3 wants names compared as they are.
 // The strings alias text, which is the claims' own.
-func parseClaims(text []byte, audience []string) (claims, error) {
+func parseClaims(text []byte) (claims, error) {
 	c := claims{payload: text, issuedAt: -1, expiresAt: -1, notBefore: -1, authTime: -1}
 	err := strictjson.Object(text, func(name string, value strictjson.Value) error {
 		ok := true
@@ -217,7 +232,7 @@ func parseClaims(text []byte, audience []string) (claims, error) {
 		case "iss":
 			c.issuer, ok = value.BorrowedText()
 		case "aud":
-			c.audience, ok = names(value, audience)
+			c.audience, ok = value, value.EachText(func(string) {})
 		case "sub":
 			c.subject, ok = value.BorrowedText()
 		case "kind":
@@ -261,6 +276,7 @@ func (c claims) complete() error {
 }
 
 // check compares the claims of an own token with the configuration and the clock.
+// Other servers of the application have issued it by their clocks.
 func (t *tokens) check(c claims) error {
 	switch {
 	case c.issuer != t.issuer:
@@ -268,16 +284,17 @@ func (t *tokens) check(c claims) error {
 	case c.expiresAt-c.issuedAt > int64(maxTokenLife/time.Second) || c.expiresAt < c.issuedAt:
 		return errWrong
 	}
-	return t.checkTimes(c)
+	return t.checkUse(c, t.audienceOf(c.kind), int64(clockSkew/time.Second))
 }
 
-// checkTimes is for the tokens of all issuers.
-func (t *tokens) checkTimes(c claims) error {
+// checkUse is for the tokens of all issuers: they are for one of audience, and now.
+// ahead is how many seconds the clock of the issuer may be ahead.
+func (t *tokens) checkUse(c claims, audience []string, ahead int64) error {
 	now := t.now().Unix()
 	switch {
-	case !c.audience:
+	case !names(c.audience, audience):
 		return errAudience
-	case c.issuedAt > now+t.leeway, c.authTime > now+t.leeway:
+	case c.issuedAt > now+ahead, c.authTime > now+ahead:
 		return errIssued
 	case c.notBefore > now+t.leeway:
 		return errNotBefore
@@ -288,9 +305,9 @@ func (t *tokens) checkTimes(c claims) error {
 	return nil
 }
 
-// names: an audience claim, one string or an array of strings (RFC 7519 §4.1.3),
-// names one of the wanted. ok is false for any other type.
-func names(aud strictjson.Value, wanted []string) (found, ok bool) {
-	ok = aud.EachText(func(name string) { found = found || slices.Contains(wanted, name) })
-	return found, ok
+// names reports whether an audience claim, one string or an array of strings (RFC 7519
+// §4.1.3), has one of the wanted.
+func names(aud strictjson.Value, wanted []string) (found bool) {
+	aud.EachText(func(name string) { found = found || slices.Contains(wanted, name) })
+	return found
 }

@@ -36,7 +36,7 @@ func UnlockToken[T any](a *Auth, account *T, ttl time.Duration) (string, error) 
 	if account == nil || ttl < 0 || ttl > maxUnlockTTL {
 		return "", mistakef("UnlockToken: account is nil, or ttl, %v, is not between 0 and 24 h", ttl)
 	}
-	subject, err := k.subject(account)
+	subject, err := k.storedSubject(account)
 	if err != nil {
 		return "", err
 	}

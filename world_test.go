@@ -100,6 +100,8 @@ func newWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 		Public: []string{"GET /open"},
 		Logger: slog.New(slog.NewTextHandler(w.log, nil)),
 		Now:    w.clock.Now,
+		// Tests count statements and rows.
+		ManualPrune: true,
 		// These are of real time.
 		ReadTimeout: patience, WriteTimeout: patience,
 	}

@@ -18,7 +18,8 @@ import (
 func onEachDatabase(t *testing.T, test func(t *testing.T, address string)) {
 	t.Run("SQLite", func(t *testing.T) { test(t, "") })
 	t.Run("PostgreSQL", func(t *testing.T) { test(t, postgresSchema(t)) })
-	t.Run("MariaDB", func(t *testing.T) { test(t, mysqlDatabase(t)) })
+	t.Run("MariaDB", func(t *testing.T) { test(t, mariaDatabase(t)) })
+	t.Run("MySQL", func(t *testing.T) { test(t, mysqlDatabase(t)) })
 }
 
 // postgresSchema gives the address of a schema that goes with the test.
@@ -32,12 +33,16 @@ func postgresSchema(t *testing.T) string {
 	return with(t, address, func(u *url.URL, q url.Values) { q.Set("search_path", name) })
 }
 
-// mysqlDatabase gives the address of a database that goes with the test.
-func mysqlDatabase(t *testing.T) string {
+func mariaDatabase(t *testing.T) string { return databaseAt(t, "FIBERJWT_MARIADB_URL") }
+
+func mysqlDatabase(t *testing.T) string { return databaseAt(t, "FIBERJWT_MYSQL_URL") }
+
+// databaseAt gives the address of a database that goes with the test.
+func databaseAt(t *testing.T, variable string) string {
 	t.Helper()
-	address := os.Getenv("FIBERJWT_MYSQL_URL")
+	address := os.Getenv(variable)
 	if address == "" {
-		t.Skip("set FIBERJWT_MYSQL_URL to a database, such as mysql://root@127.0.0.1:3306/test, to run this test")
+		t.Skipf("set %s to a database, such as mysql://root@127.0.0.1:3306/test, to run this test", variable)
 	}
 	u, err := url.Parse(address)
 	require.NoError(t, err)
@@ -72,7 +77,9 @@ func with(t *testing.T, address string, change func(*url.URL, url.Values)) strin
 }
 
 func TestThreeProcessesMayStartAtOnceOnAnEmptyDatabase(t *testing.T) {
-	for name, open := range map[string]func(*testing.T) string{"PostgreSQL": postgresSchema, "MariaDB": mysqlDatabase} {
+	for name, open := range map[string]func(*testing.T) string{
+		"PostgreSQL": postgresSchema, "MariaDB": mariaDatabase, "MySQL": mysqlDatabase,
+	} {
 		t.Run(name, func(t *testing.T) {
 			address := open(t)
 			programs := make([]*program, 3)

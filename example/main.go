@@ -52,7 +52,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = auth.Close() }()
-	if _, err := auth.Prune(ctx); err != nil { // forgets what is long over; a program that runs for months repeats it daily
+	if err := auth.Check(ctx); err != nil { // a database that would lose or mix accounts
 		return err
 	}
 	if err := addRoutes(app, auth.Handler(), db); err != nil {

@@ -63,7 +63,8 @@ type Kit struct {
 //   - Logger: the log of the test.
 //
 // In a DB that is given, New calls [fiberjwt.Migrate] and nothing else; share
-// none with production. Now is always the kit's Clock.
+// none with production. Now is always the kit's Clock, and ManualPrune is set, so
+// that nothing runs in the background of a test.
 func New(t testing.TB, cfg fiberjwt.Config) *Kit {
 	t.Helper()
 	kit := &Kit{t: t, DB: cfg.DB, Clock: &Clock{now: time.Now().Truncate(time.Second)}, private: cfg.DB == nil}
@@ -75,7 +76,7 @@ func New(t testing.TB, cfg fiberjwt.Config) *Kit {
 		}
 	}
 	require.NoError(t, fiberjwt.Migrate(t.Context(), kit.DB))
-	cfg.DB, cfg.Now = kit.DB, kit.Clock.Now
+	cfg.DB, cfg.Now, cfg.ManualPrune = kit.DB, kit.Clock.Now, true
 	if len(cfg.Secret) == 0 {
 		cfg.Secret = make([]byte, 32)
 		_, _ = rand.Read(cfg.Secret)
@@ -87,7 +88,7 @@ func New(t testing.TB, cfg fiberjwt.Config) *Kit {
 
 	auth, err := fiberjwt.Open(fiberjwt.Config{ // only what makes tokens
 		DB: cfg.DB, Secret: cfg.Secret, Entities: cfg.Entities, Issuer: cfg.Issuer, Audience: cfg.Audience,
-		Keys: cfg.Keys, RequiredClaims: cfg.RequiredClaims, Sessions: cfg.Sessions, Refresh: cfg.Refresh, Logger: cfg.Logger, Now: cfg.Now,
+		Keys: cfg.Keys, RequiredClaims: cfg.RequiredClaims, Sessions: cfg.Sessions, Refresh: cfg.Refresh, Logger: cfg.Logger, Now: cfg.Now, ManualPrune: true,
 	})
 	require.NoError(t, err)
 	kit.auth = auth
@@ -142,7 +143,7 @@ func (kit *Kit) Cookies(account any, grant ...fiberjwt.Grant) []*http.Cookie {
 	kit.t.Helper()
 	tokens := kit.Tokens(account, grant...)
 	settings := kit.Config.Cookie
-	access, refresh := cookiename.Of(kindOf(kit.t, tokens.AccessToken), settings.Insecure, settings.RefreshEverywhere)
+	access, refresh := cookiename.Of(settings.Namespace, kindOf(kit.t, tokens.AccessToken), settings.Insecure, settings.RefreshEverywhere)
 	return []*http.Cookie{{Name: access, Value: tokens.AccessToken}, {Name: refresh, Value: tokens.RefreshToken}}
 }
 

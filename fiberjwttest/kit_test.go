@@ -198,7 +198,7 @@ func TestARequestIsSignedByTheHeaderThatTheApplicationReads(t *testing.T) {
 }
 
 func TestCookiesAreThoseThatTheServerSets(t *testing.T) {
-	for _, cookie := range []fiberjwt.Cookie{{}, {Insecure: true}, {RefreshEverywhere: true}, {Insecure: true, RefreshEverywhere: true}} {
+	for _, cookie := range []fiberjwt.Cookie{{}, {Insecure: true}, {RefreshEverywhere: true}, {Insecure: true, RefreshEverywhere: true}, {Namespace: "shop"}} {
 		cfg := settings()
 		cfg.Cookie = cookie
 		kit := fiberjwttest.New(t, cfg)

@@ -23,7 +23,7 @@ import (
 // TestStore runs the conformance suite on a store: a store is correct when it
 // passes. open is called several times and gives each time a store of its own,
 // as in another process, on the same data; what else is in there does not
-// matter. A store that is session.Attempts, session.Revocations or session.Slider is tested as such, too.
+// matter. A store that is session.Attempts, session.Clock, session.Revocations or session.Slider is tested as such, too.
 // FIBERJWT_CASES sets the number of random cases, 1,000 by default.
 func TestStore(t *testing.T, open func(t *testing.T) session.Store) {
 	tests := map[string]func(*testing.T, *suite){
@@ -48,6 +48,9 @@ func TestStore(t *testing.T, open func(t *testing.T) session.Store) {
 	}
 	if _, ok := open(t).(session.Attempts); ok {
 		maps.Copy(tests, attemptsTests)
+	}
+	if _, ok := open(t).(session.Clock); ok {
+		tests["TheClockOfTheStoreJudgesIfAsked"] = testClock
 	}
 	if _, ok := open(t).(session.Slider); ok {
 		tests["SlideMovesTheIdleDeadlineOfTheAlive"] = testSlide
@@ -158,6 +161,46 @@ func randomRow(random *mathrand.Rand, row session.Row) session.Row {
 		row.Revoked = row.Created - 1
 	}
 	return row
+}
+
+// testClock is for stores that are session.Clock. The caller's clock is off by an
+// hour; ages are far from every boundary, so that the store may take its time.
+func testClock(t *testing.T, s *suite) {
+	shared := times
+	shared.StoreClock = true
+	for _, off := range []int64{-3600 * second, 0, 3600 * second} {
+		for _, test := range []struct {
+			g, age int64
+			want   session.Outcome
+		}{
+			{9, 20 * second, session.Heal}, {7, 150 * second, session.Same}, {7, 600 * second, session.Rotate},
+			{6, 5 * second, session.Converge}, {6, 40 * second, session.Rearm}, {6, 150 * second, session.Replace},
+			{5, 5 * second, session.Reuse}, {7, -60 * second, session.Same},
+		} {
+			now := time.Now().UnixMilli() + off
+			before, err := s.store.(session.Clock).Clock(t.Context(), now)
+			require.NoError(t, err)
+			row := s.row()
+			row.Issued, row.IdleUntil, row.Ends = before-test.age, before+14*day, before+90*day
+			s.create(row)
+			got, o, err := s.store.Refresh(t.Context(), row.Kind, row.SID, test.g, now, shared)
+			require.NoError(t, err)
+			after, err := s.store.(session.Clock).Clock(t.Context(), now)
+			require.NoError(t, err)
+			require.Equal(t, answer(test.want), answer(o), "generation %d, age %d ms, the caller off by %d ms: want %v, got %v", test.g, test.age, off, test.want, o)
+			judged := before // when the store did
+			switch {
+			case test.want == session.Reuse:
+				judged = got.Revoked
+			case test.want.Writes():
+				judged = got.Issued
+			}
+			require.True(t, before <= judged && judged <= after, "judged at %d, which is not between %d and %d", judged, before, after)
+			want, _ := session.Decide(row, test.g, judged, times)
+			require.Equal(t, want, got)
+			require.Equal(t, want, s.find(row))
+		}
+	}
 }
 
 // race calls do from n goroutines on three stores at once.

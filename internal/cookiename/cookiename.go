@@ -2,24 +2,34 @@
 package cookiename
 
 // Device is the name of the cookie that marks a browser of a kind.
-func Device(kind string, insecure bool) string {
+func Device(namespace, kind string, insecure bool) string {
 	if insecure {
-		return kind + "-device"
+		return within(namespace, kind) + "-device"
 	}
-	return "__Secure-" + kind + "-device"
+	return "__Secure-" + within(namespace, kind) + "-device"
 }
 
 // Of gives the names of the access and the refresh cookie of a kind, under
-// Cookie.Insecure and Cookie.RefreshEverywhere. They follow RFC 6265bis §4.1.3
-// and, for Http, draft-ietf-httpbis-layered-cookies: browsers that know the
-// prefix keep scripts from planting the cookie, older ones read it as __Host-.
-func Of(kind string, insecure, everywhere bool) (access, refresh string) {
+// Cookie.Namespace, Cookie.Insecure and Cookie.RefreshEverywhere. They follow RFC
+// 6265bis §4.1.3 and, for Http, draft-ietf-httpbis-layered-cookies: browsers that
+// know the prefix keep scripts from planting the cookie, older ones read it as __Host-.
+func Of(namespace, kind string, insecure, everywhere bool) (access, refresh string) {
 	host, secure := "__Host-Http-", "__Secure-"
 	if insecure {
 		host, secure = "", ""
 	}
+	name := within(namespace, kind)
 	if everywhere { // a name of its own: two cookies of one name and of two paths cannot be told apart
-		return host + kind, host + kind + ".refresh"
+		return host + name, host + name + ".refresh"
 	}
-	return host + kind, secure + kind + "-refresh"
+	return host + name, secure + name + "-refresh"
+}
+
+// within joins the two by a character that neither may have, so that no name is
+// that of a kind without a namespace.
+func within(namespace, kind string) string {
+	if namespace == "" {
+		return kind
+	}
+	return namespace + "~" + kind
 }

@@ -1,0 +1,172 @@
+package fiberjwt
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// leastHash has room for bcrypt and for argon2id with most parameters; leastMail for
+// all mail addresses but a few, which may have 254 characters (RFC 5321 §4.5.3.1.3)
+// and are answered 422 if the column is shorter.
+const (
+	leastHash = 100
+	leastMail = 100
+)
+
+// Check looks at the database, and at the store in Config.Sessions, for what Open
+// cannot see: tables, columns and indexes, settings of the server and of the
+// connection, its clock, and the library's own tables. Call it at start, after
+// [Migrate]; it changes nothing and sends about a dozen statements. Its looks at
+// the store and at each table may take 30 s each, or Config.ReadTimeout if that is
+// more, since catalogs can be slow. docs/deployment.md lists what it finds.
+//
+// Its error names all faults at once, with field and mend as that of Open, and is
+// ErrSetup; or it is ErrUnavailable, with the cause in its text, if a store could
+// not be asked. What a server refuses to tell is no fault. Without Entities there
+// is nothing to look at.
+func (a *Auth) Check(ctx context.Context) error {
+	if a.store == nil {
+		return nil
+	}
+	var faults []string
+	for _, part := range a.checks() {
+		found, err := part.within(ctx, a)
+		if err != nil {
+			return unasked{part.label, err}
+		}
+		for _, fault := range found {
+			faults = append(faults, part.label+": "+fault)
+		}
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return mistake(inOne("the database", faults))
+}
+
+// patience is what a part of Check may take: to read its catalog, a server may open
+// all the tables that it has.
+const patience = 30 * time.Second
+
+// check is a part of what Check looks at.
+type check struct {
+	label string // the field of the Config
+	look  func(ctx context.Context) ([]string, error)
+}
+
+func (c check) within(ctx context.Context, a *Auth) (faults []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, max(patience, a.readTimeout))
+	defer cancel()
+	err = shielded(func() (err error) {
+		faults, err = c.look(ctx)
+		return err
+	})
+	return faults, err
+}
+
+func (a *Auth) checks() (checks []check) {
+	checker, checked := a.store.store.(session.Checker)
+	if !checked || a.store.sql == nil {
+		checks = append(checks, check{"Config.DB", func(ctx context.Context) ([]string, error) {
+			return dbcheck.Database(ctx, a.db, a.machineClock)
+		}})
+	}
+	if checked {
+		label := "Config.Sessions"
+		if a.store.sql != nil {
+			label = "Config.DB"
+		}
+		checks = append(checks, check{label, func(ctx context.Context) ([]string, error) {
+			return checker.Check(ctx, a.machineClock)
+		}})
+	}
+	for i, k := range a.kinds {
+		checks = append(checks, check{fmt.Sprintf("Config.Entities[%d] (%s)", i, k.label), func(ctx context.Context) ([]string, error) {
+			found, known, err := dbcheck.Look(ctx, a.db, k.table.Name)
+			if err != nil || !known {
+				return nil, err
+			}
+			faults := k.wanted(max(leastHash, len(a.hasher.dummy.encode()))).Faults(found)
+			if !found.View {
+				return faults, nil
+			}
+			shared, err := a.viewFaults(ctx, k)
+			return append(faults, shared...), err
+		}})
+	}
+	return checks
+}
+
+// viewFaults says which kinds have rows of the table that k reads through a view:
+// Open could not see that they share it, so what ends the sessions of a row would
+// leave those of the other kind.
+func (a *Auth) viewFaults(ctx context.Context, k *kind) (faults []string, err error) {
+	if len(a.kinds) == 1 {
+		return nil, nil
+	}
+	views, err := dbcheck.ViewsOf(ctx, a.db)
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range a.kinds {
+		if !slices.Contains(k.sharing, other) && views.Meet(k.table.Name, other.table.Name) {
+			faults = append(faults, fmt.Sprintf("the view and the table of kind %q show rows of one table, and a new password in one kind would not end the sessions in the other: declare the kind by another type on that table, as in type Admin User, and let Load say which rows are of that kind", other.name))
+		}
+	}
+	return faults, nil
+}
+
+// wanted is the table that the kind needs.
+func (k *kind) wanted(hash int) dbcheck.Table {
+	t := dbcheck.Table{Name: k.table.Name, Narrowed: k.selectsPart()}
+	if k.table.SoftDeleteField != nil {
+		t.SoftDelete = k.table.SoftDeleteField.Name
+	}
+	for _, field := range k.table.Fields {
+		column := dbcheck.Column{Name: field.Name}
+		switch i := slices.Index(k.fillable, field); {
+		case field == k.pk:
+			column.Setting, column.Exact, column.Key = "the primary key", field.StructField.Type.Kind() == reflect.String, true
+		case field == k.identity:
+			column.Setting, column.Exact, column.Any, column.Alone = "Identity", true, true, true
+			if strings.Contains(strings.ToLower(field.Name), "mail") {
+				column.Width = leastMail
+			}
+		case field == k.password:
+			column.Setting, column.Exact, column.Width = "Password", true, hash
+		case i >= 0:
+			column.Setting = fmt.Sprintf("Fillable[%d]", i)
+		case field != k.table.SoftDeleteField && k.load != nil && k.register == nil:
+			continue // Load may leave it out
+		}
+		t.Columns = append(t.Columns, column)
+	}
+	return t
+}
+
+// selectsPart: accounts are looked for among a part of the rows.
+func (k *kind) selectsPart() bool {
+	_, hooked := k.table.ZeroIface.(bun.BeforeSelectHook)
+	return hooked || k.load != nil
+}
+
+// unasked is ErrUnavailable for a developer, who needs the cause.
+type unasked struct {
+	label string
+	cause error
+}
+
+func (u unasked) Error() string {
+	return fmt.Sprintf("fiberjwt: %s could not be asked: %v", u.label, rootCause(u.cause))
+}
+
+func (u unasked) Unwrap() []error { return []error{ErrUnavailable, u.cause} }

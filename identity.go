@@ -1,0 +1,97 @@
+package fiberjwt
+
+import (
+	"errors"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// What is wrong with an identity, as 422 says it of the member.
+var (
+	errIdentityEmpty      = errors.New("is empty")
+	errIdentitySpace      = errors.New("begins or ends with white space")
+	errIdentityLong       = errors.New("is too long")
+	errIdentityCharacters = errors.New("has characters that are not allowed")
+)
+
+// CanonicalIdentity is the default of [Entity].Canonical: the one form in which an
+// e-mail address or another name to sign in with is stored and compared. It is in
+// lower case, and composed where it was typed in pieces; characters that Unicode
+// holds to be variants of others are replaced by those (NFKC), so that "Ann",
+// "ＡＮＮ" and "ann" are one name. It is idempotent.
+//
+// Identities with characters that nobody sees are refused, since they would look
+// like those of other people: controls, formatting such as a zero width space, a
+// soft hyphen, a byte order mark or a direction override, fillers, variation
+// selectors, white space other than U+0020 inside, private and unassigned code
+// points. The error says what is wrong in the words of a field of [ErrFields].
+// Letters of different scripts that look alike, such as the Latin and the Cyrillic
+// a, stay different: bring a Canonical of your own if that matters.
+//
+// Use it for identities that reach the table by other ways, such as an import.
+func CanonicalIdentity(identity string) (string, error) {
+	if !utf8.ValidString(identity) {
+		return "", errIdentityCharacters
+	}
+	// Lower case between the two forms, so that what it makes is composed, too.
+	name := norm.NFKC.String(sameLetters.Replace(strings.Map(unicode.ToLower, norm.NFKD.String(identity))))
+	switch {
+	case name == "":
+		return "", errIdentityEmpty
+	case strings.TrimSpace(identity) != identity || strings.TrimSpace(name) != name:
+		return "", errIdentitySpace
+	case len(name) > maxIdentityBytes:
+		return "", errIdentityLong
+	case strings.ContainsFunc(name, unseen):
+		return "", errIdentityCharacters
+	}
+	return name, nil
+}
+
+// sameLetters are two forms of one: a sigma at the end of a word, and the full stop
+// of Chinese, which IDNA takes for the dot of a domain (RFC 3490 §3.1).
+var sameLetters = strings.NewReplacer("ς", "σ", "\u3002", ".")
+
+// unseen reports whether r shows nothing of its own. Space is seen between others.
+func unseen(r rune) bool {
+	switch r {
+	case '\u2800', '\uFFFC', utf8.RuneError, '\U0001D159', '\U00013441', '\U00013442':
+		return true // blanks that Unicode counts among symbols and letters
+	}
+	return !unicode.IsPrint(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+// canonical is Entity.Canonical. Its error is an *Error if the function panics or
+// returns one, or else says what is wrong with the identity.
+func (k *kind) canonical(identity string) (name string, err error) {
+	err = shielded(func() (err error) {
+		name, err = k.canonicalize(identity)
+		return err
+	})
+	switch {
+	case err != nil:
+		return "", err
+	case name == "":
+		return "", errIdentityEmpty
+	case len(name) > maxIdentityBytes:
+		return "", errIdentityLong
+	case !utf8.ValidString(name) || strings.IndexByte(name, 0) >= 0:
+		return "", errIdentityCharacters // which no column takes
+	}
+	return name, nil
+}
+
+// nameOf is what accounts are found by and counted under: the canonical form of an
+// identity, or one that is refused as it is, since a row that is older than the
+// rule may have it. The error is an *Error.
+func (k *kind) nameOf(identity string) (string, error) {
+	name, err := k.canonical(identity)
+	var known *Error
+	if err != nil && !errors.As(err, &known) {
+		return identity, nil
+	}
+	return name, err
+}
