@@ -4,11 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,6 +25,7 @@ import (
 
 	"github.com/fiberjwt/fiberjwt"
 	"github.com/fiberjwt/fiberjwt/redisstore"
+	"github.com/fiberjwt/fiberjwt/session"
 )
 
 type User struct {
@@ -312,4 +315,54 @@ func TestFloodComparesNoMoreThanTheRuleAllows(t *testing.T) {
 	}
 	all.Wait()
 	require.EqualValues(t, 5, compared.Load())
+}
+
+// serverTime is the store as it judges for a server without Config.Now. The test
+// sets that to have a clock that is wrong.
+type serverTime struct{ *redisstore.Store }
+
+func (s serverTime) Refresh(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
+	t.StoreClock = true
+	return s.Store.Refresh(ctx, kind, sid, g, now, t)
+}
+
+// B12: the clock of the application is wrong by as much as two servers may differ.
+func TestTheClockOfRedisJudgesWhateverThatOfAServerSays(t *testing.T) {
+	for _, ahead := range []time.Duration{-60 * time.Second, 30 * time.Second, 60 * time.Second} {
+		t.Run(ahead.String(), func(t *testing.T) {
+			var store *redisstore.Store
+			a := newApp(t, func(cfg *fiberjwt.Config) {
+				store = cfg.Sessions.(*redisstore.Store)
+				cfg.Sessions = serverTime{store}
+			})
+			tab := a.signIn("register", "ann@example.com", password)
+			// Time passes by making the session older.
+			pass := func(d time.Duration) {
+				t.Helper()
+				keys, err := a.client.Keys(t.Context(), "fiberjwt:s:*").Result()
+				require.NoError(t, err)
+				require.Len(t, keys, 1)
+				value, err := a.client.Get(t.Context(), keys[0]).Result()
+				require.NoError(t, err)
+				issued, err := strconv.ParseInt(value[34:50], 10, 64)
+				require.NoError(t, err)
+				require.NoError(t, a.client.SetRange(t.Context(), keys[0], 34, fmt.Sprintf("%016d", issued-d.Milliseconds())).Err())
+			}
+			other, first := *tab, tab.refresh
+			pass(10 * time.Minute)
+			require.Equal(t, 200, tab.renew().status)
+			require.NotEqual(t, first, tab.refresh)
+			a.later.Store(ahead.Milliseconds())
+			for _, wait := range []time.Duration{31 * time.Second, 20 * time.Second, 20 * time.Second} {
+				pass(wait)
+				other.refresh = first
+				require.Equal(t, 200, other.renew().status)
+				require.Equal(t, tab.refresh, other.refresh, "%v later", wait)
+				require.Equal(t, 200, other.me())
+			}
+			a.later.Store(0)
+			require.Equal(t, 200, tab.renew().status)
+			require.Equal(t, 200, tab.me())
+		})
+	}
 }

@@ -19,6 +19,8 @@
 //	appendonly yes
 //	maxmemory-policy noeviction
 //
+// which fiberjwt.Auth.Check looks for.
+//
 // Sessions are data, not a cache: where Redis may evict keys or starts empty,
 // people are signed out. A Redis that does not answer, is full or read-only is
 // an error, 503 to clients, and signs nobody out; a logout fails then, too.
@@ -64,6 +66,7 @@ var (
 	_ session.Store       = (*Store)(nil)
 	_ session.Revocations = (*Store)(nil)
 	_ session.Slider      = (*Store)(nil)
+	_ session.Clock       = (*Store)(nil)
 )
 
 // Option changes what [New] makes.
@@ -127,7 +130,7 @@ func (s *Store) Create(ctx context.Context, row session.Row) error {
 // Refresh implements [session.Store].
 func (s *Store) Refresh(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
 	reply, err := s.run(ctx, refresh, s.sessionKey(sid), kind, g, now,
-		t.Age.Milliseconds(), t.Grace.Milliseconds(), t.Rearm.Milliseconds(), t.Idle.Milliseconds())
+		t.Age.Milliseconds(), t.Grace.Milliseconds(), t.Rearm.Milliseconds(), t.Idle.Milliseconds(), t.StoreClock)
 	if err != nil {
 		return session.Row{}, session.Gone, err
 	}
@@ -145,6 +148,15 @@ func (s *Store) Refresh(ctx context.Context, kind string, sid []byte, g, now int
 		_, err = s.run(ctx, tell, s.endsKey(), now, keptFor, string(sid))
 	}
 	return row, outcome, err
+}
+
+// Clock implements [session.Clock]: the clock of Redis.
+func (s *Store) Clock(ctx context.Context, _ int64) (int64, error) {
+	reply, err := s.run(ctx, clock, s.endsKey())
+	if err != nil {
+		return 0, err
+	}
+	return reply.Int64()
 }
 
 // Find implements [session.Store].
@@ -202,7 +214,7 @@ func (s *Store) end(ctx context.Context, sids []string, kind, subject string, no
 }
 
 const (
-	lately  = 60_000  // ms
+	lately  = 120_000 // ms, by clocks that differ by no more than half of it
 	keptFor = 600_000 // ms that ends are told, as session.Revocations says
 )
 

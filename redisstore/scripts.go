@@ -55,14 +55,25 @@ local function write(i, ...)
 end
 `
 
+// timing gives the time of Redis in milliseconds.
+const timing = `
+local function clock()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+`
+
+var clock = redis.NewScript(timing + `return clock()`)
+
 // refresh is session.Decide: ARGV is kind, generation, now, least age, grace,
-// re-arm, idle. It gives the outcome, a digit, and the value afterwards, or "" if
+// re-arm, idle, and 1 if the clock of Redis takes the place of now. It gives the outcome, a digit, and the value afterwards, or "" if
 // there is no such session.
-var refresh = redis.NewScript(reading + `
+var refresh = redis.NewScript(timing + reading + `
 if not value or text(137) ~= ARGV[1] then return '' end
 
 local g, now, leastAge = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local grace, rearm, idle = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+if ARGV[8] == '1' then now = clock() end
 local gen, prev, ends = number(GEN), number(PREV), number(ENDS)
 local age = now - number(ISSUED)
 
