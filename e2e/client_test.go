@@ -215,7 +215,7 @@ func TestBothKindsAtOnceAndEndingOneLeavesTheOther(t *testing.T) {
 	w.expire()
 	require.Equal(t, []float64{200, 200}, eval[[]float64](b, `Promise.all([users.fetch('/data/users'), teachers.fetch('/data/teachers')]).then(all => all.map(r => r.status))`))
 	b.run("users.logout()")
-	require.Equal(t, []float64{403, 200}, eval[[]float64](b, `Promise.all([users.fetch('/data/users'), teachers.fetch('/data/teachers')]).then(all => all.map(r => r.status))`))
+	require.Equal(t, []float64{401, 200}, eval[[]float64](b, `Promise.all([users.fetch('/data/users'), teachers.fetch('/data/teachers')]).then(all => all.map(r => r.status))`))
 	require.Equal(t, "toby", eval[string](b, `teachers.me().then(account => account.login)`))
 	require.Empty(t, b.who())
 	require.Equal(t, []string{"users session", "teachers session", "users ended"}, eval[[]string](b, "events"))

@@ -28,8 +28,8 @@ var buildExample = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	binary := filepath.Join(folder, "example")
-	build := exec.Command("go", "build", "-o", binary, "./example")
-	build.Dir = ".."
+	build := exec.Command("go", "build", "-o", binary, ".")
+	build.Dir = "../example"
 	build.Stderr = os.Stderr
 	return binary, build.Run()
 })

@@ -3,10 +3,14 @@ package e2e_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	fastwebsocket "github.com/fasthttp/websocket"
 	"github.com/gofiber/contrib/websocket"
 	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
@@ -17,11 +21,13 @@ import (
 // live is the WebSocket of docs/spa.md.
 func live(app *fiber.App, auth *fiberjwt.Auth) {
 	handler := fiberjwt.As(func(c *fiber.Ctx, u *User) error {
-		token := strings.Clone(c.Cookies("__Host-Http-users"))
+		session, _ := fiberjwt.SessionOf(c, "users")
 		return websocket.New(func(conn *websocket.Conn) {
+			var watch sync.WaitGroup
 			over := make(chan struct{})
+			defer watch.Wait() // conn comes from a pool: once this handler returns, another client may have it
 			defer close(over)
-			go closeAtTheEnd(auth, token, conn, over, 50*time.Millisecond)
+			watch.Go(func() { closeAtTheEnd(auth, session, conn, over, 50*time.Millisecond) })
 			for {
 				kind, message, err := conn.ReadMessage()
 				if err != nil {
@@ -37,9 +43,9 @@ func live(app *fiber.App, auth *fiberjwt.Auth) {
 	app.Get("/api/live", handler)
 }
 
-// closeAtTheEnd closes the socket when token is no good any longer: it has expired,
-// and the page comes again with the one that it has then; or somebody signed out.
-func closeAtTheEnd(auth *fiberjwt.Auth, token string, conn *websocket.Conn, over <-chan struct{}, every time.Duration) {
+// closeAtTheEnd closes the socket when its session has ended. The expiry of the
+// token that opened it is no end: the page has another by then.
+func closeAtTheEnd(auth *fiberjwt.Auth, session *fiberjwt.Session, conn *websocket.Conn, over <-chan struct{}, every time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
@@ -48,7 +54,9 @@ func closeAtTheEnd(auth *fiberjwt.Auth, token string, conn *websocket.Conn, over
 			return
 		case <-ticker.C:
 		}
-		if _, err := auth.Verify(context.Background(), token); err != nil && !errors.Is(err, fiberjwt.ErrUnavailable) {
+		if err := auth.Alive(context.Background(), session); errors.Is(err, fiberjwt.ErrTokenRevoked) || errors.Is(err, fiberjwt.ErrTokenExpired) {
+			reason := websocket.FormatCloseMessage(websocket.ClosePolicyViolation, "the session has ended")
+			_ = conn.WriteControl(websocket.CloseMessage, reason, time.Now().Add(time.Second))
 			_ = conn.SetReadDeadline(time.Now()) // the handler returns, which closes it: Close is nothing on a hijacked connection
 			return
 		}
@@ -82,29 +90,75 @@ func TestAWebSocketIsOpenedByTheCookieOfOurOwnPageOnly(t *testing.T) {
 	require.Equal(t, "refused", eval[string](b, speak, address))
 }
 
-func TestAWebSocketEndsWithTheSessionAndWithTheToken(t *testing.T) {
+func TestWebSocketEndsWithTheSession(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p)
 	b.signUp("users", "ann@example.com")
 	open := `new Promise((done, failed) => {
-		window.gone = false;
+		window.gone = 0;
 		window.socket = new WebSocket(%q);
 		socket.onopen = () => done();
 		socket.onerror = failed;
-		socket.onclose = () => { gone = true; };
+		socket.onclose = ({ code }) => { gone = code; };
 	})`
-	address := "wss://a.test:" + w.port + "/live"
-	for name, end := range map[string]func(){
-		"a sign-out": func() { b.run("users.logout({ everywhere: true })") },
-		"an expiry":  w.expire,
-	} {
-		b.run(open, address)
-		end()
-		b.wait("gone")
-		if name == "a sign-out" {
-			b.run(`users.login({ email: 'ann@example.com', password: %q })`, password)
-		} else {
-			b.run("users.refresh()")
-		}
+	b.run(open, "wss://a.test:"+w.port+"/live")
+	w.expire()
+	b.run("users.refresh()")
+	const echo = `new Promise(done => { socket.onmessage = ({ data }) => done(data); socket.send('hello'); })`
+	require.Equal(t, "ann@example.com: hello", eval[string](b, echo), "the page has another token, the socket goes on")
+	b.run("users.logout({ everywhere: true })")
+	b.wait("gone === 1008")
+}
+
+// C15: without a browser, by the cookies of Cookie.Insecure.
+func TestWebSocketOutlivesItsToken(t *testing.T) {
+	for name, insecure := range map[string]bool{"__Host-Http-users": false, "users": true} {
+		t.Run(name, func(t *testing.T) {
+			var asked atomic.Int64
+			w := newPlainWorld(t, func(_ *world, _ *fiber.App, cfg *fiberjwt.Config) {
+				cfg.Cookie.Insecure = insecure
+				cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], AccessTTL: accessTTL, Allow: func(context.Context, *User) error {
+					asked.Add(1)
+					return nil
+				}}}
+			})
+			post := func(path, body, cookie string) *http.Response {
+				r, err := http.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1:"+w.port+path, strings.NewReader(body))
+				require.NoError(t, err)
+				r.Header = http.Header{"Content-Type": {"application/json"}, "Sec-Fetch-Site": {"same-origin"}, "Cookie": {cookie}}
+				answer, err := http.DefaultTransport.RoundTrip(r)
+				require.NoError(t, err)
+				require.NoError(t, answer.Body.Close())
+				return answer
+			}
+			answer := post("/auth/users/register", `{"email":"ann@example.com","password":"`+password+`","transport":"cookie"}`, "")
+			require.Equal(t, 201, answer.StatusCode)
+			cookie := ""
+			for _, c := range answer.Cookies() {
+				if c.Name == name {
+					cookie = c.Name + "=" + c.Value
+				}
+			}
+			conn, answer, err := fastwebsocket.DefaultDialer.DialContext(t.Context(), "ws://127.0.0.1:"+w.port+"/live", http.Header{"Cookie": {cookie}})
+			require.NoError(t, err)
+			defer func() { _ = conn.Close() }()
+			require.NoError(t, answer.Body.Close())
+			hello := func() {
+				t.Helper()
+				require.NoError(t, conn.WriteMessage(fastwebsocket.TextMessage, []byte("hello")))
+				_, said, err := conn.ReadMessage()
+				require.NoError(t, err)
+				require.Equal(t, "ann@example.com: hello", string(said))
+			}
+			hello()
+			w.expire()
+			before := asked.Load()
+			require.Eventually(t, func() bool { return asked.Load() >= before+2 }, patience, time.Millisecond, "it is asked for")
+			hello()
+
+			require.Equal(t, 204, post("/auth/users/logout", "", cookie).StatusCode)
+			_, _, err = conn.ReadMessage()
+			require.True(t, fastwebsocket.IsCloseError(err, fastwebsocket.ClosePolicyViolation), err)
+		})
 	}
 }

@@ -2,7 +2,7 @@
 // theirs, with what neither may take; and TypeScript check the browser client.
 // It needs Node, npm ci in this folder, and Debian's python3-jwt:
 //
-//	FIBERJWT_INTEROP=1 go test -v ./interop
+//	FIBERJWT_INTEROP=1 go test -v .
 package interop
 
 import (

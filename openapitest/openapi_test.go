@@ -23,22 +23,26 @@ import (
 
 const password = `"password":"a pony for the trip"`
 
+// configurations whose documents differ most.
+var configurations = map[string]func(*fiberjwt.Config){
+	"default": func(*fiberjwt.Config) {},
+	"own errors, own header, one transport": func(cfg *fiberjwt.Config) {
+		cfg.ErrorHandler = func(c *fiber.Ctx, err error) error { return c.SendString(err.Error()) }
+		cfg.Extractor = fiberjwt.Chain(fiberjwt.FromAuthHeader("JWT"), fiberjwt.FromHeader("X-Token"), fiberjwt.FromCookie("sid"), fiberjwt.FromQuery("auth"), fiberjwt.FromForm("token"))
+		cfg.Transport = []fiberjwt.Transport{fiberjwt.TransportCookie}
+	},
+	"a form alone": func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromForm("token") },
+	"names that no component may have": func(cfg *fiberjwt.Config) {
+		cfg.Extractor = fiberjwt.Chain(fiberjwt.FromHeader("X~Token"), fiberjwt.FromQuery("the token"))
+	},
+	"insecure cookies behind a prefix": func(cfg *fiberjwt.Config) {
+		cfg.Cookie = fiberjwt.Cookie{Insecure: true, RefreshEverywhere: true, Path: "/shop/auth"}
+	},
+}
+
 func TestTheDocumentIsOpenAPI31(t *testing.T) {
-	for name, w := range map[string]*world{
-		"default": newWorld(t),
-		"own errors, own header, one transport": newWorld(t, func(cfg *fiberjwt.Config) {
-			cfg.ErrorHandler = func(c *fiber.Ctx, err error) error { return c.SendString(err.Error()) }
-			cfg.Extractor = fiberjwt.Chain(fiberjwt.FromAuthHeader("JWT"), fiberjwt.FromHeader("X-Token"), fiberjwt.FromCookie("sid"), fiberjwt.FromQuery("auth"), fiberjwt.FromForm("token"))
-			cfg.Transport = []fiberjwt.Transport{fiberjwt.TransportCookie}
-		}),
-		"a form alone": newWorld(t, func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromForm("token") }),
-		"names that no component may have": newWorld(t, func(cfg *fiberjwt.Config) {
-			cfg.Extractor = fiberjwt.Chain(fiberjwt.FromHeader("X~Token"), fiberjwt.FromQuery("the token"))
-		}),
-		"insecure cookies behind a prefix": newWorld(t, func(cfg *fiberjwt.Config) {
-			cfg.Cookie = fiberjwt.Cookie{Insecure: true, RefreshEverywhere: true, Path: "/shop/auth"}
-		}),
-	} {
+	for name, configure := range configurations {
+		w := newWorld(t, configure)
 		good, faults := w.judge.ValidateDocument()
 		require.True(t, good, "%s: %v\n%s", name, faults, w.document)
 	}

@@ -51,7 +51,8 @@ type Teacher struct {
 
 // Robot signs in by Login only.
 type Robot struct {
-	ID int64 `bun:",pk,autoincrement" json:"id"`
+	ID     int64  `bun:",pk,autoincrement" json:"id"`
+	Serial string `bun:",unique" json:"serial"`
 }
 
 // world is an application with its own document in hand.

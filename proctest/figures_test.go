@@ -49,6 +49,8 @@ func TestRoundTripsOfARefresh(t *testing.T) {
 		"PostgreSQL, pgx as it is without settings": {ownPostgres, "default_query_exec_mode=cache_statement", trips{Rotate: 2, Same: 2, Request: 3}},
 		// MySQL's UPDATE returns no row, so it is read after it.
 		"MariaDB": {ownMariaDB, "", trips{1, 1, 2, 6, 7}},
+		// And its refresh is a read and a write.
+		"MySQL": {ownMySQL, "", trips{2, 1, 3, 6, 7}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, host := test.open(t)
@@ -78,6 +80,11 @@ func ownPostgres(t *testing.T) (database, string) {
 }
 
 func ownMariaDB(t *testing.T) (database, string) {
+	d := mariaDatabase(t)
+	return d, hostOf(t, d.address)
+}
+
+func ownMySQL(t *testing.T) (database, string) {
 	d := mysqlDatabase(t)
 	return d, hostOf(t, d.address)
 }

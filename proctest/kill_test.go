@@ -88,7 +88,8 @@ func TestAfterKill9EveryClientIsAsSignedInAsItWasTold(t *testing.T) {
 	t.Parallel()
 	t.Run("SQLite", func(t *testing.T) { killRounds(t, sqliteDatabase(t)) })
 	t.Run("PostgreSQL", func(t *testing.T) { killRounds(t, postgresDatabase(t)) })
-	t.Run("MariaDB", func(t *testing.T) { killRounds(t, mysqlDatabase(t)) })
+	t.Run("MariaDB", func(t *testing.T) { killRounds(t, mariaDatabase(t)) })
+	t.Run("MySQL", func(t *testing.T) { killRounds(t, mysqlDatabase(t)) })
 }
 
 func killRounds(t *testing.T, d database) {

@@ -226,7 +226,8 @@ func (w *world) contents() string {
 	return text
 }
 
-// onEachServer runs test on a server behind a proxy.
+// onEachServer runs test on a server behind a proxy. MySQL has the driver and,
+// but for a refresh, the statements of MariaDB.
 func onEachServer(t *testing.T, test func(w *world, p *proxy)) {
 	t.Run("PostgreSQL", func(t *testing.T) {
 		c := ownCluster(t)
@@ -235,7 +236,7 @@ func onEachServer(t *testing.T, test func(w *world, p *proxy)) {
 		test(newWorld(t, d, strings.Replace(d.address, c.host(), p.addr, 1)), p)
 	})
 	t.Run("MariaDB", func(t *testing.T) {
-		d := mysqlDatabase(t)
+		d := mariaDatabase(t)
 		host := hostOf(t, d.address)
 		p := newProxy(t, host)
 		test(newWorld(t, d, strings.Replace(d.address, host, p.addr, 1)), p)

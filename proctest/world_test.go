@@ -2,8 +2,8 @@
 // their own: several processes on one database, kill -9, and stores in trouble.
 //
 // SQLite and a PostgreSQL that the tests start themselves are always there,
-// where PostgreSQL is installed. FIBERJWT_POSTGRES and FIBERJWT_MYSQL_URL name
-// further servers; each test makes a schema or a database there and drops it.
+// where PostgreSQL is installed. FIBERJWT_POSTGRES, FIBERJWT_MARIADB_URL
+// and FIBERJWT_MYSQL_URL name further servers; each test makes a schema or a database there and drops it.
 package proctest
 
 import (
@@ -56,9 +56,11 @@ var binaries = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", dir+"/", "./server", "../example").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
+	for _, program := range []string{"server", "../example"} { // each in its own module
+		out, err := exec.Command("go", "build", "-C", program, "-ldflags=-s -w", "-o", dir+"/", ".").CombinedOutput()
+		if err != nil {
+			return "", fmt.Errorf("%w: %s", err, out)
+		}
 	}
 	return dir, nil
 })
@@ -141,12 +143,22 @@ func postgresSchema(t *testing.T, address string) database {
 	return own
 }
 
-// mysqlDatabase is a database on the server that FIBERJWT_MYSQL_URL names.
+func mariaDatabase(t *testing.T) database {
+	t.Helper()
+	return databaseAt(t, "FIBERJWT_MARIADB_URL")
+}
+
 func mysqlDatabase(t *testing.T) database {
 	t.Helper()
-	address := os.Getenv("FIBERJWT_MYSQL_URL")
+	return databaseAt(t, "FIBERJWT_MYSQL_URL")
+}
+
+// databaseAt is a database on the server that a variable names.
+func databaseAt(t *testing.T, variable string) database {
+	t.Helper()
+	address := os.Getenv(variable)
 	if address == "" {
-		t.Skip("set FIBERJWT_MYSQL_URL to a database, such as mysql://root@127.0.0.1:3306/test, to run this test")
+		t.Skipf("set %s to a database, such as mysql://root@127.0.0.1:3306/test, to run this test", variable)
 	}
 	name := newName()
 	server := openDatabase(t, address, "")
@@ -173,11 +185,12 @@ func withQuery(t *testing.T, address, key, value string) string {
 	return u.String()
 }
 
-// onEachDatabase runs test on the three databases.
+// onEachDatabase runs test on the four databases.
 func onEachDatabase(t *testing.T, test func(t *testing.T, d database)) {
 	t.Run("SQLite", func(t *testing.T) { test(t, sqliteDatabase(t)) })
 	t.Run("PostgreSQL", func(t *testing.T) { test(t, postgresDatabase(t)) })
-	t.Run("MariaDB", func(t *testing.T) { test(t, mysqlDatabase(t)) })
+	t.Run("MariaDB", func(t *testing.T) { test(t, mariaDatabase(t)) })
+	t.Run("MySQL", func(t *testing.T) { test(t, mysqlDatabase(t)) })
 }
 
 // process is a running program.

@@ -37,6 +37,10 @@ func TestARegistrationThatBreaksAConstraintIsTheClientsFaultOnMariaDB(t *testing
 	testConstraints(t, maria(t)(t))
 }
 
+func TestARegistrationThatBreaksAConstraintIsTheClientsFaultOnMySQL(t *testing.T) {
+	testConstraints(t, mySQL(t)(t))
+}
+
 // testConstraints wants a database without tables.
 func testConstraints(t *testing.T, db *bun.DB) {
 	ctx := t.Context()

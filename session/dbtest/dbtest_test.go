@@ -15,6 +15,8 @@ func TestThePostgresStoreIsAStore(t *testing.T) { testStore(t, postgres(t)) }
 
 func TestTheMariaDBStoreIsAStore(t *testing.T) { testStore(t, maria(t)) }
 
+func TestTheMySQLStoreIsAStore(t *testing.T) { testStore(t, mySQL(t)) }
+
 func testStore(t *testing.T, open server) {
 	require.NoError(t, session.Migrate(t.Context(), open(t)))
 	fiberjwttest.TestStore(t, func(t *testing.T) session.Store {

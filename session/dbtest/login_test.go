@@ -30,6 +30,15 @@ func TestALoginWaitsForAChangeOfThePasswordOnMariaDB(t *testing.T) {
 	}
 }
 
+func TestALoginWaitsForAChangeOfThePasswordOnMySQL(t *testing.T) {
+	for _, level := range []string{"READ-COMMITTED", "REPEATABLE-READ"} {
+		t.Run(level, func(t *testing.T) {
+			db := mySQL(t, "transaction_isolation", level)(t)
+			testLoginWaits(t, db, "SELECT EXISTS (SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE '%fiberjwt_login_people%')")
+		})
+	}
+}
+
 // testLoginWaits wants a query that says whether a statement on
 // fiberjwt_login_people waits for a lock.
 func testLoginWaits(t *testing.T, db *bun.DB, waits string) {

@@ -18,6 +18,10 @@ func TestMigrateMayRunTenTimesAtOnceOnMariaDB(t *testing.T) {
 	testMigrateAtOnce(t, maria(t)(t))
 }
 
+func TestMigrateMayRunTenTimesAtOnceOnMySQL(t *testing.T) {
+	testMigrateAtOnce(t, mySQL(t)(t))
+}
+
 // testMigrateAtOnce wants a database without tables.
 func testMigrateAtOnce(t *testing.T, db *bun.DB) {
 	var group sync.WaitGroup

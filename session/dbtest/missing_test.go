@@ -18,6 +18,10 @@ func TestAForgottenMigrateIsNamedOnMariaDB(t *testing.T) {
 	testForgottenMigrate(t, maria(t)(t))
 }
 
+func TestAForgottenMigrateIsNamedOnMySQL(t *testing.T) {
+	testForgottenMigrate(t, mySQL(t)(t))
+}
+
 // testForgottenMigrate wants a database without tables.
 func testForgottenMigrate(t *testing.T, db *bun.DB) {
 	s := newService(t, db, fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]})

@@ -32,10 +32,44 @@ func postgres(t *testing.T, setting ...string) server {
 	return func(t *testing.T) *bun.DB { return closed(t, bun.NewDB(stdlib.OpenDB(*cfg), pgdialect.New())) }
 }
 
-// maria is likewise a database.
+// postgresIn is a database of an encoding, without tables.
+func postgresIn(t *testing.T, encoding string) server {
+	t.Helper()
+	cfg, err := pgx.ParseConfig(address(t, "FIBERJWT_POSTGRES"))
+	require.NoError(t, err)
+	name := "fiberjwt_" + strings.ToLower(rand.Text())
+	admin := stdlib.OpenDB(*cfg)
+	_, err = admin.ExecContext(t.Context(), "CREATE DATABASE "+name+" ENCODING '"+encoding+"' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := admin.Exec("DROP DATABASE " + name)
+		require.NoError(t, err)
+		require.NoError(t, admin.Close())
+	})
+	cfg.Database = name
+	return func(t *testing.T) *bun.DB { return closed(t, bun.NewDB(stdlib.OpenDB(*cfg), pgdialect.New())) }
+}
+
+// maria is likewise a database on MariaDB.
 func maria(t *testing.T, setting ...string) server {
 	t.Helper()
-	cfg, err := mysql.ParseDSN(address(t, "FIBERJWT_MYSQL"))
+	return mysqlAt(t, address(t, "FIBERJWT_MARIADB"), setting...)
+}
+
+// mySQL is likewise a database on MySQL, of which MariaDB is a relative.
+func mySQL(t *testing.T, setting ...string) server {
+	t.Helper()
+	open := mysqlAt(t, address(t, "FIBERJWT_MYSQL"), setting...)
+	db := open(t)
+	var version string
+	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT VERSION()").Scan(&version))
+	require.NotContains(t, version, "MariaDB", "FIBERJWT_MYSQL names a MariaDB: its variable is FIBERJWT_MARIADB")
+	return open
+}
+
+func mysqlAt(t *testing.T, dsn string, setting ...string) server {
+	t.Helper()
+	cfg, err := mysql.ParseDSN(dsn)
 	require.NoError(t, err)
 	open := func() *sql.DB {
 		conn, err := sql.Open("mysql", cfg.FormatDSN())

@@ -26,28 +26,47 @@ type person struct {
 // service has the built-in routes of one kind, with time for every query.
 type service struct {
 	app   *fiber.App
+	auth  *fiberjwt.Auth
 	log   strings.Builder
 	later time.Duration // by which its clock is ahead
+	at    time.Time     // where its clock stands, if it does
 }
 
-func newService(t *testing.T, db *bun.DB, kind fiberjwt.Kind) *service {
+func newService(t *testing.T, db *bun.DB, kind fiberjwt.Kind, configure ...func(*fiberjwt.Config)) *service {
 	t.Helper()
 	s := &service{app: fiber.New()}
-	_, err := fiberjwt.Open(fiberjwt.Config{
-		DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Routes: s.app.Group("/auth"), Entities: []fiberjwt.Kind{kind},
+	cfg := fiberjwt.Config{
+		Optional: true, DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Routes: s.app.Group("/auth"), Entities: []fiberjwt.Kind{kind},
 		Logger:      slog.New(slog.NewTextHandler(&s.log, nil)),
-		ReadTimeout: time.Minute, WriteTimeout: time.Minute,
-		Now: func() time.Time { return time.Now().Add(s.later) },
-	})
+		ReadTimeout: time.Minute, WriteTimeout: time.Minute, ManualPrune: true,
+		Now: func() time.Time {
+			if !s.at.IsZero() {
+				return s.at
+			}
+			return time.Now().Add(s.later)
+		},
+	}
+	for _, change := range configure {
+		change(&cfg)
+	}
+	var err error
+	s.auth, err = fiberjwt.Open(cfg)
 	require.NoError(t, err)
+	s.app.Use(s.auth.Handler())
 	return s
 }
 
 // post sends JSON; headers are name, value pairs.
 func (s *service) post(t *testing.T, path, body string, headers ...string) (status int, answer string) {
 	t.Helper()
-	request := httptest.NewRequest("POST", path, strings.NewReader(body))
+	return s.send(t, "POST", path, body, headers...)
+}
+
+func (s *service) send(t *testing.T, method, path, body string, headers ...string) (status int, answer string) {
+	t.Helper()
+	request := httptest.NewRequest(method, path, strings.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")
+	t.Helper()
 	for i := 0; i < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
 	}
@@ -57,4 +76,11 @@ func (s *service) post(t *testing.T, path, body string, headers ...string) (stat
 	text, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	return response.StatusCode, string(text)
+}
+
+// get is the status of a request with an access token.
+func (s *service) get(t *testing.T, path, access string) (status int) {
+	t.Helper()
+	status, _ = s.send(t, "GET", path, "", "Authorization", "Bearer "+access)
+	return status
 }

@@ -132,6 +132,7 @@ func New(db *bun.DB, o Options) (*fiber.App, error) {
 		}},
 		Routes: app.Group("/auth"), Cookie: fiberjwt.Cookie{Insecure: true},
 		CacheTTL: o.CacheTTL, Refresh: o.Refresh, ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout, Now: o.Now, Logger: o.Logger,
+		ManualPrune: true, // what is counted must not change by chance
 	})
 	if err != nil {
 		return nil, err

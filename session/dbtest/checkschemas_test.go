@@ -1,0 +1,268 @@
+package dbtest
+
+import (
+	"database/sql"
+	"database/sql/driver"
+	"encoding/hex"
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	_ "github.com/ncruces/go-sqlite3/driver"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+
+	"github.com/fiberjwt/fiberjwt"
+)
+
+// file is a database of SQLite.
+func file(t *testing.T, _ ...string) server {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "app.db")
+	return func(t *testing.T) *bun.DB {
+		conn, err := sql.Open("sqlite3", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_txlock=immediate")
+		require.NoError(t, err)
+		return closed(t, bun.NewDB(conn, sqlitedialect.New()))
+	}
+}
+
+var allDatabases = map[string]func(*testing.T, ...string) server{"SQLite": file, "PostgreSQL": postgres, "MariaDB": maria, "MySQL": mySQL}
+
+// testSchema runs Check on the tables that statements make of models, which Bun
+// has made if there are none, and then the accounts.
+func testSchema(t *testing.T, db *bun.DB, kind fiberjwt.Kind, path, identity string, model any, statements ...string) {
+	t.Helper()
+	require.NoError(t, fiberjwt.Migrate(t.Context(), db))
+	if model != nil {
+		_, err := db.NewCreateTable().Model(model).Exec(t.Context())
+		require.NoError(t, err)
+	}
+	for _, statement := range statements {
+		_, err := db.ExecContext(t.Context(), statement)
+		require.NoError(t, err, statement)
+	}
+	s := newService(t, db, kind)
+	require.NoError(t, s.auth.Check(t.Context()))
+	body := `{"` + identity + `":"ann@example.com","password":"correct horse battery"}`
+	status, answer := s.post(t, path+"/register", body)
+	require.Equal(t, 201, status, "%s %s", answer, &s.log)
+	status, answer = s.post(t, path+"/register", body)
+	require.Equal(t, 409, status, answer)
+	status, answer = s.post(t, path+"/login", body)
+	require.Equal(t, 200, status, answer)
+	require.Equal(t, 200, s.get(t, path+"/me", accessOf(t, answer)))
+}
+
+// User is the model of the README.
+type User struct {
+	ID           int64  `bun:",pk,autoincrement" json:"id"`
+	Email        string `bun:",unique,notnull" json:"email"`
+	PasswordHash string `bun:",notnull" json:"-"`
+}
+
+// Teacher is the second model of the example.
+type Teacher struct {
+	bun.BaseModel `bun:"table:teachers"`
+
+	ID           int64  `bun:",pk,autoincrement" json:"id"`
+	Login        string `bun:",unique,notnull"   json:"login"`
+	Name         string `bun:",notnull"          json:"name"`
+	PasswordHash string `bun:",notnull"          json:"-"`
+}
+
+func TestCheckFindsNothingInTheModelsOfTheDocuments(t *testing.T) {
+	for name, open := range allDatabases {
+		t.Run(name, func(t *testing.T) {
+			testSchema(t, open(t)(t), fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}, "/auth/users", "email", (*User)(nil))
+			testSchema(t, open(t)(t), fiberjwt.Entity[Teacher]{Identity: "login", Register: fiberjwt.Anyone[Teacher]}, "/auth/teachers", "login", (*Teacher)(nil))
+		})
+	}
+}
+
+// uuid is a key of 16 bytes.
+type uuid [16]byte
+
+func (u uuid) MarshalText() ([]byte, error)  { return []byte(hex.EncodeToString(u[:])), nil }
+func (u *uuid) UnmarshalText(b []byte) error { _, err := hex.Decode(u[:], b); return err }
+func (u uuid) Value() (driver.Value, error)  { return u[:], nil }
+func (u *uuid) Scan(from any) error {
+	bytes, ok := from.([]byte)
+	if !ok || len(bytes) != 16 {
+		return errors.New("not a UUID")
+	}
+	copy(u[:], bytes)
+	return nil
+}
+
+type binaryKey struct {
+	bun.BaseModel `bun:"table:accounts"`
+	ID            uuid   `bun:"type:binary(16),pk" json:"id"`
+	Email         string `bun:"type:varchar(254),unique,notnull" json:"email"`
+	PasswordHash  string `bun:"type:varchar(255),notnull" json:"-"`
+}
+
+func TestCheckAcceptsKeysOf16Bytes(t *testing.T) {
+	for name, open := range map[string]func(*testing.T, ...string) server{"MariaDB": maria, "MySQL": mySQL} {
+		t.Run(name, func(t *testing.T) {
+			testSchema(t, open(t)(t), fiberjwt.Entity[binaryKey]{Register: func(_ *fiber.Ctx, account *binaryKey) error {
+				account.ID = uuid{1, 2, 3, 0xff, 'a', '\'', '\\', 8, 9, 10, 11, 12, 13, 14, 15, 0}
+				return nil
+			}}, "/auth/accounts", "email", (*binaryKey)(nil))
+		})
+	}
+}
+
+// mixed has names as other languages write them, and rows that are deleted softly.
+type mixed struct {
+	bun.BaseModel `bun:"table:AppUsers"`
+	ID            int64     `bun:"userId,pk,autoincrement" json:"id"`
+	Email         string    `bun:"emailAddress,notnull" json:"emailAddress"`
+	PasswordHash  string    `bun:"passwordHash,notnull" json:"-"`
+	DeletedAt     time.Time `bun:"deletedAt,soft_delete,nullzero" json:"-"`
+}
+
+func mixedKind() fiberjwt.Kind {
+	return fiberjwt.Entity[mixed]{Name: "users", Identity: "emailAddress", Password: "passwordHash", Register: fiberjwt.Anyone[mixed]}
+}
+
+func TestCheckAcceptsMixedCaseAndIndexesOfLivingRows(t *testing.T) {
+	for name, c := range map[string]struct {
+		open  func(*testing.T, ...string) server
+		index []string
+	}{
+		"SQLite, living":            {file, []string{`CREATE UNIQUE INDEX "living" ON "AppUsers" ("emailAddress") WHERE "deletedAt" IS NULL`}},
+		"SQLite, lower of living":   {file, []string{`CREATE UNIQUE INDEX "living" ON "AppUsers" (lower("emailAddress")) WHERE ("deletedAt" IS NULL AND "emailAddress" != '')`}},
+		"SQLite, all":               {file, []string{`CREATE UNIQUE INDEX "all" ON "AppUsers" ("emailAddress" COLLATE NOCASE)`}},
+		"PostgreSQL, living":        {postgres, []string{`CREATE UNIQUE INDEX living ON "AppUsers" ("emailAddress") WHERE "deletedAt" IS NULL`}},
+		"PostgreSQL, lower":         {postgres, []string{`CREATE UNIQUE INDEX living ON "AppUsers" (lower("emailAddress")) WHERE "deletedAt" IS NULL AND "emailAddress" <> ''`}},
+		"PostgreSQL, one NULL":      {postgres, []string{`CREATE UNIQUE INDEX living ON "AppUsers" ("emailAddress", "deletedAt") NULLS NOT DISTINCT`}},
+		"PostgreSQL, a time for it": {postgres, []string{`CREATE UNIQUE INDEX living ON "AppUsers" ("emailAddress", (COALESCE("deletedAt", 'infinity')))`}},
+		"MariaDB, living": {maria, []string{"ALTER TABLE AppUsers ADD COLUMN alive BOOLEAN AS (IF(deletedAt IS NULL, 1, NULL)) VIRTUAL",
+			"CREATE UNIQUE INDEX living ON AppUsers (emailAddress, alive)"}},
+		"MySQL, living": {mySQL, []string{"ALTER TABLE AppUsers ADD COLUMN alive BOOLEAN AS (IF(deletedAt IS NULL, 1, NULL)) VIRTUAL",
+			"CREATE UNIQUE INDEX living ON AppUsers (emailAddress, alive)"}},
+		"MySQL, an expression": {mySQL, []string{"CREATE UNIQUE INDEX living ON AppUsers ((IF(deletedAt IS NULL, lower(emailAddress), NULL)))"}},
+		"MySQL, two":           {mySQL, []string{"CREATE UNIQUE INDEX living ON AppUsers (emailAddress, (IF(deletedAt IS NULL, 1, NULL)))"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testSchema(t, c.open(t)(t), mixedKind(), "/auth/users", "emailAddress", (*mixed)(nil), c.index...)
+		})
+	}
+}
+
+func TestCheckFindsIndexesThatLetLivingRowsMeet(t *testing.T) {
+	for name, c := range map[string]struct {
+		open  func(*testing.T, ...string) server
+		index string
+	}{
+		"SQLite, NULLs":        {file, `CREATE UNIQUE INDEX few ON "AppUsers" ("emailAddress", "deletedAt")`},
+		"PostgreSQL, NULLs":    {postgres, `CREATE UNIQUE INDEX few ON "AppUsers" ("emailAddress", "deletedAt")`},
+		"PostgreSQL, dead":     {postgres, `CREATE UNIQUE INDEX few ON "AppUsers" ("emailAddress") WHERE "deletedAt" IS NOT NULL`},
+		"PostgreSQL, and more": {postgres, `CREATE UNIQUE INDEX few ON "AppUsers" ("emailAddress", "userId", "deletedAt") NULLS NOT DISTINCT`},
+		"MariaDB, NULLs":       {maria, "CREATE UNIQUE INDEX few ON AppUsers (emailAddress, deletedAt)"},
+		"MySQL, NULLs":         {mySQL, "CREATE UNIQUE INDEX few ON AppUsers (emailAddress, deletedAt)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := c.open(t)(t)
+			require.NoError(t, fiberjwt.Migrate(t.Context(), db))
+			_, err := db.NewCreateTable().Model((*mixed)(nil)).Exec(t.Context())
+			require.NoError(t, err)
+			_, err = db.ExecContext(t.Context(), c.index)
+			require.NoError(t, err)
+			err = newService(t, db, mixedKind()).auth.Check(t.Context())
+			require.ErrorIs(t, err, fiberjwt.ErrSetup)
+			require.ErrorContains(t, err, "no unique index on the column \"emailAddress\" alone")
+			require.ErrorContains(t, err, "few is for (")
+		})
+	}
+}
+
+// settled marks deleted rows by a time that is never NULL.
+type settled struct {
+	bun.BaseModel `bun:"table:users"`
+	ID            int64     `bun:",pk,autoincrement" json:"id"`
+	Email         string    `bun:",notnull" json:"email"`
+	PasswordHash  string    `bun:",notnull" json:"-"`
+	DeletedAt     time.Time `bun:",soft_delete,notnull,type:timestamp" json:"-"`
+}
+
+func TestCheckAcceptsAMarkThatIsNeverNULL(t *testing.T) {
+	testSchema(t, postgres(t)(t), fiberjwt.Entity[settled]{Register: fiberjwt.Anyone[settled]}, "/auth/users", "email", (*settled)(nil),
+		"CREATE UNIQUE INDEX living ON users (email, deleted_at)")
+}
+
+type qualified struct {
+	bun.BaseModel `bun:"table:app.people"`
+	ID            int64  `bun:",pk,autoincrement" json:"id"`
+	Email         string `bun:",unique,notnull" json:"email"`
+	PasswordHash  string `bun:",notnull" json:"-"`
+}
+
+func TestCheckLooksIntoSchemas(t *testing.T) {
+	const rest = "people (id BIGSERIAL PRIMARY KEY, email TEXT UNIQUE, password_hash TEXT)"
+	t.Run("named", func(t *testing.T) {
+		db := postgresIn(t, "UTF8")(t)
+		kind := fiberjwt.Entity[qualified]{Name: "people", Register: fiberjwt.Anyone[qualified]}
+		testSchema(t, db, kind, "/auth/people", "email", nil, "CREATE SCHEMA app", "CREATE TABLE app."+rest,
+			"CREATE TABLE people (id BIGSERIAL PRIMARY KEY, email CHAR(20), password_hash CHAR(20))")
+		_, err := db.ExecContext(t.Context(), "DROP TABLE app.people")
+		require.NoError(t, err)
+		require.ErrorContains(t, newService(t, db, kind).auth.Check(t.Context()), "the table does not exist")
+	})
+	t.Run("the second of search_path", func(t *testing.T) {
+		db := postgresIn(t, "UTF8")(t)
+		db.SetMaxOpenConns(1)
+		testSchema(t, db, fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]}, "/auth/people", "email", nil,
+			"CREATE SCHEMA app", "CREATE TABLE app."+rest, "SET search_path = public, app")
+	})
+}
+
+func TestCheckAcceptsViewsThroughWhichAccountsAreWritten(t *testing.T) {
+	for name, c := range map[string]struct {
+		open func(*testing.T, ...string) server
+		key  string
+	}{
+		"PostgreSQL": {postgres, "BIGSERIAL"}, "MariaDB": {maria, "BIGINT AUTO_INCREMENT"}, "MySQL": {mySQL, "BIGINT AUTO_INCREMENT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testSchema(t, c.open(t)(t), fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]}, "/auth/people", "email", nil,
+				"CREATE TABLE members (id "+c.key+" PRIMARY KEY, email VARCHAR(255) UNIQUE, password_hash VARCHAR(255), tenant INT DEFAULT 1)",
+				"CREATE VIEW people AS SELECT id, email, password_hash FROM members WHERE tenant = 1")
+		})
+	}
+}
+
+// The second kind of names that SQLite has for a table.
+type inMain struct {
+	bun.BaseModel `bun:"table:main.people"`
+	ID            int64  `bun:",pk,autoincrement" json:"id"`
+	Email         string `bun:",unique,notnull" json:"email"`
+	PasswordHash  string `bun:",notnull" json:"-"`
+}
+
+func TestCheckAcceptsOrdinaryTablesOfSQLite(t *testing.T) {
+	for name, ddl := range map[string][]string{
+		"Rails": {`CREATE TABLE "people" ("id" integer PRIMARY KEY AUTOINCREMENT NOT NULL, "email" varchar DEFAULT '' NOT NULL, "password_hash" varchar DEFAULT '' NOT NULL)`,
+			`CREATE UNIQUE INDEX "index_people_on_email" ON "people" ("email") /*application='Shop'*/`},
+		"Django": {`CREATE TABLE "people" ("id" integer NOT NULL PRIMARY KEY AUTOINCREMENT, "password_hash" varchar(128) NOT NULL, "email" varchar(254) NOT NULL UNIQUE)`},
+		"Flask":  {"CREATE TABLE people (id INTEGER NOT NULL, email VARCHAR(120), password_hash VARCHAR(256), PRIMARY KEY (id))", "CREATE UNIQUE INDEX ix_people_email ON people (email)"},
+		"strict": {"CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE COLLATE NOCASE, password_hash TEXT NOT NULL) STRICT"},
+		"a comment after lower": {"CREATE TABLE people (id INTEGER PRIMARY KEY, email citext, password_hash TEXT)",
+			"CREATE UNIQUE INDEX i ON people (lower(email)) -- one (or none) each"},
+		"brackets": {"CREATE TABLE [people] ([id] INTEGER PRIMARY KEY, [email] NVARCHAR(255), [password_hash] NVARCHAR(255))", "CREATE UNIQUE INDEX [on (email)] ON [people] ([email] ASC)"},
+		"generated of two parts": {"CREATE TABLE people (id INTEGER PRIMARY KEY, gone INT, email TEXT, password_hash TEXT, [folded] TEXT NOT NULL /* for (all) */ GENERATED ALWAYS AS (lower(trim(email))) VIRTUAL)",
+			"CREATE UNIQUE INDEX i ON people (folded)"},
+		"generated": {"CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT, password_hash TEXT, folded TEXT AS (lower(email)) STORED UNIQUE)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testSchema(t, file(t)(t), fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]}, "/auth/people", "email", nil, ddl...)
+		})
+	}
+	t.Run("with its schema", func(t *testing.T) {
+		testSchema(t, file(t)(t), fiberjwt.Entity[inMain]{Name: "people", Register: fiberjwt.Anyone[inMain]}, "/auth/people", "email", nil,
+			"CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT UNIQUE, password_hash TEXT)")
+	})
+}

@@ -1,0 +1,487 @@
+package dbtest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt"
+)
+
+const (
+	ann         = `{"email":"ann@example.com","password":"correct horse battery"}`
+	annsBcrypt  = "$2a$04$aWR.jMIcCKNFIYPreW1r0unbyyNCVBKQll1Wm5NGxIr4bNkQ0.xVu" // of correct horse battery
+	annsNewWord = `{"current_password":"correct horse battery","password":"another horse battery"}`
+)
+
+// peopled is a database with the tables of the library and a table people, made
+// by statements.
+func peopled(t *testing.T, open server, statements ...string) *bun.DB {
+	t.Helper()
+	db := open(t)
+	require.NoError(t, fiberjwt.Migrate(t.Context(), db))
+	run(t, db, statements...)
+	return db
+}
+
+func run(t *testing.T, db bun.IDB, statements ...string) {
+	t.Helper()
+	for _, statement := range statements {
+		_, err := db.ExecContext(t.Context(), statement)
+		require.NoError(t, err, statement)
+	}
+}
+
+func storedHash(t *testing.T, db *bun.DB) (hash string) {
+	t.Helper()
+	require.NoError(t, db.NewRaw("SELECT password_hash FROM people").Scan(t.Context(), &hash))
+	return strings.TrimRight(hash, " ")
+}
+
+// open is of a kind that anyone may register for.
+var open = fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]}
+
+func mariaPeople(hash, engine string) string {
+	return "CREATE TABLE people (id BIGINT AUTO_INCREMENT PRIMARY KEY, email VARCHAR(255) NOT NULL UNIQUE, password_hash " + hash + " NOT NULL) ENGINE=" + engine
+}
+
+func postgresPeople(email, hash string) string {
+	return "CREATE TABLE people (id BIGSERIAL PRIMARY KEY, email " + email + " NOT NULL UNIQUE, password_hash " + hash + " NOT NULL)"
+}
+
+// postgresTrigger runs PL/pgSQL before a row of people is written.
+func postgresTrigger(when, body string) []string {
+	return []string{
+		"CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN " + body + " RETURN NEW; END $$",
+		"CREATE TRIGGER spoil BEFORE " + when + " ON people FOR EACH ROW EXECUTE FUNCTION spoil()",
+	}
+}
+
+// B1: a column or a trigger that spoils hashes.
+func spoilers() map[string]func(t *testing.T) *bun.DB {
+	lower := "CREATE TRIGGER spoil BEFORE UPDATE ON people FOR EACH ROW SET NEW.password_hash = LOWER(NEW.password_hash)"
+	same := "CREATE TRIGGER spoil BEFORE UPDATE ON people FOR EACH ROW SET NEW.password_hash = OLD.password_hash"
+	lenient := func(t *testing.T, statements ...string) *bun.DB {
+		return peopled(t, maria(t, "sql_mode", ""), statements...)
+	}
+	return map[string]func(t *testing.T) *bun.DB{
+		"MariaDB cuts":          func(t *testing.T) *bun.DB { return lenient(t, mariaPeople("VARCHAR(60)", "InnoDB")) },
+		"MariaDB cuts a char":   func(t *testing.T) *bun.DB { return lenient(t, mariaPeople("CHAR(60)", "InnoDB")) },
+		"MyISAM cuts":           func(t *testing.T) *bun.DB { return lenient(t, mariaPeople("VARCHAR(60)", "MyISAM")) },
+		"Aria cuts":             func(t *testing.T) *bun.DB { return lenient(t, mariaPeople("VARCHAR(60)", "Aria")) },
+		"MariaDB refuses":       func(t *testing.T) *bun.DB { return peopled(t, maria(t), mariaPeople("VARCHAR(60)", "InnoDB")) },
+		"MariaDB lowers":        func(t *testing.T) *bun.DB { return peopled(t, maria(t), mariaPeople("VARCHAR(255)", "InnoDB"), lower) },
+		"MariaDB keeps the old": func(t *testing.T) *bun.DB { return peopled(t, maria(t), mariaPeople("VARCHAR(255)", "InnoDB"), same) },
+		"PostgreSQL refuses":    func(t *testing.T) *bun.DB { return peopled(t, postgres(t), postgresPeople("TEXT", "VARCHAR(60)")) },
+		"PostgreSQL checks": func(t *testing.T) *bun.DB {
+			return peopled(t, postgres(t), postgresPeople("TEXT", "TEXT CHECK (length(password_hash) <= 60)"))
+		},
+		"MySQL cuts": func(t *testing.T) *bun.DB {
+			return peopled(t, mySQL(t, "sql_mode", ""), mariaPeople("VARCHAR(60)", "InnoDB"))
+		},
+		"PostgreSQL cuts at the commit": func(t *testing.T) *bun.DB {
+			return peopled(t, postgres(t), postgresPeople("TEXT", "TEXT"),
+				"CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF length(NEW.password_hash) > 60 THEN UPDATE people SET password_hash = left(NEW.password_hash, 60) WHERE id = NEW.id; END IF; RETURN NULL; END $$",
+				"CREATE CONSTRAINT TRIGGER spoil AFTER INSERT OR UPDATE ON people DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION spoil()")
+		},
+		"PostgreSQL lowers":    func(t *testing.T) *bun.DB { return triggered(t, "NEW.password_hash := lower(NEW.password_hash);") },
+		"PostgreSQL skips":     func(t *testing.T) *bun.DB { return triggered(t, "RETURN NULL;") },
+		"PostgreSQL takes out": func(t *testing.T) *bun.DB { return triggered(t, "NEW.password_hash := '';") },
+	}
+}
+
+func triggered(t *testing.T, body string) *bun.DB {
+	return peopled(t, postgres(t), append([]string{postgresPeople("TEXT", "TEXT")}, postgresTrigger("UPDATE", body)...)...)
+}
+
+func TestASpoiltHashNeverTakesThePlaceOfAGoodOne(t *testing.T) {
+	for name, made := range spoilers() {
+		t.Run(name, func(t *testing.T) {
+			db := made(t)
+			run(t, db, "INSERT INTO people (email, password_hash) VALUES ('ann@example.com', '"+annsBcrypt+"')")
+			s := newService(t, db, open)
+			for range 2 {
+				status, answer := s.post(t, "/auth/people/login", ann)
+				require.Equal(t, 200, status, answer)
+				require.Equal(t, annsBcrypt, storedHash(t, db))
+			}
+			require.Equal(t, 1, strings.Count(s.log.String(), "\n"), s.log.String())
+			require.Contains(t, s.log.String(), "VARCHAR(255)")
+			require.NotContains(t, s.log.String(), "argon2id", "a hash")
+
+			// A change and a reset are refused.
+			s.log.Reset()
+			token := s.signIn(t)
+			status, answer := s.post(t, "/auth/people/password", annsNewWord, "Authorization", "Bearer "+token)
+			require.Equal(t, 500, status, answer)
+			require.Contains(t, s.log.String(), "VARCHAR(255)")
+			reset, err := fiberjwt.ResetToken(s.auth, &person{ID: 1, Email: "ann@example.com", PasswordHash: annsBcrypt}, 0)
+			require.NoError(t, err)
+			_, err = fiberjwt.ResetPassword[person](t.Context(), s.auth, reset, "another horse battery")
+			require.ErrorIs(t, err, fiberjwt.ErrSetup)
+			require.Equal(t, annsBcrypt, storedHash(t, db))
+			s.signIn(t)
+		})
+	}
+}
+
+// B1: where the column holds hashes, the old one is raised.
+func TestAnOldHashIsRaisedOnServers(t *testing.T) {
+	for name, db := range map[string]*bun.DB{
+		"MariaDB":           peopled(t, maria(t), mariaPeople("VARCHAR(255)", "InnoDB")),
+		"MariaDB char":      peopled(t, maria(t), mariaPeople("CHAR(120)", "InnoDB")),
+		"MyISAM":            peopled(t, maria(t), mariaPeople("VARCHAR(255)", "MyISAM")),
+		"PostgreSQL":        peopled(t, postgres(t), postgresPeople("TEXT", "TEXT")),
+		"PostgreSQL padded": peopled(t, postgres(t), postgresPeople("CHAR(60)", "CHAR(120)")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, db, "INSERT INTO people (email, password_hash) VALUES ('ann@example.com', '"+annsBcrypt+"')")
+			s := newService(t, db, open)
+			token := s.signIn(t)
+			require.True(t, strings.HasPrefix(storedHash(t, db), "$argon2id$"))
+			s.signIn(t)
+			status, answer := s.post(t, "/auth/people/password", annsNewWord, "Authorization", "Bearer "+token)
+			require.Equal(t, 204, status, answer)
+			require.Empty(t, s.log.String())
+		})
+	}
+}
+
+func (s *service) signIn(t *testing.T) (access string) {
+	t.Helper()
+	status, answer := s.post(t, "/auth/people/login", ann)
+	require.Equal(t, 200, status, answer)
+	_, access, _ = strings.Cut(answer, `"access_token":"`)
+	access, _, _ = strings.Cut(access, `"`)
+	return access
+}
+
+// B1, B5: what a sign-in would not find is not stored.
+func TestARegistrationThatIsStoredOtherwiseIsRefused(t *testing.T) {
+	lenient := func(table string) func(t *testing.T) *bun.DB {
+		return func(t *testing.T) *bun.DB { return peopled(t, maria(t, "sql_mode", ""), table) }
+	}
+	changing := func(body string) func(t *testing.T) *bun.DB {
+		return func(t *testing.T) *bun.DB {
+			return peopled(t, postgres(t), append([]string{postgresPeople("TEXT", "TEXT")}, postgresTrigger("INSERT", body)...)...)
+		}
+	}
+	const long = "ann.with.a.long.name@example.com"
+	for name, tc := range map[string]struct {
+		made   func(t *testing.T) *bun.DB
+		email  string
+		status int
+		hint   string
+	}{
+		"MariaDB cuts the hash":        {lenient(mariaPeople("VARCHAR(60)", "InnoDB")), long, 500, "VARCHAR(255)"},
+		"MyISAM cuts the hash":         {lenient(mariaPeople("VARCHAR(60)", "MyISAM")), long, 500, "VARCHAR(255)"},
+		"MariaDB refuses the hash":     {func(t *testing.T) *bun.DB { return peopled(t, maria(t), mariaPeople("VARCHAR(60)", "InnoDB")) }, long, 500, "VARCHAR(255)"},
+		"PostgreSQL refuses the hash":  {func(t *testing.T) *bun.DB { return peopled(t, postgres(t), postgresPeople("TEXT", "VARCHAR(60)")) }, long, 500, "VARCHAR(255)"},
+		"PostgreSQL refuses the email": {func(t *testing.T) *bun.DB { return peopled(t, postgres(t), postgresPeople("VARCHAR(20)", "TEXT")) }, long, 422, "too long"},
+		"MariaDB cuts the email":       {lenient("CREATE TABLE people (id INT AUTO_INCREMENT PRIMARY KEY, email VARCHAR(20), password_hash TEXT)"), long, 422, "wide enough"},
+		"MyISAM cuts the email":        {lenient("CREATE TABLE people (id INT AUTO_INCREMENT PRIMARY KEY, email VARCHAR(20), password_hash TEXT) ENGINE=MyISAM"), long, 422, "wide enough"},
+		"MariaDB lacks a character":    {lenient("CREATE TABLE people (id INT AUTO_INCREMENT PRIMARY KEY, email VARCHAR(255) CHARACTER SET latin1, password_hash TEXT)"), "жанна@example.com", 422, "utf8mb4"},
+		"MariaDB lacks an emoji":       {lenient("CREATE TABLE people (id INT AUTO_INCREMENT PRIMARY KEY, email VARCHAR(255) CHARACTER SET utf8mb3, password_hash TEXT)"), "😀@example.com", 422, "utf8mb4"},
+		"PostgreSQL makes the email": {func(t *testing.T) *bun.DB {
+			return peopled(t, postgres(t), "CREATE TABLE people (id BIGSERIAL PRIMARY KEY, password_hash TEXT, email TEXT GENERATED ALWAYS AS (md5(password_hash)) STORED)")
+		}, long, 422, "email"},
+		"MariaDB makes the email": {func(t *testing.T) *bun.DB {
+			return peopled(t, maria(t), "CREATE TABLE people (id INT AUTO_INCREMENT PRIMARY KEY, password_hash TEXT, email VARCHAR(32) AS (md5(password_hash)) STORED)")
+		}, long, 422, "email"},
+		"PostgreSQL rewrites":          {changing("NEW.email := 'x' || NEW.email;"), long, 500, "trigger"},
+		"PostgreSQL lowers the hash":   {changing("NEW.password_hash := lower(NEW.password_hash);"), long, 500, "trigger"},
+		"PostgreSQL takes the row off": {changing("RETURN NULL;"), long, 500, "trigger"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := tc.made(t)
+			s := newService(t, db, open)
+			status, answer := s.post(t, "/auth/people/register", `{"email":"`+tc.email+`","password":"correct horse battery"}`)
+			require.Equal(t, tc.status, status, answer+s.log.String())
+			require.Equal(t, 1, strings.Count(s.log.String(), "\n"), s.log.String())
+			require.Contains(t, s.log.String(), tc.hint)
+			require.NotContains(t, s.log.String(), tc.email)
+			if tc.status == 422 && !strings.Contains(name, "PostgreSQL refuses") && !strings.Contains(name, "makes") {
+				require.Contains(t, answer, `"email":"cannot be stored"`)
+			}
+			for _, table := range []string{"people", "fiberjwt_sessions"} {
+				n, err := db.NewSelect().Table(table).Count(t.Context())
+				require.NoError(t, err)
+				require.Zero(t, n, table)
+			}
+		})
+	}
+}
+
+// A trigger may rewrite an e-mail address as long as a sign-in finds it.
+func TestARegistrationMayBeRewrittenToTheSame(t *testing.T) {
+	db := peopled(t, postgres(t), append([]string{
+		"CREATE COLLATION fold (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+		postgresPeople("TEXT COLLATE fold", "TEXT"),
+	}, postgresTrigger("INSERT", "NEW.email := upper(NEW.email);")...)...)
+	s := newService(t, db, open)
+	status, answer := s.post(t, "/auth/people/register", ann)
+	require.Equal(t, 201, status, answer)
+	s.signIn(t)
+}
+
+// B5: a column that pads.
+func TestAPaddedIdentityIsFoundOnPostgres(t *testing.T) {
+	db := peopled(t, postgres(t), postgresPeople("CHAR(60)", "TEXT"))
+	s := newService(t, db, open)
+	status, answer := s.post(t, "/auth/people/register", ann)
+	require.Equal(t, 201, status, answer)
+	token := s.signIn(t)
+	status, answer = s.post(t, "/auth/people/password", annsNewWord, "Authorization", "Bearer "+token)
+	require.Equal(t, 204, status, answer)
+}
+
+// B3: names that no row can have, and browsers whose names the store cannot take.
+func TestATextThatNoColumnHoldsFailsNoSignIn(t *testing.T) {
+	latin := "CREATE TABLE people (id BIGINT AUTO_INCREMENT PRIMARY KEY, email VARCHAR(255) CHARACTER SET %s NOT NULL UNIQUE, password_hash VARCHAR(255) NOT NULL)"
+	for name, db := range map[string]*bun.DB{
+		"latin1":             peopled(t, maria(t), fmt.Sprintf(latin, "latin1")),
+		"ascii":              peopled(t, maria(t), fmt.Sprintf(latin, "ascii")),
+		"utf8mb3":            peopled(t, maria(t), fmt.Sprintf(latin, "utf8mb3")),
+		"latin1 lenient":     peopled(t, maria(t, "sql_mode", ""), fmt.Sprintf(latin, "latin1")),
+		"utf8 connection":    peopled(t, maria(t, "character_set_client", "utf8mb3", "character_set_connection", "utf8mb3"), fmt.Sprintf(latin, "utf8mb3")),
+		"MySQL latin1":       peopled(t, mySQL(t), fmt.Sprintf(latin, "latin1")),
+		"MySQL koi8r":        peopled(t, mySQL(t), fmt.Sprintf(latin, "koi8r")),
+		"MySQL utf8mb3":      peopled(t, mySQL(t), fmt.Sprintf(latin, "utf8mb3")),
+		"MySQL lenient":      peopled(t, mySQL(t, "sql_mode", ""), fmt.Sprintf(latin, "latin1")),
+		"PostgreSQL latin1":  peopled(t, postgresIn(t, "LATIN1"), postgresPeople("TEXT", "TEXT")),
+		"PostgreSQL no code": peopled(t, postgresIn(t, "SQL_ASCII"), postgresPeople("TEXT", "TEXT")),
+		"PostgreSQL":         peopled(t, postgres(t), postgresPeople("TEXT", "TEXT")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t, db, open)
+			for _, email := range []string{"жанна@example.com", "😀@example.com", "ann\u200d@example.com"} {
+				status, answer := s.post(t, "/auth/people/login", strings.Replace(ann, "ann@example.com", email, 1))
+				require.Equal(t, 401, status, "%s: %s%s", email, answer, s.log.String())
+			}
+			require.NotContains(t, s.log.String(), "ERROR")
+			status, answer := s.post(t, "/auth/people/register", ann, "User-Agent", "😀/1.0 ж\xff\x00 tab/2")
+			require.Equal(t, 201, status, answer+s.log.String())
+			status, answer = s.post(t, "/auth/people/login", ann, "User-Agent", "😀/1.0")
+			require.Equal(t, 200, status, answer+s.log.String())
+			list, err := s.auth.Sessions(t.Context(), "people", "1")
+			require.NoError(t, err)
+			require.Equal(t, "/1.0", list[0].UserAgent)
+
+			status, answer = s.post(t, "/auth/people/register", strings.Replace(ann, "ann@example.com", "😀жанна@example.com", 1))
+			require.Contains(t, []int{201, 422}, status, answer+s.log.String())
+			if status == 201 {
+				status, answer = s.post(t, "/auth/people/login", strings.Replace(ann, "ann@example.com", "😀жанна@example.com", 1))
+				require.Equal(t, 200, status, answer)
+			}
+		})
+	}
+}
+
+// B3: a column of another type than text.
+func TestLoginByANameThatIsNoUUIDIs401OnPostgres(t *testing.T) {
+	db := peopled(t, postgres(t), postgresPeople("UUID", "TEXT"))
+	s := newService(t, db, open)
+	status, answer := s.post(t, "/auth/people/login", ann)
+	require.Equal(t, 401, status, answer+s.log.String())
+}
+
+// B4: a trigger that refuses a row.
+func TestATriggerThatRaisesRefusesTheRegistration(t *testing.T) {
+	raising := func(raise string) *bun.DB {
+		return peopled(t, postgres(t), append([]string{postgresPeople("TEXT", "TEXT")}, postgresTrigger("INSERT", raise+";")...)...)
+	}
+	signal := "CREATE TRIGGER spoil BEFORE INSERT ON people FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'"
+	for name, db := range map[string]*bun.DB{
+		"P0001":     raising("RAISE EXCEPTION 'the domain of % is not welcome', NEW.email"),
+		"P0004":     raising("ASSERT false"),
+		"own code":  raising("RAISE 'no' USING ERRCODE = 'MY001'"),
+		"45000":     raising("RAISE 'no' USING ERRCODE = '45000'"),
+		"check":     raising("RAISE check_violation"),
+		"deferred":  peopled(t, postgres(t), postgresPeople("TEXT", "TEXT"), "CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$", "CREATE CONSTRAINT TRIGGER spoil AFTER INSERT ON people DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION spoil()"),
+		"MariaDB":   peopled(t, maria(t), mariaPeople("TEXT", "InnoDB"), signal),
+		"MariaDB 2": peopled(t, maria(t), mariaPeople("TEXT", "InnoDB"), strings.Replace(signal, "45000", "23000", 1)),
+		"MariaDB 3": peopled(t, maria(t), mariaPeople("TEXT", "InnoDB"), signal+", MYSQL_ERRNO = 9999"),
+		"MariaDB 4": peopled(t, maria(t), mariaPeople("TEXT", "InnoDB"), strings.Replace(signal, "45000", "02000", 1)),
+		"MySQL":     peopled(t, mySQL(t), mariaPeople("VARCHAR(255)", "InnoDB"), signal+", MYSQL_ERRNO = 9999"),
+		"privilege": raising("RAISE insufficient_privilege"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t, db, open)
+			status, answer := s.post(t, "/auth/people/register", ann)
+			require.Equal(t, 422, status, answer+s.log.String())
+			require.Equal(t, 1, strings.Count(s.log.String(), "\n"), s.log.String())
+			require.Contains(t, s.log.String(), "level=WARN")
+			require.NotContains(t, s.log.String(), "ann@example.com")
+		})
+	}
+}
+
+// hooked refuses to be written or read without an e-mail address.
+type hooked struct {
+	bun.BaseModel `bun:"table:people"`
+	ID            int64  `bun:",pk,autoincrement" json:"id"`
+	Email         string `bun:",unique,notnull" json:"email"`
+	PasswordHash  string `bun:",notnull" json:"-"`
+}
+
+func (h *hooked) BeforeAppendModel(context.Context, bun.Query) error {
+	if h.Email == "" {
+		return fmt.Errorf("no email")
+	}
+	return nil
+}
+
+// B5: a hook of the model, and of the kind.
+func TestHooksOfTheModelDoNotSpoilStatements(t *testing.T) {
+	for name, kind := range map[string]fiberjwt.Kind{
+		"a model that refuses to be empty": fiberjwt.Entity[hooked]{Register: fiberjwt.Anyone[hooked]},
+		"with a Load": fiberjwt.Entity[hooked]{Register: fiberjwt.Anyone[hooked], Load: func(q *bun.SelectQuery) *bun.SelectQuery {
+			return q.ModelTableExpr("(SELECT * FROM people) AS ?TableAlias")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for server, db := range map[string]*bun.DB{
+				"MariaDB":    peopled(t, maria(t), mariaPeople("TEXT", "InnoDB")),
+				"PostgreSQL": peopled(t, postgres(t), postgresPeople("TEXT", "TEXT")),
+			} {
+				s := newService(t, db, kind)
+				status, answer := s.post(t, "/auth/people/register", ann)
+				require.Equal(t, 201, status, server+answer+s.log.String())
+				token := s.signIn(t)
+				status, answer = s.post(t, "/auth/people/password", annsNewWord, "Authorization", "Bearer "+token)
+				require.Equal(t, 204, status, server+answer+s.log.String())
+				run(t, db, "UPDATE people SET password_hash = '"+annsBcrypt+"'")
+				s.signIn(t)
+				require.Empty(t, s.log.String())
+			}
+		})
+	}
+}
+
+// B5: a Load that reads elsewhere.
+func TestALoadOfAnotherTableRefusesRegistrations(t *testing.T) {
+	db := peopled(t, postgres(t), postgresPeople("TEXT", "TEXT"), "CREATE TABLE members (LIKE people)")
+	s := newService(t, db, fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person], Load: func(q *bun.SelectQuery) *bun.SelectQuery {
+		return q.ModelTableExpr("members AS ?TableAlias")
+	}})
+	status, answer := s.post(t, "/auth/people/register", ann)
+	require.Equal(t, 500, status, answer)
+	require.Contains(t, s.log.String(), "Load")
+
+	run(t, db, "INSERT INTO members VALUES (1, 'ann@example.com', '"+annsBcrypt+"')")
+	s.later += time.Hour
+	s.log.Reset()
+	status, answer = s.post(t, "/auth/people/login", ann)
+	require.Equal(t, 500, status, answer)
+	require.Contains(t, s.log.String(), "Load")
+}
+
+// B9: a sign-in inside the transaction that stores the account.
+func TestLoginInsideTheTransactionThatStoresTheAccount(t *testing.T) {
+	for name, db := range map[string]*bun.DB{
+		"MariaDB":    peopled(t, maria(t), mariaPeople("TEXT", "InnoDB")),
+		"PostgreSQL": peopled(t, postgres(t), postgresPeople("TEXT", "TEXT")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newService(t, db, open)
+			s.app.Post("/join", func(c *fiber.Ctx) error {
+				var tokens fiberjwt.Tokens
+				err := db.RunInTx(c.UserContext(), nil, func(ctx context.Context, tx bun.Tx) error {
+					u := &person{Email: "ann@example.com"}
+					if _, err := tx.NewInsert().Model(u).Exec(ctx); err != nil {
+						return err
+					}
+					grant := fiberjwt.Grant{DB: tx}
+					if c.Query("tx") == "" {
+						grant.DB = nil
+					}
+					var err error
+					tokens, err = fiberjwt.Login(c, u, grant)
+					return err
+				})
+				if err != nil {
+					return err
+				}
+				return c.JSON(tokens)
+			})
+			if name == "PostgreSQL" { // on MariaDB the row is locked, and a statement from elsewhere waits
+				status, _ := s.post(t, "/join", "{}")
+				require.Equal(t, 500, status)
+				require.Contains(t, s.log.String(), "Grant.DB")
+			}
+			status, answer := s.post(t, "/join?tx=1", "{}")
+			require.Equal(t, 200, status, answer+s.log.String())
+			list, err := s.auth.Sessions(t.Context(), "people", map[string]string{"MariaDB": "1", "PostgreSQL": "2"}[name])
+			require.NoError(t, err)
+			require.Len(t, list, 1)
+		})
+	}
+}
+
+// B9: the transaction has the only connection, and nothing was asked before it.
+func TestGrantDBNeedsNoSecondConnection(t *testing.T) {
+	for name, db := range map[string]*bun.DB{
+		"MariaDB":    peopled(t, maria(t), mariaPeople("TEXT", "InnoDB")),
+		"PostgreSQL": peopled(t, postgres(t), postgresPeople("TEXT", "TEXT")),
+	} {
+		db.SetMaxOpenConns(1)
+		for _, how := range []string{"Login", "Issue", "a kind without passwords"} {
+			t.Run(name+" "+how, func(t *testing.T) {
+				kind := fiberjwt.Entity[person]{}
+				if how == "a kind without passwords" {
+					kind.Password = "-"
+				}
+				s := newService(t, db, kind, func(cfg *fiberjwt.Config) { cfg.ReadTimeout, cfg.WriteTimeout = 2*time.Second, 2*time.Second })
+				s.app.Post("/join", func(c *fiber.Ctx) error {
+					return db.RunInTx(c.UserContext(), nil, func(ctx context.Context, tx bun.Tx) (err error) {
+						u := &person{Email: how}
+						if _, err := tx.NewInsert().Model(u).Exec(ctx); err != nil {
+							return err
+						}
+						if how == "Issue" {
+							_, err = s.auth.Issue(ctx, u, fiberjwt.Grant{DB: tx})
+							return err
+						}
+						_, err = fiberjwt.Login(c, u, fiberjwt.Grant{DB: tx})
+						return err
+					})
+				})
+				status, answer := s.post(t, "/join", "{}")
+				require.Equal(t, 200, status, answer+s.log.String())
+				require.Empty(t, s.log.String())
+			})
+		}
+	}
+}
+
+// B5: a blank behind a hash, where the column keeps it and compares it.
+func TestAHashWithABlankBehindItSignsInOnServers(t *testing.T) {
+	nopad := strings.Replace(mariaPeople("TEXT", "InnoDB"), "password_hash TEXT", "password_hash VARCHAR(255) CHARACTER SET utf8mb4 COLLATE %s", 1)
+	for name, made := range map[string]func(t *testing.T) *bun.DB{
+		"PostgreSQL": func(t *testing.T) *bun.DB { return peopled(t, postgres(t), postgresPeople("TEXT", "TEXT")) },
+		"MariaDB":    func(t *testing.T) *bun.DB { return peopled(t, maria(t), fmt.Sprintf(nopad, "utf8mb4_nopad_bin")) },
+		"MyISAM": func(t *testing.T) *bun.DB {
+			return peopled(t, maria(t), strings.Replace(fmt.Sprintf(nopad, "utf8mb4_nopad_bin"), "InnoDB", "MyISAM", 1))
+		},
+		"MySQL": func(t *testing.T) *bun.DB { return peopled(t, mySQL(t), fmt.Sprintf(nopad, "utf8mb4_0900_ai_ci")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := made(t)
+			run(t, db, "INSERT INTO people (email, password_hash) VALUES ('ann@example.com', '"+annsBcrypt+" ')")
+			s := newService(t, db, open)
+			token := s.signIn(t)
+			require.True(t, strings.HasPrefix(storedHash(t, db), "$argon2id$"))
+			s.signIn(t)
+			run(t, db, "UPDATE people SET password_hash = '"+annsBcrypt+" '")
+			status, answer := s.post(t, "/auth/people/password", annsNewWord, "Authorization", "Bearer "+token)
+			require.Equal(t, 204, status, answer+s.log.String())
+			require.Empty(t, s.log.String())
+		})
+	}
+}

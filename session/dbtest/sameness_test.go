@@ -1,0 +1,103 @@
+package dbtest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt"
+)
+
+// member signs in without a password. What the database gives back is padded, of
+// another precision, or NULL.
+type member struct {
+	bun.BaseModel `bun:"table:members"`
+	ID            int64     `bun:",pk,autoincrement"`
+	Code          string    `bun:",unique,type:char(20)"`
+	Joined        time.Time `bun:",unique:joined"`
+	Email         *string   `bun:",unique:joined,type:varchar(100)"`
+}
+
+// B11: a row is stored with the key of a deleted one.
+func TestNextAccountWithTheKeyIsToldApartOnEveryServer(t *testing.T) {
+	for name, open := range map[string]func(*testing.T, ...string) server{"postgres": postgres, "maria": maria} {
+		t.Run(name, func(t *testing.T) {
+			ctx, db := t.Context(), open(t)(t)
+			require.NoError(t, fiberjwt.Migrate(ctx, db))
+			_, err := db.NewCreateTable().Model((*member)(nil)).Exec(ctx)
+			require.NoError(t, err)
+			auth, err := fiberjwt.Open(fiberjwt.Config{
+				DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Entities: []fiberjwt.Kind{fiberjwt.Entity[member]{Password: "-"}},
+				ReadTimeout: time.Minute, WriteTimeout: time.Minute,
+			})
+			require.NoError(t, err)
+			joined := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+			enter := func(code string) string {
+				m := &member{ID: 7, Code: code, Joined: joined}
+				_, err := db.NewInsert().Model(m).Exec(ctx)
+				require.NoError(t, err)
+				tokens, err := auth.Issue(ctx, m)
+				require.NoError(t, err)
+				_, err = auth.Verify(ctx, tokens.AccessToken)
+				require.NoError(t, err)
+				return tokens.AccessToken
+			}
+			ann := enter("ann")
+			_, err = db.NewDelete().Model((*member)(nil)).Where("id = 7").Exec(ctx)
+			require.NoError(t, err)
+			bob := enter("bob")
+			_, err = auth.Verify(ctx, ann)
+			require.ErrorIs(t, err, fiberjwt.ErrTokenRevoked)
+			_, err = auth.Verify(ctx, bob)
+			require.NoError(t, err)
+		})
+	}
+}
+
+type chief person
+
+// B6: a new password ends the sessions of the row under every kind, in the transaction
+// that stores it.
+func TestNewPasswordEndsEveryKindOfTheRowOnEveryServer(t *testing.T) {
+	for name, open := range map[string]func(*testing.T, ...string) server{"postgres": postgres, "maria": maria} {
+		t.Run(name, func(t *testing.T) {
+			ctx, db := t.Context(), open(t)(t)
+			require.NoError(t, fiberjwt.Migrate(ctx, db))
+			_, err := db.NewCreateTable().Model((*person)(nil)).Exec(ctx)
+			require.NoError(t, err)
+			app := fiber.New()
+			auth, err := fiberjwt.Open(fiberjwt.Config{
+				DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Routes: app.Group("/auth"), ReadTimeout: time.Minute, WriteTimeout: time.Minute,
+				Entities: []fiberjwt.Kind{
+					fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]},
+					fiberjwt.Entity[chief]{Name: "chiefs", Allow: func(_ context.Context, c *chief) error {
+						if c.ID != 1 {
+							return errors.New("not the first")
+						}
+						return nil
+					}},
+				},
+			})
+			require.NoError(t, err)
+			s := &service{app: app}
+			status, _ := s.post(t, "/auth/people/register", `{"email":"ann@example.com","password":"correct horse battery"}`)
+			require.Equal(t, 201, status)
+			row := &chief{}
+			require.NoError(t, db.NewSelect().Model(row).Where("id = 1").Scan(ctx))
+			held, err := auth.Issue(ctx, row)
+			require.NoError(t, err)
+			account := person(*row)
+			link, err := fiberjwt.ResetToken(auth, &account, 0)
+			require.NoError(t, err)
+			_, err = fiberjwt.ResetPassword[person](ctx, auth, link, "another horse battery")
+			require.NoError(t, err)
+			_, err = auth.Verify(ctx, held.AccessToken)
+			require.ErrorIs(t, err, fiberjwt.ErrTokenRevoked)
+		})
+	}
+}

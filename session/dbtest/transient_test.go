@@ -1,0 +1,141 @@
+package dbtest
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
+	_ "github.com/ncruces/go-sqlite3/driver"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fiberjwt/fiberjwt/internal/transient"
+)
+
+type pgdriverError struct{ code string }
+
+func (pgdriverError) Error() string           { return "ERROR" }
+func (e pgdriverError) Field(key byte) string { return map[byte]string{'C': e.code}[key] }
+
+type pqError struct{ code string }
+
+func (pqError) Error() string      { return "pq: restart transaction" }
+func (e pqError) SQLState() string { return e.code }
+
+func TestOnlyWhatWasRolledBackMayBeRepeated(t *testing.T) {
+	for name, test := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"PostgreSQL, a deadlock":           {&pgconn.PgError{Code: "40P01"}, true},
+		"PostgreSQL, serialization":        {&pgconn.PgError{Code: "40001"}, true},
+		"PostgreSQL, a lock that was long": {&pgconn.PgError{Code: "55P03"}, true},
+		"PostgreSQL, by lib/pq":            {pqError{"40001"}, true},
+		"PostgreSQL, by Bun's driver":      {pgdriverError{"40P01"}, true},
+		"CockroachDB, perhaps done":        {&pgconn.PgError{Code: "40003"}, false},
+		"PostgreSQL, a duplicate":          {&pgconn.PgError{Code: "23505"}, false},
+		"PostgreSQL, too late to know":     {&pgconn.PgError{Code: "57P01"}, false},
+		"PostgreSQL, by Bun, a duplicate":  {pgdriverError{"23505"}, false},
+		"MariaDB, a deadlock":              {&mysql.MySQLError{Number: 1213}, true},
+		"MariaDB, a changed record":        {&mysql.MySQLError{Number: 1020}, true},
+		"MariaDB, a lock that was long":    {&mysql.MySQLError{Number: 1205}, true},
+		"Galera, a node that joins":        {&mysql.MySQLError{Number: 1047}, true},
+		"MariaDB, a duplicate":             {&mysql.MySQLError{Number: 1062}, false},
+		"a broken connection":              {&net.OpError{Op: "read", Err: errors.New("reset")}, false},
+		"a deadline":                       {context.DeadlineExceeded, false},
+		"no row":                           {sql.ErrNoRows, false},
+		"none":                             {nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, test.want, transient.Is(test.err))
+			if test.err != nil {
+				require.Equal(t, test.want, transient.Is(fmt.Errorf("wrapped: %w", test.err)))
+				require.Equal(t, test.want, transient.Is(errors.Join(errors.New("another"), test.err)))
+			}
+		})
+	}
+}
+
+func TestABusySQLiteMayBeAskedAgain(t *testing.T) {
+	open := func() *sql.DB {
+		db, err := sql.Open("sqlite3", "file:"+filepath.Join(t.TempDir(), "x.db")+"?_pragma=busy_timeout(0)&_txlock=immediate")
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, db.Close()) })
+		return db
+	}
+	db := open()
+	_, err := db.Exec("CREATE TABLE x (n INTEGER PRIMARY KEY)")
+	require.NoError(t, err)
+	tx, err := db.Begin()
+	require.NoError(t, err)
+	_, err = db.Exec("INSERT INTO x VALUES (1)")
+	require.True(t, transient.Is(err), "%v", err)
+	require.NoError(t, tx.Rollback())
+	_, err = db.Exec("INSERT INTO x VALUES (1), (1)")
+	require.Error(t, err)
+	require.False(t, transient.Is(err))
+}
+
+// failing gives the errors in turn, and none after them.
+func failing(calls *int, errs ...error) func() error {
+	*calls = 0
+	return func() error {
+		if *calls++; *calls <= len(errs) {
+			return errs[*calls-1]
+		}
+		return nil
+	}
+}
+
+func TestRetryGoesOnUntilItIsDoneOrItsTimeIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		deadlock, calls := &mysql.MySQLError{Number: 1213}, 0
+		require.NoError(t, transient.Retry(t.Context(), failing(&calls, slices.Repeat([]error{deadlock}, 20)...)))
+		require.Equal(t, 21, calls)
+		require.Error(t, transient.Retry(t.Context(), failing(&calls, errors.New("another"))))
+		require.Equal(t, 1, calls)
+
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
+		defer cancel()
+		require.ErrorIs(t, transient.Retry(ctx, failing(&calls, slices.Repeat([]error{deadlock}, 99)...)), deadlock)
+		require.Equal(t, 700*time.Millisecond, time.Since(began))
+		require.Greater(t, calls, 6)
+		require.ErrorIs(t, transient.Retry(ctx, failing(&calls, deadlock, deadlock)), deadlock)
+		require.LessOrEqual(t, calls, 2, "its time is over")
+
+		require.ErrorIs(t, transient.Retry(context.WithoutCancel(ctx), failing(&calls, slices.Repeat([]error{deadlock}, 99)...)), deadlock)
+		require.Equal(t, 41, calls, "without a deadline")
+	})
+}
+
+func TestOnlyWhatIsIdempotentIsRepeatedWhenItMayHaveBeenDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		unknown, deadlock, calls := &pgconn.PgError{Code: "40003"}, &pgconn.PgError{Code: "40P01"}, 0
+		require.ErrorIs(t, transient.Retry(t.Context(), failing(&calls, unknown)), unknown)
+		require.Equal(t, 1, calls)
+		require.NoError(t, transient.RetryIdempotent(t.Context(), failing(&calls, unknown, deadlock)))
+		require.Equal(t, 3, calls)
+		require.Error(t, transient.RetryIdempotent(t.Context(), failing(&calls, &pgconn.PgError{Code: "23505"})))
+		require.Equal(t, 1, calls)
+	})
+}
+
+// B10: go-sql-driver panics at what it cannot read.
+func TestAPanicOfADriverIsAnError(t *testing.T) {
+	calls := 0
+	err := transient.RetryIdempotent(t.Context(), func() error {
+		calls++
+		panic("index out of range")
+	})
+	require.ErrorContains(t, err, "the driver panicked: index out of range")
+	require.Equal(t, 1, calls)
+}
