@@ -61,7 +61,7 @@ var wrongs = map[string]struct {
 	write time.Duration
 }{
 	"fails": {func(context.Context) error { return errors.New("marker") }, patience},
-	"hangs": {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, time.Second},
+	"hangs": {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 5 * time.Second}, // which also bounds what must succeed before,
 }
 
 // shakyWorld writes to the accounts in every call: were a transaction open

@@ -39,9 +39,10 @@ type cache struct {
 	room    int
 	machine func() time.Time
 
-	start sync.Once // of the feed, with the first request
-	stop  context.CancelFunc
-	ended context.Context
+	start     sync.Once // of the feed, with the first request
+	listening sync.WaitGroup
+	stop      context.CancelFunc
+	ended     context.Context
 
 	mu      sync.Mutex
 	entries map[string]*cached // by sid, also those that are being loaded
@@ -115,7 +116,7 @@ func (c *cache) account(s *Session, load func() (any, error)) (any, error) {
 	if c == nil {
 		return load()
 	}
-	c.start.Do(func() { go c.listen() })
+	c.start.Do(func() { c.listening.Go(c.listen) })
 	entry, mine := c.claim(s)
 	if entry == nil {
 		return load()
@@ -209,9 +210,12 @@ func (c *cache) drop(entry *cached) {
 }
 
 func (c *cache) close() {
-	if c != nil {
-		c.stop()
+	if c == nil {
+		return
 	}
+	c.stop()
+	c.start.Do(func() {}) // so that no feed begins after this
+	c.listening.Wait()
 }
 
 // listen asks for revocations until the cache is closed.

@@ -195,7 +195,7 @@ func TestForgedTokensAreExchangedForNothingAndCostNoQuery(t *testing.T) {
 	pair, teacher := w.enter("users", 1), w.enter("teachers", 1)
 	watched.reset()
 	for name, token := range map[string]string{
-		"another tag":     pair.Refresh[:len(pair.Refresh)-5] + strings.Repeat("A", 5),
+		"another tag":     pair.Refresh[:len(pair.Refresh)-14] + strings.Repeat("A", 14),
 		"a teacher's":     teacher.Refresh,
 		"an access token": pair.Access,
 		"nothing":         "",

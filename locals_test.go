@@ -284,7 +284,7 @@ type Root struct {
 // token in a header of its own.
 func innerConfig(w *world, entity fiberjwt.Kind) fiberjwt.Config {
 	return fiberjwt.Config{
-		DB: w.db, Secret: []byte(otherSecret), Now: w.clock.Now, Entities: []fiberjwt.Kind{entity},
+		DB: w.db, Secret: []byte(otherSecret), Now: w.clock.Now, ReadTimeout: patience, WriteTimeout: patience, Entities: []fiberjwt.Kind{entity},
 		Extractor: fiberjwt.FromHeader("X-Inner"), Optional: true, Logger: slog.New(slog.NewTextHandler(w.log, nil)),
 	}
 }

@@ -264,7 +264,7 @@ func FuzzOldClaims(f *testing.F) {
 	var queries queryCounter
 	w, _ := newFuzzWorld(f, &queries)
 	auth, err := fiberjwt.Open(fiberjwt.Config{
-		DB: w.db, Secret: []byte(testSecret), Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}}, Now: w.clock.Now,
+		DB: w.db, Secret: []byte(testSecret), Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}}, Now: w.clock.Now, ReadTimeout: patience, WriteTimeout: patience,
 		OldTokens: fiberjwt.OldTokens{Secret: []byte(oldSecret), Until: w.clock.Now().Add(time.Hour)},
 	})
 	require.NoError(f, err)

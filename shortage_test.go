@@ -16,11 +16,15 @@ import (
 // These tests are about what is left when hashing or one statement of several
 // fails: nothing half done, and nothing that the client cannot try again.
 
-// impatient are requests that the application gives up after a second. Nothing
-// that a test expects depends on when that second is over.
+// impatient lets the application give up requests that say when. Nothing that a
+// test expects depends on when that time is over.
 func impatient(cfg *fiberjwt.Config) {
 	cfg.Routes = cfg.Routes.(*fiber.Group).Group("", func(c *fiber.Ctx) error {
-		ctx, cancel := context.WithTimeout(c.UserContext(), time.Second)
+		limit, err := time.ParseDuration(c.Get("Impatient"))
+		if err != nil {
+			return c.Next()
+		}
+		ctx, cancel := context.WithTimeout(c.UserContext(), limit)
 		defer cancel()
 		c.SetUserContext(ctx)
 		return c.Next()
@@ -30,7 +34,7 @@ func impatient(cfg *fiberjwt.Config) {
 func TestRegisterWithoutHashingSlotStoresNothing(t *testing.T) {
 	w := quickWorld(t, impatient)
 	free := fiberjwt.TakeSlots(w.auth)
-	a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword))
+	a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword), "Impatient", "1s")
 	requireRefusal(t, a, 503, "temporarily_unavailable")
 	require.Zero(t, w.count("users"))
 	require.Zero(t, w.count("fiberjwt_sessions"))
@@ -52,7 +56,7 @@ func TestRehashWithoutHashingSlotKeepsTheHash(t *testing.T) {
 		}}
 	})
 	w.addUser("ann@example.com")
-	requireRefusal(t, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)), 503, "temporarily_unavailable")
+	requireRefusal(t, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword), "Impatient", "10s"), 503, "temporarily_unavailable")
 	require.Equal(t, hashOfTestPassword, stored[User](w).PasswordHash)
 	require.Zero(t, w.count("fiberjwt_sessions"))
 
@@ -65,11 +69,12 @@ func TestChangeWithoutHashingSlotKeepsPasswordAndSessions(t *testing.T) {
 	w := quickWorld(t, impatient)
 	w.addUser("ann@example.com")
 	pair, other := w.enter("users", 1), w.enter("users", 1)
-	change := func() answer {
-		return w.do("POST", "/auth/users/password", `{"current_password":"`+testPassword+`","password":"`+newPassword+`"}`, "Authorization", "Bearer "+pair.Access)
+	change := func(headers ...string) answer {
+		headers = append(headers, "Authorization", "Bearer "+pair.Access)
+		return w.do("POST", "/auth/users/password", `{"current_password":"`+testPassword+`","password":"`+newPassword+`"}`, headers...)
 	}
 	free := fiberjwt.TakeSlots(w.auth)
-	requireRefusal(t, change(), 503, "temporarily_unavailable")
+	requireRefusal(t, change("Impatient", "1s"), 503, "temporarily_unavailable")
 	require.Equal(t, hashOfTestPassword, stored[User](w).PasswordHash)
 	require.Equal(t, 200, w.get("/users/me", other.Access).Status)
 

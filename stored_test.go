@@ -155,7 +155,7 @@ func TestLoginJoinsTheTransactionThatStoresTheAccount(t *testing.T) {
 func TestLoginThatWaitsForTheTransactionOfItsAccountIsExplained(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Public = append(cfg.Public, "POST /join")
-		cfg.WriteTimeout = 100 * time.Millisecond
+		cfg.WriteTimeout = 2 * time.Second
 	})
 	w.app.Post("/join", func(c *fiber.Ctx) error {
 		return w.db.RunInTx(c.UserContext(), nil, func(ctx context.Context, tx bun.Tx) error {

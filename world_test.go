@@ -111,6 +111,9 @@ func newWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 	auth, err := fiberjwt.Open(cfg)
 	require.NoError(t, err)
 	w.auth = auth
+	if cfg.CacheTTL > 0 { // its feed would go on asking the database
+		t.Cleanup(func() { require.NoError(t, auth.Close()) })
+	}
 	w.app.Use(auth.Handler())
 	w.routes()
 	return w

@@ -53,6 +53,7 @@ func startChromium() {
 	chromium.ctx, chromium.stop = chromedp.NewContext(context.Background(), chromedp.WithAllocatorOptions(
 		chromedp.ExecPath(path),
 		chromedp.IgnoreCertErrors,
+		chromedp.WSURLReadTimeout(patience),
 		chromedp.NoSandbox, // root has none
 		chromedp.Flag("host-resolver-rules", "MAP *.test 127.0.0.1"),
 		chromedp.Flag("disable-dev-shm-usage", true),

@@ -78,8 +78,7 @@ func New(t testing.TB, cfg fiberjwt.Config) *Kit {
 	require.NoError(t, fiberjwt.Migrate(t.Context(), kit.DB))
 	cfg.DB, cfg.Now, cfg.ManualPrune = kit.DB, kit.Clock.Now, true
 	if len(cfg.Secret) == 0 {
-		cfg.Secret = make([]byte, 32)
-		_, _ = rand.Read(cfg.Secret)
+		cfg.Secret = []byte(rand.Text() + rand.Text())
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))

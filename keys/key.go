@@ -258,6 +258,9 @@ func Generate(algorithm Algorithm) (Key, error) {
 		return Ed25519(key)
 	case slices.Contains(rsaAlgorithms, algorithm):
 		key, err := rsa.GenerateKey(rand.Reader, minRSABits)
+		for err == nil && roca(key.N) { // one good key in 200 million looks like a weak one
+			key, err = rsa.GenerateKey(rand.Reader, minRSABits)
+		}
 		if err != nil {
 			return Key{}, err
 		}

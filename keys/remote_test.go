@@ -128,7 +128,7 @@ func TestOldKeysAreFetchedAnewAndARemovedOneGoes(t *testing.T) {
 	require.Equal(t, int64(1), p.fetches.Load())
 	at.Add(1)
 	require.NoError(t, find(r, k.ID(), keys.ES256), "the old keys serve while the new are fetched")
-	require.Eventually(t, func() bool { return errors.Is(find(r, k.ID(), keys.ES256), keys.ErrNoKey) }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return errors.Is(find(r, k.ID(), keys.ES256), keys.ErrNoKey) }, time.Minute, time.Millisecond)
 	require.NoError(t, find(r, next.ID(), keys.ES256))
 	require.Equal(t, int64(2), p.fetches.Load())
 }
@@ -198,7 +198,11 @@ func TestABadAnswerIsNoKeysAtFirstAndKeepsTheLastGoodOnesLater(t *testing.T) {
 		t.Run(fault, func(t *testing.T) {
 			p := newPublisher(t, answer)
 			r, at := remote(t, p)
-			keys.SetTimeout(r, 300*time.Millisecond)
+			short := time.Minute
+			if strings.HasPrefix(fault, "silence") { // the only ones that last until the timeout
+				short = time.Second
+			}
+			keys.SetTimeout(r, short)
 			var told atomic.Int64
 			r.OnError = func(err error) {
 				if strings.Contains(err.Error(), p.URL) {
@@ -214,11 +218,11 @@ func TestABadAnswerIsNoKeysAtFirstAndKeepsTheLastGoodOnesLater(t *testing.T) {
 			p.now(publishing(t, k))
 			at.Add(int64(10 * time.Second))
 			require.NoError(t, find(r, k.ID(), keys.ES256))
-			keys.SetTimeout(r, 300*time.Millisecond)
+			keys.SetTimeout(r, short)
 			p.now(answer)
 			at.Add(int64(5 * time.Minute))
 			require.NoError(t, find(r, k.ID(), keys.ES256))
-			require.Eventually(t, func() bool { return told.Load() > 0 && p.fetches.Load() == 3 }, 10*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return told.Load() > 0 && p.fetches.Load() == 3 }, time.Minute, time.Millisecond)
 			require.NoError(t, find(r, k.ID(), keys.ES256), "the last good keys stay")
 			require.Equal(t, int64(3), p.fetches.Load())
 		})
@@ -456,7 +460,7 @@ func TestAHookThatBlocksIsCalledOnce(t *testing.T) {
 	r.OnError = func(error) { called.Add(1); <-release }
 	for range 3 {
 		require.ErrorContains(t, find(r, "x", keys.ES256), "no keys could be fetched yet")
-		require.Eventually(t, func() bool { return called.Load() > 0 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return called.Load() > 0 }, time.Minute, time.Millisecond)
 		at.Add(int64(10 * time.Second))
 	}
 	require.Equal(t, int64(1), called.Load())

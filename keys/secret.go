@@ -99,6 +99,11 @@ func (s Secret) der() bool {
 	if err != nil || len(rest) > 0 || sequence.Tag != asn1.TagSequence || !sequence.IsCompound {
 		return false
 	}
+	// The first element of a key is an INTEGER or a SEQUENCE. Without this, one random
+	// secret in four million would be taken for a key.
+	if len(sequence.Bytes) == 0 || sequence.Bytes[0] != 0x02 && sequence.Bytes[0] != 0x30 {
+		return false
+	}
 	for rest = sequence.Bytes; len(rest) > 0; {
 		if rest, err = asn1.Unmarshal(rest, &asn1.RawValue{}); err != nil {
 			return false

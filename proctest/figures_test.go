@@ -38,8 +38,8 @@ func sessionRow(subject int, now int64) session.Row {
 // the throttle's.
 type trips struct{ Rotate, Same, Request, Guess, Login int64 }
 
+// It runs alone: pgx sends one trip more on a connection that was idle for a second.
 func TestRoundTripsOfARefresh(t *testing.T) {
-	t.Parallel()
 	for name, test := range map[string]struct {
 		open  func(t *testing.T) (d database, host string)
 		query string // of the address

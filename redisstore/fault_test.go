@@ -185,7 +185,7 @@ func TestASessionOnAnotherNodeIsAnErrorAndNotAMissingOne(t *testing.T) {
 	alone := redisstore.New(nodes[0].client())
 	var rows []session.Row
 	moved := 0
-	for i := range 30 {
+	for i := range 60 {
 		row := newRow("users", strconv.Itoa(i))
 		require.NoError(t, store.Create(t.Context(), row))
 		rows = append(rows, row)
