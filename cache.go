@@ -10,6 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/internal/elapsed"
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -157,7 +158,7 @@ func (c *cache) claim(s *Session) (entry *cached, mine bool) {
 // nobody out: whoever has the token of an ended session can ask without end.
 func (c *cache) fill(entry *cached, load func() (any, error)) {
 	defer close(entry.done)
-	entry.err = shielded(func() (err error) {
+	entry.err = fault.Recover(func() (err error) {
 		entry.account, err = load()
 		return err
 	})

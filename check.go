@@ -11,6 +11,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -29,28 +30,30 @@ const (
 // the store and at each table may take 30 s each, or Config.ReadTimeout if that is
 // more, since catalogs can be slow. docs/deployment.md lists what it finds.
 //
-// Its error names all faults at once, with field and mend as that of Open, and is
+// Its error names all problems at once, with field and mend as that of Open, and is
 // ErrSetup; or it is ErrUnavailable, with the cause in its text, if a store could
-// not be asked. What a server refuses to tell is no fault. Without Entities there
+// not be asked. What a server refuses to tell is no problem. Without Entities there
 // is nothing to look at.
-func (a *Auth) Check(ctx context.Context) error {
+func (a *Auth) Check(ctx context.Context) error { return face(a.checkStores(ctx)) }
+
+func (a *Auth) checkStores(ctx context.Context) error {
 	if a.store == nil {
 		return nil
 	}
-	var faults []string
+	var problems []string
 	for _, part := range a.checks() {
 		found, err := part.within(ctx, a)
 		if err != nil {
 			return unasked{part.label, err}
 		}
-		for _, fault := range found {
-			faults = append(faults, part.label+": "+fault)
+		for _, problem := range found {
+			problems = append(problems, part.label+": "+problem)
 		}
 	}
-	if len(faults) == 0 {
+	if len(problems) == 0 {
 		return nil
 	}
-	return mistake(inOne("the database", faults))
+	return fault.Setup(inOne("the database", problems))
 }
 
 // patience is what a part of Check may take: to read its catalog, a server may open
@@ -63,14 +66,14 @@ type check struct {
 	look  func(ctx context.Context) ([]string, error)
 }
 
-func (c check) within(ctx context.Context, a *Auth) (faults []string, err error) {
+func (c check) within(ctx context.Context, a *Auth) (problems []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, max(patience, a.readTimeout))
 	defer cancel()
-	err = shielded(func() (err error) {
-		faults, err = c.look(ctx)
+	err = fault.Recover(func() (err error) {
+		problems, err = c.look(ctx)
 		return err
 	})
-	return faults, err
+	return problems, err
 }
 
 func (a *Auth) checks() (checks []check) {
@@ -95,21 +98,21 @@ func (a *Auth) checks() (checks []check) {
 			if err != nil || !known {
 				return nil, err
 			}
-			faults := k.wanted(max(leastHash, len(a.hasher.dummy.encode()))).Faults(found)
+			problems := k.wanted(max(leastHash, len(a.hasher.dummy.encode()))).Faults(found)
 			if !found.View {
-				return faults, nil
+				return problems, nil
 			}
-			shared, err := a.viewFaults(ctx, k)
-			return append(faults, shared...), err
+			shared, err := a.viewProblems(ctx, k)
+			return append(problems, shared...), err
 		}})
 	}
 	return checks
 }
 
-// viewFaults says which kinds have rows of the table that k reads through a view:
+// viewProblems says which kinds have rows of the table that k reads through a view:
 // Open could not see that they share it, so what ends the sessions of a row would
 // leave those of the other kind.
-func (a *Auth) viewFaults(ctx context.Context, k *kind) (faults []string, err error) {
+func (a *Auth) viewProblems(ctx context.Context, k *kind) (problems []string, err error) {
 	if len(a.kinds) == 1 {
 		return nil, nil
 	}
@@ -119,10 +122,10 @@ func (a *Auth) viewFaults(ctx context.Context, k *kind) (faults []string, err er
 	}
 	for _, other := range a.kinds {
 		if !slices.Contains(k.sharing, other) && views.Meet(k.table.Name, other.table.Name) {
-			faults = append(faults, fmt.Sprintf("the view and the table of kind %q show rows of one table, and a new password in one kind would not end the sessions in the other: declare the kind by another type on that table, as in type Admin User, and let Load say which rows are of that kind", other.name))
+			problems = append(problems, fmt.Sprintf("the view and the table of kind %q show rows of one table, and a new password in one kind would not end the sessions in the other: declare the kind by another type on that table, as in type Admin User, and let Load say which rows are of that kind", other.name))
 		}
 	}
-	return faults, nil
+	return problems, nil
 }
 
 // wanted is the table that the kind needs.

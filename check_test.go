@@ -147,7 +147,7 @@ func TestCheckNamesAllFaultsAtOnce(t *testing.T) {
 	}
 	err := w.auth.Check(t.Context())
 	require.ErrorIs(t, err, fiberjwt.ErrSetup)
-	require.EqualError(t, err, `fiberjwt: the database has 4 faults:
+	require.EqualError(t, err, `fiberjwt: the database has 4 problems:
   - Config.DB: the table fiberjwt_sessions lacks agent: call fiberjwt.Migrate(ctx, db) at every start
   - Config.DB: the table fiberjwt_throttle is missing: call fiberjwt.Migrate(ctx, db) at every start
   - Config.Entities[0] (User, table users): Fillable[0]: the table has no column "full_name": bring it up to the model; its columns are id, email, admin, disabled, password_hash
@@ -205,7 +205,7 @@ func TestCheckAsksAStoreElsewhere(t *testing.T) {
 	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
 	answer = nil
 	err = newWorld(t, with, func(cfg *fiberjwt.Config) { cfg.Now = nil }).auth.Check(t.Context())
-	require.EqualError(t, err, "fiberjwt: the database has 2 faults:\n  - Config.Sessions: it forgets\n  - Config.Sessions: it lies")
+	require.EqualError(t, err, "fiberjwt: the database has 2 problems:\n  - Config.Sessions: it forgets\n  - Config.Sessions: it lies")
 	require.Equal(t, []bool{false, true}, clocks, "Config.Now rules where it is set")
 
 	store.check = func(context.Context, bool) ([]string, error) { panic("of the store") }

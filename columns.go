@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/uptrace/bun/schema"
 )
 
@@ -25,8 +26,8 @@ const (
 	probeHash     = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$AbC/dEf+GhI"
 )
 
-// textFaults says why a column cannot be compared with what was written to it.
-func (k *kind) textFaults(setting string, field *schema.Field) (faults []string) {
+// textProblems says why a column cannot be compared with what was written to it.
+func (k *kind) textProblems(setting string, field *schema.Field) (problems []string) {
 	if field == nil || field.StructField.Type.Kind() != reflect.String {
 		return nil // reported already
 	}
@@ -74,10 +75,10 @@ func widthOf(sqlType string) (width int, ok bool) {
 	return width, err == nil
 }
 
-// loadFaults says that nothing in the SELECT that Load shapes has the model's
+// loadProblems says that nothing in the SELECT that Load shapes has the model's
 // alias, which all conditions of this package use, or that it lacks a column of the
 // fingerprint. It calls Load; a panic is left for the first request to report.
-func (k *kind) loadFaults() (faults []string) {
+func (k *kind) loadProblems() (problems []string) {
 	if k.load == nil {
 		return nil
 	}
@@ -86,14 +87,14 @@ func (k *kind) loadFaults() (faults []string) {
 		return nil
 	}
 	if !namedAs(query, k.table.Alias) {
-		faults = append(faults, fmt.Sprintf("Load: nothing in the SELECT has the alias %q of the model: let ModelTableExpr end with \"AS ?TableAlias\"", k.table.Alias))
+		problems = append(problems, fmt.Sprintf("Load: nothing in the SELECT has the alias %q of the model: let ModelTableExpr end with \"AS ?TableAlias\"", k.table.Alias))
 	}
 	for _, field := range k.telling {
 		if !selects(query, field.Name) {
-			faults = append(faults, fmt.Sprintf("Load: the SELECT leaves the column %q out, which tells an account from the next one with its key: select it, or set Identity to a column that does so and is selected", field.Name))
+			problems = append(problems, fmt.Sprintf("Load: the SELECT leaves the column %q out, which tells an account from the next one with its key: select it, or set Identity to a column that does so and is selected", field.Name))
 		}
 	}
-	return faults
+	return problems
 }
 
 var inParentheses = regexp.MustCompile(`\([^()]*\)`)
@@ -115,7 +116,7 @@ func namedAs(query, alias string) bool {
 
 // shaped is the SELECT that Load shapes.
 func (k *kind) shaped() (query string, err error) {
-	err = shielded(func() error {
+	err = fault.Recover(func() error {
 		query = k.selecting(k.db, k.noAccount()).String()
 		return nil
 	})

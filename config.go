@@ -2,6 +2,7 @@ package fiberjwt
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/keys"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -194,7 +196,7 @@ func (cfg Config) withDefaults() Config {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	cfg.Issuer = orDefault(cfg.Issuer, "fiberjwt")
+	cfg.Issuer = cmp.Or(cfg.Issuer, "fiberjwt")
 	cfg.Audience = slices.Clone(cfg.Audience)
 	if len(cfg.Audience) == 0 {
 		cfg.Audience = []string{cfg.Issuer}
@@ -205,62 +207,62 @@ func (cfg Config) withDefaults() Config {
 		cfg.Issuers[i] = issuer.withDefaults()
 	}
 	cfg.OldTokens = cfg.OldTokens.withDefaults()
-	cfg.Leeway = orDefault(cfg.Leeway, 5*time.Second)
-	cfg.ReadTimeout = orDefault(cfg.ReadTimeout, 2*time.Second)
-	cfg.WriteTimeout = orDefault(cfg.WriteTimeout, 5*time.Second)
+	cfg.Leeway = cmp.Or(cfg.Leeway, 5*time.Second)
+	cfg.ReadTimeout = cmp.Or(cfg.ReadTimeout, 2*time.Second)
+	cfg.WriteTimeout = cmp.Or(cfg.WriteTimeout, 5*time.Second)
 	cfg.Refresh = cfg.Refresh.withDefaults()
 	return cfg
 }
 
-// faults of a Config that has its defaults, apart from those of its parts.
-func (cfg Config) faults() (faults []string) {
-	faults = append(faults, cfg.secretFaults()...)
-	faults = append(faults, cfg.keyFaults()...)
-	faults = append(faults, cfg.storeFaults()...)
-	faults = append(faults, cfg.sessionFaults()...)
-	faults = append(faults, cfg.Extractor.faults()...)
-	faults = append(faults, cfg.transportFaults()...)
-	faults = append(faults, cfg.Refresh.faults()...)
-	faults = append(faults, cfg.Password.faults()...)
+// problems of a Config that has its defaults, apart from those of its parts.
+func (cfg Config) problems() (problems []string) {
+	problems = append(problems, cfg.secretProblems()...)
+	problems = append(problems, cfg.keyProblems()...)
+	problems = append(problems, cfg.storeProblems()...)
+	problems = append(problems, cfg.sessionProblems()...)
+	problems = append(problems, cfg.Extractor.problems()...)
+	problems = append(problems, cfg.transportProblems()...)
+	problems = append(problems, cfg.Refresh.problems()...)
+	problems = append(problems, cfg.Password.problems()...)
 	if cfg.Leeway < 0 || cfg.Leeway > time.Minute {
-		faults = append(faults, fmt.Sprintf("Config.Leeway: %v is not between 0, which is the default of 5 s, and 60 s", cfg.Leeway))
+		problems = append(problems, fmt.Sprintf("Config.Leeway: %v is not between 0, which is the default of 5 s, and 60 s", cfg.Leeway))
 	}
 	if slices.Contains(cfg.Audience, "") {
-		faults = append(faults, "Config.Audience has an empty name: remove it")
+		problems = append(problems, "Config.Audience has an empty name: remove it")
 	}
 	if slices.Contains(cfg.RequiredClaims, "") {
-		faults = append(faults, "Config.RequiredClaims has an empty name, which no token has: remove it")
+		problems = append(problems, "Config.RequiredClaims has an empty name, which no token has: remove it")
 	}
-	return append(faults, cfg.timeoutFaults()...)
+	return append(problems, cfg.timeoutProblems()...)
 }
 
 // leastTimeout is far below what a query takes: a shorter time lacks its unit.
 const leastTimeout = 100 * time.Microsecond
 
-// timeoutFaults refuses times that lack their unit, and those above Refresh.Rearm: a
+// timeoutProblems refuses times that lack their unit, and those above Refresh.Rearm: a
 // client that has waited for so long has given up, and does not hear the answer.
-func (cfg Config) timeoutFaults() (faults []string) {
+func (cfg Config) timeoutProblems() (problems []string) {
 	for _, timeout := range []struct {
 		name, usual string
 		set         time.Duration
 	}{{"ReadTimeout", "2 s", cfg.ReadTimeout}, {"WriteTimeout", "5 s", cfg.WriteTimeout}} {
 		if timeout.set < leastTimeout {
-			faults = append(faults, fmt.Sprintf("Config.%s: %v is too short for any query: give a unit, as in 2 * time.Second, or leave it out for the default of %s", timeout.name, timeout.set, timeout.usual))
+			problems = append(problems, fmt.Sprintf("Config.%s: %v is too short for any query: give a unit, as in 2 * time.Second, or leave it out for the default of %s", timeout.name, timeout.set, timeout.usual))
 		}
 		if timeout.set > cfg.Refresh.Rearm {
-			faults = append(faults, fmt.Sprintf("Config.%s: %v is longer than Refresh.Rearm, %v, and clients do not wait that long: lower it, or leave it out for the default of %s",
+			problems = append(problems, fmt.Sprintf("Config.%s: %v is longer than Refresh.Rearm, %v, and clients do not wait that long: lower it, or leave it out for the default of %s",
 				timeout.name, timeout.set, cfg.Refresh.Rearm, timeout.usual))
 		}
 	}
-	return faults
+	return problems
 }
 
-func (cfg Config) secretFaults() (faults []string) {
+func (cfg Config) secretProblems() (problems []string) {
 	if others := cfg.Keys != nil || len(cfg.Issuers) > 0; len(cfg.Secret) == 0 && others && len(cfg.Entities) == 0 && len(cfg.OldSecrets) == 0 {
 		return nil // it only verifies
 	}
 	if err := cfg.Secret.Check(); err != nil {
-		faults = append(faults, "Config.Secret "+err.Error())
+		problems = append(problems, "Config.Secret "+err.Error())
 	}
 	for i, old := range cfg.OldSecrets {
 		// A text that was in use with the newline of its file goes on verifying with it.
@@ -271,18 +273,18 @@ func (cfg Config) secretFaults() (faults []string) {
 			continue
 		}
 		if err := old.Check(); err != nil {
-			faults = append(faults, fmt.Sprintf("Config.OldSecrets[%d] %v", i, err))
+			problems = append(problems, fmt.Sprintf("Config.OldSecrets[%d] %v", i, err))
 		}
 	}
-	return faults
+	return problems
 }
 
-func (cfg Config) keyFaults() (faults []string) {
+func (cfg Config) keyProblems() (problems []string) {
 	if cfg.Keys == nil {
 		return nil
 	}
-	if fault := sourceFault(cfg.Keys); fault != "" {
-		return []string{"Config.Keys " + fault}
+	if problem := sourceProblem(cfg.Keys); problem != "" {
+		return []string{"Config.Keys " + problem}
 	}
 	if source, ok := cfg.Keys.(interface{ Symmetric() bool }); ok && source.Symmetric() {
 		return []string{"Config.Keys gives shared secrets: give yours as Config.Secret, and no Keys, or those of others in Issuers"}
@@ -290,9 +292,9 @@ func (cfg Config) keyFaults() (faults []string) {
 	set, ok := cfg.Keys.(*keys.Set)
 	if !ok {
 		if len(cfg.Entities) > 0 {
-			faults = append(faults, "Config.Keys only verifies, but Entities sign: give a *keys.Set with a private key")
+			problems = append(problems, "Config.Keys only verifies, but Entities sign: give a *keys.Set with a private key")
 		}
-		return faults
+		return problems
 	}
 	for _, k := range set.All() {
 		if k.Symmetric() {
@@ -300,13 +302,13 @@ func (cfg Config) keyFaults() (faults []string) {
 		}
 	}
 	if _, signs := set.Signer(); !signs && len(cfg.Entities) > 0 {
-		faults = append(faults, "Config.Keys has only public keys, but Entities sign: give keys.NewSet a private key")
+		problems = append(problems, "Config.Keys has only public keys, but Entities sign: give keys.NewSet a private key")
 	}
-	return faults
+	return problems
 }
 
-// sourceFault says why keys cannot come from source, "" if they can.
-func sourceFault(source keys.Source) string {
+// sourceProblem says why keys cannot come from source, "" if they can.
+func sourceProblem(source keys.Source) string {
 	if v := reflect.ValueOf(source); v.Kind() == reflect.Pointer && v.IsNil() {
 		return "is nil: look at the error of what made it"
 	}
@@ -318,73 +320,73 @@ func sourceFault(source keys.Source) string {
 	return ""
 }
 
-func (cfg Config) storeFaults() (faults []string) {
+func (cfg Config) storeProblems() (problems []string) {
 	if cfg.DB == nil && len(cfg.Entities) > 0 {
-		faults = append(faults, "Config.DB is nil, but Entities need it: give the *bun.DB with their tables")
+		problems = append(problems, "Config.DB is nil, but Entities need it: give the *bun.DB with their tables")
 	}
 	if cfg.DB != nil && len(cfg.Entities) == 0 {
-		faults = append(faults, "Config.Entities is empty: declare a kind of account, such as fiberjwt.Entity[User]{}")
+		problems = append(problems, "Config.Entities is empty: declare a kind of account, such as fiberjwt.Entity[User]{}")
 	}
 	if cfg.Routes != nil && len(cfg.Entities) == 0 {
-		faults = append(faults, "Config.Routes is set, but without Entities there is nobody to sign in: declare a kind of account, such as fiberjwt.Entity[User]{}, or remove Routes")
+		problems = append(problems, "Config.Routes is set, but without Entities there is nobody to sign in: declare a kind of account, such as fiberjwt.Entity[User]{}, or remove Routes")
 	}
 	if cfg.DB == nil && len(cfg.Entities) == 0 && (cfg.Sessions != nil || cfg.CacheTTL != 0) {
-		faults = append(faults, "Config.Sessions or CacheTTL is set, but without DB and Entities there are no sessions: give these, or remove those")
+		problems = append(problems, "Config.Sessions or CacheTTL is set, but without DB and Entities there are no sessions: give these, or remove those")
 	}
-	return faults
+	return problems
 }
 
-func (cfg Config) sessionFaults() (faults []string) {
+func (cfg Config) sessionProblems() (problems []string) {
 	if v := reflect.ValueOf(cfg.Sessions); v.Kind() == reflect.Pointer && v.IsNil() {
-		faults = append(faults, "Config.Sessions is a nil pointer: look at the error of what made it, or leave it out")
+		problems = append(problems, "Config.Sessions is a nil pointer: look at the error of what made it, or leave it out")
 	}
 	if cfg.CacheTTL < 0 || cfg.CacheTTL > time.Hour {
-		faults = append(faults, fmt.Sprintf("Config.CacheTTL: %v is not between 0 and 1 h", cfg.CacheTTL))
+		problems = append(problems, fmt.Sprintf("Config.CacheTTL: %v is not between 0 and 1 h", cfg.CacheTTL))
 	}
 	if _, ok := cfg.Sessions.(session.Revocations); cfg.CacheTTL > 0 && cfg.Sessions != nil && !ok {
-		faults = append(faults, "Config.CacheTTL: the store in Config.Sessions does not tell revocations (RevokedSince), so nothing can be cached")
+		problems = append(problems, "Config.CacheTTL: the store in Config.Sessions does not tell revocations (RevokedSince), so nothing can be cached")
 	}
 	if _, ok := cfg.Sessions.(session.Slider); cfg.Cookie.Sliding && (cfg.Sessions != nil && !ok || cfg.DB == nil) {
-		faults = append(faults, "Config.Cookie.Sliding: there is no store of sessions that can prolong them (Slide)")
+		problems = append(problems, "Config.Cookie.Sliding: there is no store of sessions that can prolong them (Slide)")
 	}
 	if cfg.CacheTTL > 0 && cfg.ReadTimeout+cfg.WriteTimeout > 3*time.Minute {
 		// session.Revocations are kept for ten minutes.
-		faults = append(faults, "Config.ReadTimeout and WriteTimeout are above 3 min together, which Config.CacheTTL does not bear")
+		problems = append(problems, "Config.ReadTimeout and WriteTimeout are above 3 min together, which Config.CacheTTL does not bear")
 	}
-	return faults
+	return problems
 }
 
-func (cfg Config) transportFaults() (faults []string) {
+func (cfg Config) transportProblems() (problems []string) {
 	for i, transport := range cfg.Transport {
 		if transport != TransportBody && transport != TransportCookie {
-			faults = append(faults, fmt.Sprintf("Config.Transport[%d]: %q is neither TransportBody nor TransportCookie", i, transport))
+			problems = append(problems, fmt.Sprintf("Config.Transport[%d]: %q is neither TransportBody nor TransportCookie", i, transport))
 		}
 	}
 	setsCookies := slices.Contains(cfg.Transport, TransportCookie)
 	if cfg.Client && !setsCookies {
-		faults = append(faults, "Config.Client: the client keeps its tokens in cookies: add TransportCookie to Config.Transport")
+		problems = append(problems, "Config.Client: the client keeps its tokens in cookies: add TransportCookie to Config.Transport")
 	}
 	const unread = ": the tokens are in the kinds' own cookies: add FromCookie(\"\"), which reads those of every kind, to the Chain of Config.Extractor"
 	if cfg.Client && !cfg.Extractor.readsOwnCookies() {
-		faults = append(faults, "Config.Client"+unread)
+		problems = append(problems, "Config.Client"+unread)
 	}
 	if cfg.Cookie.Sliding && !cfg.Extractor.readsOwnCookies() {
-		faults = append(faults, "Config.Cookie.Sliding"+unread)
+		problems = append(problems, "Config.Cookie.Sliding"+unread)
 	}
 	if cfg.Cookie.RefreshEverywhere && !setsCookies {
-		faults = append(faults, "Config.Cookie.RefreshEverywhere: there are no cookies: add TransportCookie to Config.Transport")
+		problems = append(problems, "Config.Cookie.RefreshEverywhere: there are no cookies: add TransportCookie to Config.Transport")
 	}
-	return append(faults, cfg.Cookie.faults()...)
+	return append(problems, cfg.Cookie.problems()...)
 }
 
-func (s Cookie) faults() (faults []string) {
+func (s Cookie) problems() (problems []string) {
 	if !validNamespace(s.Namespace) {
-		faults = append(faults, fmt.Sprintf("Config.Cookie.Namespace: %q cannot stand in a cookie's name: take letters, digits and \"-\", at most 32", s.Namespace))
+		problems = append(problems, fmt.Sprintf("Config.Cookie.Namespace: %q cannot stand in a cookie's name: take letters, digits and \"-\", at most 32", s.Namespace))
 	}
 	if s.Path != "" && (!strings.HasPrefix(s.Path, "/") || !plainPath(s.Path)) {
-		faults = append(faults, fmt.Sprintf("Config.Cookie.Path: %q is not a path: write it like /auth, without parameters", s.Path))
+		problems = append(problems, fmt.Sprintf("Config.Cookie.Path: %q is not a path: write it like /auth, without parameters", s.Path))
 	}
-	return faults
+	return problems
 }
 
 func validNamespace(name string) bool {
@@ -405,32 +407,32 @@ func plainPath(path string) bool {
 }
 
 // openKinds resolves the declarations; two kinds must not meet in a name or in a model.
-func (cfg Config) openKinds() (kinds []*kind, faults []string) {
+func (cfg Config) openKinds() (kinds []*kind, problems []string) {
 	for i, entity := range cfg.Entities {
 		if entity == nil || reflect.ValueOf(entity).Kind() == reflect.Pointer && reflect.ValueOf(entity).IsNil() {
-			faults = append(faults, fmt.Sprintf("Config.Entities[%d] is nil", i))
+			problems = append(problems, fmt.Sprintf("Config.Entities[%d] is nil", i))
 			continue
 		}
 		k, wrong := entity.open(cfg.DB)
-		wrong = append(wrong, k.timeFaults(cfg.Refresh)...)
+		wrong = append(wrong, k.timeProblems(cfg.Refresh)...)
 		label := fmt.Sprintf("Config.Entities[%d] (%s)", i, k.label)
-		for _, fault := range wrong {
-			faults = append(faults, label+": "+fault)
+		for _, problem := range wrong {
+			problems = append(problems, label+": "+problem)
 		}
 		for _, other := range kinds {
 			if k.name != "" && other.name == k.name {
-				faults = append(faults, fmt.Sprintf("%s: the kind %q is declared twice: give one another Name", label, k.name))
+				problems = append(problems, fmt.Sprintf("%s: the kind %q is declared twice: give one another Name", label, k.name))
 			}
 			if k.name == other.name+"-refresh" || other.name == k.name+"-refresh" {
-				faults = append(faults, fmt.Sprintf("%s: the cookies of the kinds %q and %q would meet: give one another Name", label, k.name, other.name))
+				problems = append(problems, fmt.Sprintf("%s: the cookies of the kinds %q and %q would meet: give one another Name", label, k.name, other.name))
 			}
-			for _, fault := range k.shareFaults(other) {
-				faults = append(faults, label+": "+fault)
+			for _, problem := range k.shareProblems(other) {
+				problems = append(problems, label+": "+problem)
 			}
 		}
 		kinds = append(kinds, k)
 	}
-	return kinds, faults
+	return kinds, problems
 }
 
 // publicRoute is an entry of Config.Public.
@@ -440,27 +442,27 @@ type publicRoute struct {
 	fixed   string // what stands before the first parameter, in lower case
 }
 
-func newPublicRoutes(entries []string) (routes []publicRoute, faults []string) {
+func newPublicRoutes(entries []string) (routes []publicRoute, problems []string) {
 	for i, entry := range entries {
 		method, pattern, _ := strings.Cut(entry, " ")
 		if !slices.Contains(fiber.DefaultMethods, method) || !strings.HasPrefix(pattern, "/") {
-			faults = append(faults, fmt.Sprintf(`Config.Public[%d]: %q is not a route: write it like "GET /assets/*", the method in capitals`, i, entry))
+			problems = append(problems, fmt.Sprintf(`Config.Public[%d]: %q is not a route: write it like "GET /assets/*", the method in capitals`, i, entry))
 			continue
 		}
 		if strings.ContainsAny(pattern, "<>") {
 			// Fiber's matching by pattern folds the case of values, its router does
 			// not: a constraint would open more than the route.
-			faults = append(faults, fmt.Sprintf("Config.Public[%d]: %q has a constraint, which cannot be matched here as the router does: use Config.Next, or register the route above the middleware", i, entry))
+			problems = append(problems, fmt.Sprintf("Config.Public[%d]: %q has a constraint, which cannot be matched here as the router does: use Config.Next, or register the route above the middleware", i, entry))
 			continue
 		}
 		// The router panics on a pattern that it cannot read.
-		if err := shielded(func() error { fiber.RoutePatternMatch("/", pattern); return nil }); err != nil {
-			faults = append(faults, fmt.Sprintf("Config.Public[%d]: %q has a pattern that Fiber's router cannot read", i, entry))
+		if err := fault.Recover(func() error { fiber.RoutePatternMatch("/", pattern); return nil }); err != nil {
+			problems = append(problems, fmt.Sprintf("Config.Public[%d]: %q has a pattern that Fiber's router cannot read", i, entry))
 			continue
 		}
 		routes = append(routes, publicRoute{method, pattern, strings.ToLower(fixedPart(pattern))})
 	}
-	return routes, faults
+	return routes, problems
 }
 
 // fixedPart is what stands before the first parameter of a pattern, without slashes
@@ -504,18 +506,18 @@ func dotted(path string) bool {
 
 var unescaped = strings.NewReplacer("%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", "/", "%5C", "/", `\`, "/")
 
-// joinFaults makes one error of all, nil of none.
-func joinFaults(faults []string) error {
-	if len(faults) == 0 {
+// joinProblems makes one error of all, nil of none.
+func joinProblems(problems []string) error {
+	if len(problems) == 0 {
 		return nil
 	}
-	return errors.New("fiberjwt: " + inOne("the Config", faults))
+	return errors.New("fiberjwt: " + inOne("the Config", problems))
 }
 
-// inOne is the text of one fault or of many.
-func inOne(whose string, faults []string) string {
-	if len(faults) == 1 {
-		return faults[0]
+// inOne is the text of one problem or of many.
+func inOne(whose string, problems []string) string {
+	if len(problems) == 1 {
+		return problems[0]
 	}
-	return fmt.Sprintf("%s has %d faults:\n  - %s", whose, len(faults), strings.Join(faults, "\n  - "))
+	return fmt.Sprintf("%s has %d problems:\n  - %s", whose, len(problems), strings.Join(problems, "\n  - "))
 }

@@ -259,7 +259,7 @@ func TestAllMistakesComeInOneError(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	lines := strings.Split(err.Error(), "\n")
-	require.Contains(t, lines[0], fmt.Sprintf("%d faults", len(lines)-1))
+	require.Contains(t, lines[0], fmt.Sprintf("%d problems", len(lines)-1))
 	slices.Sort(lines)
 	require.Len(t, slices.Compact(lines), strings.Count(err.Error(), "\n")+1, "a mistake is named twice")
 	for _, routes := range app.Stack() {

@@ -24,36 +24,36 @@ const (
 
 // Codes of broken constraints.
 const (
-	sqliteConstraint   = 19 // the low byte of the extended codes below
-	sqliteUnique       = 2067
-	sqlitePrimaryKey   = 1555
-	sqliteRowID        = 2579
-	sqliteTrigger      = 1811
-	mysqlDuplicate     = 1062
-	mysqlNull          = 1048
-	mysqlOutOfRange    = 1264
-	mysqlTruncated     = 1265
-	mysqlWrongTime     = 1292
-	mysqlNoDefault     = 1364
-	mysqlWrongValue    = 1366
-	mysqlMixed         = 1267 // of collations; so is a text with characters that the column's set lacks
-	mysqlWrongString   = 1300
-	mysqlNoConversion  = 3988
-	mysqlNotConverted  = 3854
-	mysqlSignal        = 1644
-	mysqlSignalNothing = 1643
-	mysqlGenerated     = 3105
-	mariaGenerated     = 1906
-	mysqlTooLong       = 1406
-	mysqlForeignKey    = 1452
-	mysqlCheck         = 3819
-	mariaCheck         = 4025
-	postgresUnique     = "23505"
-	postgresExclusion  = "23P01"
-	postgresGenerated  = "428C9"
-	postgresPrivilege  = "42501" // of row-level security, or raised by a trigger, or for want of a GRANT
-	postgresIntegrity  = "23"    // class 23, integrity constraint violation
-	postgresDataFaults = "22"    // class 22, data exception: too long, out of range
+	sqliteConstraint     = 19 // the low byte of the extended codes below
+	sqliteUnique         = 2067
+	sqlitePrimaryKey     = 1555
+	sqliteRowID          = 2579
+	sqliteTrigger        = 1811
+	mysqlDuplicate       = 1062
+	mysqlNull            = 1048
+	mysqlOutOfRange      = 1264
+	mysqlTruncated       = 1265
+	mysqlWrongTime       = 1292
+	mysqlNoDefault       = 1364
+	mysqlWrongValue      = 1366
+	mysqlMixed           = 1267 // of collations; so is a text with characters that the column's set lacks
+	mysqlWrongString     = 1300
+	mysqlNoConversion    = 3988
+	mysqlNotConverted    = 3854
+	mysqlSignal          = 1644
+	mysqlSignalNothing   = 1643
+	mysqlGenerated       = 3105
+	mariaGenerated       = 1906
+	mysqlTooLong         = 1406
+	mysqlForeignKey      = 1452
+	mysqlCheck           = 3819
+	mariaCheck           = 4025
+	postgresUnique       = "23505"
+	postgresExclusion    = "23P01"
+	postgresGenerated    = "428C9"
+	postgresPrivilege    = "42501" // of row-level security, or raised by a trigger, or for want of a GRANT
+	postgresIntegrity    = "23"    // class 23, integrity constraint violation
+	postgresDataProblems = "22"    // class 22, data exception: too long, out of range
 )
 
 func constraintOf(err error) constraint {
@@ -83,7 +83,7 @@ func postgresConstraint(state string) constraint {
 		return uniqueConstraint
 	case state == postgresGenerated, len(state) == 5 && state[:2] == postgresIntegrity:
 		return otherConstraint
-	case len(state) == 5 && state[:2] == postgresDataFaults:
+	case len(state) == 5 && state[:2] == postgresDataProblems:
 		return refusedValue
 	case len(state) == 5 && !slices.Contains(postgresClasses, state[:2]):
 		return raised

@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/fiberjwt/fiberjwt/internal/cookiename"
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
 // Cookie sets how cookies are written. The zero value is right behind TLS.
@@ -159,15 +160,15 @@ type origins map[string]bool // trusted besides the own one
 
 // newOrigins takes exact origins as browsers send them.
 func newOrigins(trusted []string) (origins, []string) {
-	o, faults := origins{}, []string(nil)
+	o, problems := origins{}, []string(nil)
 	for i, text := range trusted {
 		if !isOrigin(text) {
-			faults = append(faults, fmt.Sprintf("Config.TrustedOrigins[%d]: %q is not an origin as browsers send it: write https://host, https://host:port or, for an app or extension, scheme://host, in lower case, without a path or a wildcard", i, text))
+			problems = append(problems, fmt.Sprintf("Config.TrustedOrigins[%d]: %q is not an origin as browsers send it: write https://host, https://host:port or, for an app or extension, scheme://host, in lower case, without a path or a wildcard", i, text))
 			continue
 		}
 		o[withoutDefaultPort(text)] = true
 	}
-	return o, faults
+	return o, problems
 }
 
 // isOrigin reports whether text is how a browser serialises an origin that only one
@@ -216,7 +217,7 @@ func (o origins) check(c *fiber.Ctx) error {
 // checkUnsafe is for a request that sets or clears cookies, whatever its method.
 func (o origins) checkUnsafe(c *fiber.Ctx) error {
 	if c.App().Config().DisableHeaderNormalizing {
-		return mistakef("fiber.Config.DisableHeaderNormalizing hides the headers by which a browser says where a request comes from: leave it off where cookies are used")
+		return fault.Setupf("fiber.Config.DisableHeaderNormalizing hides the headers by which a browser says where a request comes from: leave it off where cookies are used")
 	}
 	origin := borrow(c.Request().Header.Peek(fiber.HeaderOrigin))
 	switch string(c.Request().Header.Peek("Sec-Fetch-Site")) {

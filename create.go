@@ -6,6 +6,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
 )
 
@@ -24,12 +25,16 @@ import (
 // ErrTaken if there is such an account; else ErrUnavailable or ErrSetup. It may be
 // called concurrently, with an account each.
 func Create[T any](ctx context.Context, a *Auth, account *T, password string) error {
+	return face(createAccount(ctx, a, account, password))
+}
+
+func createAccount[T any](ctx context.Context, a *Auth, account *T, password string) error {
 	k, err := kindOf[T](a)
 	if err != nil {
 		return err
 	}
 	if k.password == nil || account == nil {
-		return mistakef("Create: account is nil, or kind %s has no passwords: insert its rows yourself", k.name)
+		return fault.Setupf("Create: account is nil, or kind %s has no passwords: insert its rows yourself", k.name)
 	}
 	wrong := map[string]string{}
 	identity, err := formOf(k.identity.Name, k.text(account, k.identity)).newIdentity(k, wrong)
@@ -70,7 +75,7 @@ func (a *Auth) storeAlone(ctx context.Context, k *kind, account any) error {
 		if subject, err = k.subject(account); err != nil || a.store.sql == nil {
 			return err
 		}
-		return unavailable(a.store.revokeFormer(ctx, tx, k, subject, now))
+		return fault.Unavailable(a.store.revokeFormer(ctx, tx, k, subject, now))
 	})
 	if err != nil {
 		return err
@@ -96,7 +101,7 @@ func (a *Auth) hashIn(ctx context.Context, proof, password string) (string, erro
 	defer leave()
 	hash, err := a.hasher.hash(ctx, password)
 	if err != nil {
-		return "", because(ErrUnavailable, err)
+		return "", fault.Unavailable(err)
 	}
 	return hash, nil
 }
@@ -107,6 +112,11 @@ func (a *Auth) hashIn(ctx context.Context, proof, password string) (string, erro
 // Error.Fields of "password", if a registration would not take the password, else
 // ErrUnavailable if ctx ended or too many passwords are hashed at the moment.
 func (a *Auth) HashPassword(ctx context.Context, password string) (string, error) {
+	hash, err := a.hashPassword(ctx, password)
+	return hash, face(err)
+}
+
+func (a *Auth) hashPassword(ctx context.Context, password string) (string, error) {
 	wrong := map[string]string{}
 	a.judge(password, "", wrong)
 	if err := wrongFields(wrong); err != nil {
@@ -121,6 +131,11 @@ func (a *Auth) HashPassword(ctx context.Context, password string) (string, error
 // can call. The error is ErrUnavailable if ctx ended or too many passwords are
 // hashed at the moment.
 func (a *Auth) CheckPassword(ctx context.Context, hash, password string) (bool, error) {
+	ok, err := a.checkPassword(ctx, hash, password)
+	return ok, face(err)
+}
+
+func (a *Auth) checkPassword(ctx context.Context, hash, password string) (bool, error) {
 	if tooLong(password) {
 		return false, nil
 	}
@@ -131,7 +146,7 @@ func (a *Auth) CheckPassword(ctx context.Context, hash, password string) (bool, 
 	defer leave()
 	ok, _, err := a.hasher.verify(ctx, hash, password)
 	if err != nil {
-		return false, because(ErrUnavailable, err)
+		return false, fault.Unavailable(err)
 	}
 	return ok, nil
 }

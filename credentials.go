@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/throttle"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -60,7 +61,7 @@ func (a *Auth) register(c *fiber.Ctx, k *kind, account any, password string) (p 
 	if err == nil {
 		p, entity, err = a.create(c, k, account, hash)
 	} else {
-		err = because(ErrUnavailable, err)
+		err = fault.Unavailable(err)
 	}
 	turn.settle(c.UserContext(), attempted(k, k.text(account, k.identity)), throttle.RegistrationWeight, err)
 	if err != nil || p.sid == nil {
@@ -87,30 +88,30 @@ func (a *Auth) register(c *fiber.Ctx, k *kind, account any, password string) (p 
 func (a *Auth) unregister(ctx context.Context, k *kind, row any) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.writeTimeout)
 	defer cancel()
-	if err := shielded(func() error { return k.takeBack(ctx, a.db, row) }); err != nil {
+	if err := fault.Recover(func() error { return k.takeBack(ctx, a.db, row) }); err != nil {
 		a.journal.leftAccount(ctx, k, row, err)
 	}
 }
 
 func (a *Auth) create(c *fiber.Ctx, k *kind, account any, hash string) (pair, []byte, error) {
 	k.setText(account, k.password, hash)
-	if err := hookRefusal(shielded(func() error { return k.register(c, account) })); err != nil {
+	if err := hookRefusal(fault.Recover(func() error { return k.register(c, account) })); err != nil {
 		return pair{}, nil, err
 	}
-	if err := k.registerFault(account, hash); err != nil {
+	if err := k.registerProblem(account, hash); err != nil {
 		return pair{}, nil, err
 	}
 	return a.storeAccount(c, k, account)
 }
 
-// registerFault says that Register has made of the account what cannot sign in: it
+// registerProblem says that Register has made of the account what cannot sign in: it
 // may set another identity in its canonical form, and no other hash.
-func (k *kind) registerFault(account any, hash string) error {
+func (k *kind) registerProblem(account any, hash string) error {
 	if k.raw(account, k.password) != hash {
-		return mistakef("Entity.Register of kind %s changes %s, the hash of the password that the client sent: leave it as it is", k.name, k.password.GoName)
+		return fault.Setupf("Entity.Register of kind %s changes %s, the hash of the password that the client sent: leave it as it is", k.name, k.password.GoName)
 	}
 	if name, err := k.canonical(k.raw(account, k.identity)); err != nil || name != k.raw(account, k.identity) {
-		return mistakef("Entity.Register of kind %s sets %s to a text that is not in canonical form, so a sign-in would not find it: set what Entity.Canonical gives, by default CanonicalIdentity", k.name, k.identity.GoName)
+		return fault.Setupf("Entity.Register of kind %s sets %s to a text that is not in canonical form, so a sign-in would not find it: set what Entity.Canonical gives, by default CanonicalIdentity", k.name, k.identity.GoName)
 	}
 	return nil
 }
@@ -132,7 +133,7 @@ func (a *Auth) storeAccount(c *fiber.Ctx, k *kind, account any) (p pair, entity 
 		}
 		// A database may give a deleted account's key again.
 		if err := a.store.revokeFormer(ctx, tx, k, row.Subject, row.Created); err != nil {
-			return unavailable(err)
+			return fault.Unavailable(err)
 		}
 		kept, err := a.keep(ctx, tx, k, account, row)
 		if err == nil && !kept {
@@ -186,9 +187,8 @@ func (a *Auth) storeRow(ctx context.Context, k *kind, account any, also func(con
 	if errors.As(err, &changed) && changed.stored != nil {
 		a.unregister(ctx, k, changed.stored)
 	}
-	var known *Error
-	if !errors.As(err, &known) {
-		err = writeFault(err) // of the commit, or what that has waited for
+	if !isOurs(err) {
+		err = writeProblem(err) // of the commit, or what that has waited for
 	}
 	if errors.Is(err, ErrFields) && changed == nil {
 		err = k.blameHash(ctx, a.db, asked, err)
@@ -200,14 +200,13 @@ func (a *Auth) storeRow(ctx context.Context, k *kind, account any, also func(con
 // hookRefusal is what a Register hook answers: its own *Error or *fiber.Error,
 // or else 403.
 func hookRefusal(err error) error {
-	var known *Error
 	var fibers *fiber.Error
 	switch {
 	case err == nil:
 		return nil
-	case storeTrouble(err):
-		return because(ErrUnavailable, err)
-	case errors.As(err, &known):
+	case fault.IsUnavailable(err):
+		return fault.Unavailable(err)
+	case isOurs(err):
 		return err
 	case errors.As(err, &fibers):
 		return &Error{Status: fibers.Code, Code: "refused", Description: fibers.Message, cause: err}
@@ -263,7 +262,7 @@ func (a *Auth) prove(c *fiber.Ctx, k *kind, identity, password string, compared 
 
 func (a *Auth) compare(ctx context.Context, k *kind, identity, password string) (account any, stale bool, err error) {
 	account, lookErr := a.lookUp(ctx, k, identity)
-	if lookErr != nil && !errors.Is(lookErr, ErrSetup) {
+	if lookErr != nil && !errors.Is(lookErr, fault.ErrSetup) {
 		return nil, false, lookErr
 	}
 	hash := ""
@@ -272,7 +271,7 @@ func (a *Auth) compare(ctx context.Context, k *kind, identity, password string) 
 	}
 	ok, stale, err := a.hasher.verify(ctx, hash, password)
 	if err != nil {
-		return nil, false, because(ErrUnavailable, err)
+		return nil, false, fault.Unavailable(err)
 	}
 	if lookErr != nil { // only now: the time must not tell that there are two of them
 		return nil, false, lookErr
@@ -356,7 +355,7 @@ func (a *Auth) provenChange(c *fiber.Ctx, k *kind, s *Session, current, password
 	}
 	hash, err := a.hasher.hash(c.UserContext(), password)
 	if err != nil {
-		return because(ErrUnavailable, err)
+		return fault.Unavailable(err)
 	}
 	return a.storeHash(c.UserContext(), k, s, account, hash, ErrBadCredentials)
 }
@@ -369,7 +368,7 @@ func (a *Auth) storeHash(ctx context.Context, k *kind, s *Session, account any, 
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.writeTimeout)
 		defer cancel()
-		return storeFault(k.putBack(ctx, a.db, account, k.raw(account, k.password), err))
+		return storeProblem(k.putBack(ctx, a.db, account, k.raw(account, k.password), err))
 	}
 	return nil
 }

@@ -31,8 +31,8 @@ import (
 // It panics, like [New], if Config.Issuer or jwksURL is not an address, or if
 // Config.Keys does not sign.
 func (a *Auth) Discovery(jwksURL string) fiber.Handler {
-	if fault := a.discoveryFault(jwksURL); fault != "" {
-		panic("fiberjwt: Discovery: " + fault)
+	if problem := a.discoveryProblem(jwksURL); problem != "" {
+		panic("fiberjwt: Discovery: " + problem)
 	}
 	set := a.tokens.signatures.keys.(*keys.Set)
 	return func(c *fiber.Ctx) error {
@@ -46,7 +46,7 @@ func (a *Auth) Discovery(jwksURL string) fiber.Handler {
 	}
 }
 
-func (a *Auth) discoveryFault(jwksURL string) string {
+func (a *Auth) discoveryProblem(jwksURL string) string {
 	if !isAddress(a.tokens.issuer) {
 		return fmt.Sprintf("Config.Issuer is %q: set it to the https address of this service, without a query, because verifiers look for the document there", a.tokens.issuer)
 	}

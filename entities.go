@@ -2,6 +2,7 @@ package fiberjwt
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -11,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +20,7 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/schema"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/transient"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -178,9 +179,9 @@ func (e Entity[T]) open(db *bun.DB) (*kind, []string) {
 		name:       e.Name,
 		model:      reflect.TypeFor[T](),
 		db:         db,
-		accessTTL:  orDefault(e.AccessTTL, 10*time.Minute),
-		idleTTL:    orDefault(e.IdleTTL, 14*24*time.Hour),
-		sessionTTL: orDefault(e.SessionTTL, defaultSessionTTL),
+		accessTTL:  cmp.Or(e.AccessTTL, 10*time.Minute),
+		idleTTL:    cmp.Or(e.IdleTTL, 14*24*time.Hour),
+		sessionTTL: cmp.Or(e.SessionTTL, defaultSessionTTL),
 		audience:   slices.Clone(e.Audience),
 		load:       e.Load,
 		narrowed:   e.Allow != nil,
@@ -227,10 +228,10 @@ func (e Entity[T]) adopt(k *kind) {
 }
 
 // resolve finds the columns and says what is wrong with them.
-func (k *kind) resolve(identity, password string, fillable []string) (faults []string) {
+func (k *kind) resolve(identity, password string, fillable []string) (problems []string) {
 	defer func() {
 		if p := recover(); p != nil { // so Bun says that it cannot map a model
-			faults = append(faults, fmt.Sprint("the model cannot be mapped: ", p))
+			problems = append(problems, fmt.Sprint("the model cannot be mapped: ", p))
 		}
 	}()
 	k.table = k.db.Table(k.model)
@@ -240,55 +241,55 @@ func (k *kind) resolve(identity, password string, fillable []string) (faults []s
 		k.name = k.table.Name
 	}
 	if !validKind(k.name) {
-		faults = append(faults, fmt.Sprintf("Name: %q cannot name a kind: set Name to lower-case letters, digits, \"_\" and \"-\", at most 32, a letter first", k.name))
+		problems = append(problems, fmt.Sprintf("Name: %q cannot name a kind: set Name to lower-case letters, digits, \"_\" and \"-\", at most 32, a letter first", k.name))
 	}
 	if slices.Contains(k.audience, "") {
-		faults = append(faults, "Audience has an empty name: remove it")
+		problems = append(problems, "Audience has an empty name: remove it")
 	}
-	faults = append(faults, k.resolveKey()...)
+	problems = append(problems, k.resolveKey()...)
 	k.narrowed = k.narrowed || k.loadNarrows()
 	if password != "-" {
-		faults = append(faults, k.loadFaults()...)
-		return append(faults, k.resolveCredentials(identity, password, fillable)...)
+		problems = append(problems, k.loadProblems()...)
+		return append(problems, k.resolveCredentials(identity, password, fillable)...)
 	}
-	faults = append(faults, k.resolveTelling(identity)...)
-	faults = append(faults, k.loadFaults()...)
+	problems = append(problems, k.resolveTelling(identity)...)
+	problems = append(problems, k.loadProblems()...)
 	if len(fillable) > 0 {
-		faults = append(faults, `Fillable: a kind with Password "-" has no registration: remove it`)
+		problems = append(problems, `Fillable: a kind with Password "-" has no registration: remove it`)
 	}
 	if k.register != nil {
-		faults = append(faults, `Register: a kind with Password "-" cannot register here: create the account in your own route and call Login`)
+		problems = append(problems, `Register: a kind with Password "-" cannot register here: create the account in your own route and call Login`)
 	}
-	return faults
+	return problems
 }
 
-func (k *kind) resolveCredentials(identity, password string, fillable []string) (faults []string) {
-	k.identity = k.column("Identity", orDefault(identity, "email"), reflect.String, &faults)
-	k.password = k.column("Password", orDefault(password, "password_hash"), reflect.String, &faults)
-	faults = append(faults, k.textFaults("Identity", k.identity)...)
-	faults = append(faults, k.textFaults("Password", k.password)...)
+func (k *kind) resolveCredentials(identity, password string, fillable []string) (problems []string) {
+	k.identity = k.column("Identity", cmp.Or(identity, "email"), reflect.String, &problems)
+	k.password = k.column("Password", cmp.Or(password, "password_hash"), reflect.String, &problems)
+	problems = append(problems, k.textProblems("Identity", k.identity)...)
+	problems = append(problems, k.textProblems("Password", k.password)...)
 	if k.password != nil && k.password == k.identity {
-		faults = append(faults, fmt.Sprintf("Password: the column %q is the identity too", k.password.Name))
+		problems = append(problems, fmt.Sprintf("Password: the column %q is the identity too", k.password.Name))
 	}
 	if group := k.sharedIdentity(); group != "" {
-		faults = append(faults, fmt.Sprintf("Identity: the column %q is unique only together with others (`bun:\"unique:%s\"`), so two accounts can have the same: tag it `bun:\",unique\"`, or let Load or BeforeSelect narrow the accounts to those among which it is unique", k.identity.Name, group))
+		problems = append(problems, fmt.Sprintf("Identity: the column %q is unique only together with others (`bun:\"unique:%s\"`), so two accounts can have the same: tag it `bun:\",unique\"`, or let Load or BeforeSelect narrow the accounts to those among which it is unique", k.identity.Name, group))
 	}
 	if ofForms(identity) {
-		faults = append(faults, fmt.Sprintf("Identity: %q is a member of the built-in routes' own: sign in with a column of another name", identity))
+		problems = append(problems, fmt.Sprintf("Identity: %q is a member of the built-in routes' own: sign in with a column of another name", identity))
 	}
 	for i, name := range fillable {
-		field := k.column(fmt.Sprintf("Fillable[%d]", i), name, reflect.Invalid, &faults)
+		field := k.column(fmt.Sprintf("Fillable[%d]", i), name, reflect.Invalid, &problems)
 		if field != nil && (field == k.pk || field == k.password || field == k.identity || field == k.table.SoftDeleteField) {
-			faults = append(faults, fmt.Sprintf("Fillable[%d]: the column %q is not for clients to fill: remove it", i, name))
+			problems = append(problems, fmt.Sprintf("Fillable[%d]: the column %q is not for clients to fill: remove it", i, name))
 		} else if ofForms(name) {
-			faults = append(faults, fmt.Sprintf("Fillable[%d]: %q is a member of the built-in routes' own, which would go to the column as it is: remove it, and set the column in Register", i, name))
+			problems = append(problems, fmt.Sprintf("Fillable[%d]: %q is a member of the built-in routes' own, which would go to the column as it is: remove it, and set the column in Register", i, name))
 		}
 		k.fillable = append(k.fillable, field)
 	}
 	if k.password != nil && k.password.StructField.Type.Kind() == reflect.String {
-		faults = append(faults, k.hashFaults()...)
+		problems = append(problems, k.hashProblems()...)
 	}
-	return faults
+	return problems
 }
 
 // sharedIdentity is a group of columns that Bun's tag makes unique, the identity
@@ -332,14 +333,14 @@ func (k *kind) resolveKey() []string {
 }
 
 // column finds a column of the model by name, of a Go kind unless that is Invalid.
-func (k *kind) column(setting, name string, want reflect.Kind, faults *[]string) *schema.Field {
+func (k *kind) column(setting, name string, want reflect.Kind, problems *[]string) *schema.Field {
 	field := k.field(name)
 	if field == nil {
-		*faults = append(*faults, fmt.Sprintf("%s: the model has no column %q; its columns are %s", setting, name, k.columns()))
+		*problems = append(*problems, fmt.Sprintf("%s: the model has no column %q; its columns are %s", setting, name, k.columns()))
 		return nil
 	}
 	if want != reflect.Invalid && field.StructField.Type.Kind() != want {
-		*faults = append(*faults, fmt.Sprintf("%s: the column %q is a %s, not a string", setting, name, field.StructField.Type))
+		*problems = append(*problems, fmt.Sprintf("%s: the column %q is a %s, not a string", setting, name, field.StructField.Type))
 	}
 	return field
 }
@@ -361,29 +362,29 @@ func (k *kind) columns() string {
 	return strings.Join(names, ", ")
 }
 
-func (k *kind) timeFaults(r Refresh) (faults []string) {
+func (k *kind) timeProblems(r Refresh) (problems []string) {
 	if k.accessTTL < time.Second || k.accessTTL > maxTokenLife {
-		faults = append(faults, fmt.Sprintf("AccessTTL: %v is not between 1 s and 24 h", k.accessTTL))
+		problems = append(problems, fmt.Sprintf("AccessTTL: %v is not between 1 s and 24 h", k.accessTTL))
 	}
 	// A session that was not old enough to rotate is not prolonged either.
 	if age := r.times(k.accessTTL, k.idleTTL).Age; k.idleTTL-k.accessTTL < age {
 		least := k.accessTTL + age
-		faults = append(faults, fmt.Sprintf("IdleTTL: %v is too short for an AccessTTL of %v: give %v or more", k.idleTTL, k.accessTTL, least))
+		problems = append(problems, fmt.Sprintf("IdleTTL: %v is too short for an AccessTTL of %v: give %v or more", k.idleTTL, k.accessTTL, least))
 	}
 	if k.sessionTTL < k.idleTTL {
 		session := k.sessionTTL.String()
 		if k.sessionTTL == defaultSessionTTL { // which nobody may have set
 			session = "the default of 90 days"
 		}
-		faults = append(faults, fmt.Sprintf("SessionTTL: %s is shorter than IdleTTL, %v: set SessionTTL to %v or more, or IdleTTL to %v or less", session, k.idleTTL, k.idleTTL, k.sessionTTL))
+		problems = append(problems, fmt.Sprintf("SessionTTL: %s is shorter than IdleTTL, %v: set SessionTTL to %v or more, or IdleTTL to %v or less", session, k.idleTTL, k.idleTTL, k.sessionTTL))
 	}
-	return faults
+	return problems
 }
 
-// hashFaults marshals a model that has a hash, without and with other values, which
+// hashProblems marshals a model that has a hash, without and with other values, which
 // sees through tags, embedding and MarshalJSON alike. A model that cannot be
 // marshalled could show the hash.
-func (k *kind) hashFaults() []string {
+func (k *kind) hashProblems() []string {
 	const hash = "$argon2id$v=19$m=19456,t=2,p=1$bWFya29mZmliZXJqd3Rz$Zm9ydGhlaGFzaHRoYXRtdXN0bmV2ZXJiZXNob3du0"
 	account := reflect.New(k.model)
 	k.password.Value(account.Elem()).SetString(hash)
@@ -393,7 +394,7 @@ func (k *kind) hashFaults() []string {
 		}
 		for _, shape := range []any{account.Interface(), account.Elem().Interface()} {
 			var text []byte
-			err := shielded(func() (err error) {
+			err := fault.Recover(func() (err error) {
 				text, err = json.Marshal(shape)
 				return err
 			})
@@ -453,10 +454,10 @@ func longest(parts []string) string {
 func (k *kind) entity(c *fiber.Ctx, account any) ([]byte, error) {
 	text, err := c.App().Config().JSONEncoder(account)
 	if err != nil {
-		return nil, because(ErrSetup, err)
+		return nil, fault.Broken(err)
 	}
 	if k.password != nil && showsHash(text, k.hash(account)) {
-		return nil, mistakef("the JSON of kind %s shows %s: tag the field `json:\"-\"`, and use a fiber.Config.JSONEncoder that obeys it", k.name, k.password.GoName)
+		return nil, fault.Setupf("the JSON of kind %s shows %s: tag the field `json:\"-\"`, and use a fiber.Config.JSONEncoder that obeys it", k.name, k.password.GoName)
 	}
 	return text, nil
 }
@@ -464,7 +465,7 @@ func (k *kind) entity(c *fiber.Ctx, account any) ([]byte, error) {
 // storedSubject is the subject of an account that must be a row already.
 func (k *kind) storedSubject(account any) (string, error) {
 	if k.unsaved(account) {
-		return "", mistakef("kind %s: the account has no primary key: store it first, and pass the value that has its key", k.name)
+		return "", fault.Setupf("kind %s: the account has no primary key: store it first, and pass the value that has its key", k.name)
 	}
 	return k.subject(account)
 }
@@ -473,7 +474,7 @@ func (k *kind) storedSubject(account any) (string, error) {
 func (k *kind) subject(account any) (string, error) {
 	subject, err := k.subjects.encode(k.pk.Value(reflect.ValueOf(account).Elem()))
 	if err != nil {
-		return "", mistakef("kind %s: %v", k.name, err)
+		return "", fault.Setupf("kind %s: %v", k.name, err)
 	}
 	return subject, nil
 }
@@ -562,7 +563,7 @@ func (k *kind) scan(ctx context.Context, db bun.IDB, subject string, narrow func
 	// A Load hook that leaves the key out, or a column that compares loosely,
 	// must not answer as somebody else.
 	if found, err := k.subject(account); err != nil || found != subject {
-		return nil, mistakef("kind %s: the loaded row has another primary key than the token: let Load select the key column and give it a binary collation", k.name)
+		return nil, fault.Setupf("kind %s: the loaded row has another primary key than the token: let Load select the key column and give it a binary collation", k.name)
 	}
 	return account, nil
 }
@@ -575,7 +576,7 @@ func (k *kind) findByIdentity(ctx context.Context, db bun.IDB, identity string) 
 	if len(accounts) > 1 {
 		accounts = slices.DeleteFunc(accounts, func(account any) bool { return k.text(account, k.identity) != identity })
 		if len(accounts) != 1 {
-			return nil, mistakef("%s, so neither can sign in: give the column a unique index, as Auth.Check says", k.sameName())
+			return nil, fault.Setupf("%s, so neither can sign in: give the column a unique index, as Auth.Check says", k.sameName())
 		}
 	}
 	if err != nil || len(accounts) == 0 {
@@ -647,7 +648,7 @@ func (k *kind) atMost(ctx context.Context, db bun.IDB, limit int64, narrow func(
 	load := func() error {
 		into := reflect.New(reflect.SliceOf(reflect.PointerTo(k.model)))
 		accounts = into.Elem()
-		return shielded(func() error { return narrow(k.selecting(db, into.Interface())).Limit(limit).Scan(ctx) })
+		return fault.Recover(func() error { return narrow(k.selecting(db, into.Interface())).Limit(limit).Scan(ctx) })
 	}
 	if _, alone := db.(*bun.DB); alone {
 		if err := k.quoting.check(ctx); err != nil {
@@ -661,7 +662,7 @@ func (k *kind) atMost(ctx context.Context, db bun.IDB, limit int64, narrow func(
 	case errors.Is(err, sql.ErrNoRows): // a hook of the model says so, of rows that it does not want
 		return accounts.Slice(0, 0), nil
 	case err != nil:
-		return accounts, storeFault(err)
+		return accounts, storeProblem(err)
 	}
 	return accounts, nil
 }
@@ -671,16 +672,16 @@ func (k *kind) insert(ctx context.Context, db bun.IDB, account any) error {
 	if err := k.setKey(account); err != nil {
 		return err
 	}
-	err := shielded(func() error {
+	err := fault.Recover(func() error {
 		_, err := db.NewInsert().Model(account).Exec(ctx)
 		return err
 	})
-	return writeFault(err)
+	return writeProblem(err)
 }
 
-// writeFault is what an error of writing a row is to the client. A constraint
+// writeProblem is what an error of writing a row is to the client. A constraint
 // or a trigger may also be deferred until the transaction commits.
-func writeFault(err error) error {
+func writeProblem(err error) error {
 	switch constraintOf(err) {
 	case uniqueConstraint:
 		return because(ErrTaken, err)
@@ -688,7 +689,7 @@ func writeFault(err error) error {
 		return because(ErrFields, err)
 	}
 	if err != nil {
-		return storeFault(err)
+		return storeProblem(err)
 	}
 	return nil
 }
@@ -710,7 +711,7 @@ func (k *kind) setKey(account any) error {
 	case key.Kind() == reflect.Array && key.Len() == 16:
 		return parseText(newUUID(), key)
 	}
-	return mistakef("kind %s: nothing makes the primary key %q: tag it `bun:\",pk,autoincrement\"` or set it in Register", k.name, k.pk.Name)
+	return fault.Setupf("kind %s: nothing makes the primary key %q: tag it `bun:\",pk,autoincrement\"` or set it in Register", k.name, k.pk.Name)
 }
 
 // newUUID is a version 7 UUID (RFC 9562 §5.7): its order is that of creation,
@@ -727,31 +728,11 @@ func newUUID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// storeFault is 503 for whatever a database returned, but leaves what a hook
+// storeProblem is 503 for whatever a database returned, but leaves what a hook
 // of the application, run by Bun, decided.
-func storeFault(err error) error {
-	var e *Error
-	if errors.As(err, &e) {
+func storeProblem(err error) error {
+	if isOurs(err) {
 		return err
 	}
-	return because(ErrUnavailable, err)
-}
-
-// shielded turns a panic of a hook into an error: under Fiber it would end the
-// process.
-func shielded(hook func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = because(ErrSetup, fmt.Errorf("a hook panicked: %v\n%s", p, debug.Stack()))
-		}
-	}()
-	return hook()
-}
-
-func orDefault[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
+	return fault.Unavailable(err)
 }

@@ -1,10 +1,12 @@
 package fiberjwt
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strings"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/gofiber/fiber/v2"
 )
 
@@ -22,7 +24,7 @@ import (
 func ErrorHandler(c *fiber.Ctx, err error) error {
 	var fibers *fiber.Error
 	var ours *Error
-	if !errors.As(err, &ours) && !storeTrouble(err) && !errors.Is(err, ErrSetup) {
+	if !errors.As(err, &ours) && !fault.IsUnavailable(err) && !errors.Is(err, ErrSetup) {
 		ours = &Error{Status: fiber.StatusInternalServerError, Code: "server_error", Description: "The server could not answer the request.", cause: err}
 		if errors.As(err, &fibers) && fibers.Code < fiber.StatusInternalServerError {
 			ours = ofFiber(fibers)
@@ -30,7 +32,7 @@ func ErrorHandler(c *fiber.Ctx, err error) error {
 		err = ours
 	}
 	if r := requestOf(c); r != nil {
-		return shielded(func() error { return answer(c, err, r.auth.journal, r.auth.errorHandler) })
+		return recovered(func() error { return answer(c, err, r.auth.journal, r.auth.errorHandler) })
 	}
 	return answer(c, err, journalOf(c), nil)
 }
@@ -44,5 +46,5 @@ func ofFiber(e *fiber.Error) *Error {
 		return ErrNotFound
 	}
 	code := strings.ToLower(strings.NewReplacer(" ", "_", "'", "_", "-", "_").Replace(http.StatusText(e.Code)))
-	return &Error{Status: e.Code, Code: orDefault(code, "refused"), Description: e.Message}
+	return &Error{Status: e.Code, Code: cmp.Or(code, "refused"), Description: e.Message}
 }

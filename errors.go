@@ -1,16 +1,13 @@
 package fiberjwt
 
 import (
-	"context"
-	"database/sql"
-	"database/sql/driver"
+	"cmp"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"strconv"
 	"time"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/gofiber/fiber/v2"
 )
 
@@ -32,6 +29,7 @@ type Error struct {
 	kind      string // of account, for the log; "" if not known
 	challenge string // parameters of WWW-Authenticate: Bearer, RFC 6750 §3
 	of        *Error // the Err… value this is an instance of, nil in those themselves
+	class     error  // of package fault, for ErrSetup and ErrUnavailable
 	cause     error  // for the application's log, never for the client
 }
 
@@ -99,10 +97,10 @@ var (
 	ErrRateLimited = &Error{Status: 429, Code: "rate_limited", Description: "Too many attempts. Wait before the next."}
 
 	// ErrSetup: the application is put together wrongly; the log says how to mend it.
-	ErrSetup = &Error{Status: 500, Code: "server_error", Description: "The server is not set up for this request."}
+	ErrSetup = &Error{Status: 500, Code: "server_error", Description: "The server is not set up for this request.", class: fault.ErrSetup}
 	// ErrUnavailable: the store did not answer. Nothing was decided: no token
 	// was refused, no session ended, no cookie touched.
-	ErrUnavailable = &Error{Status: 503, Code: "temporarily_unavailable", Description: "The service cannot answer at the moment.", RetryAfter: time.Second}
+	ErrUnavailable = &Error{Status: 503, Code: "temporarily_unavailable", Description: "The service cannot answer at the moment.", RetryAfter: time.Second, class: fault.ErrUnavailable}
 )
 
 const invalidToken = `error="invalid_token"`
@@ -124,8 +122,9 @@ func (e *Error) LogValue() slog.Value {
 	return slog.StringValue(e.Error() + " (" + rootCause(e.cause).Error() + ")")
 }
 
-// rootCause is the innermost cause that is none of ours.
+// rootCause is the innermost cause that is not an error of the library.
 func rootCause(cause error) error {
+	cause = fault.Cause(cause)
 	if e, ok := cause.(*Error); ok && e != nil && e.cause != nil { //nolint:errorlint // what wraps one has a text of its own
 		return rootCause(e.cause)
 	}
@@ -140,6 +139,9 @@ func (e *Error) Unwrap() []error {
 	var chain []error
 	if e.of != nil {
 		chain = append(chain, e.of)
+	}
+	if e.class != nil {
+		chain = append(chain, e.class)
 	}
 	if e.cause != nil {
 		chain = append(chain, e.cause)
@@ -156,15 +158,44 @@ func (e *Error) As(target any) bool {
 	return ok
 }
 
-// mistake in how the application is put together: its text tells the developer
-// how to mend it. It is an ErrSetup to errors.Is and to clients.
-type mistake string
+// face is err as applications see it: every error of an inner package becomes an
+// *Error or, if it is about how the application is set up, an error with its text
+// that is ErrSetup.
+func face(err error) error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := err.(*Error); ok { //nolint:errorlint // a wrapped one goes on below, and errors.Is costs memory that anybody can ask for
+		return e
+	}
+	var setup fault.Setup
+	var row *noRow
+	var known *Error
+	switch {
+	case errors.Is(err, ErrSetup), errors.Is(err, ErrUnavailable):
+		return err
+	case errors.As(err, &setup), errors.As(err, &row):
+		return &setupError{err}
+	case errors.As(err, &known) && !fault.IsUnavailable(err):
+		return err
+	}
+	return refusal(err)
+}
 
-func (m mistake) Error() string { return "fiberjwt: " + string(m) }
+// isOurs reports whether err is the answer to a request already: an *Error, such as
+// one that a hook of the application returned, or an error of package fault.
+func isOurs(err error) bool {
+	var known *Error
+	return errors.As(err, &known) || errors.Is(err, fault.ErrSetup) || errors.Is(err, fault.ErrUnavailable)
+}
 
-func (mistake) Unwrap() error { return ErrSetup }
+// setupError tells the developer how to fix the application. It is ErrSetup to
+// errors.Is and to clients.
+type setupError struct{ cause error }
 
-func mistakef(format string, args ...any) error { return mistake(fmt.Sprintf(format, args...)) }
+func (e *setupError) Error() string { return e.cause.Error() }
+
+func (e *setupError) Unwrap() []error { return []error{ErrSetup, e.cause} }
 
 // because is sentinel with a cause for the log.
 func because(sentinel *Error, cause error) error {
@@ -207,7 +238,7 @@ func ofKind(err error, kind string) error {
 		return err
 	}
 	e := instance(refusal(err))
-	e.kind = orDefault(e.kind, kind)
+	e.kind = cmp.Or(e.kind, kind)
 	return e
 }
 
@@ -238,22 +269,21 @@ func refusal(err error) *Error {
 	if errors.As(err, &wrapped) && wrapped != nil && wrapped.Status >= 400 {
 		e = instance(wrapped)
 	}
-	if storeTrouble(err) {
+	if fault.IsUnavailable(err) {
 		e = instance(ErrUnavailable)
 	}
 	e.cause = err
 	return e
 }
 
-// storeTrouble: err says that something else did not answer, whoever asked it.
-func storeTrouble(err error) bool {
-	for _, trouble := range []error{ErrUnavailable, context.DeadlineExceeded, context.Canceled, sql.ErrConnDone, driver.ErrBadConn} {
-		if errors.Is(err, trouble) {
-			return true
-		}
+// recovered runs f, whose error goes to Fiber: a panic becomes an *Error, since Fiber
+// shows the text of an error to the client.
+func recovered(f func() error) error {
+	err := fault.Recover(f)
+	if errors.Is(err, fault.ErrSetup) {
+		return refusal(err)
 	}
-	var network *net.OpError // not net.Error: a missing file and SQLite's errors are some
-	return errors.As(err, &network)
+	return err
 }
 
 // answer writes err as a response: headers, status and, unless handler

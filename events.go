@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -103,7 +104,7 @@ func (a *Auth) deliverIn(ctx context.Context, e Event) {
 	if a.onEvent == nil {
 		return
 	}
-	err := shielded(func() error { a.onEvent(ctx, e); return nil })
+	err := fault.Recover(func() error { a.onEvent(ctx, e); return nil })
 	if err != nil {
 		a.journal.eventPanicked(ctx, err)
 	}

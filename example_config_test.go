@@ -88,7 +88,7 @@ func ExampleOpen_incorrect() {
 	})
 	fmt.Println(err)
 	// Output:
-	// fiberjwt: the Config has 3 faults:
+	// fiberjwt: the Config has 3 problems:
 	//   - Config.Secret has 7 bytes; give 32 random bytes or more, for instance from: openssl rand -base64 48
 	//   - Config.Entities[0] (Teacher, table teachers): Identity: the model has no column "email"; its columns are id, login, password_hash
 	//   - Config.Public[0]: "/health" is not a route: write it like "GET /assets/*", the method in capitals

@@ -2,10 +2,11 @@ package fiberjwt
 
 import (
 	"bytes"
-	"errors"
+	"cmp"
 	"slices"
 	"strings"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/gofiber/fiber/v2"
 )
 
@@ -55,7 +56,7 @@ func Chain(extractors ...Extractor) Extractor {
 // scheme is compared without case; an empty one means Bearer. A header with
 // another scheme is no credential, so that Basic for a proxy passes by.
 func FromAuthHeader(scheme string) Extractor {
-	return Extractor{source: SourceAuthHeader, key: orDefault(scheme, "Bearer")}
+	return Extractor{source: SourceAuthHeader, key: cmp.Or(scheme, "Bearer")}
 }
 
 // FromHeader reads a header whose whole value is the token.
@@ -89,13 +90,13 @@ func FromCustom(name string, find func(c *fiber.Ctx) (string, error)) Extractor 
 	return Extractor{source: SourceCustom, key: name, custom: find}
 }
 
-// faults says what is set wrongly.
-func (e Extractor) faults() (faults []string) {
+// problems says what is set wrongly.
+func (e Extractor) problems() (problems []string) {
 	if len(e.chain) > 0 {
 		for _, link := range e.chain {
-			faults = append(faults, link.faults()...)
+			problems = append(problems, link.problems()...)
 		}
-		return faults
+		return problems
 	}
 	switch {
 	case e.source == SourceNone:
@@ -171,10 +172,10 @@ func (e Extractor) readsOwnCookies() bool {
 
 // credential is a token as presented. token is borrowed from the request.
 type credential struct {
-	token  string
-	source Source
-	kind   *kind // the kind whose cookie it was, nil for any other source
-	fault  error // why there is no token after all
+	token   string
+	source  Source
+	kind    *kind // the kind whose cookie it was, nil for any other source
+	problem error // why there is no token after all
 }
 
 // find gives the credentials of the first extractor that has any: one, or from
@@ -196,12 +197,12 @@ func (e Extractor) find(c *fiber.Ctx, kinds []*kind) ([]credential, error) {
 }
 
 // findCookies keeps the kinds apart: what is wrong with the cookie of one is
-// no fault of another.
+// no problem of another.
 func findCookies(c *fiber.Ctx, kinds []*kind) (found []credential) {
 	for _, k := range kinds {
 		token, err := cookieValue(c, k.cookies.access)
 		if token != "" || err != nil {
-			found = append(found, credential{token: token, source: SourceCookie, kind: k, fault: err})
+			found = append(found, credential{token: token, source: SourceCookie, kind: k, problem: err})
 		}
 	}
 	return found
@@ -252,16 +253,15 @@ func (e Extractor) takeForm(c *fiber.Ctx) (string, error) {
 }
 
 func (e Extractor) takeCustom(c *fiber.Ctx) (token string, err error) {
-	err = shielded(func() (err error) {
+	err = fault.Recover(func() (err error) {
 		token, err = e.custom(c)
 		return err
 	})
-	var known *Error
-	if err == nil || errors.As(err, &known) {
+	if err == nil || isOurs(err) {
 		return token, err
 	}
-	if storeTrouble(err) {
-		return "", because(ErrUnavailable, err)
+	if fault.IsUnavailable(err) {
+		return "", fault.Unavailable(err)
 	}
 	return "", because(ErrTokenMalformed, err)
 }

@@ -1,6 +1,7 @@
 package fiberjwt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/throttle"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -79,18 +81,18 @@ type Auth struct {
 func Open(cfg Config) (*Auth, error) {
 	machineClock := cfg.Now == nil
 	cfg = cfg.withDefaults()
-	faults := cfg.faults()
+	problems := cfg.problems()
 	kinds, wrong := cfg.openKinds()
-	faults = append(faults, wrong...)
-	faults = append(faults, cfg.issuerFaults(kinds)...)
-	faults = append(faults, cfg.OldTokens.faults(cfg, kinds)...)
+	problems = append(problems, wrong...)
+	problems = append(problems, cfg.issuerProblems(kinds)...)
+	problems = append(problems, cfg.OldTokens.problems(cfg, kinds)...)
 	public, wrong := newPublicRoutes(cfg.Public)
-	faults = append(faults, wrong...)
+	problems = append(problems, wrong...)
 	trusted, wrong := newOrigins(cfg.TrustedOrigins)
-	faults = append(faults, wrong...)
+	problems = append(problems, wrong...)
 	_, wrong = cfg.Cookie.pathOf(cfg.Routes)
-	faults = append(faults, wrong...)
-	if err := joinFaults(faults); err != nil {
+	problems = append(problems, wrong...)
+	if err := joinProblems(problems); err != nil {
 		return nil, err
 	}
 
@@ -127,7 +129,7 @@ func Open(cfg Config) (*Auth, error) {
 		k.prints = secrets.sealing(labelAccount + k.name)
 		k.times = cfg.Refresh.times(k.accessTTL, k.idleTTL)
 		k.times.StoreClock = machineClock
-		k.cookies = newCookieNames(k.name, orDefault(cfg.Cookie.Path, "/"), cfg.Cookie)
+		k.cookies = newCookieNames(k.name, cmp.Or(cfg.Cookie.Path, "/"), cfg.Cookie)
 	}
 	a.tellUncached()
 	if cfg.Routes != nil {
@@ -141,7 +143,7 @@ func (a *Auth) Handler() fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		if a.skip != nil {
 			skip := false
-			if err := shielded(func() error { skip = a.skip(c); return nil }); err != nil {
+			if err := fault.Recover(func() error { skip = a.skip(c); return nil }); err != nil {
 				return a.answer(c, err)
 			}
 			if skip {
@@ -182,8 +184,8 @@ func (a *Auth) admit(r *request, public bool) error {
 	switch {
 	case len(r.sessions) > 0, public:
 		return nil
-	case r.fault != nil:
-		return r.fault
+	case r.problem != nil:
+		return r.problem
 	case a.optional:
 		return nil
 	}
@@ -224,7 +226,7 @@ func (a *Auth) authenticate(c *fiber.Ctx, kinds []*kind) (*request, error) {
 	return r, nil
 }
 
-// blameOrFail keeps faults of a credential apart from faults that end the
+// blameOrFail keeps problems of a credential apart from problems that end the
 // request: those of the server, and a request that cannot be understood, unless
 // that is about the cookie of one kind.
 func (a *Auth) blameOrFail(r *request, k *kind, err error) error {
@@ -239,8 +241,8 @@ func (a *Auth) blameOrFail(r *request, k *kind, err error) error {
 // accept verifies one credential and loads its account. With an error, the
 // session is what the token says, as far as its signature holds, or nil.
 func (a *Auth) accept(c *fiber.Ctx, presented credential) (*Session, error) {
-	if presented.fault != nil {
-		return nil, presented.fault
+	if presented.problem != nil {
+		return nil, presented.problem
 	}
 	if presented.source == SourceCookie {
 		if err := a.origins.check(c); err != nil {
@@ -268,7 +270,7 @@ func (a *Auth) accept(c *fiber.Ctx, presented credential) (*Session, error) {
 func (a *Auth) Verify(ctx context.Context, token string) (*Session, error) {
 	s, err := a.verify(ctx, token)
 	if err != nil {
-		return nil, err // who overlooks it must not hold a session
+		return nil, face(err) // a caller that overlooks the error must not hold a session
 	}
 	return s, nil
 }
@@ -320,12 +322,14 @@ func (a *Auth) verify(ctx context.Context, token string) (*Session, error) {
 // without a session; or ErrUnavailable or ErrSetup if that could not be decided,
 // and then the connection should stay open. It costs what a request does, so ask
 // every few seconds at most. Safe for concurrent use; s is not changed.
-func (a *Auth) Alive(ctx context.Context, s *Session) error {
+func (a *Auth) Alive(ctx context.Context, s *Session) error { return face(a.alive(ctx, s)) }
+
+func (a *Auth) alive(ctx context.Context, s *Session) error {
 	if a.store == nil {
 		return errNoStore
 	}
 	if s == nil || a.kind(s.Kind) == nil {
-		return mistake("Alive: the session is nil or not of this Auth: give it what SessionOf returns")
+		return fault.Setup("Alive: the session is nil or not of this Auth: give it what SessionOf returns")
 	}
 	if s.sid != nil {
 		_, err := a.account(ctx, s)
@@ -398,12 +402,15 @@ func (a *Auth) loadAlive(ctx context.Context, k *kind, s *Session) (any, error) 
 func (a *Auth) allowed(ctx context.Context, k *kind, account any, refused *Error) error {
 	ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
 	defer cancel()
-	err := shielded(func() error { return k.allow(ctx, account) })
+	err := fault.Recover(func() error { return k.allow(ctx, account) })
 	if err == nil {
 		return nil
 	}
-	if storeTrouble(err) {
-		return because(ErrUnavailable, err)
+	if fault.IsUnavailable(err) {
+		return fault.Unavailable(err)
+	}
+	if errors.Is(err, fault.ErrSetup) {
+		return err
 	}
 	var known *Error
 	if errors.As(err, &known) && known != nil && known.Status >= 500 {
@@ -411,7 +418,7 @@ func (a *Auth) allowed(ctx context.Context, k *kind, account any, refused *Error
 	}
 	var fibers *fiber.Error
 	if errors.As(err, &fibers) && fibers.Code >= 500 {
-		return because(ErrUnavailable, err) // it could not be decided
+		return fault.Unavailable(err) // it could not be decided
 	}
 	return because(refused, err)
 }
@@ -419,6 +426,10 @@ func (a *Auth) allowed(ctx context.Context, k *kind, account any, refused *Error
 // Revoke ends a session by its ID, [Session].ID; ending an unknown or an ended
 // one is no error. The error is ErrUnavailable, or ErrSetup without Entities.
 func (a *Auth) Revoke(ctx context.Context, sessionID string) error {
+	return face(a.revoke(ctx, sessionID))
+}
+
+func (a *Auth) revoke(ctx context.Context, sessionID string) error {
 	if a.store == nil {
 		return errNoStore
 	}
@@ -440,6 +451,10 @@ func (a *Auth) Revoke(ctx context.Context, sessionID string) error {
 // [Entity].Allow refuse the account. The error is ErrUnavailable, or ErrSetup if
 // there is no such kind.
 func (a *Auth) RevokeAll(ctx context.Context, kind, subject string) error {
+	return face(a.revokeAll(ctx, kind, subject))
+}
+
+func (a *Auth) revokeAll(ctx context.Context, kind, subject string) error {
 	k, err := a.storedKind(ctx, kind)
 	if err != nil {
 		return err
@@ -462,6 +477,11 @@ type SessionInfo struct {
 // 100. subject is its primary key as text. The error is ErrUnavailable, or
 // ErrSetup if there is no such kind.
 func (a *Auth) Sessions(ctx context.Context, kind, subject string) ([]SessionInfo, error) {
+	infos, err := a.listSessions(ctx, kind, subject)
+	return infos, face(err)
+}
+
+func (a *Auth) listSessions(ctx context.Context, kind, subject string) ([]SessionInfo, error) {
 	k, err := a.storedKind(ctx, kind)
 	if err != nil {
 		return nil, err
@@ -502,9 +522,10 @@ func (a *Auth) lastRefresh(k *kind, row session.Row, now int64) int64 {
 // was deleted before stays so, or ErrSetup without Entities.
 func (a *Auth) Prune(ctx context.Context) (deleted int64, err error) {
 	if a.store == nil {
-		return 0, errNoStore
+		return 0, face(errNoStore)
 	}
-	return a.store.prune(ctx, a.now().UnixMilli())
+	deleted, err = a.store.prune(ctx, a.now().UnixMilli())
+	return deleted, face(err)
 }
 
 // pruneAll goes by the clock that is behind, if the store has one: a process with a
@@ -542,7 +563,7 @@ func (a *Auth) Close() error {
 func (a *Auth) answer(c *fiber.Ctx, err error) error {
 	endStream(c)
 	a.tellFailed(c, err)
-	failed := shielded(func() error { return answer(c, err, a.journal, a.errorHandler) })
+	failed := recovered(func() error { return answer(c, err, a.journal, a.errorHandler) })
 	if failed == nil && a.underCache(c) {
 		return refusal(err) // Fiber's cache keeps answers, but no errors; the application's ErrorHandler writes this one
 	}
@@ -574,10 +595,10 @@ func (a *Auth) storedKind(ctx context.Context, name string) (*kind, error) {
 	if k := a.kind(name); k != nil {
 		return k, a.quoting.check(ctx)
 	}
-	return nil, mistake(unknownKind(name, a.kindNames()))
+	return nil, fault.Setup(unknownKind(name, a.kindNames()))
 }
 
-var errNoStore = mistake("there are no sessions: Config has no DB and no Entities")
+var errNoStore = fault.Setup("there are no sessions: Config has no DB and no Entities")
 
 func unknownKind(name string, known []string) string {
 	return fmt.Sprintf("there is no kind %q; the kinds are %s", name, strings.Join(known, ", "))

@@ -12,6 +12,7 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/schema"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -24,17 +25,17 @@ import (
 const labelAccount = "fiberjwt/v1/account/" // + kind
 
 // resolveTelling finds the columns of the fingerprint; see [Entity].Identity.
-func (k *kind) resolveTelling(identity string) (faults []string) {
+func (k *kind) resolveTelling(identity string) (problems []string) {
 	if identity != "" {
-		field := k.column(`Identity of a kind with Password "-"`, identity, reflect.Invalid, &faults)
+		field := k.column(`Identity of a kind with Password "-"`, identity, reflect.Invalid, &problems)
 		switch field {
 		case nil:
 		case k.pk:
-			faults = append(faults, fmt.Sprintf(`Identity of a kind with Password "-": the column %q is the primary key, which tells no account from the next one with its key: %s`, field.Name, tellingHint))
+			problems = append(problems, fmt.Sprintf(`Identity of a kind with Password "-": the column %q is the primary key, which tells no account from the next one with its key: %s`, field.Name, tellingHint))
 		default:
 			k.telling = []*schema.Field{field}
 		}
-		return faults
+		return problems
 	}
 	k.telling = slices.DeleteFunc(slices.Clone(k.table.DataFields), func(field *schema.Field) bool { return !k.unique(field) })
 	if len(k.telling) > 0 {
@@ -121,7 +122,7 @@ func (a *Auth) fingerprint(ctx context.Context, db bun.IDB, k *kind, account any
 		return nil, a.whyNot(ctx, db, k, account)
 	}
 	same := false
-	err = shielded(func() error {
+	err = fault.Recover(func() error {
 		same = k.sameAs(account, stored)
 		print = k.prints[0].bind(k.told(stored))[:fingerprintBytes]
 		return nil
@@ -160,7 +161,7 @@ func (a *Auth) ofSession(ctx context.Context, k *kind, account any, sid []byte) 
 		return account, nil
 	}
 	same := false
-	err := shielded(func() error {
+	err := fault.Recover(func() error {
 		told := k.told(account)
 		same = slices.ContainsFunc(k.prints, func(key refreshKey) bool {
 			return subtle.ConstantTimeCompare(key.bind(told)[:fingerprintBytes], fingerprintOf(sid)) == 1

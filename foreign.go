@@ -1,6 +1,7 @@
 package fiberjwt
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/jws"
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
 	"github.com/fiberjwt/fiberjwt/keys"
@@ -71,59 +73,59 @@ const AnyType = "*"
 // withDefaults is a copy that shares no slice with i.
 func (i Issuer) withDefaults() Issuer {
 	i.Audience = slices.Clone(i.Audience)
-	i.Type = orDefault(i.Type, "at+jwt")
+	i.Type = cmp.Or(i.Type, "at+jwt")
 	i.RequiredClaims = slices.Compact(slices.Sorted(slices.Values(i.RequiredClaims)))
 	i.Kinds = maps.Clone(i.Kinds)
 	return i
 }
 
-func (cfg Config) issuerFaults(kinds []*kind) (faults []string) {
+func (cfg Config) issuerProblems(kinds []*kind) (problems []string) {
 	for n, issuer := range cfg.Issuers {
 		label := fmt.Sprintf("Config.Issuers[%d] (%s)", n, issuer.Name)
-		for _, fault := range issuer.faults(kinds) {
-			faults = append(faults, label+": "+fault)
+		for _, problem := range issuer.problems(kinds) {
+			problems = append(problems, label+": "+problem)
 		}
 		if slices.ContainsFunc(cfg.Issuers[:n], func(other Issuer) bool { return other.Name == issuer.Name }) {
-			faults = append(faults, label+": the Name is that of another")
+			problems = append(problems, label+": the Name is that of another")
 		}
 		if issuer.Name == cfg.Issuer {
-			faults = append(faults, label+": the Name is that of this service, Config.Issuer: use Config.Keys, or give this service a name of its own")
+			problems = append(problems, label+": the Name is that of this service, Config.Issuer: use Config.Keys, or give this service a name of its own")
 		}
 	}
-	return faults
+	return problems
 }
 
-func (i Issuer) faults(kinds []*kind) (faults []string) {
+func (i Issuer) problems(kinds []*kind) (problems []string) {
 	if i.Name == "" {
-		faults = append(faults, "Name is empty: give the iss claim of its tokens")
+		problems = append(problems, "Name is empty: give the iss claim of its tokens")
 	}
 	if len(i.Audience) == 0 || slices.Contains(i.Audience, "") {
-		faults = append(faults, "Audience is empty: give the name that its tokens have for this service, or tokens for others would be good here")
+		problems = append(problems, "Audience is empty: give the name that its tokens have for this service, or tokens for others would be good here")
 	}
 	if slices.Contains(i.RequiredClaims, "") {
-		faults = append(faults, "RequiredClaims has an empty name, which no token has: remove it")
+		problems = append(problems, "RequiredClaims has an empty name, which no token has: remove it")
 	}
 	if i.Keys == nil {
-		faults = append(faults, "Keys is nil: give keys.FromURL, a *keys.Set or keys.Func")
-	} else if fault := sourceFault(i.Keys); fault != "" {
-		faults = append(faults, "Keys: "+fault)
+		problems = append(problems, "Keys is nil: give keys.FromURL, a *keys.Set or keys.Func")
+	} else if problem := sourceProblem(i.Keys); problem != "" {
+		problems = append(problems, "Keys: "+problem)
 	}
-	return append(faults, i.kindFaults(kinds)...)
+	return append(problems, i.kindProblems(kinds)...)
 }
 
-func (i Issuer) kindFaults(kinds []*kind) (faults []string) {
+func (i Issuer) kindProblems(kinds []*kind) (problems []string) {
 	if i.Kind != "" && !validKind(i.Kind) {
-		faults = append(faults, fmt.Sprintf("Kind: %q cannot name a kind", i.Kind))
+		problems = append(problems, fmt.Sprintf("Kind: %q cannot name a kind", i.Kind))
 	}
 	if len(kinds) == 0 && i.Kind == "" && len(i.Kinds) == 0 {
-		faults = append(faults, "Kind is empty: without Entities its tokens could name any kind: say which one they are for")
+		problems = append(problems, "Kind is empty: without Entities its tokens could name any kind: say which one they are for")
 	}
-	faults = append(faults, i.translationFaults(kinds)...)
-	return append(faults, i.accountFaults(kinds)...)
+	problems = append(problems, i.translationProblems(kinds)...)
+	return append(problems, i.accountProblems(kinds)...)
 }
 
-// accountFaults names the kinds of which no account would ever be found.
-func (i Issuer) accountFaults(kinds []*kind) (faults []string) {
+// accountProblems names the kinds of which no account would ever be found.
+func (i Issuer) accountProblems(kinds []*kind) (problems []string) {
 	if len(kinds) == 0 {
 		return nil // no accounts are looked up
 	}
@@ -136,27 +138,27 @@ func (i Issuer) accountFaults(kinds []*kind) (faults []string) {
 		switch {
 		case found:
 		case name == "":
-			faults = append(faults, "no Entity has FromIssuer, which finds the account of a token: set it")
+			problems = append(problems, "no Entity has FromIssuer, which finds the account of a token: set it")
 		default:
-			faults = append(faults, fmt.Sprintf("no Entity of the kind %q has FromIssuer, which finds the account of a token: set it, or leave the kind out of Kind and Kinds", name))
+			problems = append(problems, fmt.Sprintf("no Entity of the kind %q has FromIssuer, which finds the account of a token: set it, or leave the kind out of Kind and Kinds", name))
 		}
 	}
-	return faults
+	return problems
 }
 
-func (i Issuer) translationFaults(kinds []*kind) (faults []string) {
+func (i Issuer) translationProblems(kinds []*kind) (problems []string) {
 	ours := map[string]string{i.Kind: "tokens without a kind"}
 	for _, theirs := range slices.Sorted(maps.Keys(i.Kinds)) {
 		name := i.Kinds[theirs]
 		if other := ours[name]; other != "" && name != "" {
-			faults = append(faults, fmt.Sprintf("Kinds: %q and %s would both be the kind %q, and accounts with the same sub one account: give each a kind", theirs, other, name))
+			problems = append(problems, fmt.Sprintf("Kinds: %q and %s would both be the kind %q, and accounts with the same sub one account: give each a kind", theirs, other, name))
 		}
 		ours[name] = strconv.Quote(theirs)
 		if theirs == "" || !validKind(name) || len(kinds) > 0 && !slices.ContainsFunc(kinds, func(k *kind) bool { return k.name == name }) {
-			faults = append(faults, fmt.Sprintf("Kinds: %q: %q: give the issuer's name of a kind, and the name of a kind of Config.Entities", theirs, name))
+			problems = append(problems, fmt.Sprintf("Kinds: %q: %q: give the issuer's name of a kind, and the name of a kind of Config.Entities", theirs, name))
 		}
 	}
-	return faults
+	return problems
 }
 
 // kindOf a token here; ok is false if it is refused. A signed kind is never replaced:
@@ -277,7 +279,7 @@ func (a *Auth) foreignAccount(ctx context.Context, s *Session) (any, error) {
 		return nil, ErrTokenRevoked
 	}
 	if k.unsaved(account) {
-		return nil, mistakef("Entity.FromIssuer of kind %s gives an account without a primary key: store it first, and return the error of the query", k.name)
+		return nil, fault.Setupf("Entity.FromIssuer of kind %s gives an account without a primary key: store it first, and return the error of the query", k.name)
 	}
 	if s.Subject, err = k.subject(account); err != nil {
 		return nil, err
@@ -290,7 +292,7 @@ func (a *Auth) foreignAccount(ctx context.Context, s *Session) (any, error) {
 func (a *Auth) askFromIssuer(ctx context.Context, k *kind, s *Session) (account any, err error) {
 	ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
 	defer cancel()
-	err = shielded(func() (err error) {
+	err = fault.Recover(func() (err error) {
 		account, err = k.fromIssuer(ctx, s)
 		return err
 	})
@@ -298,7 +300,7 @@ func (a *Auth) askFromIssuer(ctx context.Context, k *kind, s *Session) (account 
 		return nil, nil
 	}
 	if err != nil {
-		return nil, storeFault(err)
+		return nil, storeProblem(err)
 	}
 	return account, nil
 }

@@ -2,7 +2,6 @@ package fiberjwt
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -170,8 +169,7 @@ func (f form) newIdentity(k *kind, wrong map[string]string) (string, error) {
 		return "", nil
 	}
 	identity, err := k.canonical(text)
-	var known *Error
-	if err != nil && !errors.As(err, &known) {
+	if err != nil && !isOurs(err) {
 		wrong[k.identity.Name] = err.Error()
 		return "", nil
 	}

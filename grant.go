@@ -1,12 +1,14 @@
 package fiberjwt
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"reflect"
 	"slices"
 	"time"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
 )
@@ -57,13 +59,17 @@ func openedBy(c *fiber.Ctx, grant Grant) opening { return opening{grant, address
 // request: for a job, a command line, a device. It must be a stored row; whoever
 // calls it must know who it is. The errors are those of [Login].
 func (a *Auth) Issue(ctx context.Context, account any, grant ...Grant) (Tokens, error) {
+	tokens, err := a.issue(ctx, account, only(grant))
+	return tokens, face(err)
+}
+
+func (a *Auth) issue(ctx context.Context, account any, g Grant) (Tokens, error) {
 	k := a.kindOf(account)
 	if k == nil {
-		return Tokens{}, mistakef("Issue: a %T is nil or no pointer to a model in Config.Entities", account)
+		return Tokens{}, fault.Setupf("Issue: a %T is nil or no pointer to a model in Config.Entities", account)
 	}
-	g := only(grant)
 	if g.Transport != "" && g.Transport != TransportBody {
-		return Tokens{}, mistakef("Issue: there is no response for the transport %q", g.Transport)
+		return Tokens{}, fault.Setupf("Issue: there is no response for the transport %q", g.Transport)
 	}
 	p, err := a.startAllowed(ctx, k, account, opening{Grant: g})
 	if err != nil {
@@ -107,11 +113,11 @@ func (r *request) proved(k *kind, account any) (when time.Time) {
 	if now := r.auth.now(); s.AuthTime.After(now) { // the clock of another issuer
 		return now
 	}
-	return orDefault(s.AuthTime, time.Unix(0, 0))
+	return cmp.Or(s.AuthTime, time.Unix(0, 0))
 }
 
-// fault says what is wrong with the grant at a time, "" if nothing is.
-func (g Grant) fault(now time.Time) string {
+// problem says what is wrong with the grant at a time, "" if nothing is.
+func (g Grant) problem(now time.Time) string {
 	switch {
 	case g.TTL != 0 && (g.TTL < time.Second || g.TTL > maxTokenLife):
 		return fmt.Sprintf("Grant.TTL: %v is not between 1 s and 24 h", g.TTL)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -88,8 +89,8 @@ var builtIns = []builtIn{
 // are none. Call it once, before the first request. It panics if router has a
 // prefix with parameters and Config.Cookie.Path does not say where browsers see it.
 func (a *Auth) Mount(router fiber.Router) {
-	path, faults := a.cookie.pathOf(router)
-	if err := joinFaults(faults); err != nil {
+	path, problems := a.cookie.pathOf(router)
+	if err := joinProblems(problems); err != nil {
 		panic(err)
 	}
 	if a.client {
@@ -132,7 +133,7 @@ func (a *Auth) handle(route builtIn, k *kind) fiber.Handler {
 			return a.answer(c, err)
 		}
 		// Hooks run in there, MarshalJSON of the model among them.
-		if err := shielded(func() error { return route.handler(a, c, k) }); err != nil {
+		if err := fault.Recover(func() error { return route.handler(a, c, k) }); err != nil {
 			return a.answer(c, ofKind(err, k.name))
 		}
 		if a.cookie.Path == "" {
@@ -319,7 +320,7 @@ func (a *Auth) endAll(ctx context.Context, k *kind, sid []byte) (ended bool, err
 }
 
 // leave ends what the request is from and clears the cookies, unless another
-// site sent a request that carries none. Nobody signed in is no fault.
+// site sent a request that carries none. Nobody signed in is no problem.
 func (a *Auth) leave(c *fiber.Ctx, k *kind, what EventType, end func(sid []byte) (ended bool, err error)) error {
 	leaving, err := a.leaving(c, k)
 	if err != nil {
@@ -366,7 +367,7 @@ func (a *Auth) handleSessions(c *fiber.Ctx, k *kind) error {
 	if err != nil {
 		return err
 	}
-	infos, err := a.Sessions(c.UserContext(), k.name, s.Subject)
+	infos, err := a.listSessions(c.UserContext(), k.name, s.Subject)
 	if err != nil {
 		return err
 	}
@@ -482,7 +483,7 @@ func (a *Auth) leavingByAccess(c *fiber.Ctx, k *kind) (who pair, ok bool, err er
 		return pair{}, false, err
 	}
 	for _, presented := range found {
-		if presented.fault != nil {
+		if presented.problem != nil {
 			continue
 		}
 		if presented.source == SourceCookie { // of whatever name

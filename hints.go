@@ -2,6 +2,7 @@ package fiberjwt
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -152,5 +153,5 @@ func (f form) has(name string) bool {
 // jsonName is the name of a field in JSON.
 func jsonName(field *schema.Field) string {
 	name, _, _ := strings.Cut(field.StructField.Tag.Get("json"), ",")
-	return orDefault(name, field.GoName)
+	return cmp.Or(name, field.GoName)
 }

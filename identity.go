@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -67,7 +68,7 @@ func unseen(r rune) bool {
 // canonical is Entity.Canonical. Its error is an *Error if the function panics or
 // returns one, or else says what is wrong with the identity.
 func (k *kind) canonical(identity string) (name string, err error) {
-	err = shielded(func() (err error) {
+	err = fault.Recover(func() (err error) {
 		name, err = k.canonicalize(identity)
 		return err
 	})
@@ -89,8 +90,7 @@ func (k *kind) canonical(identity string) (name string, err error) {
 // rule may have it. The error is an *Error.
 func (k *kind) nameOf(identity string) (string, error) {
 	name, err := k.canonical(identity)
-	var known *Error
-	if err != nil && !errors.As(err, &known) {
+	if err != nil && !isOurs(err) {
 		return identity, nil
 	}
 	return name, err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
 )
 
@@ -78,23 +79,23 @@ type request struct {
 	auth     *Auth
 	outer    *request         // of a middleware further out, with another Config
 	sessions []*Session       // at most one of each kind, in the order of Config.Entities
-	faults   map[string]error // by kind: its cookie was presented and is no good
-	fault    error            // the first fault of all
+	problems map[string]error // by kind: its cookie was presented and is no good
+	problem  error            // the first problem of all
 	byCookie bool             // a cookie was presented
 }
 
 // blame notes a credential that is no good.
-func (r *request) blame(k *kind, fault error) {
-	if r.fault == nil {
-		r.fault = fault
+func (r *request) blame(k *kind, problem error) {
+	if r.problem == nil {
+		r.problem = problem
 	}
 	if k == nil {
 		return
 	}
-	if r.faults == nil {
-		r.faults = map[string]error{}
+	if r.problems == nil {
+		r.problems = map[string]error{}
 	}
-	r.faults[k.name] = fault
+	r.problems[k.name] = problem
 }
 
 func requestOf(c *fiber.Ctx) *request {
@@ -129,8 +130,8 @@ func (r *request) session(kind string) *Session {
 
 // missing says why kind is not signed in.
 func (r *request) missing(kind string) error {
-	if fault := r.faults[kind]; fault != nil {
-		return fault // 401: refresh, then come again
+	if problem := r.problems[kind]; problem != nil {
+		return problem // 401: refresh, then come again
 	}
 	for _, s := range r.sessions {
 		if !s.own {
@@ -142,8 +143,8 @@ func (r *request) missing(kind string) error {
 		// its own: a sign-in adds that.
 		return ErrNoToken
 	}
-	if r.fault != nil {
-		return r.fault
+	if r.problem != nil {
+		return r.problem
 	}
 	return ErrNoToken
 }
@@ -189,7 +190,7 @@ func accountOf[T any](c *fiber.Ctx) (*T, error) {
 		}
 		return nil, r.missing(kind)
 	}
-	return nil, mistakef("As or Current is used with %s, which is no model in Config.Entities", model)
+	return nil, fault.Setupf("As or Current is used with %s, which is no model in Config.Entities", model)
 }
 
 // SessionOf is the session of the request: of the named kind, or without one
@@ -243,7 +244,7 @@ func required(c *fiber.Ctx, kinds []string) error {
 	}
 	for _, kind := range kinds {
 		if r.declaring(kind) == nil {
-			return mistake(unknownKind(kind, r.auth.kindNames()))
+			return fault.Setup(unknownKind(kind, r.auth.kindNames()))
 		}
 	}
 	if _, ok := SessionOf(c, kinds...); ok {
@@ -253,8 +254,8 @@ func required(c *fiber.Ctx, kinds []string) error {
 		return r.missing("")
 	}
 	for _, kind := range kinds {
-		if fault := r.declaring(kind).faults[kind]; fault != nil {
-			return fault
+		if problem := r.declaring(kind).problems[kind]; problem != nil {
+			return problem
 		}
 	}
 	return r.declaring(kinds[0]).missing(kinds[0])
@@ -308,7 +309,7 @@ func notFresh(maxAge time.Duration) error {
 	return e
 }
 
-var errNoMiddleware = mistake("a guard or accessor runs without the middleware above it: register app.Use(fiberjwt.New(cfg)) before the route, on the same app or group")
+var errNoMiddleware = fault.Setup("a guard or accessor runs without the middleware above it: register app.Use(fiberjwt.New(cfg)) before the route, on the same app or group")
 
 // refuse answers err by the rules of the middleware above, or without one by
 // the default ones; alone is the journal of the guard then.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/gofiber/fiber/v2"
 )
 
@@ -72,9 +73,9 @@ func (a *Auth) neighboursIn(app *fiber.App) neighbours {
 func keptAbove(c *fiber.Ctx, n neighbours) error {
 	switch {
 	case n.cache && !passesCache(c) && calledBy(fibersCache):
-		return mistake("Fiber's cache middleware stands above fiberjwt and would give the answer for one account to every client: register it below, or above only for requests without credentials, as docs/deployment.md shows")
+		return fault.Setup("Fiber's cache middleware stands above fiberjwt and would give the answer for one account to every client: register it below, or above only for requests without credentials, as docs/deployment.md shows")
 	case n.idempotency && !fiber.IsMethodSafe(c.Method()) && calledBy(fibersIdempotency):
-		return mistake("Fiber's idempotency middleware stands above fiberjwt and would give the answer for one account to every client that sends the same key: register it below")
+		return fault.Setup("Fiber's idempotency middleware stands above fiberjwt and would give the answer for one account to every client that sends the same key: register it below")
 	}
 	return nil
 }
@@ -132,7 +133,7 @@ func (r *request) run(c *fiber.Ctx) error {
 	c.Response().Header.Del(ownerHeader)
 	if foreign {
 		c.Response().Reset()
-		err = r.auth.answer(c, mistake("Fiber's idempotency middleware gives an answer again that was for another account, or does not say for which: if it has KeepResponseHeaders, add "+ownerHeader+" there, which clients do not see"))
+		err = r.auth.answer(c, fault.Setup("Fiber's idempotency middleware gives an answer again that was for another account, or does not say for which: if it has KeepResponseHeaders, add "+ownerHeader+" there, which clients do not see"))
 	}
 	r.label(c)
 	return err

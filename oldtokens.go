@@ -2,6 +2,7 @@ package fiberjwt
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"reflect"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/uptrace/bun"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/jws"
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
 )
@@ -62,7 +64,7 @@ type OldTokens struct {
 func (o OldTokens) withDefaults() OldTokens {
 	o.Secret = bytes.Clone(o.Secret)
 	if o.Kind != "" {
-		o.Claim = orDefault(o.Claim, "sub")
+		o.Claim = cmp.Or(o.Claim, "sub")
 	}
 	return o
 }
@@ -71,30 +73,30 @@ func (o OldTokens) inUse() bool {
 	return len(o.Secret) > 0 || !o.Until.IsZero() || o.Kind != "" || o.Claim != "" || o.Column != ""
 }
 
-func (o OldTokens) faults(cfg Config, kinds []*kind) (faults []string) {
+func (o OldTokens) problems(cfg Config, kinds []*kind) (problems []string) {
 	if !o.inUse() {
 		return nil
 	}
-	faults = o.kindFaults(kinds)
+	problems = o.kindProblems(kinds)
 	switch {
 	case len(o.Secret) == 0:
-		faults = append(faults, "Config.OldTokens.Secret is empty: give the secret of the old system")
+		problems = append(problems, "Config.OldTokens.Secret is empty: give the secret of the old system")
 	case slices.ContainsFunc(append([]Secret{cfg.Secret}, cfg.OldSecrets...), func(s Secret) bool { return bytes.Equal(o.Secret, s) }):
-		faults = append(faults, "Config.OldTokens.Secret is Config.Secret too, or one of OldSecrets: take a new one for this system")
+		problems = append(problems, "Config.OldTokens.Secret is Config.Secret too, or one of OldSecrets: take a new one for this system")
 	case bytes.Contains(o.Secret, []byte("-----BEGIN")):
 		// Whoever has the public key could sign (RFC 8725 §2.1).
-		faults = append(faults, "Config.OldTokens.Secret is a key in PEM: only tokens by HS256 can be read")
+		problems = append(problems, "Config.OldTokens.Secret is a key in PEM: only tokens by HS256 can be read")
 	}
 	switch {
 	case o.Until.IsZero():
-		faults = append(faults, "Config.OldTokens.Until is missing: give the time at which the last old token has expired")
+		problems = append(problems, "Config.OldTokens.Until is missing: give the time at which the last old token has expired")
 	case o.Until.After(cfg.Now().AddDate(1, 0, 1)):
-		faults = append(faults, "Config.OldTokens.Until is more than a year from now: give the time at which the last old token has expired, or a nearer one")
+		problems = append(problems, "Config.OldTokens.Until is more than a year from now: give the time at which the last old token has expired, or a nearer one")
 	}
-	return faults
+	return problems
 }
 
-func (o OldTokens) kindFaults(kinds []*kind) (faults []string) {
+func (o OldTokens) kindProblems(kinds []*kind) (problems []string) {
 	var known []string
 	for _, k := range kinds {
 		known = append(known, k.name)
@@ -110,9 +112,9 @@ func (o OldTokens) kindFaults(kinds []*kind) (faults []string) {
 	case o.Kind == "":
 		return []string{"Config.OldTokens.Kind is missing: say whose column OldTokens.Column is"}
 	case kinds[i].table != nil:
-		kinds[i].column("Config.OldTokens.Column", o.Column, reflect.String, &faults)
+		kinds[i].column("Config.OldTokens.Column", o.Column, reflect.String, &problems)
 	}
-	return faults
+	return problems
 }
 
 // oldClaims is what an old token says.
@@ -199,7 +201,7 @@ func (a *Auth) oldAccount(ctx context.Context, k *kind, c oldClaims) (any, error
 		}
 	}
 	if several {
-		return nil, mistakef("Config.OldTokens.Column: several accounts of kind %s have the same %s: give the column a unique index", k.name, field.Name)
+		return nil, fault.Setupf("Config.OldTokens.Column: several accounts of kind %s have the same %s: give the column a unique index", k.name, field.Name)
 	}
 	return account, nil
 }
@@ -268,7 +270,7 @@ func (a *Auth) oldClaims(payload []byte) (*kind, oldClaims, error) {
 	if k == nil || named && k.table.Name != table {
 		return nil, oldClaims{}, errWrong
 	}
-	c, err := readOldClaims(payload, orDefault(a.old.Claim, k.pk.Name))
+	c, err := readOldClaims(payload, cmp.Or(a.old.Claim, k.pk.Name))
 	return k, c, err
 }
 

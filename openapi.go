@@ -1,12 +1,14 @@
 package fiberjwt
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/gofiber/fiber/v2"
 )
 
@@ -21,7 +23,7 @@ func (a *Auth) OpenAPI() fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		text, err := document()
 		if err != nil {
-			return a.answer(c, because(ErrSetup, err))
+			return a.answer(c, fault.Broken(err))
 		}
 		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 		return c.Send(text)
@@ -354,7 +356,7 @@ func (e Extractor) scheme(k *kind) scheme {
 	case SourceQuery:
 		return apiKey("query", e.key)
 	case SourceCookie:
-		return cookieScheme(orDefault(e.key, k.cookies.access))
+		return cookieScheme(cmp.Or(e.key, k.cookies.access))
 	}
 	return scheme{}
 }

@@ -1,6 +1,7 @@
 package fiberjwt
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -64,32 +65,32 @@ const (
 
 func (p Password) withDefaults() Password {
 	return Password{
-		Memory:    orDefault(p.Memory, 19456),
-		Time:      orDefault(p.Time, 2),
-		Threads:   orDefault(p.Threads, 1),
-		MinLength: orDefault(p.MinLength, 8),
+		Memory:    cmp.Or(p.Memory, 19456),
+		Time:      cmp.Or(p.Time, 2),
+		Threads:   cmp.Or(p.Threads, 1),
+		MinLength: cmp.Or(p.MinLength, 8),
 	}
 }
 
-func (p Password) faults() (faults []string) {
+func (p Password) problems() (problems []string) {
 	p = p.withDefaults()
 	if p.Time > maxTime {
-		faults = append(faults, fmt.Sprintf("Config.Password.Time: %d passes are more than %d; raise Memory instead", p.Time, maxTime))
+		problems = append(problems, fmt.Sprintf("Config.Password.Time: %d passes are more than %d; raise Memory instead", p.Time, maxTime))
 	}
 	if least := leastMemory(p.Time); p.Memory < least {
-		faults = append(faults, fmt.Sprintf("Config.Password.Memory: %d KiB is too little for a Time of %d; give %d or more", p.Memory, p.Time, least))
+		problems = append(problems, fmt.Sprintf("Config.Password.Memory: %d KiB is too little for a Time of %d; give %d or more", p.Memory, p.Time, least))
 	}
 	if p.Memory > maxMemory {
-		faults = append(faults, fmt.Sprintf("Config.Password.Memory: %d KiB is too much; give at most %d, and mind that the unit is KiB", p.Memory, maxMemory))
+		problems = append(problems, fmt.Sprintf("Config.Password.Memory: %d KiB is too much; give at most %d, and mind that the unit is KiB", p.Memory, maxMemory))
 	}
 	if p.Threads > maxThreads {
-		faults = append(faults, fmt.Sprintf("Config.Password.Threads: %d is too much; give at most %d", p.Threads, maxThreads))
+		problems = append(problems, fmt.Sprintf("Config.Password.Threads: %d is too much; give at most %d", p.Threads, maxThreads))
 	}
 	if p.MinLength < 8 || p.MinLength > 64 {
 		// Both ends are NIST's, SP 800-63B §3.1.1.2.
-		faults = append(faults, fmt.Sprintf("Config.Password.MinLength: %d is not between 8 and 64", p.MinLength))
+		problems = append(problems, fmt.Sprintf("Config.Password.MinLength: %d is not between 8 and 64", p.MinLength))
 	}
-	return faults
+	return problems
 }
 
 // leastMemory is OWASP's table of equally strong settings.

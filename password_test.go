@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
 )
@@ -293,7 +294,7 @@ func TestQueueIsAsLongAsTheDeadlineAllows(t *testing.T) {
 		start := time.Now()
 		_, err := h.enter(t.Context(), "")
 		require.ErrorIs(t, err, errHashBusy)
-		require.ErrorIs(t, err, ErrUnavailable)
+		require.ErrorIs(t, err, fault.ErrUnavailable)
 		require.Zero(t, time.Since(start), "the excess is refused at once")
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
@@ -459,8 +460,8 @@ func TestJudgingAPasswordAllocatesNothing(t *testing.T) {
 }
 
 func TestZeroPasswordConfigIsFine(t *testing.T) {
-	require.Empty(t, Password{}.faults())
-	require.Empty(t, Password{Memory: 1 << 20, Time: 16, Threads: 16, MinLength: 64}.faults())
+	require.Empty(t, Password{}.problems())
+	require.Empty(t, Password{Memory: 1 << 20, Time: 16, Threads: 16, MinLength: 64}.problems())
 }
 
 func TestWeakOrExcessiveParametersAreRefusedByField(t *testing.T) {
@@ -486,14 +487,14 @@ func TestWeakOrExcessiveParametersAreRefusedByField(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, tc.faults, tc.config.faults())
+			require.Equal(t, tc.faults, tc.config.problems())
 		})
 	}
 }
 
 func TestEquallyStrongParametersAreTaken(t *testing.T) {
 	for _, p := range []Password{{Memory: 47104, Time: 1}, {Memory: 12288, Time: 3}, {Memory: 9216, Time: 4}, {Memory: 7168, Time: 5}} {
-		require.Empty(t, p.faults(), "%+v", p)
+		require.Empty(t, p.problems(), "%+v", p)
 	}
 }
 

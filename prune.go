@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
 const (
@@ -60,9 +62,9 @@ func (p *pruner) grown() {
 func (p *pruner) round() {
 	ctx, cancel := context.WithTimeout(p.ctx, pruneFor)
 	defer cancel()
-	err := shielded(func() error { return p.prune(ctx) })
+	err := fault.Recover(func() error { return p.prune(ctx) })
 	if err != nil && ctx.Err() == nil {
-		_ = shielded(func() error { p.fail(err); return nil })
+		_ = fault.Recover(func() error { p.fail(err); return nil })
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

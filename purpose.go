@@ -1,6 +1,7 @@
 package fiberjwt
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -66,13 +68,14 @@ const (
 // account is none.
 func (p Purpose[T]) Token(a *Auth, account *T) (string, error) {
 	o, err := p.open(a)
+	if err == nil && account == nil {
+		err = fault.Setupf("Purpose %s: the account is nil", p.Name)
+	}
 	if err != nil {
-		return "", err
+		return "", face(err)
 	}
-	if account == nil {
-		return "", mistakef("Purpose %s: the account is nil", p.Name)
-	}
-	return o.token(a, account)
+	token, err := o.token(a, account)
+	return token, face(err)
 }
 
 // Check gives the account of a token that could be redeemed, and leaves it so.
@@ -83,11 +86,11 @@ func (p Purpose[T]) Token(a *Auth, account *T) (string, error) {
 func (p Purpose[T]) Check(ctx context.Context, a *Auth, token string) (*T, error) {
 	o, err := p.open(a)
 	if err != nil {
-		return nil, err
+		return nil, face(err)
 	}
 	account, _, err := o.check(ctx, a, token)
 	if err != nil {
-		return nil, err
+		return nil, face(err)
 	}
 	return account.(*T), nil
 }
@@ -97,8 +100,16 @@ func (p Purpose[T]) Check(ctx context.Context, a *Auth, token string) (*T, error
 func (p Purpose[T]) Redeem(ctx context.Context, a *Auth, token string) (*T, error) {
 	o, err := p.open(a)
 	if err != nil {
-		return nil, err
+		return nil, face(err)
 	}
+	account, err := o.redeem(ctx, a, token)
+	if err != nil {
+		return nil, face(err)
+	}
+	return account.(*T), nil
+}
+
+func (o once) redeem(ctx context.Context, a *Auth, token string) (any, error) {
 	account, s, err := o.check(ctx, a, token)
 	if err != nil {
 		return nil, err
@@ -110,7 +121,7 @@ func (p Purpose[T]) Redeem(ctx context.Context, a *Auth, token string) (*T, erro
 	if !first {
 		return nil, o.refused(ctx, a, s, ErrOneTimeToken)
 	}
-	return account.(*T), nil
+	return account, nil
 }
 
 func (p Purpose[T]) open(a *Auth) (once, error) {
@@ -119,15 +130,15 @@ func (p Purpose[T]) open(a *Auth) (once, error) {
 		return once{}, err
 	}
 	if !validKind(p.Name) {
-		return once{}, mistakef("Purpose.Name: %q is no name: take lower-case letters, digits, \"_\" and \"-\", at most 32, a letter first", p.Name)
+		return once{}, fault.Setupf("Purpose.Name: %q is no name: take lower-case letters, digits, \"_\" and \"-\", at most 32, a letter first", p.Name)
 	}
 	if p.TTL < 0 || p.TTL > maxPurposeTTL {
-		return once{}, mistakef("Purpose.TTL: %v is not between 0 and 7 days", p.TTL)
+		return once{}, fault.Setupf("Purpose.TTL: %v is not between 0 and 7 days", p.TTL)
 	}
-	if fault := k.linkFault(); fault != "" {
-		return once{}, mistakef("Purpose %s: %s", p.Name, fault)
+	if problem := k.linkProblem(); problem != "" {
+		return once{}, fault.Setupf("Purpose %s: %s", p.Name, problem)
 	}
-	o := once{kind: k, name: p.Name, ttl: orDefault(p.TTL, 15*time.Minute), binds: k.bound}
+	o := once{kind: k, name: p.Name, ttl: cmp.Or(p.TTL, 15*time.Minute), binds: k.bound}
 	if p.Binds != nil {
 		o.binds = func(account any) string { return k.bound(account) + "\x00" + p.Binds(account.(*T)) }
 	}
@@ -151,8 +162,8 @@ func (k *kind) bound(account any) string {
 	return strings.Join(texts, "\x00")
 }
 
-// linkFault: a link must end with every password of the row, so the model must have them.
-func (k *kind) linkFault() string {
+// linkProblem: a link must end with every password of the row, so the model must have them.
+func (k *kind) linkProblem() string {
 	for _, name := range k.passwordColumns() {
 		if field := k.field(name); field == nil || field.StructField.Type.Kind() != reflect.String {
 			return fmt.Sprintf("kind %s shares its table with a kind whose password is in the column %q, which its model has not as a string: add it, tagged `json:\"-\"`, because a link is void once the password changes", k.name, name)
@@ -178,7 +189,7 @@ func kindOf[T any](a *Auth) (*kind, error) {
 	}
 	name, ok := a.models[reflect.TypeFor[T]()]
 	if !ok {
-		return nil, mistakef("%s is no model in Config.Entities", reflect.TypeFor[T]())
+		return nil, fault.Setupf("%s is no model in Config.Entities", reflect.TypeFor[T]())
 	}
 	return a.kind(name), nil
 }
@@ -203,7 +214,7 @@ func (o once) token(a *Auth, account any) (string, error) {
 	s := seal{expires: a.now().Add(o.ttl).Unix(), kind: o.kind.name, subject: subject}
 	_, _ = rand.Read(s.id[:])
 	token := ""
-	err = shielded(func() error {
+	err = fault.Recover(func() error {
 		token = s.encode(oncePrefix, o.keys(a)[0], o.binds(account))
 		return nil
 	})
@@ -243,7 +254,7 @@ func (o once) examine(ctx context.Context, a *Auth, token string) (any, seal, er
 	}
 	bound := false
 	if account != nil {
-		err = shielded(func() error { bound = s.boundTo(o.binds(account), key); return nil })
+		err = fault.Recover(func() error { bound = s.boundTo(o.binds(account), key); return nil })
 	}
 	if err == nil && !bound {
 		err = ErrOneTimeToken
@@ -265,12 +276,12 @@ func (s *sessions) claim(ctx context.Context, once seal, now int64) (first bool,
 		Issued: born, IdleUntil: ends, Ends: ends, AuthTime: born, Created: born,
 	}
 	if err := s.store.Create(ctx, row); err != nil {
-		return false, unavailable(err)
+		return false, fault.Unavailable(err)
 	}
 	s.pruner.grown()
 	after, o, err := s.store.Refresh(ctx, row.Kind, row.SID, 0, now, session.Times{Idle: maxPurposeTTL})
 	// Converge would be a second claim by a clock that is behind.
-	return o == session.Rotate && after.Gen == 1, unavailable(err)
+	return o == session.Rotate && after.Gen == 1, fault.Unavailable(err)
 }
 
 // resetName cannot be the Name of a Purpose.
@@ -282,14 +293,15 @@ const resetName = "#password"
 // answer and take the same time whether there is one.
 func ResetToken[T any](a *Auth, account *T, ttl time.Duration) (string, error) {
 	o, err := reset[T](a)
+	if err == nil && (account == nil || ttl < 0 || ttl > 24*time.Hour) {
+		err = fault.Setupf("ResetToken: account is nil, or ttl, %v, not between 0 and 24 h", ttl)
+	}
 	if err != nil {
-		return "", err
+		return "", face(err)
 	}
-	if account == nil || ttl < 0 || ttl > 24*time.Hour {
-		return "", mistakef("ResetToken: account is nil, or ttl, %v, not between 0 and 24 h", ttl)
-	}
-	o.ttl = orDefault(ttl, 30*time.Minute)
-	return o.token(a, account)
+	o.ttl = cmp.Or(ttl, 30*time.Minute)
+	token, err := o.token(a, account)
+	return token, face(err)
 }
 
 // ResetPassword gives the account of a token of [ResetToken] a new password,
@@ -304,8 +316,16 @@ func ResetToken[T any](a *Auth, account *T, ttl time.Duration) (string, error) {
 func ResetPassword[T any](ctx context.Context, a *Auth, token, password string) (*T, error) {
 	o, err := reset[T](a)
 	if err != nil {
-		return nil, err
+		return nil, face(err)
 	}
+	account, err := a.resetPassword(ctx, o, token, password)
+	if err != nil {
+		return nil, face(err)
+	}
+	return account.(*T), nil
+}
+
+func (a *Auth) resetPassword(ctx context.Context, o once, token, password string) (any, error) {
 	account, s, err := o.check(ctx, a, token)
 	if err != nil {
 		return nil, err
@@ -319,7 +339,7 @@ func ResetPassword[T any](ctx context.Context, a *Auth, token, password string) 
 		return nil, o.refused(ctx, a, s, err)
 	}
 	a.deliverIn(ctx, Event{Type: EventPassword, Kind: s.kind, Subject: s.subject})
-	return account.(*T), nil
+	return account, nil
 }
 
 func reset[T any](a *Auth) (once, error) {
@@ -328,10 +348,10 @@ func reset[T any](a *Auth) (once, error) {
 		return once{}, err
 	}
 	if k.password == nil {
-		return once{}, mistakef("kind %s has no passwords to reset", k.name)
+		return once{}, fault.Setupf("kind %s has no passwords to reset", k.name)
 	}
-	if fault := k.linkFault(); fault != "" {
-		return once{}, mistakef("ResetToken: %s", fault)
+	if problem := k.linkProblem(); problem != "" {
+		return once{}, fault.Setupf("ResetToken: %s", problem)
 	}
 	return once{kind: k, name: resetName, binds: k.bound}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
 // quoting keeps text of clients out of statements until it is known that the
@@ -65,7 +66,7 @@ func (q *quoting) check(ctx context.Context) error {
 	case <-look.done:
 		return look.err
 	case <-ctx.Done():
-		return because(ErrUnavailable, ctx.Err())
+		return fault.Unavailable(ctx.Err())
 	}
 }
 
@@ -76,7 +77,7 @@ func (q *quoting) checkIn(ctx context.Context, db bun.IDB) error {
 	if _, pool := db.(*bun.DB); q == nil || db == nil || pool || q.holds.Load() {
 		return q.check(ctx)
 	}
-	return shielded(func() error { return q.ask(ctx, db) })
+	return fault.Recover(func() error { return q.ask(ctx, db) })
 }
 
 // join returns the look that is under way, or a new one, which the caller must run. It
@@ -95,7 +96,7 @@ func (q *quoting) join() (look *outlook, mine bool) {
 }
 
 func (q *quoting) look(ctx context.Context, look *outlook) {
-	look.err = shielded(func() error { return q.ask(ctx, q.db) })
+	look.err = fault.Recover(func() error { return q.ask(ctx, q.db) })
 	q.holds.Store(look.err == nil)
 	q.mu.Lock()
 	q.going = nil
@@ -112,13 +113,13 @@ func (q *quoting) ask(ctx context.Context, db bun.IDB) error {
 	}
 	for _, look := range looks {
 		ctx, cancel := context.WithTimeout(ctx, q.wait)
-		faults, err := look(ctx)
+		problems, err := look(ctx)
 		cancel()
 		if err != nil {
-			return because(ErrUnavailable, err)
+			return fault.Unavailable(err)
 		}
-		if len(faults) > 0 {
-			return mistakef("text of clients is kept out of the database: %s", strings.Join(faults, "; "))
+		if len(problems) > 0 {
+			return fault.Setupf("text of clients is kept out of the database: %s", strings.Join(problems, "; "))
 		}
 	}
 	return nil

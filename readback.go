@@ -11,6 +11,7 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/transient"
 )
 
@@ -40,12 +41,12 @@ func (k *kind) stored(ctx context.Context, db bun.IDB, account any) (any, error)
 	if k.table.SoftDeleteField != nil {
 		q = q.Column(k.table.SoftDeleteField.Name).WhereAllWithDeleted()
 	}
-	err := shielded(func() error { return q.Limit(1).Scan(ctx, row) })
+	err := fault.Recover(func() error { return q.Limit(1).Scan(ctx, row) })
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, storeFault(err)
+		return nil, storeProblem(err)
 	}
 	return row, nil
 }
@@ -57,7 +58,7 @@ func (k *kind) settle(ctx context.Context, tx bun.IDB) error {
 		return nil
 	}
 	_, err := tx.ExecContext(ctx, "SET CONSTRAINTS ALL IMMEDIATE")
-	return writeFault(err)
+	return writeProblem(err)
 }
 
 // readBack looks a new account up as its next sign-in will, in the transaction
@@ -99,12 +100,12 @@ func (k *kind) whose(ctx context.Context, tx bun.IDB, account, asked any) (found
 		return found, taken, nil
 	}
 	// A hook of the model may change what is read, but not what is compared.
-	err = shielded(func() (err error) {
+	err = fault.Recover(func() (err error) {
 		found, err = k.byKey(tx, account).Where("?TableAlias.? = ?", bun.Ident(k.password.Name), k.raw(asked, k.password)).Exists(ctx)
 		return err
 	})
 	if err != nil {
-		return false, false, storeFault(err)
+		return false, false, storeProblem(err)
 	}
 	return found, false, nil
 }
@@ -116,23 +117,23 @@ func (k *kind) sameName() string {
 // notAsAsked says what is wrong with the row of a new account, nil if it has none.
 func (k *kind) notAsAsked(row, asked any) error {
 	const change = "a trigger, a hook of the model or the column itself changes it, or an upsert of a hook writes to the row of another account"
-	fault := &notKept{stored: k.written(row, k.hash(asked)), answer: ErrSetup}
+	problem := &notKept{stored: k.written(row, k.hash(asked)), answer: ErrSetup}
 	switch {
 	case row == nil:
-		fault.text = fmt.Sprintf("kind %s: table %s has no row of a new account after its INSERT: a trigger or a rule takes it away, or gives it another key", k.name, k.table.Name)
+		problem.text = fmt.Sprintf("kind %s: table %s has no row of a new account after its INSERT: a trigger or a rule takes it away, or gives it another key", k.name, k.table.Name)
 	case k.text(row, k.identity) != k.text(asked, k.identity):
-		fault.text = fmt.Sprintf("kind %s: the column %q does not hold the identity of a new account: %s; make it wide enough and of a character set for all of Unicode, such as utf8mb4, and leave the text as it is",
+		problem.text = fmt.Sprintf("kind %s: the column %q does not hold the identity of a new account: %s; make it wide enough and of a character set for all of Unicode, such as utf8mb4, and leave the text as it is",
 			k.name, k.identity.Name, change)
 		if cut, whole := k.text(row, k.identity), k.text(asked, k.identity); len(cut) < len(whole) && strings.HasPrefix(whole, cut) || !isASCII(whole) {
-			fault.answer = instance(ErrFields) // another identity would do
-			fault.answer.Fields = map[string]string{k.identity.Name: "cannot be stored"}
+			problem.answer = instance(ErrFields) // another identity would do
+			problem.answer.Fields = map[string]string{k.identity.Name: "cannot be stored"}
 		}
 	case k.hash(row) != k.hash(asked):
-		fault.text = k.hashNotKept(k.hash(asked), change)
+		problem.text = k.hashNotKept(k.hash(asked), change)
 	default:
-		fault.text = fmt.Sprintf("kind %s: a new account is not found by its identity and hash: Load leaves it out or reads another table, or a hook of the model changes what is read", k.name)
+		problem.text = fmt.Sprintf("kind %s: a new account is not found by its identity and hash: Load leaves it out or reads another table, or a hook of the model changes what is read", k.name)
 	}
-	return fault
+	return problem
 }
 
 // leastCut is the length from which the beginning of a hash tells whose it is.
@@ -199,7 +200,7 @@ func (k *kind) deleted(row any) bool {
 // setHash does not say what the table made of it.
 func (k *kind) setHash(ctx context.Context, db bun.IDB, account any, old, hash string) (changed bool, err error) {
 	var n int64
-	err = shielded(func() error {
+	err = fault.Recover(func() error {
 		result, err := db.NewUpdate().Model(k.noAccount()).
 			Set("? = ?", bun.Ident(k.password.Name), hash).
 			Where("? = ? AND COALESCE(?, '') = ?", bun.Ident(k.pk.Name), k.key(account), bun.Ident(k.password.Name), old).Exec(ctx)
@@ -212,7 +213,7 @@ func (k *kind) setHash(ctx context.Context, db bun.IDB, account any, old, hash s
 	case otherConstraint, uniqueConstraint, refusedValue:
 		return false, &notKept{text: k.hashNotKept(hash, "the table refuses it"), answer: ErrSetup}
 	}
-	return n == 1, writeFault(err)
+	return n == 1, writeProblem(err)
 }
 
 // blameHash tells a column that is too short for a hash from what else a table

@@ -1,6 +1,7 @@
 package fiberjwt
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -16,6 +17,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/transient"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -61,7 +63,7 @@ func Login[T any](c *fiber.Ctx, account *T, grant ...Grant) (Tokens, error) {
 		if r := requestOf(c); r != nil {
 			r.auth.tellFailed(c, err)
 		}
-		err = logged(err)
+		err = face(logged(err))
 	}
 	return tokens, err
 }
@@ -70,10 +72,10 @@ func Login[T any](c *fiber.Ctx, account *T, grant ...Grant) (Tokens, error) {
 // that is still open why they wait.
 func explainWait(err error, grant Grant) error {
 	if grant.DB != nil && errors.Is(err, sql.ErrTxDone) {
-		return mistake("Grant.DB: the transaction is over, it was committed or rolled back before: call Login or Issue while it is open, or without Grant.DB")
+		return fault.Setup("Grant.DB: the transaction is over, it was committed or rolled back before: call Login or Issue while it is open, or without Grant.DB")
 	}
-	if errors.Is(err, ErrUnavailable) && grant.DB == nil && (errors.Is(err, context.DeadlineExceeded) || transient.Is(err)) {
-		return because(ErrUnavailable, &waited{rootCause(err)})
+	if fault.IsUnavailable(err) && grant.DB == nil && (errors.Is(err, context.DeadlineExceeded) || transient.Is(err)) {
+		return fault.Unavailable(&waited{rootCause(err)})
 	}
 	return err
 }
@@ -98,15 +100,15 @@ func login[T any](c *fiber.Ctx, account *T, grant Grant) (Tokens, error) {
 		if !known || account == nil {
 			continue
 		}
-		grant.Transport = orDefault(grant.Transport, r.auth.transport[0])
+		grant.Transport = cmp.Or(grant.Transport, r.auth.transport[0])
 		if !slices.Contains(r.auth.transport, grant.Transport) {
-			return Tokens{}, mistakef("Login: Config.Transport does not offer %q", grant.Transport)
+			return Tokens{}, fault.Setupf("Login: Config.Transport does not offer %q", grant.Transport)
 		}
 		k := r.auth.kind(name)
-		grant.AuthTime = orDefault(grant.AuthTime, r.proved(k, account))
+		grant.AuthTime = cmp.Or(grant.AuthTime, r.proved(k, account))
 		return r.auth.login(c, k, account, grant)
 	}
-	return Tokens{}, mistakef("Login: %T is nil or no model in Config.Entities", account)
+	return Tokens{}, fault.Setupf("Login: %T is nil or no model in Config.Entities", account)
 }
 
 func (a *Auth) login(c *fiber.Ctx, k *kind, account any, grant Grant) (Tokens, error) {
@@ -124,7 +126,7 @@ func (a *Auth) startAllowed(ctx context.Context, k *kind, account any, o opening
 		return pair{}, err
 	}
 	if _, whole := o.DB.(*bun.DB); o.DB != nil && !whole && a.store.sql == nil {
-		return pair{}, mistake("Grant.DB: the sessions are not in the database of the accounts, so they cannot be part of its transaction: sign in after it has committed, without Grant.DB")
+		return pair{}, fault.Setup("Grant.DB: the sessions are not in the database of the accounts, so they cannot be part of its transaction: sign in after it has committed, without Grant.DB")
 	}
 	if err := a.quoting.checkIn(ctx, o.DB); err != nil {
 		return pair{}, err
@@ -142,16 +144,16 @@ func (a *Auth) startAllowed(ctx context.Context, k *kind, account any, o opening
 // handler, as that of [Login].
 func Logout(c *fiber.Ctx, kinds ...string) error {
 	if requestOf(c) == nil {
-		return errNoMiddleware
+		return face(errNoMiddleware)
 	}
 	for a, s := range visible(c) {
 		if len(kinds) > 0 && !slices.Contains(kinds, s.Kind) {
 			continue
 		}
-		if err := a.Revoke(c.UserContext(), s.ID); err != nil {
+		if err := a.revoke(c.UserContext(), s.ID); err != nil {
 			refusal(err).announce(c, a.journal)
 			a.tellFailed(c, err)
-			return logged(err)
+			return face(logged(err))
 		}
 		if s.sid != nil {
 			a.tell(c, s.event(EventLogout))
@@ -270,7 +272,7 @@ func (a *Auth) whyNot(ctx context.Context, db bun.IDB, k *kind, account any) err
 		}
 		return ErrBadCredentials
 	}
-	return mistakef("kind %s: no statement finds the row of an account by its key and the hash that it was loaded with: a hook of the model changes what is written or read", k.name)
+	return fault.Setupf("kind %s: no statement finds the row of an account by its key and the hash that it was loaded with: a hook of the model changes what is written or read", k.name)
 }
 
 // noRow is for an account that is not in its table.
@@ -281,12 +283,12 @@ func (e *noRow) Error() string {
 		e.kind.name, e.kind.table.Name)
 }
 
-func (*noRow) Unwrap() error { return ErrSetup }
+func (*noRow) Unwrap() error { return fault.ErrSetup }
 
 // newSession is one that is not stored yet.
 func (a *Auth) newSession(k *kind, account any, o opening, fingerprint []byte) (pair, session.Row, error) {
-	if fault := o.fault(a.now()); fault != "" {
-		return pair{}, session.Row{}, mistake(fault)
+	if problem := o.problem(a.now()); problem != "" {
+		return pair{}, session.Row{}, fault.Setup(problem)
 	}
 	subject, err := k.subject(account)
 	if err != nil {
@@ -329,14 +331,14 @@ func (a *Auth) pair(k *kind, account any, row session.Row, token refreshToken, b
 	p := pair{
 		subject: row.Subject,
 		sid:     row.SID,
-		expires: time.Duration(min(orDefault(g.TTL, k.accessTTL).Milliseconds(), row.Ends-now)) * time.Millisecond,
+		expires: time.Duration(min(cmp.Or(g.TTL, k.accessTTL).Milliseconds(), row.Ends-now)) * time.Millisecond,
 		idle:    time.Duration(row.IdleUntil-now) * time.Millisecond,
 		ends:    time.Duration(row.Ends-now) * time.Millisecond,
 	}
 	if !g.NotBefore.Before(time.UnixMilli(now).Add(p.expires)) {
-		return pair{}, mistakef("Grant.NotBefore: the access token expires before it begins to be good, after %v: give it a longer TTL", p.expires)
+		return pair{}, fault.Setupf("Grant.NotBefore: the access token expires before it begins to be good, after %v: give it a longer TTL", p.expires)
 	}
-	err := shielded(func() (err error) {
+	err := fault.Recover(func() (err error) {
 		p.access, err = a.tokens.issue(claims{
 			subject: row.Subject, kind: k.name, sessionID: session.ID(row.SID), id: newTokenID(),
 			issuedAt: now / 1000, expiresAt: (now + p.expires.Milliseconds()) / 1000, authTime: row.AuthTime / 1000,

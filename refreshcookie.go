@@ -2,6 +2,7 @@ package fiberjwt
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 
 	"github.com/gofiber/fiber/v2"
@@ -31,7 +32,7 @@ func (a *Auth) refreshCookie(ctx context.Context, c *fiber.Ctx, k *kind) (string
 	}
 	best, others := newest(values, k, sid)
 	if best != "" || len(others) == 0 {
-		return orDefault(best, borrow(values[0])), nil // the latter to be refused as it is
+		return cmp.Or(best, borrow(values[0])), nil // the latter to be refused as it is
 	}
 	return a.refreshCookieBeside(ctx, k, sid, others)
 }

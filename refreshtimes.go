@@ -1,6 +1,7 @@
 package fiberjwt
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -27,9 +28,9 @@ type Refresh struct {
 
 func (r Refresh) withDefaults() Refresh {
 	return Refresh{
-		Timeout: orDefault(r.Timeout, 10*time.Second),
-		Grace:   orDefault(r.Grace, 30*time.Second),
-		Rearm:   orDefault(r.Rearm, 60*time.Second),
+		Timeout: cmp.Or(r.Timeout, 10*time.Second),
+		Grace:   cmp.Or(r.Grace, 30*time.Second),
+		Rearm:   cmp.Or(r.Rearm, 60*time.Second),
 	}
 }
 
@@ -39,9 +40,9 @@ const (
 	longestRearm   = 24 * time.Hour
 )
 
-// faults of r, which has its defaults.
-func (r Refresh) faults() []string {
-	var faults []string
+// problems of r, which has its defaults.
+func (r Refresh) problems() []string {
+	var problems []string
 	if r.Timeout < leastTimeout || r.Timeout > longestRefresh {
 		return []string{fmt.Sprintf("Config.Refresh.Timeout: %v is not between 100 µs and 1 h: give a unit, as in 10 * time.Second, or leave it out for the default of 10 s", r.Timeout)}
 	}
@@ -49,12 +50,12 @@ func (r Refresh) faults() []string {
 		return []string{fmt.Sprintf("Config.Refresh.Rearm: %v is more than a day, in which a stolen refresh token would be taken for a late one", r.Rearm)}
 	}
 	if r.Grace < 2*r.Timeout {
-		faults = append(faults, fmt.Sprintf("Config.Refresh.Grace is %v; it must be at least twice the Timeout of %v, or a slow answer signs people out", r.Grace, r.Timeout))
+		problems = append(problems, fmt.Sprintf("Config.Refresh.Grace is %v; it must be at least twice the Timeout of %v, or a slow answer signs people out", r.Grace, r.Timeout))
 	}
 	if r.Rearm-2*r.Timeout < r.Grace {
-		faults = append(faults, fmt.Sprintf("Config.Refresh.Rearm is %v; it must be at least Grace + 2 Timeout, %v", r.Rearm, r.Grace+2*r.Timeout))
+		problems = append(problems, fmt.Sprintf("Config.Refresh.Rearm is %v; it must be at least Grace + 2 Timeout, %v", r.Rearm, r.Grace+2*r.Timeout))
 	}
-	return faults
+	return problems
 }
 
 // times of a kind.

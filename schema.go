@@ -1,6 +1,7 @@
 package fiberjwt
 
 import (
+	"cmp"
 	"encoding"
 	"encoding/json"
 	"reflect"
@@ -98,7 +99,7 @@ func memberSchemas(t reflect.Type, within []reflect.Type, properties object, req
 		case !field.IsExported():
 			continue
 		}
-		name = orDefault(name, field.Name)
+		name = cmp.Or(name, field.Name)
 		if _, hidden := properties[name]; hidden {
 			continue
 		}

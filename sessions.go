@@ -7,6 +7,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/transient"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -57,7 +58,7 @@ func (s *sessions) start(ctx context.Context, db bun.IDB, row session.Row, accou
 		ok, err = s.createThenLook(ctx, row, account)
 	}
 	s.pruner.grown()
-	return ok, unavailable(err)
+	return ok, fault.Unavailable(err)
 }
 
 // createThenLook is for a store elsewhere, with no transaction open. Whoever changes the password does so
@@ -89,7 +90,7 @@ func (s *sessions) refresh(ctx context.Context, kind string, sid []byte, g, now 
 	if o == session.Reuse {
 		s.cache.forgetSession(sid)
 	}
-	return row, o, unavailable(err)
+	return row, o, fault.Unavailable(err)
 }
 
 // present tells what a refresh would say, and does none: it writes only where
@@ -124,7 +125,7 @@ func (s *sessions) clock(ctx context.Context, now int64) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.read)
 	defer cancel()
 	clock, err := shared.Clock(ctx, now)
-	return clock, unavailable(err)
+	return clock, fault.Unavailable(err)
 }
 
 // slide wants a store that can, which Open made sure of.
@@ -132,7 +133,7 @@ func (s *sessions) slide(ctx context.Context, kind string, sid []byte, now, idle
 	ctx, cancel := context.WithTimeout(ctx, s.write)
 	defer cancel()
 	row, alive, err := s.store.(session.Slider).Slide(ctx, kind, sid, now, idle)
-	return row, alive, unavailable(err)
+	return row, alive, fault.Unavailable(err)
 }
 
 // living gives a session and says whether it is alive; the row is empty if there
@@ -142,7 +143,7 @@ func (s *sessions) living(ctx context.Context, kind string, sid []byte, now int6
 	defer cancel()
 	row, found, err := s.store.Find(ctx, kind, sid)
 	if err != nil || !found {
-		return session.Row{}, false, unavailable(err)
+		return session.Row{}, false, fault.Unavailable(err)
 	}
 	return row, row.Alive(now), nil
 }
@@ -162,7 +163,7 @@ func (s *sessions) revoke(ctx context.Context, sid []byte, kind, subject string,
 	defer cancel()
 	found, err = s.store.Revoke(ctx, sid, kind, subject, now)
 	s.cache.forgetSession(sid)
-	return found, unavailable(err)
+	return found, fault.Unavailable(err)
 }
 
 // revokeIn is revoke in a transaction of the application's, if the sessions are
@@ -175,7 +176,7 @@ func (s *sessions) revokeIn(ctx context.Context, db bun.IDB, sid []byte, kind st
 	defer cancel()
 	found, err = s.sql.RevokeIn(ctx, db, sid, kind, "", now)
 	s.cache.forgetSession(sid)
-	return found, unavailable(err)
+	return found, fault.Unavailable(err)
 }
 
 // revokeAll ends the sessions of an account, under every kind of its table.
@@ -183,7 +184,7 @@ func (s *sessions) revokeAll(ctx context.Context, k *kind, subject string, now i
 	ctx, cancel := context.WithTimeout(ctx, s.write)
 	defer cancel()
 	defer s.forgetAccount(k, subject)
-	return unavailable(s.revokeRow(ctx, k, subject, nil, now))
+	return fault.Unavailable(s.revokeRow(ctx, k, subject, nil, now))
 }
 
 // revokeRow ends the sessions of an account in the store but one, if it is not nil.
@@ -244,11 +245,11 @@ func (s *sessions) changePassword(ctx context.Context, db *bun.DB, k *kind, owne
 func (s *sessions) changeApart(ctx context.Context, db *bun.DB, k *kind, owner *Session, now int64, change passwordChange) error {
 	if owner.sid != nil {
 		if err := s.store.Prove(ctx, owner.sid, now); err != nil {
-			return unavailable(err)
+			return fault.Unavailable(err)
 		}
 	}
 	if err := s.revokeRow(ctx, k, owner.Subject, owner.sid, now); err != nil {
-		return unavailable(err)
+		return fault.Unavailable(err)
 	}
 	if err := inTx(ctx, db, change.do); err != nil {
 		return err
@@ -259,14 +260,14 @@ func (s *sessions) changeApart(ctx context.Context, db *bun.DB, k *kind, owner *
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.write)
 	defer cancel()
-	return unavailable(errors.Join(err, inTx(ctx, db, change.undo)))
+	return fault.Unavailable(errors.Join(err, inTx(ctx, db, change.undo)))
 }
 
 func (s *sessions) list(ctx context.Context, kind, subject string, now int64) ([]session.Row, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.read)
 	defer cancel()
 	rows, err := s.store.List(ctx, kind, subject, now)
-	return rows, unavailable(err)
+	return rows, fault.Unavailable(err)
 }
 
 // prune takes small bites, so that nobody waits for a lock.
@@ -275,7 +276,7 @@ func (s *sessions) prune(ctx context.Context, now int64) (deleted int64, err err
 		n, err := s.pruneOnce(ctx, now)
 		deleted += n
 		if err != nil || n == 0 {
-			return deleted, unavailable(err)
+			return deleted, fault.Unavailable(err)
 		}
 	}
 }
@@ -284,12 +285,4 @@ func (s *sessions) pruneOnce(ctx context.Context, now int64) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.write)
 	defer cancel()
 	return s.store.Prune(ctx, now)
-}
-
-// unavailable is 503 for whatever a store returned.
-func unavailable(err error) error {
-	if err == nil {
-		return nil
-	}
-	return because(ErrUnavailable, err)
 }

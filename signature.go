@@ -12,6 +12,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/jws"
 	"github.com/fiberjwt/fiberjwt/keys"
 )
@@ -44,12 +45,12 @@ func (s *signatures) sign(kind string, payload []byte) (string, error) {
 	return complete(base64.RawURLEncoding.EncodeToString([]byte(header))+"."+body, key.Sign)
 }
 
-var errNoSigner = mistake("Config.Keys has no private key to sign with")
+var errNoSigner = fault.Setup("Config.Keys has no private key to sign with")
 
 func complete(text string, sign func(text string) ([]byte, error)) (string, error) {
 	signature, err := sign(text)
 	if err != nil {
-		return "", because(ErrSetup, err)
+		return "", fault.Broken(err)
 	}
 	return text + "." + base64.RawURLEncoding.EncodeToString(signature), nil
 }
@@ -107,13 +108,13 @@ func (s *signatures) find(ctx context.Context, source keys.Source, kid string, a
 	} else {
 		ctx, cancel := context.WithTimeout(ctx, s.wait)
 		defer cancel()
-		err = shielded(func() (err error) {
+		err = fault.Recover(func() (err error) {
 			key, err = source.Find(ctx, kid, algorithm)
 			return err
 		})
 	}
 	if err != nil {
-		return keys.Key{}, keyFault(err)
+		return keys.Key{}, keyProblem(err)
 	}
 	if key.Algorithm() != algorithm { // one algorithm to a key: a source may have looked at kid alone
 		return keys.Key{}, errMalformed
@@ -129,18 +130,18 @@ func proveByKey(key keys.Key, p jws.Parts) error {
 	return nil
 }
 
-// keyFault: a key that is not there is the token's fault, a source that does
+// keyProblem: a key that is not there is the token's problem, a source that does
 // not answer or panics is not.
-func keyFault(err error) error {
+func keyProblem(err error) error {
 	switch {
 	case err == keys.ErrNoKey: //nolint:errorlint // a wrapped one goes on below, with its cause
 		return errMalformed
 	case errors.Is(err, keys.ErrNoKey):
 		return because(ErrTokenMalformed, errors.Join(jwt.ErrTokenMalformed, err))
-	case errors.Is(err, ErrSetup):
+	case errors.Is(err, fault.ErrSetup):
 		return err
 	}
-	return because(ErrUnavailable, err)
+	return fault.Unavailable(err)
 }
 
 // knows says whether tokens of kind are taken.

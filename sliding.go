@@ -1,6 +1,7 @@
 package fiberjwt
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -24,7 +25,7 @@ func (a *Auth) slide(c *fiber.Ctx, r *request) {
 			continue
 		}
 		// Not no-store, which would keep the page out of the back/forward cache.
-		c.Set(fiber.HeaderCacheControl, orDefault(string(c.Response().Header.Peek(fiber.HeaderCacheControl)), "private"))
+		c.Set(fiber.HeaderCacheControl, cmp.Or(string(c.Response().Header.Peek(fiber.HeaderCacheControl)), "private"))
 		k.cookies.set(c, p)
 	}
 }

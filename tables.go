@@ -12,8 +12,8 @@ import (
 // Kinds may share a table. An account is its row then: what ends the sessions of an
 // account ends those of the row, under every kind of the table.
 
-// shareFaults says what is wrong with k beside another kind of the same table.
-func (k *kind) shareFaults(other *kind) (faults []string) {
+// shareProblems says what is wrong with k beside another kind of the same table.
+func (k *kind) shareProblems(other *kind) (problems []string) {
 	switch {
 	case k.model == other.model:
 		return []string{fmt.Sprintf("the model is that of kind %q already: declare another type, as in type Admin User, and let its Load or Allow say which rows are of that kind, because otherwise every account could sign in as either kind", other.name)}
@@ -21,13 +21,13 @@ func (k *kind) shareFaults(other *kind) (faults []string) {
 		return nil
 	}
 	if which := k.tooWide(other); which != "" {
-		faults = append(faults, fmt.Sprintf("the table is that of kind %q already, so accounts of one kind could sign in as the other: set Load or Allow of %s to say which rows are of that kind, such as Load: func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where(\"admin = ?\", true) }%s", other.name, which, k.schemaHint(other)))
+		problems = append(problems, fmt.Sprintf("the table is that of kind %q already, so accounts of one kind could sign in as the other: set Load or Allow of %s to say which rows are of that kind, such as Load: func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where(\"admin = ?\", true) }%s", other.name, which, k.schemaHint(other)))
 	}
 	if k.pk != nil && other.pk != nil && (k.pk.Name != other.pk.Name || k.pk.StructField.Type != other.pk.StructField.Type) {
-		faults = append(faults, fmt.Sprintf("the primary key is %s %s, but %s %s in kind %q of the same table: a new password ends the sessions of both kinds, so they must have the same key%s",
+		problems = append(problems, fmt.Sprintf("the primary key is %s %s, but %s %s in kind %q of the same table: a new password ends the sessions of both kinds, so they must have the same key%s",
 			k.pk.Name, k.pk.StructField.Type, other.pk.Name, other.pk.StructField.Type, other.name, k.schemaHint(other)))
 	}
-	return faults
+	return problems
 }
 
 // schemaHint is for two models of which one alone names a schema.
@@ -88,7 +88,7 @@ func (t tableName) is(other tableName, fold bool) bool {
 	return same(t.name, other.name) && (t.schema == "" || other.schema == "" || same(t.schema, other.schema))
 }
 
-// joinTables notes in each kind which others share its rows. The kinds have no faults.
+// joinTables notes in each kind which others share its rows. The kinds have no problems.
 func joinTables(kinds []*kind) {
 	for _, k := range kinds {
 		k.counted = k.name

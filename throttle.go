@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/fiberjwt/fiberjwt/internal/admission"
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/throttle"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -54,7 +55,7 @@ func (a *Auth) begin(ctx context.Context, p throttle.Place) (turn, error) {
 		return turn{}, err
 	}
 	var attempt *throttle.Attempt
-	err = shielded(func() (err error) {
+	err = fault.Recover(func() (err error) {
 		attempt, err = a.attempts.Charge(ctx, p)
 		return throttled(err)
 	})
@@ -75,14 +76,14 @@ func throttled(err error) error {
 	case errors.As(err, &wait):
 		return retryAfter(ErrRateLimited, wait.Wait)
 	}
-	return unavailable(err)
+	return fault.Unavailable(err)
 }
 
 // settle tells the throttle how the attempt ended. It never fails a request: an
 // outcome that the store does not take is not a failure of the person.
 func (t turn) settle(ctx context.Context, owner string, weight int, outcome error) {
 	failed := outcome != nil && refusal(outcome).Status < 500
-	err := shielded(func() error {
+	err := fault.Recover(func() error {
 		switch {
 		case failed:
 			return t.Fail(ctx)
@@ -100,7 +101,7 @@ func (t turn) settle(ctx context.Context, owner string, weight int, outcome erro
 // in to the account before, since one who knew the old password may be among them.
 // If the store fails, each keeps its own: a counter of failures, no more.
 func (a *Auth) passwordChanged(ctx context.Context, account, network string) {
-	_ = shielded(func() error { return a.attempts.Changed(ctx, account, network) })
+	_ = fault.Recover(func() error { return a.attempts.Changed(ctx, account, network) })
 }
 
 // enter waits for a place among those whose passwords are hashed, and returns how
@@ -108,7 +109,7 @@ func (a *Auth) passwordChanged(ctx context.Context, account, network string) {
 func (h *hasher) enter(ctx context.Context, proof string) (leave func(), err error) {
 	leave, err = h.gate.Enter(ctx, proof)
 	if err != nil {
-		return nil, because(ErrUnavailable, err)
+		return nil, fault.Unavailable(err)
 	}
 	return leave, nil
 }

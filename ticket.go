@@ -1,12 +1,14 @@
 package fiberjwt
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -37,11 +39,16 @@ const (
 // is by a token of [Issuer] or [OldTokens], which has no session that a ticket
 // could end with, or ErrSetup.
 func Ticket(c *fiber.Ctx, path string, ttl time.Duration, kinds ...string) (string, error) {
+	text, err := ticketOf(c, path, ttl, kinds)
+	return text, face(err)
+}
+
+func ticketOf(c *fiber.Ctx, path string, ttl time.Duration, kinds []string) (string, error) {
 	if requestOf(c) == nil {
 		return "", errNoMiddleware
 	}
 	if !browserPath(path) || ttl < 0 || ttl > maxTokenLife {
-		return "", mistakef("Ticket: %q is not a path as browsers write it, without a query, or the ttl, %v, not between 0 and 24 h", path, ttl)
+		return "", fault.Setupf("Ticket: %q is not a path as browsers write it, without a query, or the ttl, %v, not between 0 and 24 h", path, ttl)
 	}
 	err := error(ErrNoToken)
 	for a, s := range visible(c) {
@@ -50,7 +57,7 @@ func Ticket(c *fiber.Ctx, path string, ttl time.Duration, kinds ...string) (stri
 		case s.sid == nil:
 			err = errNoSession
 		default:
-			return a.ticket(s, path, orDefault(ttl, 5*time.Minute))
+			return a.ticket(s, path, cmp.Or(ttl, 5*time.Minute))
 		}
 	}
 	return "", err
@@ -68,7 +75,7 @@ func browserPath(path string) bool {
 
 func (a *Auth) ticket(s *Session, path string, ttl time.Duration) (string, error) {
 	if !slices.ContainsFunc(a.extractor.links(), func(e Extractor) bool { return e.source == SourceTicket }) {
-		return "", mistake("Ticket: Config.Extractor has no FromTicket, so nothing would read it")
+		return "", fault.Setup("Ticket: Config.Extractor has no FromTicket, so nothing would read it")
 	}
 	expires := a.now().Add(ttl)
 	if s.Source == SourceTicket && s.ExpiresAt.Before(expires) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/jws"
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
 )
@@ -91,7 +92,7 @@ func (t *tokens) issue(c claims, g Grant, custom map[string]any) (string, error)
 	}
 	if len(token) > maxTokenBytes {
 		// A browser would drop such a cookie without a word.
-		return "", mistakef("the access token of kind %s has %d bytes, %d is the most: let Entity.Claims return less", c.kind, len(token), maxTokenBytes)
+		return "", fault.Setupf("the access token of kind %s has %d bytes, %d is the most: let Entity.Claims return less", c.kind, len(token), maxTokenBytes)
 	}
 	return token, nil
 }
@@ -102,7 +103,7 @@ func (t *tokens) encode(c claims, g Grant, custom map[string]any) ([]byte, error
 	maps.Copy(all, g.Claims)
 	for name := range all {
 		if reserved[name] || name == "client_id" && t.clientID != "" {
-			return nil, mistakef("%s returns the reserved claim %q: choose another name", claimSource(c.kind, g), name)
+			return nil, fault.Setupf("%s returns the reserved claim %q: choose another name", claimSource(c.kind, g), name)
 		}
 	}
 	maps.Copy(all, map[string]any{
@@ -120,10 +121,10 @@ func (t *tokens) encode(c claims, g Grant, custom map[string]any) ([]byte, error
 	}
 	payload, err := json.Marshal(all)
 	if err != nil {
-		return nil, mistakef("%s: %v", claimSource(c.kind, g), err)
+		return nil, fault.Setupf("%s: %v", claimSource(c.kind, g), err)
 	}
 	if strictjson.Object(payload, nil) != nil {
-		return nil, mistakef("%s returns more names or deeper values than a token may have", claimSource(c.kind, g))
+		return nil, fault.Setupf("%s returns more names or deeper values than a token may have", claimSource(c.kind, g))
 	}
 	return payload, nil
 }

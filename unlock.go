@@ -1,8 +1,11 @@
 package fiberjwt
 
 import (
+	"cmp"
 	"crypto/rand"
 	"time"
+
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
 const (
@@ -26,21 +29,26 @@ const (
 // made. Look the account up by what the person typed, and answer the same, after
 // the same time, whether there is one. The error is ErrSetup.
 func UnlockToken[T any](a *Auth, account *T, ttl time.Duration) (string, error) {
+	token, err := unlockToken(a, account, ttl)
+	return token, face(err)
+}
+
+func unlockToken[T any](a *Auth, account *T, ttl time.Duration) (string, error) {
 	k, err := kindOf[T](a)
 	if err != nil {
 		return "", err
 	}
 	if k.password == nil {
-		return "", mistakef("UnlockToken: kind %s has no passwords", k.name)
+		return "", fault.Setupf("UnlockToken: kind %s has no passwords", k.name)
 	}
 	if account == nil || ttl < 0 || ttl > maxUnlockTTL {
-		return "", mistakef("UnlockToken: account is nil, or ttl, %v, is not between 0 and 24 h", ttl)
+		return "", fault.Setupf("UnlockToken: account is nil, or ttl, %v, is not between 0 and 24 h", ttl)
 	}
 	subject, err := k.storedSubject(account)
 	if err != nil {
 		return "", err
 	}
-	s := seal{expires: a.now().Add(orDefault(ttl, 30*time.Minute)).Unix(), kind: k.name, subject: subject}
+	s := seal{expires: a.now().Add(cmp.Or(ttl, 30*time.Minute)).Unix(), kind: k.name, subject: subject}
 	_, _ = rand.Read(s.id[:])
 	return s.encode(unlockPrefix, k.unlocks[0], attempted(k, k.text(account, k.identity))), nil
 }

@@ -1,0 +1,92 @@
+// Package fault has the three ways in which a request can fail without a decision:
+// the application is set up wrongly, a store does not answer, or a hook of the
+// application panics. The packages above decide what a client is told.
+package fault
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net"
+	"runtime/debug"
+)
+
+var (
+	// ErrSetup matches every error about how the application is set up.
+	ErrSetup = errors.New("the application is set up wrongly")
+	// ErrUnavailable matches every error of a store that did not answer.
+	ErrUnavailable = errors.New("a store did not answer")
+)
+
+// Setup is an error about how the application is set up. Its text tells the
+// developer how to fix it, and contains nothing that a client sent.
+type Setup string
+
+func (s Setup) Error() string { return "fiberjwt: " + string(s) }
+
+// Unwrap makes errors.Is find ErrSetup.
+func (Setup) Unwrap() error { return ErrSetup }
+
+// Setupf formats a [Setup].
+func Setupf(format string, args ...any) error { return Setup(fmt.Sprintf(format, args...)) }
+
+// Unavailable is err as the error of a store that did not answer. It is nil if
+// err is nil.
+func Unavailable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &unavailable{err}
+}
+
+type unavailable struct{ cause error }
+
+func (e *unavailable) Error() string { return e.cause.Error() }
+
+func (e *unavailable) Unwrap() []error { return []error{ErrUnavailable, e.cause} }
+
+// Broken is err as an error about how the application is set up, where the text of
+// err is not for the developer alone: a panic, or an encoder that fails.
+func Broken(err error) error { return &broken{err} }
+
+type broken struct{ cause error }
+
+func (e *broken) Error() string { return e.cause.Error() }
+
+func (e *broken) Unwrap() []error { return []error{ErrSetup, e.cause} }
+
+// Cause is the innermost error below the classes of this package.
+func Cause(err error) error {
+	switch e := err.(type) { //nolint:errorlint // an error that wraps one of these has a text of its own
+	case *unavailable:
+		return Cause(e.cause)
+	case *broken:
+		return Cause(e.cause)
+	}
+	return err
+}
+
+// Recover runs f and returns a panic as an error: under Fiber a panic would end
+// the process.
+func Recover(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = Broken(fmt.Errorf("a hook panicked: %v\n%s", p, debug.Stack()))
+		}
+	}()
+	return f()
+}
+
+// IsUnavailable reports whether err says that a store, or anything else that was
+// asked, did not answer.
+func IsUnavailable(err error) bool {
+	for _, known := range []error{ErrUnavailable, context.DeadlineExceeded, context.Canceled, sql.ErrConnDone, driver.ErrBadConn} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	var network *net.OpError // not net.Error, which a missing file and errors of SQLite are too
+	return errors.As(err, &network)
+}
