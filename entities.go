@@ -21,6 +21,7 @@ import (
 	"github.com/uptrace/bun/schema"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/seal"
 	"github.com/fiberjwt/fiberjwt/internal/transient"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -162,11 +163,11 @@ type kind struct {
 
 	fromIssuer func(context.Context, *Session) (any, error) // nil: tokens of others are for nobody
 
-	refresh []refreshKey // the first signs
-	tickets []refreshKey
-	devices []refreshKey // tag the device cookie
-	unlocks []refreshKey // tag what UnlockToken makes
-	prints  []refreshKey // make the fingerprints of accounts
+	refresh seal.RefreshCodec
+	tickets seal.Keys
+	devices seal.Keys // of the device cookie
+	unlocks seal.Keys // of what UnlockToken makes
+	prints  seal.Keys // of the fingerprints of accounts
 	times   session.Times
 	cookies cookieNames
 }

@@ -67,7 +67,7 @@ func MarkDevice(a *Auth, account string) string {
 func DeviceOf(a *Auth, value, account string) string {
 	c := fiber.New().AcquireCtx(&fasthttp.RequestCtx{})
 	c.Request().Header.SetCookie(a.kinds[0].cookies.device, value)
-	id, _ := a.kinds[0].deviceOf(c, account)
+	id, _ := a.kinds[0].device(c).SignedIn(account)
 	return id
 }
 

@@ -15,6 +15,8 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/seal"
+	"github.com/fiberjwt/fiberjwt/internal/secret"
 	"github.com/fiberjwt/fiberjwt/internal/throttle"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -62,6 +64,7 @@ type Auth struct {
 	attempts  *throttle.Throttle // nil without Entities
 	quoting   *quoting           // nil without Entities
 
+	ring           secret.Ring
 	db             *bun.DB
 	readTimeout    time.Duration
 	writeTimeout   time.Duration
@@ -96,14 +99,15 @@ func Open(cfg Config) (*Auth, error) {
 		return nil, err
 	}
 
+	ring := secret.NewRing(cfg.Secret, cfg.OldSecrets)
 	a := &Auth{
 		kinds: kinds, models: map[reflect.Type]string{}, hasher: newHasher(cfg),
 		extractor: cfg.Extractor, vary: cfg.Extractor.headers(), public: public, optional: cfg.Optional, skip: cfg.Next,
 		transport: cfg.Transport, cookie: cfg.Cookie, client: cfg.Client, origins: trusted,
-		db: cfg.DB, readTimeout: cfg.ReadTimeout, writeTimeout: cfg.WriteTimeout, refreshTimeout: cfg.Refresh.Timeout,
+		ring: ring, db: cfg.DB, readTimeout: cfg.ReadTimeout, writeTimeout: cfg.WriteTimeout, refreshTimeout: cfg.Refresh.Timeout,
 		errorHandler: cfg.ErrorHandler, onEvent: cfg.OnEvent, journal: &journal{logger: cfg.Logger, now: cfg.Now}, mounted: map[string]bool{}, apps: &sync.Map{}, now: cfg.Now, machineClock: machineClock,
 	}
-	secrets := newKeyring(cfg.Secret, cfg.OldSecrets, a.kindNames())
+	secrets := newKeyring(ring, a.kindNames())
 	a.tokens = &tokens{
 		signatures: &signatures{secrets: secrets, keys: cfg.Keys, kinds: a.kindNames(), wait: cfg.ReadTimeout},
 		issuer:     cfg.Issuer, clientID: cfg.ClientID, audience: cfg.Audience, audiences: map[string][]string{}, required: cfg.RequiredClaims, issuers: cfg.Issuers, leeway: int64(cfg.Leeway / time.Second), now: cfg.Now,
@@ -111,7 +115,7 @@ func Open(cfg Config) (*Auth, error) {
 	a.old = cfg.OldTokens
 	if cfg.DB != nil {
 		a.store = newSessions(cfg)
-		a.attempts = newThrottle(cfg, a.store.store)
+		a.attempts = newThrottle(cfg, a.store.store, ring)
 		a.quoting = newQuoting(cfg.DB, a.store, cfg.ReadTimeout)
 		if !cfg.ManualPrune {
 			a.store.pruner = newPruner(a.pruneAll, a.journal.notPruned, cfg.Now)
@@ -122,11 +126,11 @@ func Open(cfg Config) (*Auth, error) {
 		a.models[k.model] = k.name
 		k.quoting = a.quoting
 		a.tokens.audiences[k.name] = k.audience
-		k.refresh = secrets.refreshing(k.name)
-		k.tickets = secrets.sealing(labelTicket + k.name + "/" + cfg.Issuer)
-		k.devices = secrets.sealing(labelDevice + k.name + "/" + cfg.Issuer)
-		k.unlocks = secrets.sealing(labelUnlock + k.name + "/" + cfg.Issuer)
-		k.prints = secrets.sealing(labelAccount + k.name)
+		k.refresh = seal.NewRefreshCodec(ring, k.name, len(k.telling) > 0)
+		k.tickets = seal.NewKeys(ring, labelTicket+k.name+"/"+cfg.Issuer)
+		k.devices = seal.NewKeys(ring, labelDevice+k.name+"/"+cfg.Issuer)
+		k.unlocks = seal.NewKeys(ring, labelUnlock+k.name+"/"+cfg.Issuer)
+		k.prints = seal.NewKeys(ring, labelAccount+k.name)
 		k.times = cfg.Refresh.times(k.accessTTL, k.idleTTL)
 		k.times.StoreClock = machineClock
 		k.cookies = newCookieNames(k.name, cmp.Or(cfg.Cookie.Path, "/"), cfg.Cookie)

@@ -2,7 +2,6 @@ package fiberjwt
 
 import (
 	"context"
-	"crypto/subtle"
 	"database/sql/driver"
 	"fmt"
 	"reflect"
@@ -13,6 +12,7 @@ import (
 	"github.com/uptrace/bun/schema"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/seal"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -124,7 +124,7 @@ func (a *Auth) fingerprint(ctx context.Context, db bun.IDB, k *kind, account any
 	same := false
 	err = fault.Recover(func() error {
 		same = k.sameAs(account, stored)
-		print = k.prints[0].bind(k.told(stored))[:fingerprintBytes]
+		print = k.prints.Fingerprint(k.told(stored))
 		return nil
 	})
 	if err == nil && !same {
@@ -162,10 +162,7 @@ func (a *Auth) ofSession(ctx context.Context, k *kind, account any, sid []byte) 
 	}
 	same := false
 	err := fault.Recover(func() error {
-		told := k.told(account)
-		same = slices.ContainsFunc(k.prints, func(key refreshKey) bool {
-			return subtle.ConstantTimeCompare(key.bind(told)[:fingerprintBytes], fingerprintOf(sid)) == 1
-		})
+		same = k.prints.HasFingerprint(seal.FingerprintOf(sid), k.told(account))
 		return nil
 	})
 	if err != nil {

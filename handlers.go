@@ -467,8 +467,8 @@ func (a *Auth) leaving(c *fiber.Ctx, k *kind) ([]pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	if token, ok := k.parseRefreshToken(raw); ok {
-		held = join(held, pair{sid: token.sessionID()})
+	if token, ok := k.refresh.Parse(raw); ok {
+		held = join(held, pair{sid: token.SessionID()})
 	}
 	if len(held) == 0 && signedIn {
 		held = append(held, who)
@@ -510,8 +510,8 @@ func (a *Auth) heldInCookies(c *fiber.Ctx, k *kind) (held []pair) {
 		}
 	}
 	for _, refresh := range cookieValues(c, k.cookies.refresh) {
-		if token, ok := k.parseRefreshToken(borrow(refresh)); ok {
-			held = join(held, pair{sid: token.sessionID()})
+		if token, ok := k.refresh.Parse(borrow(refresh)); ok {
+			held = join(held, pair{sid: token.SessionID()})
 		}
 	}
 	return held

@@ -1,8 +1,6 @@
 package fiberjwt
 
 import (
-	"bytes"
-	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/base64"
 	"strings"
@@ -10,6 +8,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/fiberjwt/fiberjwt/internal/secret"
 	"github.com/fiberjwt/fiberjwt/keys"
 )
 
@@ -17,23 +16,11 @@ import (
 // and marshalling it give "[secret]". A []byte is assignable to it.
 type Secret = keys.Secret
 
-// Labels of the keys that are derived from a secret. They are part of the wire
-// format: another program that knows the secret derives the same keys.
+// Labels of keys that are derived from a secret; see package secret.
 const (
-	labelID       = "fiberjwt/v1/id"
-	labelAccess   = "fiberjwt/v1/access/"  // + kind
-	labelRefresh  = "fiberjwt/v1/refresh/" // + kind
+	labelAccess   = "fiberjwt/v1/access/" // + kind
 	labelAttempts = "fiberjwt/v1/attempts"
 )
-
-// derive is HKDF-SHA256 (RFC 5869) without salt.
-func derive(secret Secret, label string, length int) []byte {
-	key, err := hkdf.Key(sha256.New, secret, nil, label, length)
-	if err != nil {
-		panic(err) // unreachable: only a length over 8,160 fails
-	}
-	return key
-}
 
 // accessKey signs or verifies the access tokens of one kind under one secret.
 type accessKey struct {
@@ -55,38 +42,19 @@ func (k accessKey) verify(text, signature string) bool {
 	return err == nil && jwt.SigningMethodHS256.Verify(text, mac, k.key) == nil
 }
 
-// refreshKey tags the refresh tokens of one kind under one secret.
-type refreshKey struct {
-	id  byte // names the secret in a refresh token
-	key []byte
-}
-
-// root is one secret with its names.
-type root struct {
-	secret Secret
-	kid    string // in the JOSE header
-	id     byte   // in a refresh token
-}
-
-func newRoot(secret Secret) root {
-	// The names are derived, not counted, so that a secret keeps them when it
-	// moves from Secret to OldSecrets.
-	id := derive(secret, labelID, 6)
-	return root{secret: bytes.Clone(secret), kid: base64.RawURLEncoding.EncodeToString(id), id: id[0]}
-}
-
-func (r root) access(kind string) accessKey {
-	header := headerStart + "HS256" + headerMiddle + r.kid + "." + kind + headerEnd
+// accessKeyOf derives the key of a kind.
+func accessKeyOf(r secret.Root, kind string) accessKey {
+	header := headerStart + "HS256" + headerMiddle + r.KeyID + "." + kind + headerEnd
 	return accessKey{
 		kind:   kind,
 		header: base64.RawURLEncoding.EncodeToString([]byte(header)),
-		key:    derive(r.secret, labelAccess+kind, sha256.Size),
+		key:    r.Derive(labelAccess + kind),
 	}
 }
 
 // keyring holds the secrets: the first signs, all verify.
 type keyring struct {
-	roots  []root
+	roots  secret.Ring
 	access map[string]accessKey // by header segment, for the declared kinds
 	// signers are those of the first root, by kind: each derivation is four
 	// HMACs, and every sign-in and refresh needs the key.
@@ -101,17 +69,11 @@ type keyring struct {
 
 // newKeyring derives the access keys of kinds, which none means all. Without
 // a secret it has no keys.
-func newKeyring(secret Secret, old []Secret, kinds []string) *keyring {
-	k := &keyring{access: map[string]accessKey{}, signers: map[string]accessKey{}, open: len(kinds) == 0}
-	if len(secret) == 0 {
-		return k
-	}
-	for _, s := range append([]Secret{secret}, old...) {
-		k.roots = append(k.roots, newRoot(s))
-	}
+func newKeyring(ring secret.Ring, kinds []string) *keyring {
+	k := &keyring{roots: ring, access: map[string]accessKey{}, signers: map[string]accessKey{}, open: len(kinds) == 0}
 	for i, r := range k.roots {
 		for _, kind := range kinds {
-			key := r.access(kind)
+			key := accessKeyOf(r, kind)
 			k.access[key.header] = key
 			if i == 0 {
 				k.signers[kind] = key
@@ -123,11 +85,6 @@ func newKeyring(secret Secret, old []Secret, kinds []string) *keyring {
 
 // signing is the key for new access tokens of kind.
 func (k *keyring) signing(kind string) accessKey { return k.signers[kind] }
-
-// refreshing gives the keys that tag refresh tokens of kind; the first signs.
-func (k *keyring) refreshing(kind string) []refreshKey {
-	return k.sealing(labelRefresh + kind)
-}
 
 // find is the key for a header segment. The segment is only compared, never
 // interpreted: alg, kid, typ and everything else an attacker may write into a
@@ -150,9 +107,9 @@ func (k *keyring) derived(header string) (accessKey, bool) {
 		return accessKey{}, false
 	}
 	for _, r := range k.roots {
-		kind, ours := strings.CutPrefix(kid, r.kid+".")
+		kind, ours := strings.CutPrefix(kid, r.KeyID+".")
 		if ours && validKind(kind) {
-			return r.access(kind), true
+			return accessKeyOf(r, kind), true
 		}
 	}
 	return accessKey{}, false

@@ -3,7 +3,6 @@ package fiberjwt
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"reflect"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/seal"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -202,8 +202,8 @@ type once struct {
 	binds func(account any) string
 }
 
-func (o once) keys(a *Auth) []refreshKey {
-	return a.tokens.signatures.secrets.sealing(labelOnce + o.kind.name + "/" + o.name + "/" + a.tokens.issuer)
+func (o once) keys(a *Auth) seal.Keys {
+	return seal.NewKeys(a.ring, labelOnce+o.kind.name+"/"+o.name+"/"+a.tokens.issuer)
 }
 
 func (o once) token(a *Auth, account any) (string, error) {
@@ -211,50 +211,49 @@ func (o once) token(a *Auth, account any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s := seal{expires: a.now().Add(o.ttl).Unix(), kind: o.kind.name, subject: subject}
-	_, _ = rand.Read(s.id[:])
+	link := seal.NewLink(a.now().Add(o.ttl), o.kind.name, subject)
 	token := ""
 	err = fault.Recover(func() error {
-		token = s.encode(oncePrefix, o.keys(a)[0], o.binds(account))
+		token = link.Encode(oncePrefix, o.keys(a), o.binds(account))
 		return nil
 	})
 	return token, err
 }
 
 // check gives the account of a token that is good, and tells of one that is not.
-func (o once) check(ctx context.Context, a *Auth, token string) (any, seal, error) {
+func (o once) check(ctx context.Context, a *Auth, token string) (any, seal.Link, error) {
 	account, s, err := o.examine(ctx, a, token)
 	return account, s, o.refused(ctx, a, s, err)
 }
 
 // refused tells that a token is no good, of whom if its tag held.
-func (o once) refused(ctx context.Context, a *Auth, s seal, err error) error {
+func (o once) refused(ctx context.Context, a *Auth, s seal.Link, err error) error {
 	if errors.Is(err, ErrOneTimeToken) {
-		a.deliverIn(ctx, Event{Type: EventLinkRefused, Kind: o.kind.name, Subject: s.subject, Reason: ErrOneTimeToken.Code})
+		a.deliverIn(ctx, Event{Type: EventLinkRefused, Kind: o.kind.name, Subject: s.Subject, Reason: ErrOneTimeToken.Code})
 	}
 	return err
 }
 
 // examine costs a query for tokens only that were made here and are in time.
-func (o once) examine(ctx context.Context, a *Auth, token string) (any, seal, error) {
-	s, key, ok := openSeal(oncePrefix, token, func(kind string) []refreshKey {
+func (o once) examine(ctx context.Context, a *Auth, token string) (any, seal.Link, error) {
+	s, ok := seal.OpenLink(oncePrefix, token, func(kind string) seal.Keys {
 		if kind != o.kind.name {
 			return nil
 		}
 		return o.keys(a)
 	})
-	if !ok || a.now().Unix() >= s.expires {
+	if !ok || a.now().Unix() >= s.Expires {
 		return nil, s, ErrOneTimeToken
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
 	defer cancel()
-	account, err := o.kind.loadBySubject(ctx, s.subject)
+	account, err := o.kind.loadBySubject(ctx, s.Subject)
 	if err != nil {
 		return nil, s, err
 	}
 	bound := false
 	if account != nil {
-		err = fault.Recover(func() error { bound = s.boundTo(o.binds(account), key); return nil })
+		err = fault.Recover(func() error { bound = s.BoundTo(o.binds(account)); return nil })
 	}
 	if err == nil && !bound {
 		err = ErrOneTimeToken
@@ -266,13 +265,13 @@ func (o once) examine(ctx context.Context, a *Auth, token string) (any, seal, er
 // the store that belongs to no kind and is forgotten when the seal has expired:
 // its first refresh rotates it to generation 1. A later one makes another
 // generation, or converges where its clock is behind that of the first.
-func (s *sessions) claim(ctx context.Context, once seal, now int64) (first bool, err error) {
+func (s *sessions) claim(ctx context.Context, once seal.Link, now int64) (first bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.write)
 	defer cancel()
-	ends := once.expires*1000 + time.Minute.Milliseconds()                 // the clocks of two machines differ
+	ends := once.Expires*1000 + time.Minute.Milliseconds()                 // the clocks of two machines differ
 	born := ends - maxPurposeTTL.Milliseconds() - time.Hour.Milliseconds() // the same for all who ask
 	row := session.Row{
-		SID: once.id[:], Kind: once.kind + "/once", Subject: once.subject, Prev: -1,
+		SID: once.ID[:], Kind: once.Kind + "/once", Subject: once.Subject, Prev: -1,
 		Issued: born, IdleUntil: ends, Ends: ends, AuthTime: born, Created: born,
 	}
 	if err := s.store.Create(ctx, row); err != nil {
@@ -335,10 +334,10 @@ func (a *Auth) resetPassword(ctx context.Context, o once, token, password string
 	if err := wrongFields(wrong); err != nil {
 		return nil, err
 	}
-	if err := a.setPassword(ctx, o.kind, account, s.subject, password); err != nil {
+	if err := a.setPassword(ctx, o.kind, account, s.Subject, password); err != nil {
 		return nil, o.refused(ctx, a, s, err)
 	}
-	a.deliverIn(ctx, Event{Type: EventPassword, Kind: s.kind, Subject: s.subject})
+	a.deliverIn(ctx, Event{Type: EventPassword, Kind: s.Kind, Subject: s.Subject})
 	return account, nil
 }
 

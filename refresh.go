@@ -18,6 +18,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/seal"
 	"github.com/fiberjwt/fiberjwt/internal/transient"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -294,10 +295,10 @@ func (a *Auth) newSession(k *kind, account any, o opening, fingerprint []byte) (
 	if err != nil {
 		return pair{}, session.Row{}, err
 	}
-	token, now := newRefreshToken(fingerprint), a.now().UnixMilli()
+	token, now := seal.NewRefresh(fingerprint), a.now().UnixMilli()
 	ends := now + k.sessionTTL.Milliseconds()
 	row := session.Row{
-		SID: token.sessionID(), Kind: k.name, Subject: subject, Prev: -1, Issued: now,
+		SID: token.SessionID(), Kind: k.name, Subject: subject, Prev: -1, Issued: now,
 		IdleUntil: min(now+k.idleTTL.Milliseconds(), ends), Ends: ends, AuthTime: now, Created: now,
 		Address: o.address, Agent: o.agent,
 	}
@@ -326,7 +327,7 @@ func (a *Auth) keep(ctx context.Context, db bun.IDB, k *kind, account any, row s
 
 // pair signs an access token for a session, and the refresh token of its
 // generation where the client is to have one.
-func (a *Auth) pair(k *kind, account any, row session.Row, token refreshToken, both bool, g Grant) (pair, error) {
+func (a *Auth) pair(k *kind, account any, row session.Row, token seal.Refresh, both bool, g Grant) (pair, error) {
 	now := a.now().UnixMilli()
 	p := pair{
 		subject: row.Subject,
@@ -349,7 +350,7 @@ func (a *Auth) pair(k *kind, account any, row session.Row, token refreshToken, b
 		return pair{}, err
 	}
 	if both {
-		p.refresh = token.child(row.Gen).encode(k.name, k.refresh[0])
+		p.refresh = k.refresh.Encode(token.At(row.Gen))
 	}
 	return p, nil
 }
@@ -373,16 +374,16 @@ func (a *Auth) exchange(ctx context.Context, k *kind, raw string) (pair, error) 
 type presenting = func(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error)
 
 func (a *Auth) redeem(ctx context.Context, k *kind, raw string, present presenting) (pair, error) {
-	token, ok := k.parseRefreshToken(raw)
+	token, ok := k.refresh.Parse(raw)
 	if !ok {
-		if k.refreshTokenOfAnother(raw) {
+		if k.refresh.NamesUnknownSecret(raw) {
 			a.journal.foreignKey(ctx, "a refresh token")
 		}
 		return pair{}, ErrSessionEnded
 	}
 	now := a.now().UnixMilli()
-	row, o, err := present(ctx, k.name, token.sessionID(), int64(token.generation), now, k.times)
-	whose := pair{subject: row.Subject, sid: token.sessionID()}
+	row, o, err := present(ctx, k.name, token.SessionID(), int64(token.Generation), now, k.times)
+	whose := pair{subject: row.Subject, sid: token.SessionID()}
 	if err != nil {
 		return whose, err
 	}

@@ -49,8 +49,8 @@ func (a *Auth) refreshCookieBeside(ctx context.Context, k *kind, sid []byte, oth
 	if err != nil {
 		return "", err
 	}
-	token, _ := k.parseRefreshToken(only)
-	theirs, _, err := a.store.living(ctx, k.name, token.sessionID(), a.now().UnixMilli())
+	token, _ := k.refresh.Parse(only)
+	theirs, _, err := a.store.living(ctx, k.name, token.SessionID(), a.now().UnixMilli())
 	if err == nil && (named.SID == nil || named.Subject != theirs.Subject) {
 		err = errLoneRefresh
 	}
@@ -62,13 +62,13 @@ func (a *Auth) refreshCookieBeside(ctx context.Context, k *kind, sid []byte, oth
 func newest(values [][]byte, k *kind, sid []byte) (best string, others [][]byte) {
 	generation := uint32(0)
 	for _, value := range values {
-		token, ok := k.parseRefreshToken(borrow(value))
+		token, ok := k.refresh.Parse(borrow(value))
 		switch {
 		case !ok:
-		case !bytes.Equal(token.sessionID(), sid):
+		case !bytes.Equal(token.SessionID(), sid):
 			others = append(others, value)
-		case best == "" || token.generation > generation:
-			best, generation = borrow(value), token.generation
+		case best == "" || token.Generation > generation:
+			best, generation = borrow(value), token.Generation
 		}
 	}
 	return best, others

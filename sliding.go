@@ -5,6 +5,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/fiberjwt/fiberjwt/internal/seal"
 	"github.com/gofiber/fiber/v2"
 )
 
@@ -44,7 +45,7 @@ func (a *Auth) prolong(ctx context.Context, k *kind, s *Session) (pair, error) {
 	if err != nil {
 		return pair{}, err
 	}
-	return a.pair(k, account, row, refreshToken{}, false, Grant{})
+	return a.pair(k, account, row, seal.Refresh{}, false, Grant{})
 }
 
 // ordinary: a navigation or a fetch of a page of our own, of a browser that says

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/fiberjwt/fiberjwt/internal/seal"
 )
 
 // subjectCodec turns the primary key of a kind into the sub claim and back.
@@ -17,7 +19,7 @@ type subjectCodec struct {
 	parse  func(string, reflect.Value) error // into an addressable value
 }
 
-const maxSubjectBytes = 255
+const maxSubjectBytes = seal.MaxSubjectBytes
 
 var (
 	textMarshaler   = reflect.TypeFor[encoding.TextMarshaler]()

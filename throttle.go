@@ -2,7 +2,6 @@ package fiberjwt
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"time"
 
@@ -10,15 +9,16 @@ import (
 
 	"github.com/fiberjwt/fiberjwt/internal/admission"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/secret"
 	"github.com/fiberjwt/fiberjwt/internal/throttle"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
 // newThrottle counts failed sign-ins in store, if it can. An attempt asks the
 // database once to read and twice to write.
-func newThrottle(cfg Config, store session.Store) *throttle.Throttle {
+func newThrottle(cfg Config, store session.Store, ring secret.Ring) *throttle.Throttle {
 	life := cfg.ReadTimeout + 4*cfg.WriteTimeout + time.Minute
-	return throttle.New(store, derive(cfg.Secret, labelAttempts, sha256.Size), cfg.WriteTimeout, life, cfg.Now)
+	return throttle.New(store, ring[0].Derive(labelAttempts), cfg.WriteTimeout, life, cfg.Now)
 }
 
 // attempted is what the throttle counts failures of, whether it exists or not. Kinds
@@ -33,7 +33,7 @@ func attempted(k *kind, identity string) string {
 func (a *Auth) placeOf(c *fiber.Ctx, k *kind, account, unlock string) throttle.Place {
 	p := a.networkOf(c)
 	p.Account, p.Link = account, a.unlocked(k, account, unlock)
-	p.Device, p.Since = k.deviceOf(c, account)
+	p.Device, p.Since = k.device(c).SignedIn(account)
 	return p
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/seal"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -81,8 +82,8 @@ func (a *Auth) ticket(s *Session, path string, ttl time.Duration) (string, error
 	if s.Source == SourceTicket && s.ExpiresAt.Before(expires) {
 		expires = s.ExpiresAt
 	}
-	sealed := seal{expires: expires.Unix(), id: [16]byte(s.sid), kind: s.Kind, subject: s.Subject}
-	return sealed.encode(ticketPrefix, a.kind(s.Kind).tickets[0], path), nil
+	link := seal.Link{Expires: expires.Unix(), ID: [16]byte(s.sid), Kind: s.Kind, Subject: s.Subject}
+	return link.Encode(ticketPrefix, a.kind(s.Kind).tickets, path), nil
 }
 
 // FromTicket reads a [Ticket] from a query parameter, of GET and HEAD requests
@@ -94,7 +95,7 @@ func FromTicket(name string) Extractor { return Extractor{source: SourceTicket, 
 // admitTicket verifies a ticket for the path of the request. Errors are those
 // of [Auth.Verify].
 func (a *Auth) admitTicket(c *fiber.Ctx, raw string) (*Session, error) {
-	sealed, key, ok := openSeal(ticketPrefix, raw, func(kind string) []refreshKey {
+	link, ok := seal.OpenLink(ticketPrefix, raw, func(kind string) seal.Keys {
 		if k := a.kind(kind); k != nil {
 			return k.tickets
 		}
@@ -104,11 +105,11 @@ func (a *Auth) admitTicket(c *fiber.Ctx, raw string) (*Session, error) {
 		return nil, errMalformed
 	}
 	s := &Session{
-		Kind: sealed.kind, Subject: sealed.subject, ID: session.ID(sealed.id[:]), ExpiresAt: time.Unix(sealed.expires, 0),
-		Source: SourceTicket, sid: sealed.id[:],
+		Kind: link.Kind, Subject: link.Subject, ID: session.ID(link.ID[:]), ExpiresAt: time.Unix(link.Expires, 0),
+		Source: SourceTicket, sid: link.ID[:],
 	}
 	switch {
-	case !sealed.boundTo(borrow(c.Request().URI().PathOriginal()), key):
+	case !link.BoundTo(borrow(c.Request().URI().PathOriginal())):
 		return s, errWrong
 	case !a.now().Before(s.ExpiresAt):
 		return s, errExpired

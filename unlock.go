@@ -2,10 +2,10 @@ package fiberjwt
 
 import (
 	"cmp"
-	"crypto/rand"
 	"time"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/seal"
 )
 
 const (
@@ -48,9 +48,8 @@ func unlockToken[T any](a *Auth, account *T, ttl time.Duration) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	s := seal{expires: a.now().Add(cmp.Or(ttl, 30*time.Minute)).Unix(), kind: k.name, subject: subject}
-	_, _ = rand.Read(s.id[:])
-	return s.encode(unlockPrefix, k.unlocks[0], attempted(k, k.text(account, k.identity))), nil
+	link := seal.NewLink(a.now().Add(cmp.Or(ttl, 30*time.Minute)), k.name, subject)
+	return link.Encode(unlockPrefix, k.unlocks, attempted(k, k.text(account, k.identity))), nil
 }
 
 // unlocked is the identifier of a token of UnlockToken for the account, "" if it
@@ -59,14 +58,14 @@ func (a *Auth) unlocked(k *kind, account, token string) string {
 	if token == "" {
 		return ""
 	}
-	s, key, ok := openSeal(unlockPrefix, token, func(kind string) []refreshKey {
+	link, ok := seal.OpenLink(unlockPrefix, token, func(kind string) seal.Keys {
 		if kind != k.name {
 			return nil
 		}
 		return k.unlocks
 	})
-	if !ok || a.now().Unix() >= s.expires || !s.boundTo(account, key) {
+	if !ok || a.now().Unix() >= link.Expires || !link.BoundTo(account) {
 		return ""
 	}
-	return string(s.id[:])
+	return string(link.ID[:])
 }
