@@ -11,6 +11,7 @@ import (
 
 	"github.com/fiberjwt/fiberjwt/internal/elapsed"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -105,7 +106,7 @@ func newCache(cfg Config, feed session.Revocations) *cache {
 	// A look that fails takes ReadTimeout. An end is stamped by another clock,
 	// before its statement begins, and committed up to WriteTimeout later.
 	c.gap = feedFresh + cfg.ReadTimeout
-	c.back = c.gap + clockSkew + cfg.WriteTimeout
+	c.back = c.gap + token.ClockSkew + cfg.WriteTimeout
 	c.ended, c.stop = context.WithCancel(context.Background())
 	return c
 }

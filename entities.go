@@ -22,6 +22,7 @@ import (
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/seal"
+	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/internal/transient"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -241,7 +242,7 @@ func (k *kind) resolve(identity, password string, fillable []string) (problems [
 	if k.name == "" {
 		k.name = k.table.Name
 	}
-	if !validKind(k.name) {
+	if !token.ValidKind(k.name) {
 		problems = append(problems, fmt.Sprintf("Name: %q cannot name a kind: set Name to lower-case letters, digits, \"_\" and \"-\", at most 32, a letter first", k.name))
 	}
 	if slices.Contains(k.audience, "") {
@@ -364,7 +365,7 @@ func (k *kind) columns() string {
 }
 
 func (k *kind) timeProblems(r Refresh) (problems []string) {
-	if k.accessTTL < time.Second || k.accessTTL > maxTokenLife {
+	if k.accessTTL < time.Second || k.accessTTL > token.MaxLife {
 		problems = append(problems, fmt.Sprintf("AccessTTL: %v is not between 1 s and 24 h", k.accessTTL))
 	}
 	// A session that was not old enough to rotate is not prolonged either.

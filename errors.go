@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/gofiber/fiber/v2"
 )
 
@@ -165,7 +166,10 @@ func face(err error) error {
 	if err == nil {
 		return nil
 	}
-	if e, ok := err.(*Error); ok { //nolint:errorlint // a wrapped one goes on below, and errors.Is costs memory that anybody can ask for
+	if e, ok := err.(*Error); ok { //nolint:errorlint // a wrapped one goes on below, and errors.Is costs memory that anyone can ask for
+		return e
+	}
+	if e := readyRefusal(err); e != nil {
 		return e
 	}
 	var setup fault.Setup
@@ -258,10 +262,63 @@ func instance(sentinel *Error) *Error {
 	return &e
 }
 
+type innerRefusal struct {
+	inner   error
+	refusal *Error
+}
+
+// refusals says which refusal an error of an inner package is.
+var refusals = []innerRefusal{
+	{token.ErrMalformed, ErrTokenMalformed},
+	{token.ErrClaims, ErrTokenClaims},
+	{token.ErrExpired, ErrTokenExpired},
+}
+
+// ready are the refusals of errors that inner packages return as they are. An attacker
+// can have them returned for every request, so they are made once.
+var ready = func() (ready []innerRefusal) {
+	for _, err := range []error{
+		token.ErrMalformed, token.ErrUnknownKey, token.ErrSignature, token.ErrClaims, token.ErrMissing, token.ErrWrong, token.ErrIssuer,
+		token.ErrAudience, token.ErrIssued, token.ErrNotBefore, token.ErrExpired,
+	} {
+		ready = append(ready, innerRefusal{err, refusalOfInner(err)})
+	}
+	return ready
+}()
+
+// readyRefusal is nil if err is not one of them. It is no map, since a map panics if
+// an error of an application cannot be compared.
+func readyRefusal(err error) *Error {
+	for _, row := range ready {
+		if err == row.inner { //nolint:errorlint // a wrapped one has a cause of its own
+			return row.refusal
+		}
+	}
+	return nil
+}
+
+// refusalOfInner is nil if err is not an error of an inner package.
+func refusalOfInner(err error) *Error {
+	for _, row := range refusals {
+		if errors.Is(err, row.inner) {
+			e := instance(row.refusal)
+			e.cause = err
+			return e
+		}
+	}
+	return nil
+}
+
 // refusal finds the *Error of any error, so that whatever a store or a hook
 // returned has one row of the table.
 func refusal(err error) *Error {
 	if e, ok := err.(*Error); ok && e != nil && e.Status >= 400 { //nolint:errorlint // a wrapped one goes on below
+		return e
+	}
+	if e := readyRefusal(err); e != nil {
+		return e
+	}
+	if e := refusalOfInner(err); e != nil {
 		return e
 	}
 	e := instance(ErrSetup)

@@ -7,10 +7,11 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/fiberjwt/fiberjwt/internal/admission"
+	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 
 // MaxTokenBytes is the longest token that is read.
-const MaxTokenBytes = maxTokenBytes
+const MaxTokenBytes = token.MaxBytes
 
 // ShrinkCache bounds the cache to n accounts.
 func ShrinkCache(a *Auth, n int) { a.store.cache.room = n }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 
 // Source tells where a token came from; see [Session].
@@ -271,15 +273,15 @@ func (e Extractor) takeCustom(c *fiber.Ctx) (token string, err error) {
 func takeScheme(c *fiber.Ctx, scheme string) (string, error) {
 	var values [][]byte
 	for _, header := range c.Request().Header.PeekAll(fiber.HeaderAuthorization) {
-		name, token, _ := bytes.Cut(header, []byte(" "))
+		name, value, _ := bytes.Cut(header, []byte(" "))
 		if !strings.EqualFold(borrow(name), scheme) {
 			continue
 		}
-		token = bytes.Trim(token, " ")
-		if len(token) == 0 || bytes.IndexByte(token, ' ') >= 0 {
-			return "", errMalformed
+		value = bytes.Trim(value, " ")
+		if len(value) == 0 || bytes.IndexByte(value, ' ') >= 0 {
+			return "", token.ErrMalformed
 		}
-		values = append(values, token)
+		values = append(values, value)
 	}
 	return onlyOne(values)
 }

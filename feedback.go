@@ -122,7 +122,7 @@ func (r *rarelyEach) makeRoom(now time.Time) {
 }
 
 // clocksApart is how far clocks may differ at a refresh before that is logged. It is
-// far below clockSkew, so that there is time to do something.
+// far below token.ClockSkew, so that there is time to do something.
 const clocksApart = 5 * time.Second
 
 // failed logs a 5xx response. The line has the latest error of its cause.

@@ -18,6 +18,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/seal"
 	"github.com/fiberjwt/fiberjwt/internal/secret"
 	"github.com/fiberjwt/fiberjwt/internal/throttle"
+	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -47,7 +48,7 @@ func New(cfg Config) fiber.Handler {
 type Auth struct {
 	kinds  []*kind
 	models map[reflect.Type]string // T → kind
-	tokens *tokens
+	tokens *token.Tokens
 	old    OldTokens
 	store  *sessions // nil without Entities
 	hasher *hasher
@@ -107,11 +108,18 @@ func Open(cfg Config) (*Auth, error) {
 		ring: ring, db: cfg.DB, readTimeout: cfg.ReadTimeout, writeTimeout: cfg.WriteTimeout, refreshTimeout: cfg.Refresh.Timeout,
 		errorHandler: cfg.ErrorHandler, onEvent: cfg.OnEvent, journal: &journal{logger: cfg.Logger, now: cfg.Now}, mounted: map[string]bool{}, apps: &sync.Map{}, now: cfg.Now, machineClock: machineClock,
 	}
-	secrets := newKeyring(ring, a.kindNames())
-	a.tokens = &tokens{
-		signatures: &signatures{secrets: secrets, keys: cfg.Keys, kinds: a.kindNames(), wait: cfg.ReadTimeout},
-		issuer:     cfg.Issuer, clientID: cfg.ClientID, audience: cfg.Audience, audiences: map[string][]string{}, required: cfg.RequiredClaims, issuers: cfg.Issuers, leeway: int64(cfg.Leeway / time.Second), now: cfg.Now,
+	audiences := map[string][]string{}
+	for _, k := range kinds {
+		audiences[k.name] = k.audience
 	}
+	issuers := make([]token.Issuer, len(cfg.Issuers))
+	for i, issuer := range cfg.Issuers {
+		issuers[i] = issuer.inner()
+	}
+	a.tokens = token.New(token.Config{
+		Ring: ring, Keys: cfg.Keys, KeyWait: cfg.ReadTimeout, Kinds: a.kindNames(),
+		Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audience, Audiences: audiences, Required: cfg.RequiredClaims, Issuers: issuers, Leeway: cfg.Leeway, Now: cfg.Now,
+	})
 	a.old = cfg.OldTokens
 	if cfg.DB != nil {
 		a.store = newSessions(cfg)
@@ -125,7 +133,6 @@ func Open(cfg Config) (*Auth, error) {
 	for _, k := range kinds {
 		a.models[k.model] = k.name
 		k.quoting = a.quoting
-		a.tokens.audiences[k.name] = k.audience
 		k.refresh = seal.NewRefreshCodec(ring, k.name, len(k.telling) > 0)
 		k.tickets = seal.NewKeys(ring, labelTicket+k.name+"/"+cfg.Issuer)
 		k.devices = seal.NewKeys(ring, labelDevice+k.name+"/"+cfg.Issuer)
@@ -261,7 +268,7 @@ func (a *Auth) accept(c *fiber.Ctx, presented credential) (*Session, error) {
 		return s, err
 	}
 	if presented.kind != nil && presented.kind.name != s.Kind {
-		return s, errWrong // the cookie of one kind with the token of another
+		return s, token.ErrWrong // the cookie of one kind with the token of another
 	}
 	s.Source, s.own = presented.source, presented.kind != nil
 	return s, nil
@@ -279,37 +286,37 @@ func (a *Auth) Verify(ctx context.Context, token string) (*Session, error) {
 	return s, nil
 }
 
-func (a *Auth) verify(ctx context.Context, token string) (*Session, error) {
-	claims, err := a.tokens.verify(ctx, token)
-	if err == errForeignKey { //nolint:errorlint // it is this very one, and errors.Is costs memory that anybody can ask for
+func (a *Auth) verify(ctx context.Context, raw string) (*Session, error) {
+	claims, err := a.tokens.Verify(ctx, raw)
+	if err == token.ErrUnknownKey { //nolint:errorlint // it is this very value, and errors.Is costs memory that anyone can ask for
 		a.journal.foreignKey(ctx, "an access token")
 	}
-	if err != nil && a.old.inUse() && errors.Is(err, ErrTokenMalformed) {
-		return a.verifyOld(ctx, token)
+	if err != nil && a.old.inUse() && errors.Is(err, token.ErrMalformed) {
+		return a.verifyOld(ctx, raw)
 	}
-	if err != nil && claims.kind == "" {
+	if err != nil && claims.Kind == "" {
 		return nil, err
 	}
-	if errors.Is(err, errIssued) && !claims.foreign {
-		a.journal.clocks(ctx, at(max(claims.issuedAt, claims.authTime)).Sub(a.now()))
+	if errors.Is(err, token.ErrIssued) && !claims.Foreign {
+		a.journal.clocks(ctx, at(max(claims.IssuedAt, claims.AuthTime)).Sub(a.now()))
 	}
 	s := &Session{
-		Kind: claims.kind, Subject: claims.subject, ID: claims.sessionID, TokenID: claims.id,
-		IssuedAt: at(claims.issuedAt), ExpiresAt: at(claims.expiresAt), AuthTime: at(claims.authTime),
-		Issuer: claims.issuer, payload: claims.payload, granted: claims.granted,
+		Kind: claims.Kind, Subject: claims.Subject, ID: claims.SessionID, TokenID: claims.ID,
+		IssuedAt: at(claims.IssuedAt), ExpiresAt: at(claims.ExpiresAt), AuthTime: at(claims.AuthTime),
+		Issuer: claims.Issuer, payload: claims.Payload, granted: claims.Shaped,
 	}
-	if err != nil && claims.foreign {
-		s.Subject = "" // theirs, and no account was found by it
+	if err != nil && claims.Foreign {
+		s.Subject = "" // the subject is the issuer's, and no account was found by it
 	}
 	if err != nil || a.store == nil {
 		return s, err
 	}
-	if claims.foreign {
+	if claims.Foreign {
 		s.Account, err = a.foreignAccount(ctx, s)
 		return s, err
 	}
 	if s.sid, _ = session.ParseID(s.ID); s.sid == nil {
-		return s, errWrong
+		return s, token.ErrWrong
 	}
 	s.Account, err = a.account(ctx, s)
 	return s, err
@@ -346,8 +353,8 @@ func (a *Auth) alive(ctx context.Context, s *Session) error {
 func (a *Auth) aliveWithoutSession(ctx context.Context, s Session) error {
 	now, old := a.now(), s.Issuer == ""
 	switch {
-	case !now.Before(s.ExpiresAt.Add(time.Duration(a.tokens.leeway) * time.Second)), old && !now.Before(a.old.Until):
-		return errExpired
+	case !now.Before(s.ExpiresAt.Add(a.tokens.Leeway)), old && !now.Before(a.old.Until):
+		return token.ErrExpired
 	case !old:
 		s.Claim("sub", &s.Subject) // the name that FromIssuer knows, not the primary key
 		_, err := a.foreignAccount(ctx, &s)
@@ -556,11 +563,7 @@ func (a *Auth) Close() error {
 		a.store.cache.close()
 		a.store.pruner.close()
 	}
-	err := closeKeys(a.tokens.signatures.keys)
-	for _, issuer := range a.tokens.issuers {
-		err = errors.Join(err, closeKeys(issuer.Keys))
-	}
-	return err
+	return a.tokens.Close()
 }
 
 // answer writes err by the rules of this Config.

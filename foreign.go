@@ -6,24 +6,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
-	"github.com/fiberjwt/fiberjwt/internal/jws"
-	"github.com/fiberjwt/fiberjwt/internal/strictjson"
+	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/keys"
-)
-
-// maxForeignBytes bounds tokens of other issuers, whose lists of roles are
-// long. Fiber refuses headers over 4 KiB unless its ReadBufferSize is raised.
-const (
-	maxForeignBytes = 8 << 10
-	maxHeaderBytes  = 1 << 10 // of that, the header segment
 )
 
 // Issuer is another party whose access tokens are accepted beside one's own: an
@@ -68,7 +58,7 @@ type Issuer struct {
 // logout tokens of the issuer are then told by their claims nonce, at_hash and
 // events, and those that have none of these pass, if their audience is this
 // service: let Audience be the name of an API, never a client ID.
-const AnyType = "*"
+const AnyType = token.AnyType
 
 // withDefaults is a copy that shares no slice with i.
 func (i Issuer) withDefaults() Issuer {
@@ -114,7 +104,7 @@ func (i Issuer) problems(kinds []*kind) (problems []string) {
 }
 
 func (i Issuer) kindProblems(kinds []*kind) (problems []string) {
-	if i.Kind != "" && !validKind(i.Kind) {
+	if i.Kind != "" && !token.ValidKind(i.Kind) {
 		problems = append(problems, fmt.Sprintf("Kind: %q cannot name a kind", i.Kind))
 	}
 	if len(kinds) == 0 && i.Kind == "" && len(i.Kinds) == 0 {
@@ -154,110 +144,16 @@ func (i Issuer) translationProblems(kinds []*kind) (problems []string) {
 			problems = append(problems, fmt.Sprintf("Kinds: %q and %s would both be the kind %q, and accounts with the same sub one account: give each a kind", theirs, other, name))
 		}
 		ours[name] = strconv.Quote(theirs)
-		if theirs == "" || !validKind(name) || len(kinds) > 0 && !slices.ContainsFunc(kinds, func(k *kind) bool { return k.name == name }) {
+		if theirs == "" || !token.ValidKind(name) || len(kinds) > 0 && !slices.ContainsFunc(kinds, func(k *kind) bool { return k.name == name }) {
 			problems = append(problems, fmt.Sprintf("Kinds: %q: %q: give the issuer's name of a kind, and the name of a kind of Config.Entities", theirs, name))
 		}
 	}
 	return problems
 }
 
-// kindOf a token here; ok is false if it is refused. A signed kind is never replaced:
-// teacher 3 of another service is not its user 3.
-func (i Issuer) kindOf(c claims) (kind string, ok bool) {
-	switch {
-	case c.kind == "":
-		return i.Kind, !c.have([]string{"kind"})
-	case len(i.Kinds) > 0:
-		kind, ok = i.Kinds[c.kind]
-		return kind, ok
-	}
-	return c.kind, i.Kind == "" || c.kind == i.Kind
-}
-
-// closeKeys ends what fetches the keys.
-func closeKeys(source keys.Source) error {
-	if fetching, ok := source.(io.Closer); ok {
-		return fetching.Close()
-	}
-	return nil
-}
-
-// foreign says which issuer a token is to be verified by, nil for own tokens.
-// The claim is not believed yet: it only chooses among the issuers that are
-// configured, each with keys of its own. It is not read where the header says
-// already that the token is one's own.
-func (t *tokens) foreign(p jws.Parts) (named *Issuer, text []byte) {
-	if len(t.issuers) == 0 || len(p.Header) > maxHeaderBytes || t.signatures.wrote(p.Header) {
-		return nil, nil
-	}
-	text, err := base64url.DecodeString(p.Payload)
-	if err != nil {
-		return nil, nil
-	}
-	err = strictjson.Object(text, func(member string, value strictjson.Value) error {
-		if name, ok := value.BorrowedText(); ok && member == "iss" {
-			i := slices.IndexFunc(t.issuers, func(i Issuer) bool { return i.Name == name })
-			if i >= 0 {
-				named = &t.issuers[i]
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, nil
-	}
-	return named, text
-}
-
-// verifyForeign verifies a token of another issuer.
-func (t *tokens) verifyForeign(ctx context.Context, i *Issuer, p jws.Parts, text []byte) (claims, error) {
-	header, ok := jws.ReadHeader(p.Header)
-	if !ok || !i.takes(header.Type) {
-		return claims{}, errMalformed
-	}
-	key, err := t.signatures.find(ctx, i.Keys, header.KeyID, keys.Algorithm(header.Algorithm))
-	if err != nil {
-		return claims{}, err
-	}
-	if err := proveByKey(key, p); err != nil {
-		return claims{}, err
-	}
-	c, err := parseClaims(text)
-	if err != nil {
-		return claims{}, err
-	}
-	c.foreign, c.sessionID = true, "" // sid is a session of theirs
-	if c.kind, ok = i.kindOf(c); !ok {
-		return claims{}, errWrong
-	}
-	if c.subject == "" || c.expiresAt < 0 || !c.have(i.RequiredClaims) {
-		return claims{}, errMissing
-	}
-	if c.issuer != i.Name || !t.signatures.knows(c.kind) || i.Type == AnyType && c.haveAny(otherUses) {
-		return claims{}, errWrong
-	}
-	if c.expiresAt-t.now().Unix() > int64(maxTokenLife/time.Second)+t.leeway {
-		return claims{}, errWrong
-	}
-	return c, t.checkUse(c, i.Audience, t.leeway)
-}
-
-// otherUses are claims of ID tokens (OpenID Connect Core 1.0 §2, §3.1.3.6) and
-// of logout and other security event tokens (RFC 8417 §2.2).
-var otherUses = []string{"nonce", "at_hash", "events"}
-
-// takes a token by its typ.
-func (i Issuer) takes(typ string) bool {
-	if i.Type != AnyType {
-		return sameMediaType(typ, i.Type)
-	}
-	return !slices.ContainsFunc([]string{"logout+jwt", "secevent+jwt", "dpop+jwt"}, func(other string) bool { return sameMediaType(typ, other) })
-}
-
-// sameMediaType: RFC 7515 §4.1.9 lets "application/" away, and case does not count.
-func sameMediaType(a, b string) bool {
-	a, b = strings.ToLower(a), strings.ToLower(b)
-	return strings.TrimPrefix(a, "application/") == strings.TrimPrefix(b, "application/")
+// inner is the issuer as package token knows it.
+func (i Issuer) inner() token.Issuer {
+	return token.Issuer{Name: i.Name, Keys: i.Keys, Audience: i.Audience, Type: i.Type, Required: i.RequiredClaims, Kind: i.Kind, Kinds: i.Kinds}
 }
 
 // foreignAccount is the account of a token of another issuer; s gets its
@@ -266,7 +162,7 @@ func (a *Auth) foreignAccount(ctx context.Context, s *Session) (any, error) {
 	k, theirs := a.kind(s.Kind), *s
 	s.Subject = ""
 	if k.fromIssuer == nil {
-		return nil, errWrong
+		return nil, token.ErrWrong
 	}
 	if err := a.quoting.check(ctx); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
 )
@@ -93,6 +94,11 @@ func (g Grant) special() bool {
 	return g.TTL != 0 || !g.NotBefore.IsZero() || len(g.Audience) > 0 || len(g.Claims) > 0
 }
 
+// shape is how its access token differs.
+func (g Grant) shape() token.Shape {
+	return token.Shape{NotBefore: g.NotBefore, Audience: g.Audience, Claims: g.Claims, Shaped: g.special()}
+}
+
 func only(grant []Grant) Grant {
 	if len(grant) == 0 {
 		return Grant{}
@@ -119,11 +125,11 @@ func (r *request) proved(k *kind, account any) (when time.Time) {
 // problem says what is wrong with the grant at a time, "" if nothing is.
 func (g Grant) problem(now time.Time) string {
 	switch {
-	case g.TTL != 0 && (g.TTL < time.Second || g.TTL > maxTokenLife):
+	case g.TTL != 0 && (g.TTL < time.Second || g.TTL > token.MaxLife):
 		return fmt.Sprintf("Grant.TTL: %v is not between 1 s and 24 h", g.TTL)
 	case slices.Contains(g.Audience, ""):
 		return "Grant.Audience has an empty name"
-	case !g.AuthTime.Before(now.Add(clockSkew)): // less may come from another server
+	case !g.AuthTime.Before(now.Add(token.ClockSkew)): // less may come from another server
 		return "Grant.AuthTime is in the future"
 	case !g.NotBefore.IsZero() && g.NotBefore.Unix() < 0:
 		return "Grant.NotBefore is before 1970"

@@ -11,6 +11,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -467,8 +468,8 @@ func (a *Auth) leaving(c *fiber.Ctx, k *kind) ([]pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	if token, ok := k.refresh.Parse(raw); ok {
-		held = join(held, pair{sid: token.SessionID()})
+	if refresh, ok := k.refresh.Parse(raw); ok {
+		held = join(held, pair{sid: refresh.SessionID()})
 	}
 	if len(held) == 0 && signedIn {
 		held = append(held, who)
@@ -510,8 +511,8 @@ func (a *Auth) heldInCookies(c *fiber.Ctx, k *kind) (held []pair) {
 		}
 	}
 	for _, refresh := range cookieValues(c, k.cookies.refresh) {
-		if token, ok := k.refresh.Parse(borrow(refresh)); ok {
-			held = join(held, pair{sid: token.SessionID()})
+		if parsed, ok := k.refresh.Parse(borrow(refresh)); ok {
+			held = join(held, pair{sid: parsed.SessionID()})
 		}
 	}
 	return held
@@ -523,18 +524,18 @@ func (a *Auth) holder(c *fiber.Ctx, k *kind, access string) (pair, bool) {
 	if a.old.signed(access) {
 		return pair{}, true
 	}
-	claims, err := a.tokens.verify(c.UserContext(), access)
-	if claims.kind != k.name || err != nil && !errors.Is(err, ErrTokenExpired) {
+	claims, err := a.tokens.Verify(c.UserContext(), access)
+	if claims.Kind != k.name || err != nil && !errors.Is(err, token.ErrExpired) {
 		return pair{}, false
 	}
-	if claims.foreign {
+	if claims.Foreign {
 		return pair{}, true
 	}
-	sid, ok := session.ParseID(claims.sessionID)
+	sid, ok := session.ParseID(claims.SessionID)
 	if !ok {
 		return pair{}, false
 	}
-	return pair{subject: claims.subject, sid: sid}, true
+	return pair{subject: claims.Subject, sid: sid}, true
 }
 
 // join adds a session that is not there yet.

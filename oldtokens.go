@@ -9,12 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
-	"github.com/fiberjwt/fiberjwt/internal/jws"
-	"github.com/fiberjwt/fiberjwt/internal/strictjson"
+	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 
 // OldTokens lets access tokens in that the system which an application is moved
@@ -117,36 +115,29 @@ func (o OldTokens) kindProblems(kinds []*kind) (problems []string) {
 	return problems
 }
 
-// oldClaims is what an old token says.
-type oldClaims struct {
-	key                            string
-	number                         bool // the key is written as a number
-	expiresAt, issuedAt, notBefore int64
-}
-
 // verifyOld gives the session of an old token with its account. Without one of
 // those the error is ErrTokenMalformed, as it was before.
 func (a *Auth) verifyOld(ctx context.Context, raw string) (*Session, error) {
-	payload, ok := a.old.payload(raw)
+	payload, ok := token.OldPayload(a.old.Secret, raw)
 	if !ok {
-		return nil, errMalformed
+		return nil, token.ErrMalformed
 	}
 	k, c, err := a.oldClaims(payload)
 	if err != nil {
 		return nil, err
 	}
-	if !(claims{payload: payload}).have(a.tokens.required) {
-		return nil, errMissing
+	if !token.HasAll(payload, a.tokens.Required) {
+		return nil, token.ErrMissing
 	}
 	s := &Session{
-		Kind: k.name, Subject: a.old.subject(c.key), IssuedAt: at(c.issuedAt), ExpiresAt: at(c.expiresAt), payload: payload,
+		Kind: k.name, Subject: a.old.subject(c.Key), IssuedAt: at(c.IssuedAt), ExpiresAt: at(c.ExpiresAt), payload: payload,
 	}
-	now, leeway := a.now(), a.tokens.leeway
+	now, leeway := a.now(), int64(a.tokens.Leeway/time.Second)
 	switch {
-	case !now.Before(a.old.Until), now.Unix() >= c.expiresAt+leeway:
-		return s, errExpired
-	case c.notBefore > now.Unix()+leeway, c.issuedAt > now.Unix()+leeway:
-		return s, errNotBefore
+	case !now.Before(a.old.Until), now.Unix() >= c.ExpiresAt+leeway:
+		return s, token.ErrExpired
+	case c.NotBefore > now.Unix()+leeway, c.IssuedAt > now.Unix()+leeway:
+		return s, token.ErrNotBefore
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
 	defer cancel()
@@ -173,17 +164,17 @@ func (o OldTokens) subject(key string) string {
 }
 
 // oldAccount is the account that an old token names, nil if there is none.
-func (a *Auth) oldAccount(ctx context.Context, k *kind, c oldClaims) (any, error) {
+func (a *Auth) oldAccount(ctx context.Context, k *kind, c token.OldClaims) (any, error) {
 	if a.old.Column == "" {
-		return k.loadBySubject(ctx, c.key)
+		return k.loadBySubject(ctx, c.Key)
 	}
 	// 7 is a primary key, and no name. PostgreSQL takes no NUL.
-	if c.number || strings.IndexByte(c.key, 0) >= 0 {
+	if c.IsNumber || strings.IndexByte(c.Key, 0) >= 0 {
 		return nil, nil
 	}
 	field := k.field(a.old.Column)
 	accounts, err := k.atMost(ctx, k.db, maxSpellings, func(q *bun.SelectQuery) *bun.SelectQuery {
-		return q.Where("?TableAlias.? = ?", bun.Ident(field.Name), c.key)
+		return q.Where("?TableAlias.? = ?", bun.Ident(field.Name), c.Key)
 	})
 	if err != nil {
 		return nil, err
@@ -193,7 +184,7 @@ func (a *Auth) oldAccount(ctx context.Context, k *kind, c oldClaims) (any, error
 	for _, row := range accounts.Seq2() {
 		found := row.Interface()
 		switch {
-		case k.text(found, field) != c.key:
+		case k.text(found, field) != c.Key:
 		case account == nil:
 			account = found
 		default: // a join may give the same account again
@@ -214,63 +205,21 @@ func (o OldTokens) signed(raw string) bool {
 	if !o.inUse() {
 		return false
 	}
-	_, ok := o.payload(raw)
+	_, ok := token.OldPayload(o.Secret, raw)
 	return ok
 }
 
-// payload of a token that the old secret signed. Nothing of it is looked at
-// before the MAC holds.
-func (o OldTokens) payload(raw string) ([]byte, bool) {
-	parts, ok := jws.Split(raw, maxTokenBytes)
-	if !ok {
-		return nil, false
-	}
-	mac, err := base64url.DecodeString(parts.Signature)
-	if err != nil || jwt.SigningMethodHS256.Verify(parts.Text, mac, o.Secret) != nil {
-		return nil, false
-	}
-	text, err := base64url.DecodeString(parts.Header)
-	if err != nil || !oldHeader(text) {
-		return nil, false
-	}
-	text, err = base64url.DecodeString(parts.Payload)
-	return text, err == nil
-}
-
-// oldHeader: what PyJWT writes, {"alg":"HS256","typ":"JWT"}, and no more.
-func oldHeader(text []byte) bool {
-	algorithm := ""
-	err := strictjson.Object(text, func(name string, value strictjson.Value) error {
-		said, ok := value.Text()
-		switch {
-		case ok && name == "alg":
-			algorithm = said
-		case ok && name == "typ" && strings.EqualFold(said, "JWT"):
-		default:
-			return errMalformed
-		}
-		return nil
-	})
-	return err == nil && algorithm == "HS256"
-}
-
 // oldClaims finds the kind first, since it may name the claim of the key.
-func (a *Auth) oldClaims(payload []byte) (*kind, oldClaims, error) {
-	k, table, named := a.kind(a.old.Kind), "", false
-	_ = strictjson.Object(payload, func(name string, value strictjson.Value) error {
-		if name == "table_name" {
-			table, _ = value.Text()
-			named = true
-		}
-		return nil
-	})
+func (a *Auth) oldClaims(payload []byte) (*kind, token.OldClaims, error) {
+	k := a.kind(a.old.Kind)
+	table, named := token.OldTable(payload)
 	if k == nil {
 		k = a.kindOfTable(table)
 	}
 	if k == nil || named && k.table.Name != table {
-		return nil, oldClaims{}, errWrong
+		return nil, token.OldClaims{}, token.ErrWrong
 	}
-	c, err := readOldClaims(payload, cmp.Or(a.old.Claim, k.pk.Name))
+	c, err := token.ReadOldClaims(payload, cmp.Or(a.old.Claim, k.pk.Name))
 	return k, c, err
 }
 
@@ -286,37 +235,4 @@ func (a *Auth) kindOfTable(table string) (found *kind) {
 		found = k
 	}
 	return found
-}
-
-func readOldClaims(payload []byte, key string) (oldClaims, error) {
-	c := oldClaims{expiresAt: -1, issuedAt: -1, notBefore: -1}
-	err := strictjson.Object(payload, func(name string, value strictjson.Value) error {
-		ok := true
-		switch name {
-		case key:
-			if c.key, ok = value.Text(); !ok && (value[0] == '-' || value[0] >= '0' && value[0] <= '9') {
-				c.key, c.number, ok = string(value), true, true // whether it is a key is the codec's to say
-			}
-		case "exp":
-			c.expiresAt, ok = value.Seconds()
-		case "iat":
-			c.issuedAt, ok = value.Seconds()
-		case "nbf":
-			c.notBefore, ok = value.Seconds()
-		case "type": // of Flask-JWT-Extended: its refresh tokens are none
-			said, _ := value.Text()
-			ok = said == "access"
-		}
-		if !ok {
-			return errWrong
-		}
-		return nil
-	})
-	if err != nil {
-		return c, errWrong
-	}
-	if c.key == "" || len(c.key) > maxSubjectBytes || c.expiresAt < 0 {
-		return c, errMissing
-	}
-	return c, nil
 }

@@ -84,9 +84,9 @@ func (a *Auth) document() object {
 	return object{
 		"openapi": "3.1.0",
 		"info": object{
-			"title": a.tokens.issuer, "version": "1", "description": "Sign-in and sessions, for each kind of account.",
+			"title": a.tokens.Issuer, "version": "1", "description": "Sign-in and sessions, for each kind of account.",
 			// Linters want both; what an application states of its own, it adds to the document.
-			"contact": object{"name": a.tokens.issuer},
+			"contact": object{"name": a.tokens.Issuer},
 			"license": object{"name": "The terms of the operator", "identifier": "LicenseRef-Operator"},
 		},
 		"servers":    []object{{"url": "/", "description": "The host of this document."}},
@@ -127,7 +127,7 @@ func (a *Auth) responses(route builtIn, k *kind) object {
 	}
 	responses := object{strconv.Itoa(route.status): good}
 	refusals := route.allRefusals()
-	if route.ours && (len(a.tokens.issuers) > 0 || a.old.inUse()) {
+	if route.ours && (len(a.tokens.Issuers) > 0 || a.old.inUse()) {
 		refusals = append(refusals, errNoSession)
 	}
 	for status, refusals := range byStatus(refusals) {

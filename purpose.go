@@ -12,6 +12,7 @@ import (
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/seal"
+	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -129,7 +130,7 @@ func (p Purpose[T]) open(a *Auth) (once, error) {
 	if err != nil {
 		return once{}, err
 	}
-	if !validKind(p.Name) {
+	if !token.ValidKind(p.Name) {
 		return once{}, fault.Setupf("Purpose.Name: %q is no name: take lower-case letters, digits, \"_\" and \"-\", at most 32, a letter first", p.Name)
 	}
 	if p.TTL < 0 || p.TTL > maxPurposeTTL {
@@ -203,7 +204,7 @@ type once struct {
 }
 
 func (o once) keys(a *Auth) seal.Keys {
-	return seal.NewKeys(a.ring, labelOnce+o.kind.name+"/"+o.name+"/"+a.tokens.issuer)
+	return seal.NewKeys(a.ring, labelOnce+o.kind.name+"/"+o.name+"/"+a.tokens.Issuer)
 }
 
 func (o once) token(a *Auth, account any) (string, error) {

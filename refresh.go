@@ -3,9 +3,7 @@ package fiberjwt
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"database/sql"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,6 +17,7 @@ import (
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/seal"
+	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/internal/transient"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -295,17 +294,17 @@ func (a *Auth) newSession(k *kind, account any, o opening, fingerprint []byte) (
 	if err != nil {
 		return pair{}, session.Row{}, err
 	}
-	token, now := seal.NewRefresh(fingerprint), a.now().UnixMilli()
+	first, now := seal.NewRefresh(fingerprint), a.now().UnixMilli()
 	ends := now + k.sessionTTL.Milliseconds()
 	row := session.Row{
-		SID: token.SessionID(), Kind: k.name, Subject: subject, Prev: -1, Issued: now,
+		SID: first.SessionID(), Kind: k.name, Subject: subject, Prev: -1, Issued: now,
 		IdleUntil: min(now+k.idleTTL.Milliseconds(), ends), Ends: ends, AuthTime: now, Created: now,
 		Address: o.address, Agent: o.agent,
 	}
 	if !o.AuthTime.IsZero() {
 		row.AuthTime = min(max(o.AuthTime.UnixMilli(), 0), now)
 	}
-	p, err := a.pair(k, account, row, token, true, o.Grant)
+	p, err := a.pair(k, account, row, first, true, o.Grant)
 	if k.password != nil {
 		p.name = attempted(k, k.text(account, k.identity))
 	}
@@ -327,7 +326,7 @@ func (a *Auth) keep(ctx context.Context, db bun.IDB, k *kind, account any, row s
 
 // pair signs an access token for a session, and the refresh token of its
 // generation where the client is to have one.
-func (a *Auth) pair(k *kind, account any, row session.Row, token seal.Refresh, both bool, g Grant) (pair, error) {
+func (a *Auth) pair(k *kind, account any, row session.Row, current seal.Refresh, both bool, g Grant) (pair, error) {
 	now := a.now().UnixMilli()
 	p := pair{
 		subject: row.Subject,
@@ -340,17 +339,17 @@ func (a *Auth) pair(k *kind, account any, row session.Row, token seal.Refresh, b
 		return pair{}, fault.Setupf("Grant.NotBefore: the access token expires before it begins to be good, after %v: give it a longer TTL", p.expires)
 	}
 	err := fault.Recover(func() (err error) {
-		p.access, err = a.tokens.issue(claims{
-			subject: row.Subject, kind: k.name, sessionID: session.ID(row.SID), id: newTokenID(),
-			issuedAt: now / 1000, expiresAt: (now + p.expires.Milliseconds()) / 1000, authTime: row.AuthTime / 1000,
-		}, g, k.claims(account))
+		p.access, err = a.tokens.Issue(token.Claims{
+			Subject: row.Subject, Kind: k.name, SessionID: session.ID(row.SID), ID: token.NewID(),
+			IssuedAt: now / 1000, ExpiresAt: (now + p.expires.Milliseconds()) / 1000, AuthTime: row.AuthTime / 1000,
+		}, g.shape(), k.claims(account))
 		return err
 	})
 	if err != nil {
 		return pair{}, err
 	}
 	if both {
-		p.refresh = k.refresh.Encode(token.At(row.Gen))
+		p.refresh = k.refresh.Encode(current.At(row.Gen))
 	}
 	return p, nil
 }
@@ -374,7 +373,7 @@ func (a *Auth) exchange(ctx context.Context, k *kind, raw string) (pair, error) 
 type presenting = func(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error)
 
 func (a *Auth) redeem(ctx context.Context, k *kind, raw string, present presenting) (pair, error) {
-	token, ok := k.refresh.Parse(raw)
+	presented, ok := k.refresh.Parse(raw)
 	if !ok {
 		if k.refresh.NamesUnknownSecret(raw) {
 			a.journal.foreignKey(ctx, "a refresh token")
@@ -382,8 +381,8 @@ func (a *Auth) redeem(ctx context.Context, k *kind, raw string, present presenti
 		return pair{}, ErrSessionEnded
 	}
 	now := a.now().UnixMilli()
-	row, o, err := present(ctx, k.name, token.SessionID(), int64(token.Generation), now, k.times)
-	whose := pair{subject: row.Subject, sid: token.SessionID()}
+	row, o, err := present(ctx, k.name, presented.SessionID(), int64(presented.Generation), now, k.times)
+	whose := pair{subject: row.Subject, sid: presented.SessionID()}
 	if err != nil {
 		return whose, err
 	}
@@ -398,7 +397,7 @@ func (a *Auth) redeem(ctx context.Context, k *kind, raw string, present presenti
 	if err != nil {
 		return whose, err
 	}
-	return a.pair(k, account, row, token, o.Rotates(), Grant{})
+	return a.pair(k, account, row, presented, o.Rotates(), Grant{})
 }
 
 // compareClocks warns if the clock of this process is far from the one by which a
@@ -426,13 +425,6 @@ func (a *Auth) refreshed(ctx context.Context, k *kind, subject string, sid []byt
 		return nil, ErrSessionEnded
 	}
 	return account, a.allowed(ctx, k, account, ErrSessionEnded)
-}
-
-// newTokenID is a jti: 128 random bits.
-func newTokenID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:])
-	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
 const maxAgentBytes = 255

@@ -7,7 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"github.com/fiberjwt/fiberjwt/internal/jws"
+	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -49,8 +49,8 @@ func (a *Auth) refreshCookieBeside(ctx context.Context, k *kind, sid []byte, oth
 	if err != nil {
 		return "", err
 	}
-	token, _ := k.refresh.Parse(only)
-	theirs, _, err := a.store.living(ctx, k.name, token.SessionID(), a.now().UnixMilli())
+	parsed, _ := k.refresh.Parse(only)
+	theirs, _, err := a.store.living(ctx, k.name, parsed.SessionID(), a.now().UnixMilli())
 	if err == nil && (named.SID == nil || named.Subject != theirs.Subject) {
 		err = errLoneRefresh
 	}
@@ -62,13 +62,13 @@ func (a *Auth) refreshCookieBeside(ctx context.Context, k *kind, sid []byte, oth
 func newest(values [][]byte, k *kind, sid []byte) (best string, others [][]byte) {
 	generation := uint32(0)
 	for _, value := range values {
-		token, ok := k.refresh.Parse(borrow(value))
+		parsed, ok := k.refresh.Parse(borrow(value))
 		switch {
 		case !ok:
-		case !bytes.Equal(token.SessionID(), sid):
+		case !bytes.Equal(parsed.SessionID(), sid):
 			others = append(others, value)
-		case best == "" || token.Generation > generation:
-			best, generation = borrow(value), token.Generation
+		case best == "" || parsed.Generation > generation:
+			best, generation = borrow(value), parsed.Generation
 		}
 	}
 	return best, others
@@ -79,14 +79,10 @@ func newest(values [][]byte, k *kind, sid []byte) (best string, others [][]byte)
 // that comes of it is which refresh token is tried.
 func sessionOfCookie(c *fiber.Ctx, k *kind) []byte {
 	access, _ := cookieValue(c, k.cookies.access)
-	parts, ok := jws.Split(access, maxTokenBytes)
-	if !ok {
-		return nil
-	}
-	claims, err := readClaims(parts)
+	claims, err := token.Read(access)
 	if err != nil {
 		return nil
 	}
-	sid, _ := session.ParseID(claims.sessionID)
+	sid, _ := session.ParseID(claims.SessionID)
 	return sid
 }

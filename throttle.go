@@ -14,6 +14,8 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
+const labelAttempts = "fiberjwt/v1/attempts" // see package secret
+
 // newThrottle counts failed sign-ins in store, if it can. An attempt asks the
 // database once to read and twice to write.
 func newThrottle(cfg Config, store session.Store, ring secret.Ring) *throttle.Throttle {

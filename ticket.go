@@ -10,6 +10,7 @@ import (
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/seal"
+	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -48,7 +49,7 @@ func ticketOf(c *fiber.Ctx, path string, ttl time.Duration, kinds []string) (str
 	if requestOf(c) == nil {
 		return "", errNoMiddleware
 	}
-	if !browserPath(path) || ttl < 0 || ttl > maxTokenLife {
+	if !browserPath(path) || ttl < 0 || ttl > token.MaxLife {
 		return "", fault.Setupf("Ticket: %q is not a path as browsers write it, without a query, or the ttl, %v, not between 0 and 24 h", path, ttl)
 	}
 	err := error(ErrNoToken)
@@ -102,7 +103,7 @@ func (a *Auth) admitTicket(c *fiber.Ctx, raw string) (*Session, error) {
 		return nil
 	})
 	if !ok {
-		return nil, errMalformed
+		return nil, token.ErrMalformed
 	}
 	s := &Session{
 		Kind: link.Kind, Subject: link.Subject, ID: session.ID(link.ID[:]), ExpiresAt: time.Unix(link.Expires, 0),
@@ -110,9 +111,9 @@ func (a *Auth) admitTicket(c *fiber.Ctx, raw string) (*Session, error) {
 	}
 	switch {
 	case !link.BoundTo(borrow(c.Request().URI().PathOriginal())):
-		return s, errWrong
+		return s, token.ErrWrong
 	case !a.now().Before(s.ExpiresAt):
-		return s, errExpired
+		return s, token.ErrExpired
 	}
 	var err error
 	s.Account, err = a.account(c.UserContext(), s)

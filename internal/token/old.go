@@ -1,0 +1,105 @@
+package token
+
+import (
+	"strings"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/fiberjwt/fiberjwt/internal/jws"
+	"github.com/fiberjwt/fiberjwt/internal/seal"
+	"github.com/fiberjwt/fiberjwt/internal/strictjson"
+)
+
+// OldPayload returns the payload of a token that an earlier system signed by HS256 with
+// secret. Nothing of it is looked at before the MAC holds.
+func OldPayload(secret []byte, raw string) (payload []byte, ok bool) {
+	parts, ok := jws.Split(raw, MaxBytes)
+	if !ok {
+		return nil, false
+	}
+	mac, err := base64url.DecodeString(parts.Signature)
+	if err != nil || jwt.SigningMethodHS256.Verify(parts.Text, mac, secret) != nil {
+		return nil, false
+	}
+	header, err := base64url.DecodeString(parts.Header)
+	if err != nil || !isOldHeader(header) {
+		return nil, false
+	}
+	payload, err = base64url.DecodeString(parts.Payload)
+	return payload, err == nil
+}
+
+// isOldHeader takes what PyJWT writes, {"alg":"HS256","typ":"JWT"}, and no more.
+func isOldHeader(text []byte) bool {
+	algorithm := ""
+	err := strictjson.Object(text, func(name string, value strictjson.Value) error {
+		said, ok := value.Text()
+		switch {
+		case ok && name == "alg":
+			algorithm = said
+		case ok && name == "typ" && strings.EqualFold(said, "JWT"):
+		default:
+			return ErrMalformed
+		}
+		return nil
+	})
+	return err == nil && algorithm == "HS256"
+}
+
+// OldClaims is what a token of an earlier system says. Times are Unix seconds, -1 if
+// absent.
+type OldClaims struct {
+	Key                            string
+	IsNumber                       bool // the key is written as a number
+	ExpiresAt, IssuedAt, NotBefore int64
+}
+
+// OldTable returns the claim table_name of a payload, and whether there is one.
+func OldTable(payload []byte) (table string, ok bool) {
+	_ = strictjson.Object(payload, func(name string, value strictjson.Value) error {
+		if name == "table_name" {
+			table, _ = value.Text()
+			ok = true
+		}
+		return nil
+	})
+	return table, ok
+}
+
+// ReadOldClaims reads a payload whose claim key names the account.
+func ReadOldClaims(payload []byte, key string) (OldClaims, error) {
+	c := OldClaims{ExpiresAt: -1, IssuedAt: -1, NotBefore: -1}
+	err := strictjson.Object(payload, func(name string, value strictjson.Value) error {
+		if !c.set(name, value, key) {
+			return ErrWrong
+		}
+		return nil
+	})
+	if err != nil {
+		return c, ErrWrong
+	}
+	if c.Key == "" || len(c.Key) > seal.MaxSubjectBytes || c.ExpiresAt < 0 {
+		return c, ErrMissing
+	}
+	return c, nil
+}
+
+func (c *OldClaims) set(name string, value strictjson.Value, key string) (ok bool) {
+	ok = true
+	switch name {
+	case key:
+		if c.Key, ok = value.Text(); !ok && (value[0] == '-' || value[0] >= '0' && value[0] <= '9') {
+			c.Key, c.IsNumber, ok = string(value), true, true // the codec of the key decides whether it is one
+		}
+	case "exp":
+		c.ExpiresAt, ok = value.Seconds()
+	case "iat":
+		c.IssuedAt, ok = value.Seconds()
+	case "nbf":
+		c.NotBefore, ok = value.Seconds()
+	case "type": // of Flask-JWT-Extended, whose refresh tokens are not accepted
+		said, _ := value.Text()
+		ok = said == "access"
+	}
+	return ok
+}
