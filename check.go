@@ -98,7 +98,7 @@ func (a *Auth) checks() (checks []check) {
 			if err != nil || !known {
 				return nil, err
 			}
-			problems := k.wanted(max(leastHash, len(a.hasher.dummy.encode()))).Faults(found)
+			problems := k.wanted(max(leastHash, a.hasher.HashLength())).Faults(found)
 			if !found.View {
 				return problems, nil
 			}

@@ -16,6 +16,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/password"
 	"github.com/fiberjwt/fiberjwt/keys"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -223,7 +224,7 @@ func (cfg Config) problems() (problems []string) {
 	problems = append(problems, cfg.Extractor.problems()...)
 	problems = append(problems, cfg.transportProblems()...)
 	problems = append(problems, cfg.Refresh.problems()...)
-	problems = append(problems, cfg.Password.problems()...)
+	problems = append(problems, password.Settings(cfg.Password).Problems()...)
 	if cfg.Leeway < 0 || cfg.Leeway > time.Minute {
 		problems = append(problems, fmt.Sprintf("Config.Leeway: %v is not between 0, which is the default of 5 s, and 60 s", cfg.Leeway))
 	}

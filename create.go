@@ -7,6 +7,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/password"
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
 )
 
@@ -94,12 +95,12 @@ func (a *Auth) storeAlone(ctx context.Context, k *kind, account any) error {
 // hashIn hashes a password when it has its turn among the sign-ins. proof is for
 // the first queue, see [admission.Gate].
 func (a *Auth) hashIn(ctx context.Context, proof, password string) (string, error) {
-	leave, err := a.hasher.enter(ctx, proof)
+	leave, err := a.hasher.Enter(ctx, proof)
 	if err != nil {
 		return "", err
 	}
 	defer leave()
-	hash, err := a.hasher.hash(ctx, password)
+	hash, err := a.hasher.Hash(ctx, password)
 	if err != nil {
 		return "", fault.Unavailable(err)
 	}
@@ -135,16 +136,16 @@ func (a *Auth) CheckPassword(ctx context.Context, hash, password string) (bool, 
 	return ok, face(err)
 }
 
-func (a *Auth) checkPassword(ctx context.Context, hash, password string) (bool, error) {
-	if tooLong(password) {
+func (a *Auth) checkPassword(ctx context.Context, hash, typed string) (bool, error) {
+	if password.TooLong(typed) {
 		return false, nil
 	}
-	leave, err := a.hasher.enter(ctx, "")
+	leave, err := a.hasher.Enter(ctx, "")
 	if err != nil {
 		return false, err
 	}
 	defer leave()
-	ok, _, err := a.hasher.verify(ctx, hash, password)
+	ok, _, err := a.hasher.Verify(ctx, hash, typed)
 	if err != nil {
 		return false, fault.Unavailable(err)
 	}

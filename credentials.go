@@ -41,7 +41,7 @@ func (a *Auth) judge(password, identity string, wrong map[string]string) {
 	if _, bad := wrong["password"]; bad {
 		return
 	}
-	if problem := a.hasher.problem(password, identity, localPart(identity)); problem != "" {
+	if problem := a.hasher.Problem(password, identity, localPart(identity)); problem != "" {
 		wrong["password"] = problem
 	}
 }
@@ -56,7 +56,7 @@ func (a *Auth) register(c *fiber.Ctx, k *kind, account any, password string) (p 
 		return pair{}, nil, err
 	}
 	defer turn.leave()
-	hash, err := a.hasher.hash(c.UserContext(), password)
+	hash, err := a.hasher.Hash(c.UserContext(), password)
 	turn.leave() // the hook may take its time
 	if err == nil {
 		p, entity, err = a.create(c, k, account, hash)
@@ -269,7 +269,7 @@ func (a *Auth) compare(ctx context.Context, k *kind, identity, password string) 
 	if account != nil {
 		hash = k.hash(account)
 	}
-	ok, stale, err := a.hasher.verify(ctx, hash, password)
+	ok, stale, err := a.hasher.Verify(ctx, hash, password)
 	if err != nil {
 		return nil, false, fault.Unavailable(err)
 	}
@@ -305,7 +305,7 @@ func (a *Auth) lookUp(ctx context.Context, k *kind, identity string) (any, error
 // have raised it first, or the password was changed.
 func (a *Auth) rehash(c *fiber.Ctx, k *kind, account any, password string) (lost bool) {
 	old := k.raw(account, k.password)
-	hash, err := a.hasher.hash(c.UserContext(), password)
+	hash, err := a.hasher.Hash(c.UserContext(), password)
 	if err != nil {
 		return false
 	}
@@ -353,7 +353,7 @@ func (a *Auth) provenChange(c *fiber.Ctx, k *kind, s *Session, current, password
 	if subject, err := k.subject(account); err != nil || subject != s.Subject {
 		return ErrBadCredentials
 	}
-	hash, err := a.hasher.hash(c.UserContext(), password)
+	hash, err := a.hasher.Hash(c.UserContext(), password)
 	if err != nil {
 		return fault.Unavailable(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
-	"github.com/fiberjwt/fiberjwt/internal/admission"
 	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 
@@ -47,11 +46,7 @@ func PruneAtOnce(a *Auth) { a.store.pruner.next = a.now() }
 func NextPruning(a *Auth) time.Time { return a.store.pruner.next }
 
 // CloseGate refuses all whose passwords would be hashed, until open is called.
-func CloseGate(a *Auth) (open func()) {
-	gate := a.hasher.gate
-	a.hasher.gate = admission.New(0, 0, func() int { return 0 })
-	return func() { a.hasher.gate = gate }
-}
+func CloseGate(a *Auth) (open func()) { return a.hasher.CloseGate() }
 
 // MarkDevice is the device cookie of a browser that has signed in to an account
 // of the first kind.
@@ -73,22 +68,7 @@ func DeviceOf(a *Auth, value, account string) string {
 }
 
 // TakeSlots leaves no room for another hash, until free is called.
-func TakeSlots(a *Auth) (free func()) {
-	taken := 0
-	for range cap(a.hasher.slots) {
-		a.hasher.slots <- struct{}{}
-		taken++
-	}
-	return func() {
-		for range taken {
-			<-a.hasher.slots
-		}
-	}
-}
+func TakeSlots(a *Auth) (free func()) { return a.hasher.TakeSlots() }
 
-// HashAsTyped is a hash that is not of the normalized password.
-func HashAsTyped(password string) string {
-	p := newHasher(Config{}).dummy
-	p.tag = p.derive(password)
-	return p.encode()
-}
+// HashingSlots is how many passwords are hashed at once with the default Config.
+func HashingSlots() int { return newHasher(Config{}.withDefaults()).Slots() }

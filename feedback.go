@@ -14,6 +14,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fiberjwt/fiberjwt/internal/admission"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -127,7 +128,7 @@ const clocksApart = 5 * time.Second
 
 // failed logs a 5xx response. The line has the latest error of its cause.
 func (j *journal) failed(c *fiber.Ctx, e *Error) {
-	if errors.Is(e, errHashBusy) {
+	if errors.Is(e, admission.ErrBusy) {
 		j.hashBusy(c, e)
 		return
 	}

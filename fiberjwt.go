@@ -15,6 +15,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/password"
 	"github.com/fiberjwt/fiberjwt/internal/seal"
 	"github.com/fiberjwt/fiberjwt/internal/secret"
 	"github.com/fiberjwt/fiberjwt/internal/throttle"
@@ -51,7 +52,7 @@ type Auth struct {
 	tokens *token.Tokens
 	old    OldTokens
 	store  *sessions // nil without Entities
-	hasher *hasher
+	hasher *password.Hasher
 
 	extractor Extractor
 	vary      []string // headers that the token may come in

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fiberjwt/fiberjwt/internal/password"
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
 )
 
@@ -133,7 +134,7 @@ func (f form) optional(name string, wrong map[string]string) string {
 // password is a required member that is worth hashing.
 func (f form) password(name string, wrong map[string]string) string {
 	text := f.required(name, wrong)
-	if tooLong(text) {
+	if password.TooLong(text) {
 		wrong[name] = "is too long"
 	}
 	return text

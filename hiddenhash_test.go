@@ -5,9 +5,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"github.com/uptrace/bun"
 	"strings"
 	"testing"
+
+	"github.com/uptrace/bun"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"

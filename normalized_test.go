@@ -10,7 +10,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 	"golang.org/x/text/unicode/norm"
 
-	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/internal/password"
 )
 
 // C11.
@@ -46,7 +46,7 @@ func TestAHashOfAPasswordAsItWasTypedVerifiesAndIsRaised(t *testing.T) {
 	}
 	bcrypted, err := bcrypt.GenerateFromPassword([]byte(decomposed), bcrypt.MinCost)
 	require.NoError(t, err)
-	for name, hash := range map[string]string{"argon2id": fiberjwt.HashAsTyped(decomposed), "bcrypt": string(bcrypted)} {
+	for name, hash := range map[string]string{"argon2id": password.HashAsTyped(decomposed), "bcrypt": string(bcrypted)} {
 		w.sql(`UPDATE users SET password_hash = '` + hash + `'`)
 		require.Equal(t, 401, login("cre\u0300me bru\u0302le\u0301e"), name)
 		require.Equal(t, 401, login(norm.NFC.String(decomposed)), "%s: nothing was typed that it is the hash of", name)

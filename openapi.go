@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/password"
 	"github.com/gofiber/fiber/v2"
 )
 
@@ -240,7 +241,7 @@ func text(least, most int) object {
 
 func registrationForm(a *Auth, k *kind) (object, bool) {
 	properties := object{
-		k.identity.Name: text(1, maxIdentityBytes), "password": text(a.hasher.minLength, maxPasswordLength), "transport": a.transports(),
+		k.identity.Name: text(1, maxIdentityBytes), "password": text(a.hasher.MinLength(), password.MaxLength), "transport": a.transports(),
 	}
 	for _, field := range k.fillable {
 		properties[field.Name] = schemaOf(field.StructField.Type)
@@ -250,7 +251,7 @@ func registrationForm(a *Auth, k *kind) (object, bool) {
 
 func loginForm(a *Auth, k *kind) (object, bool) {
 	return objectOf(object{
-		k.identity.Name: text(1, maxIdentityBytes), "password": text(0, maxPasswordLength), "unlock_token": text(0, 0), "transport": a.transports(),
+		k.identity.Name: text(1, maxIdentityBytes), "password": text(0, password.MaxLength), "unlock_token": text(0, 0), "transport": a.transports(),
 	}, k.identity.Name, "password"), true
 }
 
@@ -267,7 +268,7 @@ func exchangeForm(*Auth, *kind) (object, bool) {
 
 func passwordForm(a *Auth, _ *kind) (object, bool) {
 	return objectOf(object{
-		"current_password": text(0, maxPasswordLength), "password": text(a.hasher.minLength, maxPasswordLength),
+		"current_password": text(0, password.MaxLength), "password": text(a.hasher.MinLength(), password.MaxLength),
 	}, "current_password", "password"), true
 }
 

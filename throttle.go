@@ -7,7 +7,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"github.com/fiberjwt/fiberjwt/internal/admission"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/secret"
 	"github.com/fiberjwt/fiberjwt/internal/throttle"
@@ -52,7 +51,7 @@ func (a *Auth) begin(ctx context.Context, p throttle.Place) (turn, error) {
 	if err := throttled(a.attempts.Refused(p)); err != nil {
 		return turn{}, err
 	}
-	leave, err := a.hasher.enter(ctx, a.attempts.Standing(p))
+	leave, err := a.hasher.Enter(ctx, a.attempts.Standing(p))
 	if err != nil {
 		return turn{}, err
 	}
@@ -105,15 +104,3 @@ func (t turn) settle(ctx context.Context, owner string, weight int, outcome erro
 func (a *Auth) passwordChanged(ctx context.Context, account, network string) {
 	_ = fault.Recover(func() error { return a.attempts.Changed(ctx, account, network) })
 }
-
-// enter waits for a place among those whose passwords are hashed, and returns how
-// to leave it. The error is ErrUnavailable.
-func (h *hasher) enter(ctx context.Context, proof string) (leave func(), err error) {
-	leave, err = h.gate.Enter(ctx, proof)
-	if err != nil {
-		return nil, fault.Unavailable(err)
-	}
-	return leave, nil
-}
-
-var errHashBusy = admission.ErrBusy
