@@ -1,8 +1,6 @@
 package fiberjwt
 
 import (
-	"fmt"
-	"net/url"
 	"strings"
 	"time"
 	"unsafe"
@@ -10,7 +8,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/fiberjwt/fiberjwt/internal/cookiename"
-	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
 // Cookie sets how cookies are written. The zero value is right behind TLS.
@@ -151,111 +148,6 @@ func keepUnshared(c *fiber.Ctx) {
 // present: the request carries a cookie of the kind.
 func (n cookieNames) present(c *fiber.Ctx) bool {
 	return len(c.Request().Header.Cookie(n.access)) > 0 || len(c.Request().Header.Cookie(n.refresh)) > 0
-}
-
-// origins decides whether a request comes from the application's own pages. It
-// is the rule of net/http's CrossOriginProtection, except that a default port in
-// Host is no other host; no token for the front end to carry.
-type origins map[string]bool // trusted besides the own one
-
-// newOrigins takes exact origins as browsers send them.
-func newOrigins(trusted []string) (origins, []string) {
-	o, problems := origins{}, []string(nil)
-	for i, text := range trusted {
-		if !isOrigin(text) {
-			problems = append(problems, fmt.Sprintf("Config.TrustedOrigins[%d]: %q is not an origin as browsers send it: write https://host, https://host:port or, for an app or extension, scheme://host, in lower case, without a path or a wildcard", i, text))
-			continue
-		}
-		o[withoutDefaultPort(text)] = true
-	}
-	return o, problems
-}
-
-// isOrigin reports whether text is how a browser serialises an origin that only one
-// application can have (RFC 6454 §6.2): of http or https, or of a scheme that
-// belongs to web views and extensions.
-func isOrigin(text string) bool {
-	u, err := url.Parse(text)
-	if err != nil || u.Hostname() == "" || u.Scheme+"://"+u.Host != text || strings.HasSuffix(u.Host, ":") {
-		return false
-	}
-	for i := range len(text) {
-		if b := text[i]; b >= 0x80 || b == '*' || b == ',' {
-			return false
-		}
-	}
-	switch u.Scheme {
-	case "https", "http":
-		return text == strings.ToLower(text)
-	case "file", "data", "blob", "about", "javascript", "ws", "wss", "ftp":
-		return false // of any document, or of none
-	}
-	return strings.Trim(u.Scheme, "htps") != "" // or else it is http or https, misspelt
-}
-
-// withoutDefaultPort is an origin as browsers write it (RFC 6454 §6.1).
-func withoutDefaultPort(origin string) string {
-	scheme, host, _ := strings.Cut(origin, "://")
-	return scheme + "://" + withoutPort(host, scheme)
-}
-
-// withoutPort is a host without the default port of a scheme, which proxies and
-// old clients write into Host (RFC 9110 §7.2 allows it), and without a bare colon.
-func withoutPort(host, scheme string) string {
-	port := map[string]string{"https": ":443", "http": ":80"}[scheme]
-	return strings.TrimSuffix(strings.TrimSuffix(host, port), ":")
-}
-
-// check is for a request whose credential came from a cookie.
-func (o origins) check(c *fiber.Ctx) error {
-	if safe(c) && !c.App().Config().DisableHeaderNormalizing {
-		return nil
-	}
-	return o.checkUnsafe(c)
-}
-
-// checkUnsafe is for a request that sets or clears cookies, whatever its method.
-func (o origins) checkUnsafe(c *fiber.Ctx) error {
-	if c.App().Config().DisableHeaderNormalizing {
-		return fault.Setupf("fiber.Config.DisableHeaderNormalizing hides the headers by which a browser says where a request comes from: leave it off where cookies are used")
-	}
-	origin := borrow(c.Request().Header.Peek(fiber.HeaderOrigin))
-	switch string(c.Request().Header.Peek("Sec-Fetch-Site")) {
-	case "same-origin", "none":
-		// "none" is the person: an address typed, a bookmark.
-		return nil
-	case "":
-		// An old browser, or plain http to another host than localhost; go by Origin.
-	default:
-		return o.trust(origin)
-	}
-	if origin == "" {
-		// No browser that sends neither header lets a page send cookies
-		// across sites with unsafe methods; a script outside one holds them anyway.
-		return nil
-	}
-	// The host is the Host header: X-Forwarded-Host is anybody's to write.
-	if sameHost(origin, borrow(c.Request().Host())) {
-		return nil
-	}
-	return o.trust(origin)
-}
-
-// sameHost reports whether origin is that of host, a Host header. Host does not
-// tell the scheme, and proxies hide it: only its port can.
-func sameHost(origin, host string) bool {
-	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return false
-	}
-	return strings.EqualFold(withoutPort(u.Host, u.Scheme), withoutPort(host, u.Scheme))
-}
-
-func (o origins) trust(origin string) error {
-	if o[origin] {
-		return nil
-	}
-	return ErrCSRF
 }
 
 // borrow reads bytes of a request as a string without a copy. It is valid as

@@ -15,6 +15,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/origin"
 	"github.com/fiberjwt/fiberjwt/internal/password"
 	"github.com/fiberjwt/fiberjwt/internal/seal"
 	"github.com/fiberjwt/fiberjwt/internal/secret"
@@ -62,7 +63,7 @@ type Auth struct {
 	transport []Transport
 	cookie    Cookie
 	client    bool
-	origins   origins
+	origins   origin.Trusted
 	attempts  *throttle.Throttle // nil without Entities
 	quoting   *quoting           // nil without Entities
 
@@ -93,7 +94,7 @@ func Open(cfg Config) (*Auth, error) {
 	problems = append(problems, cfg.OldTokens.problems(cfg, kinds)...)
 	public, wrong := newPublicRoutes(cfg.Public)
 	problems = append(problems, wrong...)
-	trusted, wrong := newOrigins(cfg.TrustedOrigins)
+	trusted, wrong := origin.New(cfg.TrustedOrigins)
 	problems = append(problems, wrong...)
 	_, wrong = cfg.Cookie.pathOf(cfg.Routes)
 	problems = append(problems, wrong...)
@@ -257,7 +258,7 @@ func (a *Auth) accept(c *fiber.Ctx, presented credential) (*Session, error) {
 		return nil, presented.problem
 	}
 	if presented.source == SourceCookie {
-		if err := a.origins.check(c); err != nil {
+		if err := a.checkOrigin(c); err != nil {
 			return nil, err
 		}
 	}

@@ -1,16 +1,17 @@
 package fiberjwt
 
-import "github.com/gofiber/fiber/v2"
+import (
+	"github.com/gofiber/fiber/v2"
 
-// A proxy can ask a guarded route whether a request may pass: auth_request of
-// nginx, forward_auth of Caddy, ForwardAuth of Traefik. Most ask with GET and say
-// the method of the request itself in a header.
+	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/origin"
+)
 
-// askedMethods are these headers. A client that sends one itself can only make
-// the check stricter.
+// askedMethods are the headers in which proxies name the method of a request that they
+// ask about.
 var askedMethods = [...]string{"X-Forwarded-Method", "X-Original-Method"}
 
-// byProxy: a proxy asks about a request of a client.
+// byProxy reports whether a proxy asks about a request of a client.
 func byProxy(c *fiber.Ctx) bool {
 	for _, header := range askedMethods {
 		if len(c.Request().Header.Peek(header)) > 0 {
@@ -20,24 +21,41 @@ func byProxy(c *fiber.Ctx) bool {
 	return false
 }
 
-// safe methods change nothing (RFC 9110 §9.2.1). The opening of a WebSocket is a
-// GET that opens a door both ways, so it counts as unsafe; a proxy that asks may
-// have taken Upgrade away, which is for the next hop alone, but not the rest.
-func safe(c *fiber.Ctx) bool {
+// originOf is what the cross-origin rule looks at. Its strings are borrowed.
+func originOf(c *fiber.Ctx) origin.Request {
 	header := &c.Request().Header
-	if len(header.Peek(fiber.HeaderUpgrade)) > 0 || byProxy(c) && len(header.Peek(fiber.HeaderSecWebSocketVersion)) > 0 {
-		return false
+	r := origin.Request{
+		Method: c.Method(), Host: borrow(c.Request().Host()), Origin: borrow(header.Peek(fiber.HeaderOrigin)), FetchSite: borrow(header.Peek("Sec-Fetch-Site")),
+		// A proxy that asks may have taken Upgrade away, which is for the next hop alone, but
+		// not the rest.
+		Opens: len(header.Peek(fiber.HeaderUpgrade)) > 0 || byProxy(c) && len(header.Peek(fiber.HeaderSecWebSocketVersion)) > 0,
 	}
 	for _, name := range askedMethods {
 		for _, method := range header.PeekAll(name) {
-			if !changesNothing(string(method)) {
-				return false
-			}
+			r.Asked = append(r.Asked, borrow(method))
 		}
 	}
-	return changesNothing(c.Method())
+	return r
 }
 
-func changesNothing(method string) bool {
-	return method == fiber.MethodGet || method == fiber.MethodHead || method == fiber.MethodOptions
+// checkOrigin is for a request whose credential came from a cookie.
+func (a *Auth) checkOrigin(c *fiber.Ctx) error {
+	r := originOf(c)
+	if origin.IsSafe(r) && !c.App().Config().DisableHeaderNormalizing {
+		return nil
+	}
+	return a.checkOriginOf(c, r)
+}
+
+// checkUnsafeOrigin is for a request that sets or clears cookies, whatever its method.
+func (a *Auth) checkUnsafeOrigin(c *fiber.Ctx) error { return a.checkOriginOf(c, originOf(c)) }
+
+func (a *Auth) checkOriginOf(c *fiber.Ctx, r origin.Request) error {
+	if c.App().Config().DisableHeaderNormalizing {
+		return fault.Setup("fiber.Config.DisableHeaderNormalizing hides the headers by which a browser says where a request comes from: leave it off where cookies are used")
+	}
+	if !a.origins.AllowsUnsafe(r) {
+		return ErrCSRF
+	}
+	return nil
 }

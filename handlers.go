@@ -342,7 +342,7 @@ func (a *Auth) leave(c *fiber.Ctx, k *kind, what EventType, end func(sid []byte)
 			a.tell(c, p.event(what, k))
 		}
 	}
-	if a.origins.checkUnsafe(c) == nil {
+	if a.checkUnsafeOrigin(c) == nil {
 		k.cookies.clear(c)
 	}
 	return c.SendStatus(fiber.StatusNoContent)
@@ -452,7 +452,7 @@ func (a *Auth) signedIn(c *fiber.Ctx, k *kind) (*Session, error) {
 // end: it is told only where there is nothing else.
 func (a *Auth) leaving(c *fiber.Ctx, k *kind) ([]pair, error) {
 	if k.cookies.present(c) {
-		if err := a.origins.checkUnsafe(c); err != nil {
+		if err := a.checkUnsafeOrigin(c); err != nil {
 			return nil, err
 		}
 	}
@@ -488,7 +488,7 @@ func (a *Auth) leavingByAccess(c *fiber.Ctx, k *kind) (who pair, ok bool, err er
 			continue
 		}
 		if presented.source == SourceCookie { // of whatever name
-			if err := a.origins.checkUnsafe(c); err != nil {
+			if err := a.checkUnsafeOrigin(c); err != nil {
 				return pair{}, false, err
 			}
 		}
@@ -558,7 +558,7 @@ func (a *Auth) transportOf(c *fiber.Ctx, body form) (Transport, error) {
 	case !slices.Contains(a.transport, transport):
 		return "", wrongFields(map[string]string{"transport": "is not one that this server offers"})
 	case transport == TransportCookie:
-		return transport, a.origins.checkUnsafe(c)
+		return transport, a.checkUnsafeOrigin(c)
 	}
 	return transport, nil
 }

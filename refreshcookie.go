@@ -23,7 +23,7 @@ func (a *Auth) refreshCookie(ctx context.Context, c *fiber.Ctx, k *kind) (string
 	if len(values) == 0 {
 		return "", errNoRefreshToken
 	}
-	if err := a.origins.checkUnsafe(c); err != nil {
+	if err := a.checkUnsafeOrigin(c); err != nil {
 		return "", err
 	}
 	sid := sessionOfCookie(c, k)
