@@ -45,7 +45,7 @@ func address(c *fiber.Ctx) string {
 func (a *Auth) networkOf(c *fiber.Ctx) throttle.Place {
 	ip, ok := clientAddress(c)
 	if !ok {
-		a.journal.noAddress(c)
+		a.logs.noAddress(c)
 		return throttle.Place{}
 	}
 	return throttle.Place{Network: clientip.Network(ip), Site: clientip.Site(ip)}

@@ -96,7 +96,7 @@ func (a *Auth) tellUncached() {
 	}
 	for _, k := range a.kinds {
 		if k.selectHook != "" {
-			a.journal.uncached(k)
+			a.logs.uncached(k)
 		}
 	}
 }

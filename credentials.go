@@ -75,7 +75,7 @@ func (a *Auth) register(c *fiber.Ctx, k *kind, account any, password string) (p 
 		return p, entity, nil
 	}
 	if _, err := a.store.revoke(context.WithoutCancel(c.UserContext()), p.sid, k.name, "", a.now().UnixMilli()); err != nil {
-		a.journal.leftSession(c.UserContext(), err)
+		a.logs.leftSession(c.UserContext(), err)
 	}
 	if refusal(err).Status >= 500 { // nothing was decided
 		a.unregister(c.UserContext(), k, stored)
@@ -89,7 +89,7 @@ func (a *Auth) unregister(ctx context.Context, k *kind, row any) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.writeTimeout)
 	defer cancel()
 	if err := fault.Recover(func() error { return k.takeBack(ctx, a.db, row) }); err != nil {
-		a.journal.leftAccount(ctx, k, row, err)
+		a.logs.leftAccount(ctx, k, row, err)
 	}
 }
 
@@ -153,7 +153,7 @@ func (a *Auth) storeAccount(c *fiber.Ctx, k *kind, account any) (p pair, entity 
 			_, err = a.keep(c.UserContext(), a.db, k, account, row)
 		}
 		if err != nil {
-			a.journal.noSession(c.UserContext(), row, former, err)
+			a.logs.noSession(c.UserContext(), row, former, err)
 			return pair{subject: p.subject}, entity, nil
 		}
 	}
@@ -193,7 +193,7 @@ func (a *Auth) storeRow(ctx context.Context, k *kind, account any, also func(con
 	if errors.Is(err, ErrFields) && changed == nil {
 		err = k.blameHash(ctx, a.db, asked, err)
 	}
-	a.journal.refusedRow(ctx, k, err)
+	a.logs.refusedRow(ctx, k, err)
 	return err
 }
 
@@ -278,7 +278,7 @@ func (a *Auth) compare(ctx context.Context, k *kind, identity, password string) 
 	}
 	if !ok || account == nil {
 		if unknownHash(hash) {
-			a.journal.hint(ctx, "no password matches a stored hash, which is neither argon2id nor bcrypt",
+			a.logs.hint(ctx, "no password matches a stored hash, which is neither argon2id nor bcrypt",
 				"import hashes as they are, into a column that neither pads nor changes them, such as VARCHAR(255); accounts with hashes of another kind need a new password, by ResetToken",
 				slog.String("kind", k.name), slog.String("column", k.password.Name))
 		}
@@ -318,7 +318,7 @@ func (a *Auth) rehash(c *fiber.Ctx, k *kind, account any, password string) (lost
 	})
 	switch {
 	case err != nil:
-		a.journal.oldHash(ctx, k, k.putBack(ctx, a.db, account, old, err))
+		a.logs.oldHash(ctx, k, k.putBack(ctx, a.db, account, old, err))
 	case raised:
 		k.setText(account, k.password, hash)
 	}

@@ -32,9 +32,9 @@ func ErrorHandler(c *fiber.Ctx, err error) error {
 		err = ours
 	}
 	if r := requestOf(c); r != nil {
-		return recovered(func() error { return answer(c, err, r.auth.journal, r.auth.errorHandler) })
+		return recovered(func() error { return answer(c, err, r.auth.logs, r.auth.errorHandler) })
 	}
-	return answer(c, err, journalOf(c), nil)
+	return answer(c, err, logsOf(c), nil)
 }
 
 // ofFiber is an error of Fiber's kind below 500.

@@ -345,9 +345,9 @@ func recovered(f func() error) error {
 
 // answer writes err as a response: headers, status and, unless handler
 // replaces it, the JSON body.
-func answer(c *fiber.Ctx, err error, journal *journal, handler fiber.ErrorHandler) error {
+func answer(c *fiber.Ctx, err error, logs logs, handler fiber.ErrorHandler) error {
 	e := refusal(err)
-	e.announce(c, journal)
+	e.announce(c, logs)
 	if handler != nil {
 		return handler(c, instance(e)) // its own: the Err… values are for all requests
 	}
@@ -360,12 +360,12 @@ func answer(c *fiber.Ctx, err error, journal *journal, handler fiber.ErrorHandle
 
 // announce sets the headers that go with a refusal, whoever writes its body,
 // and logs what the client must not see.
-func (e *Error) announce(c *fiber.Ctx, journal *journal) {
+func (e *Error) announce(c *fiber.Ctx, logs logs) {
 	if e.Status >= 500 && !e.logged {
-		journal.failed(c, e)
+		logs.failed(c, e)
 	}
 	if errors.Is(e, ErrCSRF) {
-		journal.crossOrigin(c)
+		logs.crossOrigin(c)
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	if e.Status == fiber.StatusUnauthorized {

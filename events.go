@@ -106,7 +106,7 @@ func (a *Auth) deliverIn(ctx context.Context, e Event) {
 	}
 	err := fault.Recover(func() error { a.onEvent(ctx, e); return nil })
 	if err != nil {
-		a.journal.eventPanicked(ctx, err)
+		a.logs.eventPanicked(ctx, err)
 	}
 }
 

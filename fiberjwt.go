@@ -15,6 +15,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/journal"
 	"github.com/fiberjwt/fiberjwt/internal/origin"
 	"github.com/fiberjwt/fiberjwt/internal/password"
 	"github.com/fiberjwt/fiberjwt/internal/seal"
@@ -74,7 +75,7 @@ type Auth struct {
 	refreshTimeout time.Duration // of the request as a whole
 	errorHandler   fiber.ErrorHandler
 	onEvent        func(context.Context, Event) // nil: nobody listens
-	journal        *journal
+	logs           logs
 	prefix         string          // in front of /{kind} of the built-in routes, as the router has it
 	mounted        map[string]bool // paths of the built-in routes; true where no token is needed
 	apps           *sync.Map       // *fiber.App → neighbours
@@ -108,7 +109,7 @@ func Open(cfg Config) (*Auth, error) {
 		extractor: cfg.Extractor, vary: cfg.Extractor.headers(), public: public, optional: cfg.Optional, skip: cfg.Next,
 		transport: cfg.Transport, cookie: cfg.Cookie, client: cfg.Client, origins: trusted,
 		ring: ring, db: cfg.DB, readTimeout: cfg.ReadTimeout, writeTimeout: cfg.WriteTimeout, refreshTimeout: cfg.Refresh.Timeout,
-		errorHandler: cfg.ErrorHandler, onEvent: cfg.OnEvent, journal: &journal{logger: cfg.Logger, now: cfg.Now}, mounted: map[string]bool{}, apps: &sync.Map{}, now: cfg.Now, machineClock: machineClock,
+		errorHandler: cfg.ErrorHandler, onEvent: cfg.OnEvent, logs: logs{journal.New(cfg.Logger, cfg.Now)}, mounted: map[string]bool{}, apps: &sync.Map{}, now: cfg.Now, machineClock: machineClock,
 	}
 	audiences := map[string][]string{}
 	for _, k := range kinds {
@@ -128,7 +129,7 @@ func Open(cfg Config) (*Auth, error) {
 		a.attempts = newThrottle(cfg, a.store.store, ring)
 		a.quoting = newQuoting(cfg.DB, a.store, cfg.ReadTimeout)
 		if !cfg.ManualPrune {
-			a.store.pruner = newPruner(a.pruneAll, a.journal.notPruned, cfg.Now)
+			a.store.pruner = newPruner(a.pruneAll, a.logs.notPruned, cfg.Now)
 		}
 	}
 	joinTables(kinds)
@@ -291,7 +292,7 @@ func (a *Auth) Verify(ctx context.Context, token string) (*Session, error) {
 func (a *Auth) verify(ctx context.Context, raw string) (*Session, error) {
 	claims, err := a.tokens.Verify(ctx, raw)
 	if err == token.ErrUnknownKey { //nolint:errorlint // it is this very value, and errors.Is costs memory that anyone can ask for
-		a.journal.foreignKey(ctx, "an access token")
+		a.logs.foreignKey(ctx, "an access token")
 	}
 	if err != nil && a.old.inUse() && errors.Is(err, token.ErrMalformed) {
 		return a.verifyOld(ctx, raw)
@@ -300,7 +301,7 @@ func (a *Auth) verify(ctx context.Context, raw string) (*Session, error) {
 		return nil, err
 	}
 	if errors.Is(err, token.ErrIssued) && !claims.Foreign {
-		a.journal.clocks(ctx, at(max(claims.IssuedAt, claims.AuthTime)).Sub(a.now()))
+		a.logs.clocks(ctx, at(max(claims.IssuedAt, claims.AuthTime)).Sub(a.now()))
 	}
 	s := &Session{
 		Kind: claims.Kind, Subject: claims.Subject, ID: claims.SessionID, TokenID: claims.ID,
@@ -572,7 +573,7 @@ func (a *Auth) Close() error {
 func (a *Auth) answer(c *fiber.Ctx, err error) error {
 	endStream(c)
 	a.tellFailed(c, err)
-	failed := recovered(func() error { return answer(c, err, a.journal, a.errorHandler) })
+	failed := recovered(func() error { return answer(c, err, a.logs, a.errorHandler) })
 	if failed == nil && a.underCache(c) {
 		return refusal(err) // Fiber's cache keeps answers, but no errors; the application's ErrorHandler writes this one
 	}

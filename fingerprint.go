@@ -128,7 +128,7 @@ func (a *Auth) fingerprint(ctx context.Context, db bun.IDB, k *kind, account any
 		return nil
 	})
 	if err == nil && !same {
-		a.journal.replaced(ctx, k)
+		a.logs.replaced(ctx, k)
 		err = ErrBadCredentials
 	}
 	return print, err
@@ -169,7 +169,7 @@ func (a *Auth) ofSession(ctx context.Context, k *kind, account any, sid []byte) 
 		return nil, err
 	}
 	if !same {
-		a.journal.replaced(ctx, k)
+		a.logs.replaced(ctx, k)
 		return nil, nil
 	}
 	return account, nil

@@ -127,7 +127,7 @@ func (a *Auth) handle(route builtIn, k *kind) fiber.Handler {
 			}
 		}
 		if !route.offeredBy(k) {
-			a.journal.closedRoute(c, route, k)
+			a.logs.closedRoute(c, route, k)
 			return a.answer(c, ErrNotFound)
 		}
 		if err := a.quoting.check(c.UserContext()); err != nil {
@@ -138,7 +138,7 @@ func (a *Auth) handle(route builtIn, k *kind) fiber.Handler {
 			return a.answer(c, ofKind(err, k.name))
 		}
 		if a.cookie.Path == "" {
-			a.journal.elsewhere(c, k.cookies)
+			a.logs.elsewhere(c, k.cookies)
 		}
 		return nil
 	}
@@ -168,7 +168,7 @@ func (a *Auth) handleRegister(c *fiber.Ctx, k *kind) error {
 	if err != nil {
 		return err
 	}
-	a.journal.dropped(c.UserContext(), k, body)
+	a.logs.dropped(c.UserContext(), k, body)
 	account, password, err := a.newAccount(k, body)
 	if err != nil {
 		return err

@@ -26,9 +26,9 @@ func (a *Auth) explain(c *fiber.Ctx, err error) error {
 	path := strings.TrimRight(c.Path(), "/")
 	switch {
 	case a.mounted[path]:
-		a.journal.below(c)
+		a.logs.below(c)
 	case a.missesBuiltIn(c.Method(), path) && routeOf(c) == "":
-		a.journal.missedRoute(c, a.kindNames(), len(a.mounted) > 0)
+		a.logs.missedRoute(c, a.kindNames(), len(a.mounted) > 0)
 		return ErrNotFound
 	case errors.Is(err, ErrNoToken):
 		a.explainNoToken(c)
@@ -43,7 +43,7 @@ func (a *Auth) explainMissing(c *fiber.Ctx, err error) {
 		return
 	}
 	if path := strings.TrimRight(c.Path(), "/"); a.missesBuiltIn(c.Method(), path) && routeOf(c) == "" {
-		a.journal.missedRoute(c, a.kindNames(), len(a.mounted) > 0)
+		a.logs.missedRoute(c, a.kindNames(), len(a.mounted) > 0)
 	}
 }
 
@@ -73,14 +73,14 @@ func isBuiltIn(path string) bool {
 }
 
 // missedRoute warns of requests that seem to be for a built-in route.
-func (j *journal) missedRoute(c *fiber.Ctx, kinds []string, mounted bool) {
+func (l logs) missedRoute(c *fiber.Ctx, kinds []string, mounted bool) {
 	method := slog.String("method", strings.Clone(c.Method()))
 	if !mounted {
-		j.hint(c.UserContext(), "a request looks like one for a built-in route, and there are none; it is answered 404",
+		l.hint(c.UserContext(), "a request looks like one for a built-in route, and there are none; it is answered 404",
 			"set Config.Routes, for instance to app.Group(\"/auth\"), or call Auth.Mount before app.Use(auth.Handler())", method)
 		return
 	}
-	j.hint(c.UserContext(), "a request looks like one for a built-in route, but its kind or its route does not exist; it is answered 404",
+	l.hint(c.UserContext(), "a request looks like one for a built-in route, but its kind or its route does not exist; it is answered 404",
 		"let the client use /{kind}/login and so on below Config.Routes, where {kind} is one of "+strings.Join(kinds, ", "), method)
 }
 
@@ -100,7 +100,7 @@ func (a *Auth) explainNoToken(c *fiber.Ctx) {
 	default:
 		return
 	}
-	a.journal.hint(c.UserContext(), "a request is refused that has a token in "+place+", where none is read",
+	a.logs.hint(c.UserContext(), "a request is refused that has a token in "+place+", where none is read",
 		`let clients send "Authorization: Bearer <token>", or let Config.Extractor read what they send; the names of the cookies change with Config.Cookie.Insecure`)
 }
 
@@ -111,35 +111,35 @@ func looksLikeToken(text []byte) bool {
 }
 
 // foreignKey warns of a token that another fiberjwt may have signed.
-func (j *journal) foreignKey(ctx context.Context, which string) {
-	j.hint(ctx, which+" is signed with a secret or key that this process does not have",
+func (l logs) foreignKey(ctx context.Context, which string) {
+	l.hint(ctx, which+" is signed with a secret or key that this process does not have",
 		"give all processes the same Config.Secret, or Keys, and the same kinds; keep a replaced secret in OldSecrets until its sessions have ended; a random secret that is made at start is another after each")
 }
 
 // crossOrigin warns of a refusal that a page of the application may have met.
-func (j *journal) crossOrigin(c *fiber.Ctx) {
-	j.hint(c.UserContext(), "a request with cookies from another origin is refused",
+func (l logs) crossOrigin(c *fiber.Ctx) {
+	l.hint(c.UserContext(), "a request with cookies from another origin is refused",
 		"if it is from a front end of yours, name its origin in Config.TrustedOrigins; if the front end has the same origin, let the proxy pass the header Host on; else it may be an attack, and there is nothing to do")
 }
 
 // closedRoute warns of a request for a built-in route that its kind does not offer.
-func (j *journal) closedRoute(c *fiber.Ctx, route builtIn, k *kind) {
-	j.hint(c.UserContext(), "a request is for a built-in route that its kind does not offer; it is answered 404",
+func (l logs) closedRoute(c *fiber.Ctx, route builtIn, k *kind) {
+	l.hint(c.UserContext(), "a request is for a built-in route that its kind does not offer; it is answered 404",
 		route.opened, slog.String("kind", k.name), slog.String("route", route.path))
 }
 
 // dropped warns of members of a registration that are not stored, by their columns.
-func (j *journal) dropped(ctx context.Context, k *kind, body form) {
+func (l logs) dropped(ctx context.Context, k *kind, body form) {
 	for _, field := range k.table.Fields {
 		switch name := jsonName(field); {
 		case field == k.pk || field == k.password || field == k.identity || field == k.table.SoftDeleteField:
 		case slices.Contains(k.fillable, field):
 			if body.has(name) && !body.has(field.Name) {
-				j.hint(ctx, "a registration has the member of a column under the name of its JSON, and loses it", "let the client send it under the name of the column",
+				l.hint(ctx, "a registration has the member of a column under the name of its JSON, and loses it", "let the client send it under the name of the column",
 					slog.String("kind", k.name), slog.String("column", field.Name))
 			}
 		case body.has(field.Name) || body.has(name):
-			j.hint(ctx, "a registration has a member for a column that clients may not fill, and loses it", "if clients may choose it, add the column to Entity.Fillable; else set it in Register",
+			l.hint(ctx, "a registration has a member for a column that clients may not fill, and loses it", "if clients may choose it, add the column to Entity.Fillable; else set it in Register",
 				slog.String("kind", k.name), slog.String("column", field.Name))
 		}
 	}

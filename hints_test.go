@@ -29,7 +29,7 @@ func (w *world) requireOneHint(request func() answer, status int, words string, 
 	require.Contains(w.t, w.lines()[1], "level=WARN")
 	require.Contains(w.t, w.lines()[1], "count=5")
 	require.Contains(w.t, w.lines()[1], words)
-	require.Contains(w.t, w.lines()[1], "mend=")
+	require.Contains(w.t, w.lines()[1], "hint=")
 	for _, text := range clients {
 		require.NotContains(w.t, w.log.String(), text)
 	}
@@ -276,7 +276,7 @@ func TestAFailureSaysMethodRouteAndKind(t *testing.T) {
 	}
 	w.log.Reset()
 	require.Equal(t, 500, w.get("/broken/xyzzy", w.enter("users", 1).Access).Status)
-	require.Contains(t, w.log.String(), "status=500 count=1 method=GET route=/broken/:title ")
+	require.Contains(t, w.log.String(), "count=1 status=500 method=GET route=/broken/:title ")
 	require.NotContains(t, w.log.String(), "xyzzy")
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/journal"
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
 )
 
@@ -157,7 +158,7 @@ func (r *request) missing(kind string) error {
 //
 //	app.Get("/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.JSON(u) }))
 func As[T any](h func(c *fiber.Ctx, account *T) error) fiber.Handler {
-	alone := sync.OnceValue(defaultJournal)
+	alone := sync.OnceValue(defaultLogs)
 	return func(c *fiber.Ctx) error {
 		account, err := accountOf[T](c)
 		if err != nil {
@@ -228,7 +229,7 @@ func visible(c *fiber.Ctx) iter.Seq2[*Auth, *Session] {
 // kinds as any. Others are answered like those of [As]. A kind that no
 // Config.Entities declares is answered 500, never passed, and logged.
 func Require(kinds ...string) fiber.Handler {
-	kinds, alone := slices.Clone(kinds), sync.OnceValue(defaultJournal)
+	kinds, alone := slices.Clone(kinds), sync.OnceValue(defaultLogs)
 	return func(c *fiber.Ctx) error {
 		if err := required(c, kinds); err != nil {
 			return refuse(c, err, alone)
@@ -278,7 +279,7 @@ func (r *request) declaring(kind string) *request {
 // sign-in of one kind does not vouch for another. Put it behind a guard that
 // says which kind is needed.
 func Fresh(maxAge time.Duration, kinds ...string) fiber.Handler {
-	kinds, alone := slices.Clone(kinds), sync.OnceValue(defaultJournal)
+	kinds, alone := slices.Clone(kinds), sync.OnceValue(defaultLogs)
 	return func(c *fiber.Ctx) error {
 		if err := required(c, kinds); err != nil {
 			return refuse(c, err, alone)
@@ -312,8 +313,8 @@ func notFresh(maxAge time.Duration) error {
 var errNoMiddleware = fault.Setup("a guard or accessor runs without the middleware above it: register app.Use(fiberjwt.New(cfg)) before the route, on the same app or group")
 
 // refuse answers err by the rules of the middleware above, or without one by
-// the default ones; alone is the journal of the guard then.
-func refuse(c *fiber.Ctx, err error, alone func() *journal) error {
+// the default ones; alone are the logs of the guard then.
+func refuse(c *fiber.Ctx, err error, alone func() logs) error {
 	if r := requestOf(c); r != nil {
 		s, _ := SessionOf(c)
 		r.auth.tellDenied(c, s, err)
@@ -322,16 +323,16 @@ func refuse(c *fiber.Ctx, err error, alone func() *journal) error {
 	return answer(c, err, alone(), nil)
 }
 
-func journalOf(c *fiber.Ctx) *journal {
+func logsOf(c *fiber.Ctx) logs {
 	if r := requestOf(c); r != nil {
-		return r.auth.journal
+		return r.auth.logs
 	}
-	return defaultJournal()
+	return defaultLogs()
 }
 
-// defaultJournal is for guards that no middleware stands above. Each keeps its own, so
+// defaultLogs is for guards that no middleware stands above. Each keeps its own, so
 // that it logs once a minute and nothing is shared between applications.
-func defaultJournal() *journal { return &journal{logger: slog.Default(), now: time.Now} }
+func defaultLogs() logs { return logs{journal.New(slog.Default(), time.Now)} }
 
 // next runs the rest of the stack. A handler that asserts c.Locals("users") to
 // *User on a request that is signed in as something else panics, and under
@@ -344,7 +345,7 @@ func (r *request) next(c *fiber.Ctx) (err error) {
 		}
 		kind, ok := r.auth.assertedKind(p)
 		if ok && r.session(kind) != nil {
-			r.auth.journal.asserted(c, kind)
+			r.auth.logs.asserted(c, kind)
 		}
 		if !ok || r.session(kind) != nil {
 			panic(p)

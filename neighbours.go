@@ -41,7 +41,7 @@ func (a *Auth) neighbours(c *fiber.Ctx) neighbours {
 	n := a.neighboursIn(app)
 	a.apps.Store(app, n)
 	if n.csrf {
-		a.journal.hint(c.UserContext(), "Fiber's csrf middleware stands above the built-in routes and answers 403 to every sign-in without its token",
+		a.logs.hint(c.UserContext(), "Fiber's csrf middleware stands above the built-in routes and answers 403 to every sign-in without its token",
 			"remove it, because fiberjwt checks itself which origin a request with cookies comes from; or register it below the middleware, for routes whose pages send its token")
 	}
 	return n

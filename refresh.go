@@ -59,7 +59,7 @@ func Migrate(ctx context.Context, db *bun.DB) error { return session.Migrate(ctx
 func Login[T any](c *fiber.Ctx, account *T, grant ...Grant) (Tokens, error) {
 	tokens, err := login(c, account, only(grant))
 	if err = explainWait(err, only(grant)); err != nil {
-		refusal(err).announce(c, journalOf(c))
+		refusal(err).announce(c, logsOf(c))
 		if r := requestOf(c); r != nil {
 			r.auth.tellFailed(c, err)
 		}
@@ -151,7 +151,7 @@ func Logout(c *fiber.Ctx, kinds ...string) error {
 			continue
 		}
 		if err := a.revoke(c.UserContext(), s.ID); err != nil {
-			refusal(err).announce(c, a.journal)
+			refusal(err).announce(c, a.logs)
 			a.tellFailed(c, err)
 			return face(logged(err))
 		}
@@ -210,9 +210,9 @@ func (a *Auth) hand(c *fiber.Ctx, k *kind, p pair, transport Transport) Tokens {
 	tokens := p.tokens()
 	if transport == TransportCookie {
 		if k.cookies.secure {
-			a.journal.plainHTTP(c)
+			a.logs.plainHTTP(c)
 		} else {
-			a.journal.insecure(c)
+			a.logs.insecure(c)
 		}
 		k.cookies.set(c, p)
 		tokens.AccessToken, tokens.RefreshToken = "", ""
@@ -267,7 +267,7 @@ func (a *Auth) whyNot(ctx context.Context, db bun.IDB, k *kind, account any) err
 		return &noRow{k}
 	case k.password == nil, k.deleted(row), k.hash(row) != k.hash(account):
 		if k.password != nil && k.raw(account, k.password) == "" { // or it has got its first password just now
-			a.journal.hint(ctx, "Login or Issue was called with an account that has no hash, though its row has one",
+			a.logs.hint(ctx, "Login or Issue was called with an account that has no hash, though its row has one",
 				"load the account whole, without Column or with the column of the hash", slog.String("kind", k.name))
 		}
 		return ErrBadCredentials
@@ -376,7 +376,7 @@ func (a *Auth) redeem(ctx context.Context, k *kind, raw string, present presenti
 	presented, ok := k.refresh.Parse(raw)
 	if !ok {
 		if k.refresh.NamesUnknownSecret(raw) {
-			a.journal.foreignKey(ctx, "a refresh token")
+			a.logs.foreignKey(ctx, "a refresh token")
 		}
 		return pair{}, ErrSessionEnded
 	}
@@ -406,7 +406,7 @@ func (a *Auth) redeem(ctx context.Context, k *kind, raw string, present presenti
 func (a *Auth) compareClocks(ctx context.Context, row session.Row, o session.Outcome, now int64) {
 	behind := time.Duration(row.Issued-now) * time.Millisecond
 	if behind > clocksApart || o.Writes() && o != session.Reuse && -behind > clocksApart {
-		a.journal.clocks(ctx, behind)
+		a.logs.clocks(ctx, behind)
 	}
 }
 
