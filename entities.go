@@ -20,10 +20,10 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/schema"
 
+	"github.com/fiberjwt/fiberjwt/internal/dberr"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/seal"
 	"github.com/fiberjwt/fiberjwt/internal/token"
-	"github.com/fiberjwt/fiberjwt/internal/transient"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -612,7 +612,7 @@ func (k *kind) named(ctx context.Context, db bun.IDB, identity string) (accounts
 		rows, err = k.atMost(ctx, db, mostAlike, search)
 	}
 	if err != nil {
-		if unstorable(rootCause(err), identity) { // so no row has it
+		if dberr.Unstorable(rootCause(err), identity) { // so no row has it
 			err = nil
 		}
 		return nil, err
@@ -656,7 +656,7 @@ func (k *kind) atMost(ctx context.Context, db bun.IDB, limit int64, narrow func(
 		if err := k.quoting.check(ctx); err != nil {
 			return accounts, err
 		}
-		err = transient.RetryIdempotent(ctx, load)
+		err = dberr.RetryIdempotent(ctx, load)
 	} else { // in a transaction, which is over as a whole when a statement fails
 		err = load()
 	}
@@ -684,10 +684,10 @@ func (k *kind) insert(ctx context.Context, db bun.IDB, account any) error {
 // writeProblem is what an error of writing a row is to the client. A constraint
 // or a trigger may also be deferred until the transaction commits.
 func writeProblem(err error) error {
-	switch constraintOf(err) {
-	case uniqueConstraint:
+	switch dberr.ConstraintOf(err) {
+	case dberr.Unique:
 		return because(ErrTaken, err)
-	case otherConstraint, refusedValue, raised:
+	case dberr.Other, dberr.RefusedValue, dberr.Raised:
 		return because(ErrFields, err)
 	}
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/fiberjwt/fiberjwt/internal/admission"
+	"github.com/fiberjwt/fiberjwt/internal/dberr"
 	"github.com/fiberjwt/fiberjwt/internal/journal"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -98,7 +99,7 @@ func (l logs) refusedRow(ctx context.Context, k *kind, err error) {
 	cause := rootCause(err)
 	reason := cause.Error()
 	var changed *notKept
-	switch broken := constraintOf(cause); {
+	switch broken := dberr.ConstraintOf(cause); {
 	case errors.Is(err, ErrTaken) && errors.As(err, &changed):
 		l.hint(ctx, "a registration is answered 409 because another account has its identity, but no unique index keeps the two apart",
 			"give the column a unique index, as Auth.Check says: without one, two registrations at the same time are both stored, and neither account can sign in", slog.String("kind", k.name))
@@ -106,11 +107,11 @@ func (l logs) refusedRow(ctx context.Context, k *kind, err error) {
 	case !errors.Is(err, ErrFields):
 		return
 	case errors.As(err, &changed):
-	case broken == noConstraint:
+	case broken == dberr.None:
 		return
-	case broken == raised:
+	case broken == dberr.Raised:
 		reason = "a trigger raised an error"
-	case broken == refusedValue:
+	case broken == dberr.RefusedValue:
 		reason = "a value is not of its column's type, or too long"
 	}
 	l.Log(ctx, journal.Line{
@@ -295,13 +296,13 @@ func remedy(err error) string {
 		return waitedHint
 	}
 	cause := rootCause(err)
-	switch missing(cause) {
-	case missingTable:
+	switch dberr.Missing(cause) {
+	case dberr.MissingTable:
 		if text := cause.Error(); strings.Contains(text, "fiberjwt_sessions") || strings.Contains(text, "fiberjwt_throttle") {
 			return "a table of the library is missing: call fiberjwt.Migrate(ctx, db) at every start"
 		}
 		return "a table of Config.Entities is missing: create it before the first request"
-	case missingColumn:
+	case dberr.MissingColumn:
 		return "a column is missing: bring the tables of Config.Entities up to their models, and call fiberjwt.Migrate(ctx, db) at start"
 	}
 	return ""

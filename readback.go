@@ -11,8 +11,8 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 
+	"github.com/fiberjwt/fiberjwt/internal/dberr"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
-	"github.com/fiberjwt/fiberjwt/internal/transient"
 )
 
 // A column that is too short or padded, a character set, a trigger, a rule or a
@@ -124,7 +124,7 @@ func (k *kind) notAsAsked(row, asked any) error {
 	case k.text(row, k.identity) != k.text(asked, k.identity):
 		problem.text = fmt.Sprintf("kind %s: the column %q does not hold the identity of a new account: %s; make it wide enough and of a character set for all of Unicode, such as utf8mb4, and leave the text as it is",
 			k.name, k.identity.Name, change)
-		if cut, whole := k.text(row, k.identity), k.text(asked, k.identity); len(cut) < len(whole) && strings.HasPrefix(whole, cut) || !isASCII(whole) {
+		if cut, whole := k.text(row, k.identity), k.text(asked, k.identity); len(cut) < len(whole) && strings.HasPrefix(whole, cut) || !dberr.IsASCII(whole) {
 			problem.answer = instance(ErrFields) // another identity would do
 			problem.answer.Fields = map[string]string{k.identity.Name: "cannot be stored"}
 		}
@@ -209,8 +209,8 @@ func (k *kind) setHash(ctx context.Context, db bun.IDB, account any, old, hash s
 		}
 		return err
 	})
-	switch constraintOf(err) {
-	case otherConstraint, uniqueConstraint, refusedValue:
+	switch dberr.ConstraintOf(err) {
+	case dberr.Other, dberr.Unique, dberr.RefusedValue:
 		return false, &notKept{text: k.hashNotKept(hash, "the table refuses it"), answer: ErrSetup}
 	}
 	return n == 1, writeProblem(err)
@@ -245,5 +245,5 @@ func (k *kind) putBack(ctx context.Context, db bun.IDB, account any, old string,
 
 // inTx runs a change of accounts, again if the database rolled it back.
 func inTx(ctx context.Context, db *bun.DB, change func(context.Context, bun.Tx) error) error {
-	return transient.Retry(ctx, func() error { return db.RunInTx(ctx, nil, change) })
+	return dberr.Retry(ctx, func() error { return db.RunInTx(ctx, nil, change) })
 }

@@ -15,10 +15,10 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
 
+	"github.com/fiberjwt/fiberjwt/internal/dberr"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/seal"
 	"github.com/fiberjwt/fiberjwt/internal/token"
-	"github.com/fiberjwt/fiberjwt/internal/transient"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -74,7 +74,7 @@ func explainWait(err error, grant Grant) error {
 	if grant.DB != nil && errors.Is(err, sql.ErrTxDone) {
 		return fault.Setup("Grant.DB: the transaction is over, it was committed or rolled back before: call Login or Issue while it is open, or without Grant.DB")
 	}
-	if fault.IsUnavailable(err) && grant.DB == nil && (errors.Is(err, context.DeadlineExceeded) || transient.Is(err)) {
+	if fault.IsUnavailable(err) && grant.DB == nil && (errors.Is(err, context.DeadlineExceeded) || dberr.IsTransient(err)) {
 		return fault.Unavailable(&waited{rootCause(err)})
 	}
 	return err

@@ -7,8 +7,8 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/fiberjwt/fiberjwt/internal/dberr"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
-	"github.com/fiberjwt/fiberjwt/internal/transient"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -68,7 +68,7 @@ func (s *sessions) createThenLook(ctx context.Context, row session.Row, account 
 		return false, err
 	}
 	ok := false
-	err := transient.RetryIdempotent(ctx, func() (err error) {
+	err := dberr.RetryIdempotent(ctx, func() (err error) {
 		ok, err = account.Exists(ctx)
 		return err
 	})

@@ -9,7 +9,7 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 
-	"github.com/fiberjwt/fiberjwt/internal/transient"
+	"github.com/fiberjwt/fiberjwt/internal/dberr"
 )
 
 const (
@@ -34,7 +34,7 @@ type attempt struct {
 // LoadAttempts implements [Attempts], in one statement.
 func (s *SQL) LoadAttempts(ctx context.Context, keys [][]byte) ([]AttemptRecord, error) {
 	var rows []attempt
-	err := transient.RetryIdempotent(ctx, func() error {
+	err := dberr.RetryIdempotent(ctx, func() error {
 		rows = nil
 		return s.db.NewRaw("SELECT id, revision, expires, data FROM "+attemptsTable+" WHERE id IN (?)", bun.List(keys)).Scan(ctx, &rows)
 	})
@@ -99,7 +99,7 @@ func (s *SQL) upsertReturning(ctx context.Context, swaps []AttemptSwap) (ids [][
 	statement, args := insertion(swaps)
 	statement += ` ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, was = excluded.was, expires = excluded.expires, data = excluded.data
 WHERE ` + attemptsTable + `.revision = excluded.was RETURNING id`
-	err = transient.RetryIdempotent(ctx, func() error {
+	err = dberr.RetryIdempotent(ctx, func() error {
 		ids = nil
 		return s.db.NewRaw(statement, args...).Scan(ctx, &ids)
 	})
@@ -118,7 +118,7 @@ func (s *SQL) upsertAndRead(ctx context.Context, swaps []AttemptSwap) ([][]byte,
 		}
 		statement += column + " = IF(revision = VALUES(was), VALUES(" + column + "), " + column + ")"
 	}
-	err := transient.RetryIdempotent(ctx, func() error {
+	err := dberr.RetryIdempotent(ctx, func() error {
 		_, err := s.db.NewRaw(statement, args...).Exec(ctx)
 		return err
 	})
@@ -132,7 +132,7 @@ func (s *SQL) upsertAndRead(ctx context.Context, swaps []AttemptSwap) ([][]byte,
 func (s *SQL) swapInTurn(ctx context.Context, swaps []AttemptSwap) ([][]byte, error) {
 	for _, swap := range swaps {
 		row := attempt{ID: swap.Key, Revision: swap.Record.Revision, Was: swap.Old, Expires: swap.Record.Expires, Data: notNull(swap.Record.Value)}
-		err := transient.RetryIdempotent(ctx, func() (err error) {
+		err := dberr.RetryIdempotent(ctx, func() (err error) {
 			if swap.Old != 0 {
 				_, err = s.db.NewUpdate().Model(&row).WherePK().Where("revision = ?", swap.Old).Exec(ctx)
 				return err
@@ -214,7 +214,7 @@ func (s *SQL) deleteAttempts(ctx context.Context, ids [][]byte, now int64) (dele
 		still = "id IN (SELECT id FROM " + attemptsTable + " WHERE " + still + " FOR UPDATE SKIP LOCKED)"
 	}
 	q = q.Where(still, bun.List(ids), now)
-	err = transient.RetryIdempotent(ctx, func() error {
+	err = dberr.RetryIdempotent(ctx, func() error {
 		deleted, err = rows(q.Exec(ctx))
 		return err
 	})

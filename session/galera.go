@@ -6,7 +6,7 @@ import (
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 
-	"github.com/fiberjwt/fiberjwt/internal/transient"
+	"github.com/fiberjwt/fiberjwt/internal/dberr"
 )
 
 // On Galera each node has locks for itself, and of two transactions at once only
@@ -26,7 +26,7 @@ func (s *SQL) onGalera(ctx context.Context) (bool, error) {
 		Name  string `bun:"Variable_name"`
 		Value string `bun:"Value"`
 	}
-	err := transient.RetryIdempotent(ctx, func() error {
+	err := dberr.RetryIdempotent(ctx, func() error {
 		found = nil
 		return s.db.NewRaw("SHOW GLOBAL VARIABLES WHERE Variable_name = 'wsrep_on' AND Value = 'ON'").Scan(ctx, &found)
 	})
@@ -43,7 +43,7 @@ func (s *SQL) onGalera(ctx context.Context) (bool, error) {
 // first, and is seen here; or it comes later, and [SQL.Change], which looks for
 // sessions once more when it has committed, sees this one.
 func (s *SQL) stillFor(ctx context.Context, account *bun.SelectQuery, row Row) (found bool, err error) {
-	err = transient.RetryIdempotent(ctx, func() (err error) {
+	err = dberr.RetryIdempotent(ctx, func() (err error) {
 		found, err = account.Exists(ctx)
 		return err
 	})

@@ -14,7 +14,7 @@ import (
 	"github.com/uptrace/bun/dialect/feature"
 
 	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
-	"github.com/fiberjwt/fiberjwt/internal/transient"
+	"github.com/fiberjwt/fiberjwt/internal/dberr"
 )
 
 // SQL keeps sessions in the table fiberjwt_sessions of a database that Bun
@@ -94,7 +94,7 @@ type model struct {
 
 // Create implements [Store].
 func (s *SQL) Create(ctx context.Context, row Row) error {
-	return transient.RetryIdempotent(ctx, func() error {
+	return dberr.RetryIdempotent(ctx, func() error {
 		// Nothing is returned: see advanceMaria.
 		_, err := s.db.NewInsert().Model(&model{Row: row}).Ignore().Returning("NULL").Exec(ctx)
 		return err
@@ -124,7 +124,7 @@ func (s *SQL) CreateFor(ctx context.Context, db bun.IDB, row Row, account *bun.S
 	}
 	galera, err := s.onGalera(ctx)
 	if err == nil {
-		err = transient.Retry(ctx, insert)
+		err = dberr.Retry(ctx, insert)
 	}
 	if err != nil || !created || !galera {
 		return created, err
@@ -166,7 +166,7 @@ func (s *SQL) Refresh(ctx context.Context, kind string, sid []byte, g, now int64
 	if t.StoreClock && s.clock != "" {
 		p.Now = s.clock
 	}
-	err = transient.RetryIdempotent(ctx, func() error {
+	err = dberr.RetryIdempotent(ctx, func() error {
 		row, o, err = s.advance(s, ctx, p)
 		return err
 	})
@@ -178,7 +178,7 @@ func (s *SQL) Clock(ctx context.Context, now int64) (clock int64, err error) {
 	if s.clock == "" {
 		return now, nil
 	}
-	err = transient.RetryIdempotent(ctx, func() error { return s.db.NewRaw("SELECT ?", s.clock).Scan(ctx, &clock) })
+	err = dberr.RetryIdempotent(ctx, func() error { return s.db.NewRaw("SELECT ?", s.clock).Scan(ctx, &clock) })
 	return clock, err
 }
 
@@ -338,7 +338,7 @@ func (s *SQL) swap(ctx context.Context, before, after Row) (bool, error) {
 // Find implements [Store].
 func (s *SQL) Find(ctx context.Context, kind string, sid []byte) (Row, bool, error) {
 	var row model
-	err := transient.RetryIdempotent(ctx, func() error {
+	err := dberr.RetryIdempotent(ctx, func() error {
 		return s.db.NewSelect().Model(&row).Where("sid = ? AND kind = ?", sid, kind).Scan(ctx)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
@@ -349,7 +349,7 @@ func (s *SQL) Find(ctx context.Context, kind string, sid []byte) (Row, bool, err
 
 // Slide implements [Slider].
 func (s *SQL) Slide(ctx context.Context, kind string, sid []byte, now, idle int64) (row Row, alive bool, err error) {
-	err = transient.RetryIdempotent(ctx, func() error {
+	err = dberr.RetryIdempotent(ctx, func() error {
 		_, err := s.db.NewUpdate().Model((*model)(nil)).
 			Set("idle_until = CASE WHEN ? < ends THEN ? ELSE ends END", now+idle, now+idle).
 			Where("sid = ? AND kind = ? AND "+living, sid, kind, now, now).Exec(ctx)
@@ -364,7 +364,7 @@ func (s *SQL) Slide(ctx context.Context, kind string, sid []byte, now, idle int6
 
 // Revoke implements [Store].
 func (s *SQL) Revoke(ctx context.Context, sid []byte, kind, subject string, now int64) (found bool, err error) {
-	err = transient.RetryIdempotent(ctx, func() error {
+	err = dberr.RetryIdempotent(ctx, func() error {
 		found, err = s.RevokeIn(ctx, s.db, sid, kind, subject, now)
 		return err
 	})
@@ -393,7 +393,7 @@ func (s *SQL) RevokeIn(ctx context.Context, db bun.IDB, sid []byte, kind, subjec
 
 // RevokeAll implements [Store].
 func (s *SQL) RevokeAll(ctx context.Context, kind, subject string, except []byte, now int64) error {
-	return transient.RetryIdempotent(ctx, func() error { return revokeAll(ctx, s.db, kind, subject, except, now) })
+	return dberr.RetryIdempotent(ctx, func() error { return revokeAll(ctx, s.db, kind, subject, except, now) })
 }
 
 // RevokeFormer ends what sessions an earlier account has left whose key a new
@@ -422,7 +422,7 @@ func (s *SQL) Change(ctx context.Context, kinds []string, subject string, sid []
 		// waited for a login.
 		options = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
 	}
-	err = transient.Retry(ctx, func() error {
+	err = dberr.Retry(ctx, func() error {
 		return s.db.RunInTx(ctx, options, func(ctx context.Context, tx bun.Tx) error {
 			if err := change(ctx, tx); err != nil {
 				return err
@@ -473,7 +473,7 @@ func revokeAll(ctx context.Context, db bun.IDB, kind, subject string, except []b
 // RevokedSince implements [Revocations].
 func (s *SQL) RevokedSince(ctx context.Context, since int64) ([][]byte, error) {
 	var sids [][]byte
-	err := transient.RetryIdempotent(ctx, func() error {
+	err := dberr.RetryIdempotent(ctx, func() error {
 		sids = nil
 		return s.db.NewSelect().Model((*model)(nil)).Column("sid").Where("revoked > ?", since).Scan(ctx, &sids)
 	})
@@ -482,7 +482,7 @@ func (s *SQL) RevokedSince(ctx context.Context, since int64) ([][]byte, error) {
 
 // Prove implements [Store].
 func (s *SQL) Prove(ctx context.Context, sid []byte, now int64) error {
-	return transient.RetryIdempotent(ctx, func() error { return prove(ctx, s.db, sid, now) })
+	return dberr.RetryIdempotent(ctx, func() error { return prove(ctx, s.db, sid, now) })
 }
 
 func prove(ctx context.Context, db bun.IDB, sid []byte, now int64) error {
@@ -493,7 +493,7 @@ func prove(ctx context.Context, db bun.IDB, sid []byte, now int64) error {
 // List implements [Store].
 func (s *SQL) List(ctx context.Context, kind, subject string, now int64) ([]Row, error) {
 	var found []model
-	err := transient.RetryIdempotent(ctx, func() error {
+	err := dberr.RetryIdempotent(ctx, func() error {
 		found = nil
 		return s.db.NewSelect().Model(&found).
 			Where("kind = ? AND subject = ? AND "+living, kind, subject, now, now).
@@ -509,7 +509,7 @@ func (s *SQL) List(ctx context.Context, kind, subject string, now int64) ([]Row,
 // Prune implements [Store]. When no session is left to forget, it forgets
 // failed sign-ins that have faded.
 func (s *SQL) Prune(ctx context.Context, now int64) (deleted int64, err error) {
-	err = transient.RetryIdempotent(ctx, func() error {
+	err = dberr.RetryIdempotent(ctx, func() error {
 		deleted, err = rows(s.db.NewRaw(s.pruneStatement(), now, pruneBatch).Exec(ctx))
 		return err
 	})

@@ -26,7 +26,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/fiberjwt/fiberjwt/internal/transient"
+	"github.com/fiberjwt/fiberjwt/internal/dberr"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -558,7 +558,7 @@ func (a *Attempt) swap(ctx context.Context, slots []*slot, change func(*slot) bo
 		return nil, nil
 	}
 	stored, err := a.t.store.SwapAttempts(ctx, swaps)
-	if transient.Is(err) { // the store has undone it, because others do the same
+	if dberr.IsTransient(err) { // the store has undone it, because others do the same
 		return changed, sleep(ctx, mathrand.N(pause))
 	}
 	if err != nil {

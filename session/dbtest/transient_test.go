@@ -17,7 +17,7 @@ import (
 	_ "github.com/ncruces/go-sqlite3/driver"
 	"github.com/stretchr/testify/require"
 
-	"github.com/fiberjwt/fiberjwt/internal/transient"
+	"github.com/fiberjwt/fiberjwt/internal/dberr"
 )
 
 type pgdriverError struct{ code string }
@@ -55,10 +55,10 @@ func TestOnlyWhatWasRolledBackMayBeRepeated(t *testing.T) {
 		"none":                             {nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, test.want, transient.Is(test.err))
+			require.Equal(t, test.want, dberr.IsTransient(test.err))
 			if test.err != nil {
-				require.Equal(t, test.want, transient.Is(fmt.Errorf("wrapped: %w", test.err)))
-				require.Equal(t, test.want, transient.Is(errors.Join(errors.New("another"), test.err)))
+				require.Equal(t, test.want, dberr.IsTransient(fmt.Errorf("wrapped: %w", test.err)))
+				require.Equal(t, test.want, dberr.IsTransient(errors.Join(errors.New("another"), test.err)))
 			}
 		})
 	}
@@ -77,11 +77,11 @@ func TestABusySQLiteMayBeAskedAgain(t *testing.T) {
 	tx, err := db.Begin()
 	require.NoError(t, err)
 	_, err = db.Exec("INSERT INTO x VALUES (1)")
-	require.True(t, transient.Is(err), "%v", err)
+	require.True(t, dberr.IsTransient(err), "%v", err)
 	require.NoError(t, tx.Rollback())
 	_, err = db.Exec("INSERT INTO x VALUES (1), (1)")
 	require.Error(t, err)
-	require.False(t, transient.Is(err))
+	require.False(t, dberr.IsTransient(err))
 }
 
 // failing gives the errors in turn, and none after them.
@@ -98,21 +98,21 @@ func failing(calls *int, errs ...error) func() error {
 func TestRetryGoesOnUntilItIsDoneOrItsTimeIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		deadlock, calls := &mysql.MySQLError{Number: 1213}, 0
-		require.NoError(t, transient.Retry(t.Context(), failing(&calls, slices.Repeat([]error{deadlock}, 20)...)))
+		require.NoError(t, dberr.Retry(t.Context(), failing(&calls, slices.Repeat([]error{deadlock}, 20)...)))
 		require.Equal(t, 21, calls)
-		require.Error(t, transient.Retry(t.Context(), failing(&calls, errors.New("another"))))
+		require.Error(t, dberr.Retry(t.Context(), failing(&calls, errors.New("another"))))
 		require.Equal(t, 1, calls)
 
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 		defer cancel()
-		require.ErrorIs(t, transient.Retry(ctx, failing(&calls, slices.Repeat([]error{deadlock}, 99)...)), deadlock)
+		require.ErrorIs(t, dberr.Retry(ctx, failing(&calls, slices.Repeat([]error{deadlock}, 99)...)), deadlock)
 		require.Equal(t, 700*time.Millisecond, time.Since(began))
 		require.Greater(t, calls, 6)
-		require.ErrorIs(t, transient.Retry(ctx, failing(&calls, deadlock, deadlock)), deadlock)
+		require.ErrorIs(t, dberr.Retry(ctx, failing(&calls, deadlock, deadlock)), deadlock)
 		require.LessOrEqual(t, calls, 2, "its time is over")
 
-		require.ErrorIs(t, transient.Retry(context.WithoutCancel(ctx), failing(&calls, slices.Repeat([]error{deadlock}, 99)...)), deadlock)
+		require.ErrorIs(t, dberr.Retry(context.WithoutCancel(ctx), failing(&calls, slices.Repeat([]error{deadlock}, 99)...)), deadlock)
 		require.Equal(t, 41, calls, "without a deadline")
 	})
 }
@@ -120,11 +120,11 @@ func TestRetryGoesOnUntilItIsDoneOrItsTimeIsOver(t *testing.T) {
 func TestOnlyWhatIsIdempotentIsRepeatedWhenItMayHaveBeenDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		unknown, deadlock, calls := &pgconn.PgError{Code: "40003"}, &pgconn.PgError{Code: "40P01"}, 0
-		require.ErrorIs(t, transient.Retry(t.Context(), failing(&calls, unknown)), unknown)
+		require.ErrorIs(t, dberr.Retry(t.Context(), failing(&calls, unknown)), unknown)
 		require.Equal(t, 1, calls)
-		require.NoError(t, transient.RetryIdempotent(t.Context(), failing(&calls, unknown, deadlock)))
+		require.NoError(t, dberr.RetryIdempotent(t.Context(), failing(&calls, unknown, deadlock)))
 		require.Equal(t, 3, calls)
-		require.Error(t, transient.RetryIdempotent(t.Context(), failing(&calls, &pgconn.PgError{Code: "23505"})))
+		require.Error(t, dberr.RetryIdempotent(t.Context(), failing(&calls, &pgconn.PgError{Code: "23505"})))
 		require.Equal(t, 1, calls)
 	})
 }
@@ -132,7 +132,7 @@ func TestOnlyWhatIsIdempotentIsRepeatedWhenItMayHaveBeenDone(t *testing.T) {
 // B10: go-sql-driver panics at what it cannot read.
 func TestAPanicOfADriverIsAnError(t *testing.T) {
 	calls := 0
-	err := transient.RetryIdempotent(t.Context(), func() error {
+	err := dberr.RetryIdempotent(t.Context(), func() error {
 		calls++
 		panic("index out of range")
 	})

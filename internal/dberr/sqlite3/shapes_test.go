@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/fiberjwt/fiberjwt/internal/transient"
+	"github.com/fiberjwt/fiberjwt/internal/dberr"
 )
 
 // fieldError is mattn's, which is no pointer.
@@ -27,10 +27,10 @@ type otherError string
 func (otherError) Error() string { return "something else" }
 
 func TestOtherDriversOfSQLiteAreKnownByTheirShape(t *testing.T) {
-	require.True(t, transient.Is(fieldError{5, 517}))
-	require.False(t, transient.Is(fieldError{13, 13}))
-	require.True(t, transient.Is(&methodError{5}))
-	require.True(t, transient.Is(&methodError{517}))
-	require.False(t, transient.Is(&methodError{8}))
-	require.False(t, transient.Is(otherError("")))
+	require.True(t, dberr.IsTransient(fieldError{5, 517}))
+	require.False(t, dberr.IsTransient(fieldError{13, 13}))
+	require.True(t, dberr.IsTransient(&methodError{5}))
+	require.True(t, dberr.IsTransient(&methodError{517}))
+	require.False(t, dberr.IsTransient(&methodError{8}))
+	require.False(t, dberr.IsTransient(otherError("")))
 }

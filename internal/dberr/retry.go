@@ -1,5 +1,6 @@
-// Package transient tells the errors of databases that did nothing and may do
-// it if asked again. It imports no driver; what it knows of them is this:
+// Package dberr reads the errors of databases: which of them did nothing and may be
+// repeated, and which constraint a write broke. It imports no driver; what it knows of
+// them is this:
 //
 //	PostgreSQL          SQLState() 40001 serialization_failure (and what CockroachDB asks
 //	                    to restart), 40P01 deadlock_detected, 55P03 lock_not_available
@@ -11,8 +12,8 @@
 //	SQLite              code 5 SQLITE_BUSY with all its extended codes
 //	                    (ncruces, modernc, mattn)
 //
-// Whatever is not known is not tried again.
-package transient
+// An error that is not known is not tried again.
+package dberr
 
 import (
 	"context"
@@ -35,7 +36,7 @@ const (
 // Retry calls do until its error is none of these, or ctx is done, or it was
 // called forty times more. The pauses are random and grow, so that those who met
 // do not meet again: of all who write to one row, one gets through each time.
-func Retry(ctx context.Context, do func() error) error { return retry(ctx, do, Is) }
+func Retry(ctx context.Context, do func() error) error { return retry(ctx, do, IsTransient) }
 
 // RetryIdempotent is Retry for what has no more effect when it is done twice. It
 // also repeats what may have been done: CockroachDB says that by 40003,
@@ -44,7 +45,7 @@ func Retry(ctx context.Context, do func() error) error { return retry(ctx, do, I
 func RetryIdempotent(ctx context.Context, do func() error) error {
 	return retry(ctx, shielded(do), func(err error) bool {
 		state, _ := SQLState(err)
-		return Is(err) || state == "40003"
+		return IsTransient(err) || state == "40003"
 	})
 }
 
@@ -76,9 +77,9 @@ func shielded(do func() error) func() error {
 	}
 }
 
-// Is says that the statement, or the transaction, was rolled back and may be
+// IsTransient says that the statement, or the transaction, was rolled back and may be
 // repeated.
-func Is(err error) bool {
+func IsTransient(err error) bool {
 	if state, ok := SQLState(err); ok {
 		return repeatable(state)
 	}
@@ -117,35 +118,13 @@ func repeatable(state string) bool { return state == "40001" || state == "40P01"
 
 // byNumber is for drivers whose errors have no interface in common.
 func byNumber(err error) bool {
-	value := reflect.ValueOf(err)
 	switch kind := reflect.TypeOf(err).String(); {
 	case kind == "*mysql.MySQLError":
-		n := integer(reflect.Indirect(value).FieldByName("Number"))
-		return slices.Contains([]int64{1213, 1020, 1205, 1047}, n)
+		number, _ := field(err, "Number")
+		return slices.Contains([]int64{1213, 1020, 1205, 1047}, number)
 	case strings.HasPrefix(strings.TrimPrefix(kind, "*"), "sqlite"):
-		return sqliteCode(value)&0xff == 5
+		code, ok := sqliteCode(err)
+		return ok && code&0xff == 5
 	}
 	return false
-}
-
-// sqliteCode is what a method Code gives, or a field Code has.
-func sqliteCode(err reflect.Value) int64 {
-	if method := err.MethodByName("Code"); method.IsValid() && method.Type().NumIn() == 0 && method.Type().NumOut() == 1 {
-		return integer(method.Call(nil)[0])
-	}
-	if err = reflect.Indirect(err); err.Kind() == reflect.Struct {
-		return integer(err.FieldByName("Code"))
-	}
-	return 0
-}
-
-// integer is 0 for what is none.
-func integer(value reflect.Value) int64 {
-	switch {
-	case value.IsValid() && value.CanInt():
-		return value.Int()
-	case value.IsValid() && value.CanUint():
-		return int64(value.Uint())
-	}
-	return 0
 }

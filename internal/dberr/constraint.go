@@ -1,4 +1,4 @@
-package fiberjwt
+package dberr
 
 import (
 	"errors"
@@ -6,20 +6,18 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/fiberjwt/fiberjwt/internal/transient"
 )
 
-// constraint that a write broke, as far as the driver tells. The library
+// Constraint that a write broke, as far as the driver tells. The library
 // imports no driver, so it asks errors for what each is known to offer.
-type constraint int
+type Constraint int
 
 const (
-	noConstraint constraint = iota
-	uniqueConstraint
-	otherConstraint
-	raised       // a trigger raised an error of the application's; its text may repeat a value
-	refusedValue // not a constraint: a value is none of the column's type; what the driver says may repeat it
+	None Constraint = iota
+	Unique
+	Other
+	Raised       // a trigger raised an error of the application's; its text may repeat a value
+	RefusedValue // not a constraint: a value is none of the column's type; what the driver says may repeat it
 )
 
 // Codes of broken constraints.
@@ -51,22 +49,22 @@ const (
 	postgresUnique       = "23505"
 	postgresExclusion    = "23P01"
 	postgresGenerated    = "428C9"
-	postgresPrivilege    = "42501" // of row-level security, or raised by a trigger, or for want of a GRANT
+	postgresPrivilege    = "42501" // of row-level security, or Raised by a trigger, or for want of a GRANT
 	postgresIntegrity    = "23"    // class 23, integrity constraint violation
 	postgresDataProblems = "22"    // class 22, data exception: too long, out of range
 )
 
-func constraintOf(err error) constraint {
-	if state, ok := transient.SQLState(err); ok {
+func ConstraintOf(err error) Constraint {
+	if state, ok := SQLState(err); ok {
 		if state == postgresPrivilege && !strings.Contains(err.Error(), "permission denied for ") {
-			return raised
+			return Raised
 		}
 		return postgresConstraint(state)
 	}
 	for ; err != nil; err = errors.Unwrap(err) {
 		if code, ok := field(err, "Number"); ok {
 			if signalled(err) {
-				return raised
+				return Raised
 			}
 			return mysqlConstraint(code)
 		}
@@ -74,21 +72,21 @@ func constraintOf(err error) constraint {
 			return sqliteConstraintOf(code)
 		}
 	}
-	return noConstraint
+	return None
 }
 
-func postgresConstraint(state string) constraint {
+func postgresConstraint(state string) Constraint {
 	switch {
 	case state == postgresUnique, state == postgresExclusion:
-		return uniqueConstraint
+		return Unique
 	case state == postgresGenerated, len(state) == 5 && state[:2] == postgresIntegrity:
-		return otherConstraint
+		return Other
 	case len(state) == 5 && state[:2] == postgresDataProblems:
-		return refusedValue
+		return RefusedValue
 	case len(state) == 5 && !slices.Contains(postgresClasses, state[:2]):
-		return raised
+		return Raised
 	}
-	return noConstraint
+	return None
 }
 
 // postgresClasses are the classes of SQLSTATE that PostgreSQL has for other
@@ -101,21 +99,21 @@ var postgresClasses = []string{
 }
 
 // mysqlConstraint goes by numbers: of several, SQLSTATE is HY000 or 01000.
-func mysqlConstraint(code int64) constraint {
+func mysqlConstraint(code int64) Constraint {
 	switch code {
 	case mysqlDuplicate:
-		return uniqueConstraint
+		return Unique
 	case mysqlNull, mysqlOutOfRange, mysqlTruncated, mysqlNoDefault, mysqlTooLong, mysqlForeignKey, mysqlCheck, mariaCheck, mysqlGenerated, mariaGenerated:
-		return otherConstraint
+		return Other
 	case mysqlWrongTime, mysqlWrongValue, mysqlWrongString, mysqlNoConversion, mysqlNotConverted:
-		return refusedValue
+		return RefusedValue
 	case mysqlSignal, mysqlSignalNothing:
-		return raised
+		return Raised
 	}
-	return noConstraint
+	return None
 }
 
-// signalled says that a trigger raised err with SQLSTATE 45000, "unhandled
+// signalled says that a trigger Raised err with SQLSTATE 45000, "unhandled
 // user-defined exception", and may be a number of its own.
 func signalled(err error) bool {
 	value := reflect.Indirect(reflect.ValueOf(err))
@@ -129,25 +127,25 @@ func signalled(err error) bool {
 	return state.Index(0).Uint() == '4' && state.Index(1).Uint() == '5'
 }
 
-func sqliteConstraintOf(code int64) constraint {
+func sqliteConstraintOf(code int64) Constraint {
 	switch {
 	case code == sqliteUnique || code == sqlitePrimaryKey || code == sqliteRowID:
-		return uniqueConstraint
+		return Unique
 	case code == sqliteTrigger:
-		return raised
+		return Raised
 	case code&0xff == sqliteConstraint:
-		return otherConstraint
+		return Other
 	}
-	return noConstraint
+	return None
 }
 
-// unstorable says of the error of a comparison with a column that the column
+// Unstorable says of the error of a comparison with a column that the column
 // cannot hold the text, so that no row has it.
-func unstorable(err error, text string) bool {
-	if state, ok := transient.SQLState(err); ok {
+func Unstorable(err error, text string) bool {
+	if state, ok := SQLState(err); ok {
 		return slices.Contains([]string{"22P05", "22021", "22P02", "22003", "22007", "22008"}, state)
 	}
-	if isASCII(text) { // which every character set has: collations are mixed in the statement itself
+	if IsASCII(text) { // which every character set has: collations are mixed in the statement itself
 		return false
 	}
 	for ; err != nil; err = errors.Unwrap(err) {
@@ -158,79 +156,6 @@ func unstorable(err error, text string) bool {
 	return false
 }
 
-func isASCII(text string) bool {
+func IsASCII(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
-}
-
-// absence is what a statement looked for in vain.
-type absence int
-
-const (
-	nothingMissing absence = iota
-	missingTable
-	missingColumn
-)
-
-// Codes of absences; SQLite has none of its own for them.
-const (
-	mysqlNoTable     = 1146
-	mysqlNoColumn    = 1054
-	postgresNoTable  = "42P01"
-	postgresNoColumn = "42703"
-)
-
-func missing(err error) absence {
-	if state, ok := transient.SQLState(err); ok {
-		return map[string]absence{postgresNoTable: missingTable, postgresNoColumn: missingColumn}[state]
-	}
-	for ; err != nil; err = errors.Unwrap(err) {
-		if code, ok := field(err, "Number"); ok {
-			return map[int64]absence{mysqlNoTable: missingTable, mysqlNoColumn: missingColumn}[code]
-		}
-		switch text := err.Error(); {
-		case strings.Contains(text, "no such table"):
-			return missingTable
-		case strings.Contains(text, "no such column"), strings.Contains(text, "has no column named"):
-			return missingColumn
-		}
-	}
-	return nothingMissing
-}
-
-// sqliteCode is the extended code, or the plain one where a driver has no
-// other: modernc has a method Code, ncruces also ExtendedCode, mattn has fields.
-//
-// The names of the methods are constants. A name in a variable makes the linker
-// keep every method of the whole program: such a call made the program of the
-// README a third larger.
-func sqliteCode(err error) (int64, bool) {
-	value := reflect.ValueOf(err)
-	for _, method := range []reflect.Value{value.MethodByName("ExtendedCode"), value.MethodByName("Code")} {
-		if method.IsValid() && method.Type().NumIn() == 0 && method.Type().NumOut() == 1 {
-			return integer(method.Call(nil)[0])
-		}
-	}
-	if code, ok := field(err, "ExtendedCode"); ok {
-		return code, true
-	}
-	return field(err, "Code")
-}
-
-// field reads an integer that an error has as a field, as go-sql-driver's has.
-func field(err error, name string) (int64, bool) {
-	value := reflect.Indirect(reflect.ValueOf(err))
-	if value.Kind() != reflect.Struct {
-		return 0, false
-	}
-	return integer(value.FieldByName(name))
-}
-
-func integer(value reflect.Value) (int64, bool) {
-	switch {
-	case value.IsValid() && value.CanInt():
-		return value.Int(), true
-	case value.IsValid() && value.CanUint():
-		return int64(value.Uint()), true
-	}
-	return 0, false
 }

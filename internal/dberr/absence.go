@@ -1,0 +1,41 @@
+package dberr
+
+import (
+	"errors"
+	"strings"
+)
+
+// Absence is what a statement looked for in vain.
+type Absence int
+
+const (
+	NothingMissing Absence = iota
+	MissingTable
+	MissingColumn
+)
+
+// Codes of absences; SQLite has none of its own for them.
+const (
+	mysqlNoTable     = 1146
+	mysqlNoColumn    = 1054
+	postgresNoTable  = "42P01"
+	postgresNoColumn = "42703"
+)
+
+func Missing(err error) Absence {
+	if state, ok := SQLState(err); ok {
+		return map[string]Absence{postgresNoTable: MissingTable, postgresNoColumn: MissingColumn}[state]
+	}
+	for ; err != nil; err = errors.Unwrap(err) {
+		if code, ok := field(err, "Number"); ok {
+			return map[int64]Absence{mysqlNoTable: MissingTable, mysqlNoColumn: MissingColumn}[code]
+		}
+		switch text := err.Error(); {
+		case strings.Contains(text, "no such table"):
+			return MissingTable
+		case strings.Contains(text, "no such column"), strings.Contains(text, "has no column named"):
+			return MissingColumn
+		}
+	}
+	return NothingMissing
+}
