@@ -3,12 +3,10 @@ package fiberjwt
 import (
 	"container/list"
 	"context"
-	"reflect"
 	"sync"
 	"time"
 
-	"github.com/uptrace/bun"
-
+	"github.com/fiberjwt/fiberjwt/internal/accounts"
 	"github.com/fiberjwt/fiberjwt/internal/elapsed"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/token"
@@ -68,25 +66,10 @@ type cached struct {
 // has a hook that gets the context of the request: what it selects for one request, as
 // for one tenant, may not be what it selects for another.
 func (s *sessions) cacheOf(k *kind) *cache {
-	if k.selectHook != "" {
+	if k.SelectHook != "" {
 		return nil
 	}
 	return s.cache
-}
-
-// selectHookOf names a hook of a model that Bun runs when it selects, "" if it has none.
-func selectHookOf(account any) string {
-	switch account.(type) {
-	case bun.BeforeSelectHook:
-		return "BeforeSelect"
-	case bun.AfterSelectHook:
-		return "AfterSelect"
-	case bun.BeforeScanRowHook:
-		return "BeforeScanRow"
-	case bun.AfterScanRowHook:
-		return "AfterScanRow"
-	}
-	return ""
 }
 
 // tellUncached logs which kinds Config.CacheTTL is not for.
@@ -95,7 +78,7 @@ func (a *Auth) tellUncached() {
 		return
 	}
 	for _, k := range a.kinds {
-		if k.selectHook != "" {
+		if k.SelectHook != "" {
 			a.logs.uncached(k)
 		}
 	}
@@ -130,7 +113,7 @@ func (c *cache) account(s *Session, load func() (any, error)) (any, error) {
 	if entry.err != nil || entry.account == nil {
 		return nil, entry.err
 	}
-	return shallowCopy(entry.account), nil
+	return accounts.Copy(entry.account), nil
 }
 
 // claim finds the entry of a session, or makes one that the caller must fill;
@@ -252,11 +235,4 @@ func (c *cache) hear() {
 	for _, sid := range revoked {
 		c.drop(c.entries[string(sid)])
 	}
-}
-
-// shallowCopy gives each request an account of its own: handlers change them.
-func shallowCopy(account any) any {
-	own := reflect.New(reflect.TypeOf(account).Elem())
-	own.Elem().Set(reflect.ValueOf(account).Elem())
-	return own.Interface()
 }

@@ -3,24 +3,12 @@ package fiberjwt
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/session"
-)
-
-// leastHash has room for bcrypt and for argon2id with most parameters; leastMail for
-// all mail addresses but a few, which may have 254 characters (RFC 5321 §4.5.3.1.3)
-// and are answered 422 if the column is shorter.
-const (
-	leastHash = 100
-	leastMail = 100
 )
 
 // Check looks at the database, and at the store in Config.Sessions, for what Open
@@ -93,12 +81,12 @@ func (a *Auth) checks() (checks []check) {
 		}})
 	}
 	for i, k := range a.kinds {
-		checks = append(checks, check{fmt.Sprintf("Config.Entities[%d] (%s)", i, k.label), func(ctx context.Context) ([]string, error) {
-			found, known, err := dbcheck.Look(ctx, a.db, k.table.Name)
+		checks = append(checks, check{fmt.Sprintf("Config.Entities[%d] (%s)", i, k.Label), func(ctx context.Context) ([]string, error) {
+			found, known, err := dbcheck.Look(ctx, a.db, k.Table.Name)
 			if err != nil || !known {
 				return nil, err
 			}
-			problems := k.wanted(max(leastHash, a.hasher.HashLength())).Faults(found)
+			problems := k.Wanted(a.hasher.HashLength()).Faults(found)
 			if !found.View {
 				return problems, nil
 			}
@@ -121,45 +109,11 @@ func (a *Auth) viewProblems(ctx context.Context, k *kind) (problems []string, er
 		return nil, err
 	}
 	for _, other := range a.kinds {
-		if !slices.Contains(k.sharing, other) && views.Meet(k.table.Name, other.table.Name) {
-			problems = append(problems, fmt.Sprintf("the view and the table of kind %q show rows of one table, and a new password in one kind would not end the sessions in the other: declare the kind by another type on that table, as in type Admin User, and let Load say which rows are of that kind", other.name))
+		if !slices.Contains(k.Sharing, other.Kind) && views.Meet(k.Table.Name, other.Table.Name) {
+			problems = append(problems, fmt.Sprintf("the view and the table of kind %q show rows of one table, and a new password in one kind would not end the sessions in the other: declare the kind by another type on that table, as in type Admin User, and let Load say which rows are of that kind", other.Name))
 		}
 	}
 	return problems, nil
-}
-
-// wanted is the table that the kind needs.
-func (k *kind) wanted(hash int) dbcheck.Table {
-	t := dbcheck.Table{Name: k.table.Name, Narrowed: k.selectsPart()}
-	if k.table.SoftDeleteField != nil {
-		t.SoftDelete = k.table.SoftDeleteField.Name
-	}
-	for _, field := range k.table.Fields {
-		column := dbcheck.Column{Name: field.Name}
-		switch i := slices.Index(k.fillable, field); {
-		case field == k.pk:
-			column.Setting, column.Exact, column.Key = "the primary key", field.StructField.Type.Kind() == reflect.String, true
-		case field == k.identity:
-			column.Setting, column.Exact, column.Any, column.Alone = "Identity", true, true, true
-			if strings.Contains(strings.ToLower(field.Name), "mail") {
-				column.Width = leastMail
-			}
-		case field == k.password:
-			column.Setting, column.Exact, column.Width = "Password", true, hash
-		case i >= 0:
-			column.Setting = fmt.Sprintf("Fillable[%d]", i)
-		case field != k.table.SoftDeleteField && k.load != nil && k.register == nil:
-			continue // Load may leave it out
-		}
-		t.Columns = append(t.Columns, column)
-	}
-	return t
-}
-
-// selectsPart: accounts are looked for among a part of the rows.
-func (k *kind) selectsPart() bool {
-	_, hooked := k.table.ZeroIface.(bun.BeforeSelectHook)
-	return hooked || k.load != nil
 }
 
 // unasked is ErrUnavailable for a developer, who needs the cause.

@@ -416,18 +416,18 @@ func (cfg Config) openKinds() (kinds []*kind, problems []string) {
 		}
 		k, wrong := entity.open(cfg.DB)
 		wrong = append(wrong, k.timeProblems(cfg.Refresh)...)
-		label := fmt.Sprintf("Config.Entities[%d] (%s)", i, k.label)
+		label := fmt.Sprintf("Config.Entities[%d] (%s)", i, k.Label)
 		for _, problem := range wrong {
 			problems = append(problems, label+": "+problem)
 		}
 		for _, other := range kinds {
-			if k.name != "" && other.name == k.name {
-				problems = append(problems, fmt.Sprintf("%s: the kind %q is declared twice: give one another Name", label, k.name))
+			if k.Name != "" && other.Name == k.Name {
+				problems = append(problems, fmt.Sprintf("%s: the kind %q is declared twice: give one another Name", label, k.Name))
 			}
-			if k.name == other.name+"-refresh" || other.name == k.name+"-refresh" {
-				problems = append(problems, fmt.Sprintf("%s: the cookies of the kinds %q and %q would meet: give one another Name", label, k.name, other.name))
+			if k.Name == other.Name+"-refresh" || other.Name == k.Name+"-refresh" {
+				problems = append(problems, fmt.Sprintf("%s: the cookies of the kinds %q and %q would meet: give one another Name", label, k.Name, other.Name))
 			}
-			for _, problem := range k.shareProblems(other) {
+			for _, problem := range k.ShareProblems(other.Kind) {
 				problems = append(problems, label+": "+problem)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/fiberjwt/fiberjwt/internal/accounts"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/password"
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
@@ -34,11 +35,11 @@ func createAccount[T any](ctx context.Context, a *Auth, account *T, password str
 	if err != nil {
 		return err
 	}
-	if k.password == nil || account == nil {
-		return fault.Setupf("Create: account is nil, or kind %s has no passwords: insert its rows yourself", k.name)
+	if k.Password == nil || account == nil {
+		return fault.Setupf("Create: account is nil, or kind %s has no passwords: insert its rows yourself", k.Name)
 	}
 	wrong := map[string]string{}
-	identity, err := formOf(k.identity.Name, k.text(account, k.identity)).newIdentity(k, wrong)
+	identity, err := formOf(k.Identity.Name, k.Text(account, k.Identity)).newIdentity(k, wrong)
 	if err != nil {
 		return err
 	}
@@ -50,9 +51,9 @@ func createAccount[T any](ctx context.Context, a *Auth, account *T, password str
 	if err != nil {
 		return err
 	}
-	row := shallowCopy(account).(*T)
-	k.setText(row, k.identity, identity)
-	k.setText(row, k.password, hash)
+	row := accounts.Copy(account).(*T)
+	k.SetText(row, k.Identity, identity)
+	k.SetText(row, k.Password, hash)
 	if err := a.storeAlone(ctx, k, row); err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (a *Auth) storeAlone(ctx context.Context, k *kind, account any) error {
 	defer cancel()
 	now, subject := a.now().UnixMilli(), ""
 	err := a.storeRow(limited, k, account, func(ctx context.Context, tx bun.Tx) (err error) {
-		if subject, err = k.subject(account); err != nil || a.store.sql == nil {
+		if subject, err = k.Subject(account); err != nil || a.store.sql == nil {
 			return err
 		}
 		return fault.Unavailable(a.store.revokeFormer(ctx, tx, k, subject, now))

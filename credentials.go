@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
 
+	"github.com/fiberjwt/fiberjwt/internal/accounts"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/throttle"
 	"github.com/fiberjwt/fiberjwt/session"
@@ -20,16 +21,16 @@ import (
 // newAccount is the row that a registration asks for, as far as it may, and
 // the password that it is to have.
 func (a *Auth) newAccount(k *kind, body form) (account any, password string, err error) {
-	account, wrong := k.newAccount(), map[string]string{}
+	account, wrong := k.New(), map[string]string{}
 	identity, err := body.newIdentity(k, wrong)
 	if err != nil {
 		return nil, "", err
 	}
-	k.setText(account, k.identity, identity)
+	k.SetText(account, k.Identity, identity)
 	password = body.required("password", wrong)
 	a.judge(password, identity, wrong)
-	for _, field := range k.fillable {
-		if value, ok := body[field.Name]; ok && (hasNUL(value) || k.fill(account, field, value) != nil) {
+	for _, field := range k.Fillable {
+		if value, ok := body[field.Name]; ok && (hasNUL(value) || k.Fill(account, field, value) != nil) {
 			wrong[field.Name] = "has the wrong type"
 		}
 	}
@@ -63,18 +64,18 @@ func (a *Auth) register(c *fiber.Ctx, k *kind, account any, password string) (p 
 	} else {
 		err = fault.Unavailable(err)
 	}
-	turn.settle(c.UserContext(), attempted(k, k.text(account, k.identity)), throttle.RegistrationWeight, err)
+	turn.settle(c.UserContext(), attempted(k, k.Text(account, k.Identity)), throttle.RegistrationWeight, err)
 	if err != nil || p.sid == nil {
 		return p, entity, err
 	}
 	// Asked only now, since Allow may look at the row, and change account.
-	stored := shallowCopy(account)
-	k.setText(stored, k.password, hash)
+	stored := accounts.Copy(account)
+	k.SetText(stored, k.Password, hash)
 	err = a.allowed(c.UserContext(), k, account, ErrBadCredentials)
 	if err == nil {
 		return p, entity, nil
 	}
-	if _, err := a.store.revoke(context.WithoutCancel(c.UserContext()), p.sid, k.name, "", a.now().UnixMilli()); err != nil {
+	if _, err := a.store.revoke(context.WithoutCancel(c.UserContext()), p.sid, k.Name, "", a.now().UnixMilli()); err != nil {
 		a.logs.leftSession(c.UserContext(), err)
 	}
 	if refusal(err).Status >= 500 { // nothing was decided
@@ -88,32 +89,20 @@ func (a *Auth) register(c *fiber.Ctx, k *kind, account any, password string) (p 
 func (a *Auth) unregister(ctx context.Context, k *kind, row any) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.writeTimeout)
 	defer cancel()
-	if err := fault.Recover(func() error { return k.takeBack(ctx, a.db, row) }); err != nil {
+	if err := fault.Recover(func() error { return k.TakeBack(ctx, a.db, row) }); err != nil {
 		a.logs.leftAccount(ctx, k, row, err)
 	}
 }
 
 func (a *Auth) create(c *fiber.Ctx, k *kind, account any, hash string) (pair, []byte, error) {
-	k.setText(account, k.password, hash)
+	k.SetText(account, k.Password, hash)
 	if err := hookRefusal(fault.Recover(func() error { return k.register(c, account) })); err != nil {
 		return pair{}, nil, err
 	}
-	if err := k.registerProblem(account, hash); err != nil {
+	if err := k.RegisterProblem(account, hash); err != nil {
 		return pair{}, nil, err
 	}
 	return a.storeAccount(c, k, account)
-}
-
-// registerProblem says that Register has made of the account what cannot sign in: it
-// may set another identity in its canonical form, and no other hash.
-func (k *kind) registerProblem(account any, hash string) error {
-	if k.raw(account, k.password) != hash {
-		return fault.Setupf("Entity.Register of kind %s changes %s, the hash of the password that the client sent: leave it as it is", k.name, k.password.GoName)
-	}
-	if name, err := k.canonical(k.raw(account, k.identity)); err != nil || name != k.raw(account, k.identity) {
-		return fault.Setupf("Entity.Register of kind %s sets %s to a text that is not in canonical form, so a sign-in would not find it: set what Entity.Canonical gives, by default CanonicalIdentity", k.name, k.identity.GoName)
-	}
-	return nil
 }
 
 // storeAccount also writes the answer's entity, while there is a way back. A
@@ -166,16 +155,16 @@ func (a *Auth) storeRow(ctx context.Context, k *kind, account any, also func(con
 	if err := a.quoting.check(ctx); err != nil {
 		return err
 	}
-	asked := shallowCopy(account) // what is not stored must not keep its key
-	err := inTx(ctx, a.db, func(ctx context.Context, tx bun.Tx) error {
+	asked := accounts.Copy(account) // what is not stored must not keep its key
+	err := accounts.InTx(ctx, a.db, func(ctx context.Context, tx bun.Tx) error {
 		reflect.ValueOf(account).Elem().Set(reflect.ValueOf(asked).Elem())
-		if err := k.insert(ctx, tx, account); err != nil {
+		if err := k.Insert(ctx, tx, account); err != nil {
 			return err
 		}
-		if err := k.settle(ctx, tx); err != nil {
+		if err := k.Settle(ctx, tx); err != nil {
 			return err
 		}
-		if err := k.readBack(ctx, tx, account, asked); err != nil {
+		if err := k.ReadBack(ctx, tx, account, asked); err != nil {
 			return err
 		}
 		return also(ctx, tx)
@@ -183,15 +172,15 @@ func (a *Auth) storeRow(ctx context.Context, k *kind, account any, also func(con
 	if err == nil {
 		return nil
 	}
-	var changed *notKept
-	if errors.As(err, &changed) && changed.stored != nil {
-		a.unregister(ctx, k, changed.stored)
+	var changed *accounts.NotKept
+	if errors.As(err, &changed) && changed.Stored != nil {
+		a.unregister(ctx, k, changed.Stored)
 	}
 	if !isOurs(err) {
-		err = writeProblem(err) // of the commit, or what that has waited for
+		err = k.WriteError(err) // of the commit, or what that has waited for
 	}
-	if errors.Is(err, ErrFields) && changed == nil {
-		err = k.blameHash(ctx, a.db, asked, err)
+	if errors.Is(err, accounts.ErrRefused) && changed == nil {
+		err = k.BlameHash(ctx, a.db, asked, err)
 	}
 	a.logs.refusedRow(ctx, k, err)
 	return err
@@ -219,14 +208,14 @@ func (a *Auth) signIn(c *fiber.Ctx, k *kind, identity, password, unlock string, 
 	name := attempted(k, identity)
 	turn, err := a.begin(c.UserContext(), a.placeOf(c, k, name, unlock))
 	if err != nil {
-		a.tellRefused(c, Event{Type: EventLoginRefused, Kind: k.name}, err)
+		a.tellRefused(c, Event{Type: EventLoginRefused, Kind: k.Name}, err)
 		return Tokens{}, err
 	}
 	defer turn.leave()
 	account, err := a.prove(c, k, identity, password, turn.leave)
 	if err != nil {
 		turn.settle(c.UserContext(), name, 1, err)
-		a.tellRefused(c, Event{Type: EventLoginRefused, Kind: k.name}, err)
+		a.tellRefused(c, Event{Type: EventLoginRefused, Kind: k.Name}, err)
 		return Tokens{}, err
 	}
 	tokens, err := a.login(c, k, account, grant)
@@ -267,7 +256,7 @@ func (a *Auth) compare(ctx context.Context, k *kind, identity, password string) 
 	}
 	hash := ""
 	if account != nil {
-		hash = k.hash(account)
+		hash = k.Hash(account)
 	}
 	ok, stale, err := a.hasher.Verify(ctx, hash, password)
 	if err != nil {
@@ -280,7 +269,7 @@ func (a *Auth) compare(ctx context.Context, k *kind, identity, password string) 
 		if unknownHash(hash) {
 			a.logs.hint(ctx, "no password matches a stored hash, which is neither argon2id nor bcrypt",
 				"import hashes as they are, into a column that neither pads nor changes them, such as VARCHAR(255); accounts with hashes of another kind need a new password, by ResetToken",
-				slog.String("kind", k.name), slog.String("column", k.password.Name))
+				slog.String("kind", k.Name), slog.String("column", k.Password.Name))
 		}
 		return nil, false, ErrBadCredentials
 	}
@@ -297,14 +286,14 @@ func unknownHash(text string) bool {
 func (a *Auth) lookUp(ctx context.Context, k *kind, identity string) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
 	defer cancel()
-	return k.findByIdentity(ctx, a.db, identity)
+	return k.FindByIdentity(ctx, a.db, identity)
 }
 
 // rehash raises an old hash to the parameters of today, if it can: it never
 // fails a login. lost says that the hash is another by now: another login may
 // have raised it first, or the password was changed.
 func (a *Auth) rehash(c *fiber.Ctx, k *kind, account any, password string) (lost bool) {
-	old := k.raw(account, k.password)
+	old := k.Raw(account, k.Password)
 	hash, err := a.hasher.Hash(c.UserContext(), password)
 	if err != nil {
 		return false
@@ -312,15 +301,15 @@ func (a *Auth) rehash(c *fiber.Ctx, k *kind, account any, password string) (lost
 	ctx, cancel := context.WithTimeout(c.UserContext(), a.writeTimeout)
 	defer cancel()
 	var raised bool
-	err = inTx(ctx, a.db, func(ctx context.Context, tx bun.Tx) (err error) {
-		raised, err = k.replaceHash(ctx, tx, account, old, hash)
+	err = accounts.InTx(ctx, a.db, func(ctx context.Context, tx bun.Tx) (err error) {
+		raised, err = k.ReplaceHash(ctx, tx, account, old, hash)
 		return err
 	})
 	switch {
 	case err != nil:
-		a.logs.oldHash(ctx, k, k.putBack(ctx, a.db, account, old, err))
+		a.logs.oldHash(ctx, k, k.PutBack(ctx, a.db, account, old, err))
 	case raised:
-		k.setText(account, k.password, hash)
+		k.SetText(account, k.Password, hash)
 	}
 	return err == nil && !raised
 }
@@ -328,7 +317,7 @@ func (a *Auth) rehash(c *fiber.Ctx, k *kind, account any, password string) (lost
 // changePassword asks for the current password. Guesses at it, by the holder of a
 // stolen session, have a counter of their own.
 func (a *Auth) changePassword(c *fiber.Ctx, k *kind, s *Session, current, password string) error {
-	name := attempted(k, k.text(s.Account, k.identity))
+	name := attempted(k, k.Text(s.Account, k.Identity))
 	turn, err := a.begin(c.UserContext(), throttle.Place{Account: name, Session: s.ID})
 	if err != nil {
 		return err
@@ -346,11 +335,11 @@ func (a *Auth) changePassword(c *fiber.Ctx, k *kind, s *Session, current, passwo
 }
 
 func (a *Auth) provenChange(c *fiber.Ctx, k *kind, s *Session, current, password string, compared func()) error {
-	account, err := a.prove(c, k, k.text(s.Account, k.identity), current, compared)
+	account, err := a.prove(c, k, k.Text(s.Account, k.Identity), current, compared)
 	if err != nil {
 		return err
 	}
-	if subject, err := k.subject(account); err != nil || subject != s.Subject {
+	if subject, err := k.Subject(account); err != nil || subject != s.Subject {
 		return ErrBadCredentials
 	}
 	hash, err := a.hasher.Hash(c.UserContext(), password)
@@ -368,7 +357,7 @@ func (a *Auth) storeHash(ctx context.Context, k *kind, s *Session, account any, 
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.writeTimeout)
 		defer cancel()
-		return storeProblem(k.putBack(ctx, a.db, account, k.raw(account, k.password), err))
+		return storeError(k.PutBack(ctx, a.db, account, k.Raw(account, k.Password), err))
 	}
 	return nil
 }
@@ -378,13 +367,13 @@ func (a *Auth) storeHash(ctx context.Context, k *kind, s *Session, account any, 
 func (k *kind) passwordChange(account any, hash string, raced error) passwordChange {
 	replace := func(old, hash string) func(context.Context, bun.Tx) error {
 		return func(ctx context.Context, tx bun.Tx) error {
-			changed, err := k.replaceHash(ctx, tx, account, old, hash)
+			changed, err := k.ReplaceHash(ctx, tx, account, old, hash)
 			if err == nil && !changed {
 				err = raced
 			}
 			return err
 		}
 	}
-	old := k.raw(account, k.password)
+	old := k.Raw(account, k.Password)
 	return passwordChange{do: replace(old, hash), undo: replace(hash, old)}
 }

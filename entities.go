@@ -1,26 +1,17 @@
 package fiberjwt
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/rand"
-	"database/sql"
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/schema"
 
-	"github.com/fiberjwt/fiberjwt/internal/dberr"
+	"github.com/fiberjwt/fiberjwt/internal/accounts"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/seal"
 	"github.com/fiberjwt/fiberjwt/internal/token"
@@ -128,41 +119,35 @@ type Entity[T any] struct {
 // Anyone opens registration of a kind to everybody; see [Entity].Register.
 func Anyone[T any](*fiber.Ctx, *T) error { return nil }
 
+// CanonicalIdentity is the default of [Entity].Canonical: the one form in which an
+// e-mail address or another name to sign in with is stored and compared. It is in
+// lower case, and composed where it was typed in pieces; characters that Unicode
+// holds to be variants of others are replaced by those (NFKC), so that "Ann",
+// "ＡＮＮ" and "ann" are one name. It is idempotent.
+//
+// Identities with characters that nobody sees are refused, since they would look
+// like those of other people: controls, formatting such as a zero width space, a
+// soft hyphen, a byte order mark or a direction override, fillers, variation
+// selectors, white space other than U+0020 inside, private and unassigned code
+// points. The error says what is wrong in the words of a field of [ErrFields].
+// Letters of different scripts that look alike, such as the Latin and the Cyrillic
+// a, stay different: bring a Canonical of your own if that matters.
+//
+// Use it for identities that reach the table by other ways, such as an import.
+func CanonicalIdentity(identity string) (string, error) { return accounts.CanonicalIdentity(identity) }
+
 // kind is an Entity without its type parameter. Accounts are *T behind any.
 type kind struct {
-	name  string
-	label string // for messages: "User, table users"
-	db    *bun.DB
-
-	quoting *quoting // of db
-
-	model    reflect.Type // T
-	table    *schema.Table
-	pk       *schema.Field
-	identity *schema.Field
-	password *schema.Field // nil: no passwords
-	fillable []*schema.Field
-	telling  []*schema.Field // those of the fingerprint, of a kind with Password "-"
-	subjects subjectCodec
+	*accounts.Kind
 
 	audience []string // nil: that of the Config
 
 	accessTTL, idleTTL, sessionTTL time.Duration
 
-	register func(*fiber.Ctx, any) error // nil: closed
-	allow    func(context.Context, any) error
-	claims   func(any) map[string]any
-	load     func(*bun.SelectQuery) *bun.SelectQuery
-	narrowed bool // by Load or Allow
-
-	selectHook string // of the model, "" for none
-
-	sharing []*kind // the kinds of the same table, this one first
-	counted string  // the kind under whose name failed sign-ins are counted
-
-	canonicalize func(string) (string, error)
-
-	fromIssuer func(context.Context, *Session) (any, error) // nil: tokens of others are for nobody
+	register   func(*fiber.Ctx, any) error // nil: closed
+	allow      func(context.Context, any) error
+	claims     func(any) map[string]any
+	fromIssuer func(context.Context, *Session) (any, error) // nil: tokens of other issuers have no account
 
 	refresh seal.RefreshCodec
 	tickets seal.Keys
@@ -177,38 +162,28 @@ const defaultSessionTTL = 90 * 24 * time.Hour
 
 // open resolves the declaration against the model's table. It does no I/O.
 func (e Entity[T]) open(db *bun.DB) (*kind, []string) {
+	inner, problems := accounts.Open(db, reflect.TypeFor[T](), accounts.Declaration{
+		Name: e.Name, Identity: e.Identity, Password: e.Password, Fillable: e.Fillable, Canonical: e.Canonical, Load: e.Load,
+		Narrowed: e.Allow != nil, Registers: e.Register != nil, IsAnswer: isAnswer,
+	})
 	k := &kind{
-		name:       e.Name,
-		model:      reflect.TypeFor[T](),
-		db:         db,
+		Kind:       inner,
 		accessTTL:  cmp.Or(e.AccessTTL, 10*time.Minute),
 		idleTTL:    cmp.Or(e.IdleTTL, 14*24*time.Hour),
 		sessionTTL: cmp.Or(e.SessionTTL, defaultSessionTTL),
 		audience:   slices.Clone(e.Audience),
-		load:       e.Load,
-		narrowed:   e.Allow != nil,
 		allow:      func(context.Context, any) error { return nil },
 		claims:     func(any) map[string]any { return nil },
-
-		canonicalize: CanonicalIdentity,
 	}
-	if k.model.Kind() != reflect.Struct {
-		k.label = k.model.String()
-		return k, []string{"the model is not a struct: declare Entity[User], not Entity[*User]"}
-	}
-	k.label = k.model.Name()
-	if db == nil {
-		return k, nil // reported once for the whole Config
+	if slices.Contains(k.audience, "") {
+		problems = append(problems, "Audience has an empty name: remove it")
 	}
 	e.adopt(k)
-	return k, k.resolve(e.Identity, e.Password, e.Fillable)
+	return k, problems
 }
 
 // adopt takes the hooks over.
 func (e Entity[T]) adopt(k *kind) {
-	if e.Canonical != nil {
-		k.canonicalize = e.Canonical
-	}
 	if e.Register != nil {
 		k.register = func(c *fiber.Ctx, account any) error { return e.Register(c, account.(*T)) }
 	}
@@ -227,141 +202,6 @@ func (e Entity[T]) adopt(k *kind) {
 	if e.Claims != nil {
 		k.claims = func(account any) map[string]any { return e.Claims(account.(*T)) }
 	}
-}
-
-// resolve finds the columns and says what is wrong with them.
-func (k *kind) resolve(identity, password string, fillable []string) (problems []string) {
-	defer func() {
-		if p := recover(); p != nil { // so Bun says that it cannot map a model
-			problems = append(problems, fmt.Sprint("the model cannot be mapped: ", p))
-		}
-	}()
-	k.table = k.db.Table(k.model)
-	k.selectHook = selectHookOf(k.newAccount())
-	k.label = fmt.Sprintf("%s, table %s", k.model.Name(), k.table.Name)
-	if k.name == "" {
-		k.name = k.table.Name
-	}
-	if !token.ValidKind(k.name) {
-		problems = append(problems, fmt.Sprintf("Name: %q cannot name a kind: set Name to lower-case letters, digits, \"_\" and \"-\", at most 32, a letter first", k.name))
-	}
-	if slices.Contains(k.audience, "") {
-		problems = append(problems, "Audience has an empty name: remove it")
-	}
-	problems = append(problems, k.resolveKey()...)
-	k.narrowed = k.narrowed || k.loadNarrows()
-	if password != "-" {
-		problems = append(problems, k.loadProblems()...)
-		return append(problems, k.resolveCredentials(identity, password, fillable)...)
-	}
-	problems = append(problems, k.resolveTelling(identity)...)
-	problems = append(problems, k.loadProblems()...)
-	if len(fillable) > 0 {
-		problems = append(problems, `Fillable: a kind with Password "-" has no registration: remove it`)
-	}
-	if k.register != nil {
-		problems = append(problems, `Register: a kind with Password "-" cannot register here: create the account in your own route and call Login`)
-	}
-	return problems
-}
-
-func (k *kind) resolveCredentials(identity, password string, fillable []string) (problems []string) {
-	k.identity = k.column("Identity", cmp.Or(identity, "email"), reflect.String, &problems)
-	k.password = k.column("Password", cmp.Or(password, "password_hash"), reflect.String, &problems)
-	problems = append(problems, k.textProblems("Identity", k.identity)...)
-	problems = append(problems, k.textProblems("Password", k.password)...)
-	if k.password != nil && k.password == k.identity {
-		problems = append(problems, fmt.Sprintf("Password: the column %q is the identity too", k.password.Name))
-	}
-	if group := k.sharedIdentity(); group != "" {
-		problems = append(problems, fmt.Sprintf("Identity: the column %q is unique only together with others (`bun:\"unique:%s\"`), so two accounts can have the same: tag it `bun:\",unique\"`, or let Load or BeforeSelect narrow the accounts to those among which it is unique", k.identity.Name, group))
-	}
-	if ofForms(identity) {
-		problems = append(problems, fmt.Sprintf("Identity: %q is a member of the built-in routes' own: sign in with a column of another name", identity))
-	}
-	for i, name := range fillable {
-		field := k.column(fmt.Sprintf("Fillable[%d]", i), name, reflect.Invalid, &problems)
-		if field != nil && (field == k.pk || field == k.password || field == k.identity || field == k.table.SoftDeleteField) {
-			problems = append(problems, fmt.Sprintf("Fillable[%d]: the column %q is not for clients to fill: remove it", i, name))
-		} else if ofForms(name) {
-			problems = append(problems, fmt.Sprintf("Fillable[%d]: %q is a member of the built-in routes' own, which would go to the column as it is: remove it, and set the column in Register", i, name))
-		}
-		k.fillable = append(k.fillable, field)
-	}
-	if k.password != nil && k.password.StructField.Type.Kind() == reflect.String {
-		problems = append(problems, k.hashProblems()...)
-	}
-	return problems
-}
-
-// sharedIdentity is a group of columns that Bun's tag makes unique, the identity
-// among them, where it makes the identity alone unique nowhere; else "". A model
-// without such tags says nothing: its indexes may come from elsewhere.
-func (k *kind) sharedIdentity() (group string) {
-	if k.identity == nil || k.selectsPart() {
-		return ""
-	}
-	for name, fields := range k.table.Unique {
-		if !slices.Contains(fields, k.identity) {
-			continue
-		}
-		others := slices.ContainsFunc(fields, func(f *schema.Field) bool {
-			// A mark of deleted rows that is the same for all others does no harm.
-			mark := f == k.table.SoftDeleteField && !f.IsPtr && !f.NullZero
-			return f != k.identity && !mark
-		})
-		if name == "" || !others { // without a name it is for each column
-			return ""
-		}
-		group = max(group, name)
-	}
-	return group
-}
-
-// ofForms: the built-in routes read a member of that name for themselves.
-func ofForms(name string) bool { return name == "password" || name == "transport" }
-
-func (k *kind) resolveKey() []string {
-	if len(k.table.PKs) != 1 {
-		return []string{fmt.Sprintf("the model has %d primary key columns, one is needed: tag it `bun:\",pk\"`; the columns are %s", len(k.table.PKs), k.columns())}
-	}
-	k.pk = k.table.PKs[0]
-	codec, ok := newSubjectCodec(k.pk.StructField.Type)
-	if !ok {
-		return []string{fmt.Sprintf("the primary key %q is a %s: use an integer, a string or a type with MarshalText and UnmarshalText, such as a UUID", k.pk.Name, k.pk.StructField.Type)}
-	}
-	k.subjects = codec
-	return nil
-}
-
-// column finds a column of the model by name, of a Go kind unless that is Invalid.
-func (k *kind) column(setting, name string, want reflect.Kind, problems *[]string) *schema.Field {
-	field := k.field(name)
-	if field == nil {
-		*problems = append(*problems, fmt.Sprintf("%s: the model has no column %q; its columns are %s", setting, name, k.columns()))
-		return nil
-	}
-	if want != reflect.Invalid && field.StructField.Type.Kind() != want {
-		*problems = append(*problems, fmt.Sprintf("%s: the column %q is a %s, not a string", setting, name, field.StructField.Type))
-	}
-	return field
-}
-
-// field of a column, nil if the model has none of the name.
-func (k *kind) field(name string) *schema.Field {
-	i := slices.IndexFunc(k.table.Fields, func(f *schema.Field) bool { return f.Name == name })
-	if i < 0 {
-		return nil
-	}
-	return k.table.Fields[i]
-}
-
-func (k *kind) columns() string {
-	names := make([]string, len(k.table.Fields))
-	for i, field := range k.table.Fields {
-		names[i] = field.Name
-	}
-	return strings.Join(names, ", ")
 }
 
 func (k *kind) timeProblems(r Refresh) (problems []string) {
@@ -383,74 +223,6 @@ func (k *kind) timeProblems(r Refresh) (problems []string) {
 	return problems
 }
 
-// hashProblems marshals a model that has a hash, without and with other values, which
-// sees through tags, embedding and MarshalJSON alike. A model that cannot be
-// marshalled could show the hash.
-func (k *kind) hashProblems() []string {
-	const hash = "$argon2id$v=19$m=19456,t=2,p=1$bWFya29mZmliZXJqd3Rz$Zm9ydGhlaGFzaHRoYXRtdXN0bmV2ZXJiZXNob3du0"
-	account := reflect.New(k.model)
-	k.password.Value(account.Elem()).SetString(hash)
-	for _, full := range []bool{false, true} {
-		if full { // MarshalJSON may show more then
-			k.fillIn(account.Elem())
-		}
-		for _, shape := range []any{account.Interface(), account.Elem().Interface()} {
-			var text []byte
-			err := fault.Recover(func() (err error) {
-				text, err = json.Marshal(shape)
-				return err
-			})
-			if err != nil && !full {
-				return []string{fmt.Sprintf("Password: an empty model has no JSON, so it cannot be seen whether that would show %s: let MarshalJSON and MarshalText take empty values (%s)", k.password.GoName, brief(rootCause(err).Error()))}
-			}
-			if showsHash(text, hash) {
-				return []string{fmt.Sprintf("Password: the JSON of the model shows %s: tag the field `json:\"-\"`", k.password.GoName)}
-			}
-		}
-	}
-	return nil
-}
-
-// fillIn sets the columns of plain types but the hash.
-func (k *kind) fillIn(account reflect.Value) {
-	for _, field := range k.table.Fields {
-		switch value := field.Value(account); {
-		case field == k.password:
-		case value.Kind() == reflect.String:
-			value.SetString(probeIdentity)
-		case value.CanInt():
-			value.SetInt(7)
-		case value.CanUint():
-			value.SetUint(7)
-		case value.Kind() == reflect.Bool:
-			value.SetBool(true)
-		}
-	}
-}
-
-// showsHash: text has the hash, as it is or in base64 or hex. What is shorter than
-// 16 bytes is no hash, but a word such as "!" for an account without a password.
-func showsHash(text []byte, hash string) bool {
-	if len(hash) < 16 {
-		return false
-	}
-	start := []byte(hash[:len(hash)/3*3]) // in base64, the same whatever follows
-	for _, shown := range []string{
-		longest(strings.Split(hash, "/")), // which an encoder may escape
-		base64.StdEncoding.EncodeToString(start), base64.URLEncoding.EncodeToString(start),
-		hex.EncodeToString(start), strings.ToUpper(hex.EncodeToString(start)),
-	} {
-		if len(shown) >= 12 && bytes.Contains(text, []byte(shown)) {
-			return true
-		}
-	}
-	return bytes.Contains(text, []byte(hash))
-}
-
-func longest(parts []string) string {
-	return slices.MaxFunc(parts, func(a, b string) int { return len(a) - len(b) })
-}
-
 // entity is the JSON of an account for its owner. It fails rather than show the
 // hash: the application's encoder and what the row contains are known only now.
 func (k *kind) entity(c *fiber.Ctx, account any) ([]byte, error) {
@@ -458,283 +230,8 @@ func (k *kind) entity(c *fiber.Ctx, account any) ([]byte, error) {
 	if err != nil {
 		return nil, fault.Broken(err)
 	}
-	if k.password != nil && showsHash(text, k.hash(account)) {
-		return nil, fault.Setupf("the JSON of kind %s shows %s: tag the field `json:\"-\"`, and use a fiber.Config.JSONEncoder that obeys it", k.name, k.password.GoName)
+	if k.Password != nil && accounts.ShowsHash(text, k.Hash(account)) {
+		return nil, fault.Setupf("the JSON of kind %s shows %s: tag the field `json:\"-\"`, and use a fiber.Config.JSONEncoder that obeys it", k.Name, k.Password.GoName)
 	}
 	return text, nil
-}
-
-// storedSubject is the subject of an account that must be a row already.
-func (k *kind) storedSubject(account any) (string, error) {
-	if k.unsaved(account) {
-		return "", fault.Setupf("kind %s: the account has no primary key: store it first, and pass the value that has its key", k.name)
-	}
-	return k.subject(account)
-}
-
-// subject of an account that is or was stored.
-func (k *kind) subject(account any) (string, error) {
-	subject, err := k.subjects.encode(k.pk.Value(reflect.ValueOf(account).Elem()))
-	if err != nil {
-		return "", fault.Setupf("kind %s: %v", k.name, err)
-	}
-	return subject, nil
-}
-
-// unsaved: the account is no row yet.
-func (k *kind) unsaved(account any) bool {
-	return k.pk.Value(reflect.ValueOf(account).Elem()).IsZero()
-}
-
-func (k *kind) hash(account any) string { return k.text(account, k.password) }
-
-// text of the identity or the hash. Neither ends with a blank: those that are
-// there were padded by a column of type CHAR, or came with an import.
-func (k *kind) text(account any, field *schema.Field) string { return unpadded(k.raw(account, field)) }
-
-// raw is text with its blanks, as a statement compares it with the column.
-func (k *kind) raw(account any, field *schema.Field) string {
-	return field.Value(reflect.ValueOf(account).Elem()).String()
-}
-
-func unpadded(text string) string { return strings.TrimRight(text, " ") }
-
-func (k *kind) setText(account any, field *schema.Field, text string) {
-	field.Value(reflect.ValueOf(account).Elem()).SetString(text)
-}
-
-// fill decodes a JSON value into a column.
-func (k *kind) fill(account any, field *schema.Field, value []byte) error {
-	return json.Unmarshal(value, field.Value(reflect.ValueOf(account).Elem()).Addr().Interface())
-}
-
-// newAccount is a *T.
-func (k *kind) newAccount() any { return reflect.New(k.model).Interface() }
-
-// noAccount is a *T that is nil, for statements that name their columns. Bun
-// passes a model that is not nil to its BeforeAppendModel, which may refuse an
-// account that is empty.
-func (k *kind) noAccount() any { return reflect.Zero(reflect.PointerTo(k.model)).Interface() }
-
-// selecting is the SELECT of accounts, a *[]*T, shaped by the Load hook.
-func (k *kind) selecting(db bun.IDB, accounts any) *bun.SelectQuery {
-	q := db.NewSelect().Model(accounts)
-	if k.load != nil {
-		// In a group of its own an OR of the hook cannot widen our conditions.
-		q = q.WhereGroup(" AND ", k.load)
-	}
-	return q
-}
-
-// byKey is the SELECT that must still find the account for a session to start.
-func (k *kind) byKey(db bun.IDB, account any) *bun.SelectQuery {
-	return db.NewSelect().Model(k.noAccount()).Where("?TableAlias.? = ?", bun.Ident(k.pk.Name), k.key(account))
-}
-
-func (k *kind) key(account any) any {
-	return k.pk.Value(reflect.ValueOf(account).Elem()).Interface()
-}
-
-// loadAlive gives the account of a verified token if both it and its session
-// are alive: one SELECT. The account is nil if not.
-func (k *kind) loadAlive(ctx context.Context, subject string, sid []byte, now int64) (any, error) {
-	return k.scan(ctx, k.db, subject, func(q *bun.SelectQuery) *bun.SelectQuery {
-		return session.WhereAlive(q, k.name, subject, sid, now)
-	})
-}
-
-// loadBySubject gives the account, nil if there is none.
-func (k *kind) loadBySubject(ctx context.Context, subject string) (any, error) {
-	return k.scan(ctx, k.db, subject, all)
-}
-
-// all is a condition that every row meets.
-func all(q *bun.SelectQuery) *bun.SelectQuery { return q }
-
-func (k *kind) scan(ctx context.Context, db bun.IDB, subject string, narrow func(*bun.SelectQuery) *bun.SelectQuery) (any, error) {
-	key, ok := k.subjects.decode(subject, k.pk.StructField.Type)
-	if !ok {
-		return nil, nil
-	}
-	account, err := k.one(ctx, db, func(q *bun.SelectQuery) *bun.SelectQuery {
-		return narrow(q.Where("?TableAlias.? = ?", bun.Ident(k.pk.Name), key.Interface()))
-	})
-	if err != nil || account == nil {
-		return nil, err
-	}
-	// A Load hook that leaves the key out, or a column that compares loosely,
-	// must not answer as somebody else.
-	if found, err := k.subject(account); err != nil || found != subject {
-		return nil, fault.Setupf("kind %s: the loaded row has another primary key than the token: let Load select the key column and give it a binary collation", k.name)
-	}
-	return account, nil
-}
-
-// findByIdentity gives the account that a person names at login, nil if there
-// is none. Where nothing keeps two accounts apart, it takes neither, but for the
-// one that is spelt as it was typed.
-func (k *kind) findByIdentity(ctx context.Context, db bun.IDB, identity string) (any, error) {
-	accounts, err := k.named(ctx, db, identity)
-	if len(accounts) > 1 {
-		accounts = slices.DeleteFunc(accounts, func(account any) bool { return k.text(account, k.identity) != identity })
-		if len(accounts) != 1 {
-			return nil, fault.Setupf("%s, so neither can sign in: give the column a unique index, as Auth.Check says", k.sameName())
-		}
-	}
-	if err != nil || len(accounts) == 0 {
-		return nil, err
-	}
-	return accounts[0], nil
-}
-
-// mostAlike bounds the rows that are read for one identity.
-const mostAlike = 1000
-
-// named gives the accounts that an identity names. It takes the identity as it is
-// typed, for rows that are older than this library, and in its canonical form; in
-// one statement, so that the number of statements does not tell whether there is an
-// account. It sends a second one where there is more than one row: of a join, of
-// names that only a collation takes for the same, or of several accounts.
-func (k *kind) named(ctx context.Context, db bun.IDB, identity string) (accounts []any, err error) {
-	name, err := k.nameOf(identity)
-	if err != nil {
-		return nil, err
-	}
-	column := bun.Ident(k.identity.Name)
-	search := func(q *bun.SelectQuery) *bun.SelectQuery {
-		if name == identity {
-			return q.Where("?TableAlias.? = ?", column, identity)
-		}
-		return q.Where("(?TableAlias.? = ? OR ?TableAlias.? = ?)", column, identity, column, name)
-	}
-	rows, err := k.atMost(ctx, db, 2, search)
-	if err == nil && rows.Len() > 1 {
-		rows, err = k.atMost(ctx, db, mostAlike, search)
-	}
-	if err != nil {
-		if dberr.Unstorable(rootCause(err), identity) { // so no row has it
-			err = nil
-		}
-		return nil, err
-	}
-	seen := map[string]bool{}
-	for i := range rows.Len() {
-		account := rows.Index(i).Interface()
-		found, err := k.nameOf(k.text(account, k.identity))
-		if err != nil {
-			return nil, err
-		}
-		subject, _ := k.subject(account)
-		// A collation that folds accents finds ann for änn; the throttle counts
-		// them apart.
-		if found == name && !seen[subject] {
-			accounts = append(accounts, account)
-		}
-		seen[subject] = true
-	}
-	return accounts, nil
-}
-
-// one loads a single account, nil if there is none.
-func (k *kind) one(ctx context.Context, db bun.IDB, narrow func(*bun.SelectQuery) *bun.SelectQuery) (any, error) {
-	accounts, err := k.atMost(ctx, db, 1, narrow)
-	if err != nil || accounts.Len() == 0 {
-		return nil, err
-	}
-	return accounts.Index(0).Interface(), nil
-}
-
-// atMost loads up to so many accounts, as a []*T. It asks Bun for a slice, since an
-// account that is still empty would be passed to its BeforeAppendModel.
-func (k *kind) atMost(ctx context.Context, db bun.IDB, limit int64, narrow func(*bun.SelectQuery) *bun.SelectQuery) (accounts reflect.Value, err error) {
-	load := func() error {
-		into := reflect.New(reflect.SliceOf(reflect.PointerTo(k.model)))
-		accounts = into.Elem()
-		return fault.Recover(func() error { return narrow(k.selecting(db, into.Interface())).Limit(limit).Scan(ctx) })
-	}
-	if _, alone := db.(*bun.DB); alone {
-		if err := k.quoting.check(ctx); err != nil {
-			return accounts, err
-		}
-		err = dberr.RetryIdempotent(ctx, load)
-	} else { // in a transaction, which is over as a whole when a statement fails
-		err = load()
-	}
-	switch {
-	case errors.Is(err, sql.ErrNoRows): // a hook of the model says so, of rows that it does not want
-		return accounts.Slice(0, 0), nil
-	case err != nil:
-		return accounts, storeProblem(err)
-	}
-	return accounts, nil
-}
-
-// insert stores a new account.
-func (k *kind) insert(ctx context.Context, db bun.IDB, account any) error {
-	if err := k.setKey(account); err != nil {
-		return err
-	}
-	err := fault.Recover(func() error {
-		_, err := db.NewInsert().Model(account).Exec(ctx)
-		return err
-	})
-	return writeProblem(err)
-}
-
-// writeProblem is what an error of writing a row is to the client. A constraint
-// or a trigger may also be deferred until the transaction commits.
-func writeProblem(err error) error {
-	switch dberr.ConstraintOf(err) {
-	case dberr.Unique:
-		return because(ErrTaken, err)
-	case dberr.Other, dberr.RefusedValue, dberr.Raised:
-		return because(ErrFields, err)
-	}
-	if err != nil {
-		return storeProblem(err)
-	}
-	return nil
-}
-
-// setKey gives a new account a UUID where neither the application nor the
-// database makes the key: a text type of 16 bytes or a string.
-func (k *kind) setKey(account any) error {
-	key := k.pk.Value(reflect.ValueOf(account).Elem())
-	if !key.IsZero() || k.pk.AutoIncrement || k.pk.SQLDefault != "" || k.pk.Identity {
-		return nil
-	}
-	if _, hooked := account.(bun.BeforeAppendModelHook); hooked {
-		return nil
-	}
-	switch {
-	case key.Kind() == reflect.String:
-		key.SetString(newUUID())
-		return nil
-	case key.Kind() == reflect.Array && key.Len() == 16:
-		return parseText(newUUID(), key)
-	}
-	return fault.Setupf("kind %s: nothing makes the primary key %q: tag it `bun:\",pk,autoincrement\"` or set it in Register", k.name, k.pk.Name)
-}
-
-// newUUID is a version 7 UUID (RFC 9562 §5.7): its order is that of creation,
-// which keeps an index on it compact.
-func newUUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[6:])
-	ms := uint64(time.Now().UnixMilli())
-	for i := range 6 {
-		b[i] = byte(ms >> (40 - 8*i))
-	}
-	b[6] = b[6]&0x0f | 0x70
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
-// storeProblem is 503 for whatever a database returned, but leaves what a hook
-// of the application, run by Bun, decided.
-func storeProblem(err error) error {
-	if isOurs(err) {
-		return err
-	}
-	return fault.Unavailable(err)
 }

@@ -6,8 +6,9 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
 // ErrorHandler answers the errors of an application's handlers in the shape of

@@ -7,9 +7,11 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/fiberjwt/fiberjwt/internal/accounts"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/token"
-	"github.com/gofiber/fiber/v2"
 )
 
 // Error is a refusal as a client sees it. Every error that this package
@@ -172,13 +174,11 @@ func face(err error) error {
 	if e := readyRefusal(err); e != nil {
 		return e
 	}
-	var setup fault.Setup
-	var row *noRow
 	var known *Error
 	switch {
 	case errors.Is(err, ErrSetup), errors.Is(err, ErrUnavailable):
 		return err
-	case errors.As(err, &setup), errors.As(err, &row):
+	case errors.Is(err, fault.ErrSetup) && !errors.Is(err, fault.ErrBroken):
 		return &setupError{err}
 	case errors.As(err, &known) && !fault.IsUnavailable(err):
 		return err
@@ -186,11 +186,25 @@ func face(err error) error {
 	return refusal(err)
 }
 
-// isOurs reports whether err is the answer to a request already: an *Error, such as
-// one that a hook of the application returned, or an error of package fault.
-func isOurs(err error) bool {
+// isAnswer reports whether a hook of the application has decided what the client is
+// told.
+func isAnswer(err error) bool {
 	var known *Error
-	return errors.As(err, &known) || errors.Is(err, fault.ErrSetup) || errors.Is(err, fault.ErrUnavailable)
+	return errors.As(err, &known)
+}
+
+// isOurs reports whether err is an *Error, or an error of an inner package that has one.
+func isOurs(err error) bool {
+	return isAnswer(err) || errors.Is(err, fault.ErrSetup) || errors.Is(err, fault.ErrUnavailable) || refusalOfInner(err) != nil
+}
+
+// storeError classifies whatever a store returned as a failure of it, but leaves what a
+// hook of the application decided.
+func storeError(err error) error {
+	if isOurs(err) {
+		return err
+	}
+	return fault.Unavailable(err)
 }
 
 // setupError tells the developer how to fix the application. It is ErrSetup to
@@ -272,6 +286,8 @@ var refusals = []innerRefusal{
 	{token.ErrMalformed, ErrTokenMalformed},
 	{token.ErrClaims, ErrTokenClaims},
 	{token.ErrExpired, ErrTokenExpired},
+	{accounts.ErrTaken, ErrTaken},
+	{accounts.ErrRefused, ErrFields},
 }
 
 // ready are the refusals of errors that inner packages return as they are. An attacker
@@ -303,6 +319,10 @@ func refusalOfInner(err error) *Error {
 		if errors.Is(err, row.inner) {
 			e := instance(row.refusal)
 			e.cause = err
+			var fields accounts.Fields
+			if errors.As(err, &fields) {
+				e.Fields = fields
+			}
 			return e
 		}
 	}

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 

@@ -14,6 +14,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
 
+	"github.com/fiberjwt/fiberjwt/internal/accounts"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/journal"
 	"github.com/fiberjwt/fiberjwt/internal/origin"
@@ -113,7 +114,7 @@ func Open(cfg Config) (*Auth, error) {
 	}
 	audiences := map[string][]string{}
 	for _, k := range kinds {
-		audiences[k.name] = k.audience
+		audiences[k.Name] = k.audience
 	}
 	issuers := make([]token.Issuer, len(cfg.Issuers))
 	for i, issuer := range cfg.Issuers {
@@ -132,18 +133,22 @@ func Open(cfg Config) (*Auth, error) {
 			a.store.pruner = newPruner(a.pruneAll, a.logs.notPruned, cfg.Now)
 		}
 	}
-	joinTables(kinds)
+	inner := make([]*accounts.Kind, len(kinds))
+	for i, k := range kinds {
+		inner[i] = k.Kind
+	}
+	accounts.JoinTables(inner)
 	for _, k := range kinds {
-		a.models[k.model] = k.name
-		k.quoting = a.quoting
-		k.refresh = seal.NewRefreshCodec(ring, k.name, len(k.telling) > 0)
-		k.tickets = seal.NewKeys(ring, labelTicket+k.name+"/"+cfg.Issuer)
-		k.devices = seal.NewKeys(ring, labelDevice+k.name+"/"+cfg.Issuer)
-		k.unlocks = seal.NewKeys(ring, labelUnlock+k.name+"/"+cfg.Issuer)
-		k.prints = seal.NewKeys(ring, labelAccount+k.name)
+		a.models[k.Model] = k.Name
+		k.Ready = a.quoting.check
+		k.refresh = seal.NewRefreshCodec(ring, k.Name, len(k.Telling) > 0)
+		k.tickets = seal.NewKeys(ring, labelTicket+k.Name+"/"+cfg.Issuer)
+		k.devices = seal.NewKeys(ring, labelDevice+k.Name+"/"+cfg.Issuer)
+		k.unlocks = seal.NewKeys(ring, labelUnlock+k.Name+"/"+cfg.Issuer)
+		k.prints = seal.NewKeys(ring, labelAccount+k.Name)
 		k.times = cfg.Refresh.times(k.accessTTL, k.idleTTL)
 		k.times.StoreClock = machineClock
-		k.cookies = newCookieNames(k.name, cmp.Or(cfg.Cookie.Path, "/"), cfg.Cookie)
+		k.cookies = newCookieNames(k.Name, cmp.Or(cfg.Cookie.Path, "/"), cfg.Cookie)
 	}
 	a.tellUncached()
 	if cfg.Routes != nil {
@@ -270,7 +275,7 @@ func (a *Auth) accept(c *fiber.Ctx, presented credential) (*Session, error) {
 	if err != nil {
 		return s, err
 	}
-	if presented.kind != nil && presented.kind.name != s.Kind {
+	if presented.kind != nil && presented.kind.Name != s.Kind {
 		return s, token.ErrWrong // the cookie of one kind with the token of another
 	}
 	s.Source, s.own = presented.source, presented.kind != nil
@@ -399,16 +404,16 @@ func (a *Auth) account(ctx context.Context, s *Session) (any, error) {
 func (a *Auth) loadAlive(ctx context.Context, k *kind, s *Session) (any, error) {
 	now := a.now().UnixMilli()
 	if a.store.sql != nil {
-		return k.loadAlive(ctx, s.Subject, s.sid, now)
+		return k.LoadAlive(ctx, s.Subject, s.sid, now)
 	}
 	if err := a.quoting.check(ctx); err != nil {
 		return nil, err
 	}
-	row, alive, err := a.store.living(ctx, k.name, s.sid, now)
+	row, alive, err := a.store.living(ctx, k.Name, s.sid, now)
 	if err != nil || !alive || row.Subject != s.Subject {
 		return nil, err
 	}
-	return k.loadBySubject(ctx, s.Subject)
+	return k.LoadBySubject(ctx, s.Subject)
 }
 
 // allowed asks the Allow hook; a refusal reads as refused, whatever the hook
@@ -501,7 +506,7 @@ func (a *Auth) listSessions(ctx context.Context, kind, subject string) ([]Sessio
 		return nil, err
 	}
 	now := a.now().UnixMilli()
-	rows, err := a.store.list(ctx, k.name, subject, now)
+	rows, err := a.store.list(ctx, k.Name, subject, now)
 	if err != nil {
 		return nil, err
 	}
@@ -590,7 +595,7 @@ func endStream(c *fiber.Ctx) {
 
 func (a *Auth) kind(name string) *kind {
 	for _, k := range a.kinds {
-		if k.name == name {
+		if k.Name == name {
 			return k
 		}
 	}
@@ -617,7 +622,7 @@ func unknownKind(name string, known []string) string {
 func (a *Auth) kindNames() []string {
 	names := make([]string, len(a.kinds))
 	for i, k := range a.kinds {
-		names[i] = k.name
+		names[i] = k.Name
 	}
 	return names
 }

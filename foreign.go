@@ -124,7 +124,7 @@ func (i Issuer) accountProblems(kinds []*kind) (problems []string) {
 		named = append(named, i.Kind) // "": whatever kind a token has
 	}
 	for _, name := range named {
-		found := slices.ContainsFunc(kinds, func(k *kind) bool { return k.fromIssuer != nil && (name == "" || k.name == name) })
+		found := slices.ContainsFunc(kinds, func(k *kind) bool { return k.fromIssuer != nil && (name == "" || k.Name == name) })
 		switch {
 		case found:
 		case name == "":
@@ -144,7 +144,7 @@ func (i Issuer) translationProblems(kinds []*kind) (problems []string) {
 			problems = append(problems, fmt.Sprintf("Kinds: %q and %s would both be the kind %q, and accounts with the same sub one account: give each a kind", theirs, other, name))
 		}
 		ours[name] = strconv.Quote(theirs)
-		if theirs == "" || !token.ValidKind(name) || len(kinds) > 0 && !slices.ContainsFunc(kinds, func(k *kind) bool { return k.name == name }) {
+		if theirs == "" || !token.ValidKind(name) || len(kinds) > 0 && !slices.ContainsFunc(kinds, func(k *kind) bool { return k.Name == name }) {
 			problems = append(problems, fmt.Sprintf("Kinds: %q: %q: give the issuer's name of a kind, and the name of a kind of Config.Entities", theirs, name))
 		}
 	}
@@ -174,10 +174,10 @@ func (a *Auth) foreignAccount(ctx context.Context, s *Session) (any, error) {
 	if account == nil {
 		return nil, ErrTokenRevoked
 	}
-	if k.unsaved(account) {
-		return nil, fault.Setupf("Entity.FromIssuer of kind %s gives an account without a primary key: store it first, and return the error of the query", k.name)
+	if k.Unsaved(account) {
+		return nil, fault.Setupf("Entity.FromIssuer of kind %s gives an account without a primary key: store it first, and return the error of the query", k.Name)
 	}
-	if s.Subject, err = k.subject(account); err != nil {
+	if s.Subject, err = k.Subject(account); err != nil {
 		return nil, err
 	}
 	return account, a.allowed(ctx, k, account, ErrTokenRevoked)
@@ -196,7 +196,7 @@ func (a *Auth) askFromIssuer(ctx context.Context, k *kind, s *Session) (account 
 		return nil, nil
 	}
 	if err != nil {
-		return nil, storeProblem(err)
+		return nil, storeError(err)
 	}
 	return account, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fiberjwt/fiberjwt/internal/accounts"
 	"github.com/fiberjwt/fiberjwt/internal/password"
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
 )
@@ -140,24 +141,22 @@ func (f form) password(name string, wrong map[string]string) string {
 	return text
 }
 
-const maxIdentityBytes = 320 // an e-mail address at its longest
-
 // identity is the member that names the account, as it is typed.
 func (f form) identity(k *kind, wrong map[string]string) string {
-	name := k.identity.Name
+	name := k.Identity.Name
 	text := f.required(name, wrong)
 	if _, bad := wrong[name]; bad {
 		return ""
 	}
 	switch {
 	case text == "":
-		wrong[name] = errIdentityEmpty.Error()
+		wrong[name] = accounts.ErrIdentityEmpty.Error()
 	case strings.TrimSpace(text) != text:
-		wrong[name] = errIdentitySpace.Error()
-	case len(text) > maxIdentityBytes:
-		wrong[name] = errIdentityLong.Error()
+		wrong[name] = accounts.ErrIdentitySpace.Error()
+	case len(text) > accounts.MaxIdentityBytes:
+		wrong[name] = accounts.ErrIdentityLong.Error()
 	case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }):
-		wrong[name] = errIdentityCharacters.Error()
+		wrong[name] = accounts.ErrIdentityCharacters.Error()
 	}
 	return text
 }
@@ -166,12 +165,12 @@ func (f form) identity(k *kind, wrong map[string]string) string {
 // error is an *Error.
 func (f form) newIdentity(k *kind, wrong map[string]string) (string, error) {
 	text := f.identity(k, wrong)
-	if _, bad := wrong[k.identity.Name]; bad {
+	if _, bad := wrong[k.Identity.Name]; bad {
 		return "", nil
 	}
-	identity, err := k.canonical(text)
+	identity, err := k.Canonical(text)
 	if err != nil && !isOurs(err) {
-		wrong[k.identity.Name] = err.Error()
+		wrong[k.Identity.Name] = err.Error()
 		return "", nil
 	}
 	return identity, err

@@ -8,10 +8,11 @@ import (
 	"slices"
 	"time"
 
-	"github.com/fiberjwt/fiberjwt/internal/fault"
-	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 
 // Grant says how a sign-in by [Login] or [Auth.Issue] differs from what Config
@@ -109,11 +110,11 @@ func only(grant []Grant) Grant {
 // proved is the AuthTime that a Login has by default. Whoever exchanges a token
 // of OldTokens, of Issuers or a ticket has proved nothing now.
 func (r *request) proved(k *kind, account any) (when time.Time) {
-	s := r.session(k.name)
+	s := r.session(k.Name)
 	if s == nil || s.sid != nil && s.Source != SourceTicket {
 		return when
 	}
-	if subject, err := k.subject(account); err != nil || subject != s.Subject {
+	if subject, err := k.Subject(account); err != nil || subject != s.Subject {
 		return when
 	}
 	if now := r.auth.now(); s.AuthTime.After(now) { // the clock of another issuer

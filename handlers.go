@@ -101,9 +101,9 @@ func (a *Auth) Mount(router fiber.Router) {
 		a.prefix = strings.TrimSuffix(group.Prefix, "/")
 	}
 	for _, k := range a.kinds {
-		k.cookies = newCookieNames(k.name, path, a.cookie)
+		k.cookies = newCookieNames(k.Name, path, a.cookie)
 		for _, route := range builtIns {
-			path := "/" + k.name + route.path
+			path := "/" + k.Name + route.path
 			router.Add(route.method, path, a.handle(route, k))
 			a.mounted[a.prefix+path] = route.method == fiber.MethodPost
 			if route.method == fiber.MethodGet {
@@ -135,7 +135,7 @@ func (a *Auth) handle(route builtIn, k *kind) fiber.Handler {
 		}
 		// Hooks run in there, MarshalJSON of the model among them.
 		if err := fault.Recover(func() error { return route.handler(a, c, k) }); err != nil {
-			return a.answer(c, ofKind(err, k.name))
+			return a.answer(c, ofKind(err, k.Name))
 		}
 		if a.cookie.Path == "" {
 			a.logs.elsewhere(c, k.cookies)
@@ -175,7 +175,7 @@ func (a *Auth) handleRegister(c *fiber.Ctx, k *kind) error {
 	}
 	p, entity, err := a.register(c, k, account, password)
 	if err != nil {
-		a.tellRefused(c, Event{Type: EventRegisterRefused, Kind: k.name}, err)
+		a.tellRefused(c, Event{Type: EventRegisterRefused, Kind: k.Name}, err)
 		return err
 	}
 	a.tell(c, p.event(EventRegister, k))
@@ -290,9 +290,9 @@ func (a *Auth) refreshInBody(c *fiber.Ctx) (raw string, ok bool, err error) {
 func (a *Auth) handleLogout(c *fiber.Ctx, k *kind) error {
 	return a.leave(c, k, EventLogout, func(sid []byte) (bool, error) {
 		if a.onEvent == nil {
-			return a.store.revoke(c.UserContext(), sid, k.name, "", a.now().UnixMilli())
+			return a.store.revoke(c.UserContext(), sid, k.Name, "", a.now().UnixMilli())
 		}
-		return a.store.revokeLiving(c.UserContext(), sid, k.name, a.now().UnixMilli())
+		return a.store.revokeLiving(c.UserContext(), sid, k.Name, a.now().UnixMilli())
 	})
 }
 
@@ -308,7 +308,7 @@ func (a *Auth) handleLogoutAll(c *fiber.Ctx, k *kind) error {
 // one included; ended is false if it was not alive.
 func (a *Auth) endAll(ctx context.Context, k *kind, sid []byte) (ended bool, err error) {
 	now := a.now().UnixMilli()
-	row, alive, err := a.store.living(ctx, k.name, sid, now)
+	row, alive, err := a.store.living(ctx, k.Name, sid, now)
 	if err != nil || !alive {
 		return false, err
 	}
@@ -368,7 +368,7 @@ func (a *Auth) handleSessions(c *fiber.Ctx, k *kind) error {
 	if err != nil {
 		return err
 	}
-	infos, err := a.listSessions(c.UserContext(), k.name, s.Subject)
+	infos, err := a.listSessions(c.UserContext(), k.Name, s.Subject)
 	if err != nil {
 		return err
 	}
@@ -388,14 +388,14 @@ func (a *Auth) handleEndSession(c *fiber.Ctx, k *kind) error {
 	if !ok {
 		return ErrNotFound
 	}
-	found, err := a.store.revoke(c.UserContext(), sid, k.name, s.Subject, a.now().UnixMilli())
+	found, err := a.store.revoke(c.UserContext(), sid, k.Name, s.Subject, a.now().UnixMilli())
 	if err != nil {
 		return err
 	}
 	if !found {
 		return ErrNotFound
 	}
-	a.tell(c, Event{Type: EventRevoke, Kind: k.name, Subject: s.Subject, SessionID: session.ID(sid)})
+	a.tell(c, Event{Type: EventRevoke, Kind: k.Name, Subject: s.Subject, SessionID: session.ID(sid)})
 	if c.Params("id") == s.ID && s.Source == SourceCookie {
 		k.cookies.clear(c)
 	}
@@ -417,7 +417,7 @@ func (a *Auth) handlePassword(c *fiber.Ctx, k *kind) error {
 	}
 	wrong := map[string]string{}
 	current, password := body.password("current_password", wrong), body.required("password", wrong)
-	a.judge(password, k.text(s.Account, k.identity), wrong)
+	a.judge(password, k.Text(s.Account, k.Identity), wrong)
 	if err := wrongFields(wrong); err != nil {
 		return err
 	}
@@ -436,10 +436,10 @@ func (a *Auth) signedIn(c *fiber.Ctx, k *kind) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s := r.session(k.name); s != nil {
+	if s := r.session(k.Name); s != nil {
 		return s, nil
 	}
-	err = r.missing(k.name)
+	err = r.missing(k.Name)
 	if len(r.sessions) > 0 {
 		a.tellDenied(c, r.sessions[0], err)
 	}
@@ -525,7 +525,7 @@ func (a *Auth) holder(c *fiber.Ctx, k *kind, access string) (pair, bool) {
 		return pair{}, true
 	}
 	claims, err := a.tokens.Verify(c.UserContext(), access)
-	if claims.Kind != k.name || err != nil && !errors.Is(err, token.ErrExpired) {
+	if claims.Kind != k.Name || err != nil && !errors.Is(err, token.ErrExpired) {
 		return pair{}, false
 	}
 	if claims.Foreign {

@@ -94,7 +94,7 @@ func (a *Auth) explainNoToken(c *fiber.Ctx) {
 	case looksLikeToken(c.Request().URI().QueryString()):
 		place = "the query"
 	case slices.ContainsFunc(a.kinds, func(k *kind) bool {
-		return k.cookies.present(c) || looksLikeToken(c.Request().Header.Cookie(k.name)) || looksLikeToken(c.Request().Header.Cookie("__Host-Http-"+k.name))
+		return k.cookies.present(c) || looksLikeToken(c.Request().Header.Cookie(k.Name)) || looksLikeToken(c.Request().Header.Cookie("__Host-Http-"+k.Name))
 	}):
 		place = "a cookie"
 	default:
@@ -125,22 +125,22 @@ func (l logs) crossOrigin(c *fiber.Ctx) {
 // closedRoute warns of a request for a built-in route that its kind does not offer.
 func (l logs) closedRoute(c *fiber.Ctx, route builtIn, k *kind) {
 	l.hint(c.UserContext(), "a request is for a built-in route that its kind does not offer; it is answered 404",
-		route.opened, slog.String("kind", k.name), slog.String("route", route.path))
+		route.opened, slog.String("kind", k.Name), slog.String("route", route.path))
 }
 
 // dropped warns of members of a registration that are not stored, by their columns.
 func (l logs) dropped(ctx context.Context, k *kind, body form) {
-	for _, field := range k.table.Fields {
+	for _, field := range k.Table.Fields {
 		switch name := jsonName(field); {
-		case field == k.pk || field == k.password || field == k.identity || field == k.table.SoftDeleteField:
-		case slices.Contains(k.fillable, field):
+		case field == k.PK || field == k.Password || field == k.Identity || field == k.Table.SoftDeleteField:
+		case slices.Contains(k.Fillable, field):
 			if body.has(name) && !body.has(field.Name) {
 				l.hint(ctx, "a registration has the member of a column under the name of its JSON, and loses it", "let the client send it under the name of the column",
-					slog.String("kind", k.name), slog.String("column", field.Name))
+					slog.String("kind", k.Name), slog.String("column", field.Name))
 			}
 		case body.has(field.Name) || body.has(name):
 			l.hint(ctx, "a registration has a member for a column that clients may not fill, and loses it", "if clients may choose it, add the column to Entity.Fillable; else set it in Register",
-				slog.String("kind", k.name), slog.String("column", field.Name))
+				slog.String("kind", k.Name), slog.String("column", field.Name))
 		}
 	}
 }

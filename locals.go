@@ -96,7 +96,7 @@ func (r *request) blame(k *kind, problem error) {
 	if r.problems == nil {
 		r.problems = map[string]error{}
 	}
-	r.problems[k.name] = problem
+	r.problems[k.Name] = problem
 }
 
 func requestOf(c *fiber.Ctx) *request {
@@ -110,7 +110,7 @@ func (r *request) store(c *fiber.Ctx) {
 	r.outer = requestOf(c)
 	c.Locals(requestKey{}, r)
 	for _, k := range r.auth.kinds {
-		c.Context().RemoveUserValue(k.name)
+		c.Context().RemoveUserValue(k.Name)
 	}
 	for _, s := range r.sessions {
 		if s.Account != nil {
@@ -219,7 +219,7 @@ func visible(c *fiber.Ctx) iter.Seq2[*Auth, *Session] {
 				}
 			}
 			for _, k := range r.auth.kinds {
-				hidden[k.name] = true
+				hidden[k.Name] = true
 			}
 		}
 	}

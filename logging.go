@@ -12,8 +12,10 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fiberjwt/fiberjwt/internal/accounts"
 	"github.com/fiberjwt/fiberjwt/internal/admission"
 	"github.com/fiberjwt/fiberjwt/internal/dberr"
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/journal"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -32,7 +34,7 @@ func (l logs) failed(c *fiber.Ctx, e *Error) {
 		return
 	}
 	line := journal.Line{
-		Level: slog.LevelError, Message: "request failed", Hint: remedy(e), Cause: fmt.Sprint(e.Status, " ", brief(rootCause(e).Error())),
+		Level: slog.LevelError, Message: "request failed", Hint: remedy(e), Cause: fmt.Sprint(e.Status, " ", fault.Brief(rootCause(e).Error())),
 		Attrs: append(append([]slog.Attr{slog.Int("status", e.Status)}, whereabouts(c, e.kind)...), slog.Any("error", e)),
 	}
 	if errors.Is(e, ErrUnavailable) {
@@ -77,13 +79,6 @@ func routeOf(c *fiber.Ctx) (pattern string) {
 	return pattern
 }
 
-// brief is the first line of the text of an error, at most 200 bytes of it. After
-// the first line of a panic comes its stack, which is different for each goroutine.
-func brief(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
-	return line[:min(len(line), 200)]
-}
-
 // typeOf is the type of the innermost error that err wraps.
 func typeOf(err error) string {
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
@@ -98,13 +93,13 @@ func typeOf(err error) string {
 func (l logs) refusedRow(ctx context.Context, k *kind, err error) {
 	cause := rootCause(err)
 	reason := cause.Error()
-	var changed *notKept
+	var changed *accounts.NotKept
 	switch broken := dberr.ConstraintOf(cause); {
-	case errors.Is(err, ErrTaken) && errors.As(err, &changed):
+	case errors.Is(err, accounts.ErrTaken) && errors.As(err, &changed):
 		l.hint(ctx, "a registration is answered 409 because another account has its identity, but no unique index keeps the two apart",
-			"give the column a unique index, as Auth.Check says: without one, two registrations at the same time are both stored, and neither account can sign in", slog.String("kind", k.name))
+			"give the column a unique index, as Auth.Check says: without one, two registrations at the same time are both stored, and neither account can sign in", slog.String("kind", k.Name))
 		return
-	case !errors.Is(err, ErrFields):
+	case !errors.Is(err, accounts.ErrRefused):
 		return
 	case errors.As(err, &changed):
 	case broken == dberr.None:
@@ -115,8 +110,8 @@ func (l logs) refusedRow(ctx context.Context, k *kind, err error) {
 		reason = "a value is not of its column's type, or too long"
 	}
 	l.Log(ctx, journal.Line{
-		Level: slog.LevelWarn, Message: "the table refuses the row of a registration; it is answered 422", Cause: k.name + " " + brief(reason),
-		Attrs: []slog.Attr{slog.String("kind", k.name), slog.String("error", reason)},
+		Level: slog.LevelWarn, Message: "the table refuses the row of a registration; it is answered 422", Cause: k.Name + " " + fault.Brief(reason),
+		Attrs: []slog.Attr{slog.String("kind", k.Name), slog.String("error", reason)},
 		Hint:  "if a column that Fillable or Register does not set breaks a constraint, set it there or give it a default; if clients fill it, check it in Register; the column of the hash needs VARCHAR(255) or TEXT",
 	})
 }
@@ -128,18 +123,18 @@ func (l logs) oldHash(ctx context.Context, k *kind, err error) {
 		return
 	}
 	l.Log(ctx, journal.Line{
-		Level: slog.LevelWarn, Message: "the hash of a password could not be replaced by a stronger one; the old one stays", Cause: k.name,
-		Attrs: []slog.Attr{slog.String("kind", k.name), slog.Any("error", refusal(err))},
+		Level: slog.LevelWarn, Message: "the hash of a password could not be replaced by a stronger one; the old one stays", Cause: k.Name,
+		Attrs: []slog.Attr{slog.String("kind", k.Name), slog.Any("error", refusal(err))},
 	})
 }
 
 // leftAccount logs that the row of a failed registration could not be deleted. Each row
 // is named, since only the operator can delete it.
 func (l logs) leftAccount(ctx context.Context, k *kind, row any, err error) {
-	subject, _ := k.subject(row)
+	subject, _ := k.Subject(row)
 	l.Each(ctx, journal.Line{
 		Level: slog.LevelError, Message: "the row of a failed registration could not be deleted",
-		Attrs: []slog.Attr{slog.String("kind", k.name), slog.String("subject", subject), slog.Any("error", refusal(err))},
+		Attrs: []slog.Attr{slog.String("kind", k.Name), slog.String("subject", subject), slog.Any("error", refusal(err))},
 		Hint:  "delete the row; until then, another registration with its identity is answered 409",
 	})
 }
@@ -205,7 +200,7 @@ func (l logs) noSession(ctx context.Context, row session.Row, former bool, err e
 func (l logs) uncached(k *kind) {
 	l.Each(context.Background(), journal.Line{
 		Level: slog.LevelWarn, Message: "accounts of this kind are not cached, because their model has a hook that gets the context of the request",
-		Attrs: []slog.Attr{slog.String("kind", k.name), slog.String("hook", k.selectHook)},
+		Attrs: []slog.Attr{slog.String("kind", k.Name), slog.String("hook", k.SelectHook)},
 		Hint:  "if the hook must run, change nothing; what it decides can also be decided in Entity.Allow, which is asked on every request, with the cache too",
 	})
 }
@@ -213,13 +208,13 @@ func (l logs) uncached(k *kind) {
 // replaced logs that a session was refused because its account is another one by now, or
 // has changed in a column that tells accounts apart.
 func (l logs) replaced(ctx context.Context, k *kind) {
-	columns := make([]string, len(k.telling))
-	for i, field := range k.telling {
+	columns := make([]string, len(k.Telling))
+	for i, field := range k.Telling {
 		columns[i] = field.Name
 	}
 	l.Log(ctx, journal.Line{
-		Level: slog.LevelWarn, Message: "a session was refused because its account has other values in the columns that tell it from an earlier account with the same key", Cause: k.name,
-		Attrs: []slog.Attr{slog.String("kind", k.name), slog.String("columns", strings.Join(columns, ", "))},
+		Level: slog.LevelWarn, Message: "a session was refused because its account has other values in the columns that tell it from an earlier account with the same key", Cause: k.Name,
+		Attrs: []slog.Attr{slog.String("kind", k.Name), slog.String("columns", strings.Join(columns, ", "))},
 		Hint:  "this is right after an account was deleted and its key was given again; if it is the same account, name a column that never changes in Entity.Identity, or call Login again after the change",
 	})
 }

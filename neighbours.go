@@ -8,8 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
 // Some of Fiber's own middlewares keep an answer and give it to the next client

@@ -97,7 +97,7 @@ func (o OldTokens) problems(cfg Config, kinds []*kind) (problems []string) {
 func (o OldTokens) kindProblems(kinds []*kind) (problems []string) {
 	var known []string
 	for _, k := range kinds {
-		known = append(known, k.name)
+		known = append(known, k.Name)
 	}
 	i := slices.Index(known, o.Kind)
 	switch {
@@ -109,8 +109,8 @@ func (o OldTokens) kindProblems(kinds []*kind) (problems []string) {
 		return nil
 	case o.Kind == "":
 		return []string{"Config.OldTokens.Kind is missing: say whose column OldTokens.Column is"}
-	case kinds[i].table != nil:
-		kinds[i].column("Config.OldTokens.Column", o.Column, reflect.String, &problems)
+	case kinds[i].Table != nil:
+		kinds[i].Column("Config.OldTokens.Column", o.Column, reflect.String, &problems)
 	}
 	return problems
 }
@@ -130,7 +130,7 @@ func (a *Auth) verifyOld(ctx context.Context, raw string) (*Session, error) {
 		return nil, token.ErrMissing
 	}
 	s := &Session{
-		Kind: k.name, Subject: a.old.subject(c.Key), IssuedAt: at(c.IssuedAt), ExpiresAt: at(c.ExpiresAt), payload: payload,
+		Kind: k.Name, Subject: a.old.subject(c.Key), IssuedAt: at(c.IssuedAt), ExpiresAt: at(c.ExpiresAt), payload: payload,
 	}
 	now, leeway := a.now(), int64(a.tokens.Leeway/time.Second)
 	switch {
@@ -149,7 +149,7 @@ func (a *Auth) verifyOld(ctx context.Context, raw string) (*Session, error) {
 		return s, ErrTokenRevoked
 	}
 	s.Account = account
-	if s.Subject, err = k.subject(account); err != nil {
+	if s.Subject, err = k.Subject(account); err != nil {
 		return s, err
 	}
 	return s, a.allowed(ctx, k, account, ErrTokenRevoked)
@@ -166,14 +166,14 @@ func (o OldTokens) subject(key string) string {
 // oldAccount is the account that an old token names, nil if there is none.
 func (a *Auth) oldAccount(ctx context.Context, k *kind, c token.OldClaims) (any, error) {
 	if a.old.Column == "" {
-		return k.loadBySubject(ctx, c.Key)
+		return k.LoadBySubject(ctx, c.Key)
 	}
 	// 7 is a primary key, and no name. PostgreSQL takes no NUL.
 	if c.IsNumber || strings.IndexByte(c.Key, 0) >= 0 {
 		return nil, nil
 	}
-	field := k.field(a.old.Column)
-	accounts, err := k.atMost(ctx, k.db, maxSpellings, func(q *bun.SelectQuery) *bun.SelectQuery {
+	field := k.Field(a.old.Column)
+	accounts, err := k.AtMost(ctx, k.DB, maxSpellings, func(q *bun.SelectQuery) *bun.SelectQuery {
 		return q.Where("?TableAlias.? = ?", bun.Ident(field.Name), c.Key)
 	})
 	if err != nil {
@@ -184,15 +184,15 @@ func (a *Auth) oldAccount(ctx context.Context, k *kind, c token.OldClaims) (any,
 	for _, row := range accounts.Seq2() {
 		found := row.Interface()
 		switch {
-		case k.text(found, field) != c.Key:
+		case k.Text(found, field) != c.Key:
 		case account == nil:
 			account = found
 		default: // a join may give the same account again
-			several = several || !reflect.DeepEqual(k.key(found), k.key(account))
+			several = several || !reflect.DeepEqual(k.Key(found), k.Key(account))
 		}
 	}
 	if several {
-		return nil, fault.Setupf("Config.OldTokens.Column: several accounts of kind %s have the same %s: give the column a unique index", k.name, field.Name)
+		return nil, fault.Setupf("Config.OldTokens.Column: several accounts of kind %s have the same %s: give the column a unique index", k.Name, field.Name)
 	}
 	return account, nil
 }
@@ -216,17 +216,17 @@ func (a *Auth) oldClaims(payload []byte) (*kind, token.OldClaims, error) {
 	if k == nil {
 		k = a.kindOfTable(table)
 	}
-	if k == nil || named && k.table.Name != table {
+	if k == nil || named && k.Table.Name != table {
 		return nil, token.OldClaims{}, token.ErrWrong
 	}
-	c, err := token.ReadOldClaims(payload, cmp.Or(a.old.Claim, k.pk.Name))
+	c, err := token.ReadOldClaims(payload, cmp.Or(a.old.Claim, k.PK.Name))
 	return k, c, err
 }
 
 // kindOfTable is nil if no kind or several are on the table.
 func (a *Auth) kindOfTable(table string) (found *kind) {
 	for _, k := range a.kinds {
-		if k.table.Name != table {
+		if k.Table.Name != table {
 			continue
 		}
 		if found != nil {

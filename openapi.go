@@ -8,9 +8,11 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/fiberjwt/fiberjwt/internal/accounts"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/password"
-	"github.com/gofiber/fiber/v2"
 )
 
 // OpenAPI serves the document of [Auth.OpenAPIDocument]. It says nothing that is
@@ -63,7 +65,7 @@ func (k *kind) opensRegistration() bool { return k.register != nil }
 
 func (k *kind) hasPageServers() bool { return k.cookies.everywhere }
 
-func (k *kind) hasPasswords() bool { return k.password != nil }
+func (k *kind) hasPasswords() bool { return k.Password != nil }
 
 // object of JSON; its members are written in the order of their names.
 type object = map[string]any
@@ -71,8 +73,8 @@ type object = map[string]any
 func (a *Auth) document() object {
 	paths, schemas, schemes, tags := object{}, commonSchemas(a.errorHandler == nil), object{}, []object{}
 	for _, k := range a.kinds {
-		schemas[k.name] = schemaOf(k.model)
-		tags = append(tags, object{"name": k.name, "description": "Accounts of the kind " + k.name + "."})
+		schemas[k.Name] = schemaOf(k.Model)
+		tags = append(tags, object{"name": k.Name, "description": "Accounts of the kind " + k.Name + "."})
 		a.describeSchemes(k, schemes)
 		for _, route := range builtIns {
 			if !route.offeredBy(k) || len(a.mounted) == 0 {
@@ -99,7 +101,7 @@ func (a *Auth) document() object {
 
 func (a *Auth) operation(route builtIn, k *kind) object {
 	operation := object{
-		"operationId": k.name + "." + route.id, "summary": route.summary, "description": route.detail, "tags": []string{k.name},
+		"operationId": k.Name + "." + route.id, "summary": route.summary, "description": route.detail, "tags": []string{k.Name},
 		"responses": a.responses(route, k), "security": []object{},
 	}
 	if route.security != nil {
@@ -241,18 +243,18 @@ func text(least, most int) object {
 
 func registrationForm(a *Auth, k *kind) (object, bool) {
 	properties := object{
-		k.identity.Name: text(1, maxIdentityBytes), "password": text(a.hasher.MinLength(), password.MaxLength), "transport": a.transports(),
+		k.Identity.Name: text(1, accounts.MaxIdentityBytes), "password": text(a.hasher.MinLength(), password.MaxLength), "transport": a.transports(),
 	}
-	for _, field := range k.fillable {
+	for _, field := range k.Fillable {
 		properties[field.Name] = schemaOf(field.StructField.Type)
 	}
-	return objectOf(properties, k.identity.Name, "password"), true
+	return objectOf(properties, k.Identity.Name, "password"), true
 }
 
 func loginForm(a *Auth, k *kind) (object, bool) {
 	return objectOf(object{
-		k.identity.Name: text(1, maxIdentityBytes), "password": text(0, password.MaxLength), "unlock_token": text(0, 0), "transport": a.transports(),
-	}, k.identity.Name, "password"), true
+		k.Identity.Name: text(1, accounts.MaxIdentityBytes), "password": text(0, password.MaxLength), "unlock_token": text(0, 0), "transport": a.transports(),
+	}, k.Identity.Name, "password"), true
 }
 
 func refreshForm(a *Auth, _ *kind) (object, bool) {
@@ -280,7 +282,7 @@ func (a *Auth) transports() object {
 
 func theTokens(*kind) object { return ref("Tokens") }
 
-func theAccount(k *kind) object { return ref(k.name) }
+func theAccount(k *kind) object { return ref(k.Name) }
 
 func theSessions(*kind) object { return object{"type": "array", "items": ref("SessionInfo")} }
 
@@ -289,7 +291,7 @@ func theSessions(*kind) object { return object{"type": "array", "items": ref("Se
 // clients understand it.
 func registered(k *kind) object {
 	members := tokenMembers()
-	members["entity"] = ref(k.name)
+	members["entity"] = ref(k.Name)
 	return objectOf(members, "entity")
 }
 

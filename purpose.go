@@ -4,10 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"reflect"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
@@ -136,51 +133,14 @@ func (p Purpose[T]) open(a *Auth) (once, error) {
 	if p.TTL < 0 || p.TTL > maxPurposeTTL {
 		return once{}, fault.Setupf("Purpose.TTL: %v is not between 0 and 7 days", p.TTL)
 	}
-	if problem := k.linkProblem(); problem != "" {
+	if problem := k.LinkProblem(); problem != "" {
 		return once{}, fault.Setupf("Purpose %s: %s", p.Name, problem)
 	}
-	o := once{kind: k, name: p.Name, ttl: cmp.Or(p.TTL, 15*time.Minute), binds: k.bound}
+	o := once{kind: k, name: p.Name, ttl: cmp.Or(p.TTL, 15*time.Minute), binds: k.Bound}
 	if p.Binds != nil {
-		o.binds = func(account any) string { return k.bound(account) + "\x00" + p.Binds(account.(*T)) }
+		o.binds = func(account any) string { return k.Bound(account) + "\x00" + p.Binds(account.(*T)) }
 	}
 	return o, nil
-}
-
-// bound is what every link is bound to: the identity, which tells the account from
-// the next one with its key, and the passwords that the row has, under any kind of
-// its table; or for a kind without passwords what it is told by.
-func (k *kind) bound(account any) string {
-	texts := []string{}
-	if k.identity != nil && k.password != nil {
-		texts = append(texts, k.text(account, k.identity))
-	}
-	for _, name := range k.passwordColumns() {
-		texts = append(texts, k.text(account, k.field(name)))
-	}
-	if len(k.telling) > 0 {
-		texts = append(texts, k.told(account))
-	}
-	return strings.Join(texts, "\x00")
-}
-
-// linkProblem: a link must end with every password of the row, so the model must have them.
-func (k *kind) linkProblem() string {
-	for _, name := range k.passwordColumns() {
-		if field := k.field(name); field == nil || field.StructField.Type.Kind() != reflect.String {
-			return fmt.Sprintf("kind %s shares its table with a kind whose password is in the column %q, which its model has not as a string: add it, tagged `json:\"-\"`, because a link is void once the password changes", k.name, name)
-		}
-	}
-	return ""
-}
-
-// passwordColumns of the row, under every kind of its table.
-func (k *kind) passwordColumns() (names []string) {
-	for _, of := range k.sharing {
-		if of.password != nil && !slices.Contains(names, of.password.Name) {
-			names = append(names, of.password.Name)
-		}
-	}
-	return names
 }
 
 // kindOf is the kind whose model is T.
@@ -204,15 +164,15 @@ type once struct {
 }
 
 func (o once) keys(a *Auth) seal.Keys {
-	return seal.NewKeys(a.ring, labelOnce+o.kind.name+"/"+o.name+"/"+a.tokens.Issuer)
+	return seal.NewKeys(a.ring, labelOnce+o.kind.Name+"/"+o.name+"/"+a.tokens.Issuer)
 }
 
 func (o once) token(a *Auth, account any) (string, error) {
-	subject, err := o.kind.storedSubject(account)
+	subject, err := o.kind.StoredSubject(account)
 	if err != nil {
 		return "", err
 	}
-	link := seal.NewLink(a.now().Add(o.ttl), o.kind.name, subject)
+	link := seal.NewLink(a.now().Add(o.ttl), o.kind.Name, subject)
 	token := ""
 	err = fault.Recover(func() error {
 		token = link.Encode(oncePrefix, o.keys(a), o.binds(account))
@@ -230,7 +190,7 @@ func (o once) check(ctx context.Context, a *Auth, token string) (any, seal.Link,
 // refused tells that a token is no good, of whom if its tag held.
 func (o once) refused(ctx context.Context, a *Auth, s seal.Link, err error) error {
 	if errors.Is(err, ErrOneTimeToken) {
-		a.deliverIn(ctx, Event{Type: EventLinkRefused, Kind: o.kind.name, Subject: s.Subject, Reason: ErrOneTimeToken.Code})
+		a.deliverIn(ctx, Event{Type: EventLinkRefused, Kind: o.kind.Name, Subject: s.Subject, Reason: ErrOneTimeToken.Code})
 	}
 	return err
 }
@@ -238,7 +198,7 @@ func (o once) refused(ctx context.Context, a *Auth, s seal.Link, err error) erro
 // examine costs a query for tokens only that were made here and are in time.
 func (o once) examine(ctx context.Context, a *Auth, token string) (any, seal.Link, error) {
 	s, ok := seal.OpenLink(oncePrefix, token, func(kind string) seal.Keys {
-		if kind != o.kind.name {
+		if kind != o.kind.Name {
 			return nil
 		}
 		return o.keys(a)
@@ -248,7 +208,7 @@ func (o once) examine(ctx context.Context, a *Auth, token string) (any, seal.Lin
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
 	defer cancel()
-	account, err := o.kind.loadBySubject(ctx, s.Subject)
+	account, err := o.kind.LoadBySubject(ctx, s.Subject)
 	if err != nil {
 		return nil, s, err
 	}
@@ -330,7 +290,7 @@ func (a *Auth) resetPassword(ctx context.Context, o once, token, password string
 	if err != nil {
 		return nil, err
 	}
-	wrong, identity := map[string]string{}, o.kind.text(account, o.kind.identity)
+	wrong, identity := map[string]string{}, o.kind.Text(account, o.kind.Identity)
 	a.judge(password, identity, wrong)
 	if err := wrongFields(wrong); err != nil {
 		return nil, err
@@ -347,26 +307,26 @@ func reset[T any](a *Auth) (once, error) {
 	if err != nil {
 		return once{}, err
 	}
-	if k.password == nil {
-		return once{}, fault.Setupf("kind %s has no passwords to reset", k.name)
+	if k.Password == nil {
+		return once{}, fault.Setupf("kind %s has no passwords to reset", k.Name)
 	}
-	if problem := k.linkProblem(); problem != "" {
+	if problem := k.LinkProblem(); problem != "" {
 		return once{}, fault.Setupf("ResetToken: %s", problem)
 	}
-	return once{kind: k, name: resetName, binds: k.bound}, nil
+	return once{kind: k, name: resetName, binds: k.Bound}, nil
 }
 
 // setPassword replaces the password that account was loaded with.
 func (a *Auth) setPassword(ctx context.Context, k *kind, account any, subject, password string) error {
-	hash, err := a.hashIn(ctx, resetName+k.name+subject, password)
+	hash, err := a.hashIn(ctx, resetName+k.Name+subject, password)
 	if err != nil {
 		return err
 	}
-	nobody := &Session{Kind: k.name, Subject: subject} // so no session is kept
+	nobody := &Session{Kind: k.Name, Subject: subject} // so no session is kept
 	if err := a.storeHash(ctx, k, nobody, account, hash, ErrOneTimeToken); err != nil {
 		return err
 	}
-	k.setText(account, k.password, hash)
-	a.passwordChanged(ctx, attempted(k, k.text(account, k.identity)), "")
+	k.SetText(account, k.Password, hash)
+	a.passwordChanged(ctx, attempted(k, k.Text(account, k.Identity)), "")
 	return nil
 }

@@ -114,7 +114,7 @@ func login[T any](c *fiber.Ctx, account *T, grant Grant) (Tokens, error) {
 func (a *Auth) login(c *fiber.Ctx, k *kind, account any, grant Grant) (Tokens, error) {
 	p, err := a.startAllowed(c.UserContext(), k, account, openedBy(c, grant))
 	if err != nil {
-		a.tellRefused(c, Event{Type: EventLoginRefused, Kind: k.name, Subject: p.subject}, err)
+		a.tellRefused(c, Event{Type: EventLoginRefused, Kind: k.Name, Subject: p.subject}, err)
 		return Tokens{}, err
 	}
 	a.tell(c, p.event(EventLogin, k))
@@ -122,7 +122,7 @@ func (a *Auth) login(c *fiber.Ctx, k *kind, account any, grant Grant) (Tokens, e
 }
 
 func (a *Auth) startAllowed(ctx context.Context, k *kind, account any, o opening) (pair, error) {
-	if _, err := k.storedSubject(account); err != nil {
+	if _, err := k.StoredSubject(account); err != nil {
 		return pair{}, err
 	}
 	if _, whole := o.DB.(*bun.DB); o.DB != nil && !whole && a.store.sql == nil {
@@ -178,7 +178,7 @@ type pair struct {
 }
 
 func (p pair) event(what EventType, k *kind) Event {
-	return Event{Type: what, Kind: k.name, Subject: p.subject, SessionID: idOf(p.sid)}
+	return Event{Type: what, Kind: k.Name, Subject: p.subject, SessionID: idOf(p.sid)}
 }
 
 // handNew hands out the pair of a new session.
@@ -199,7 +199,7 @@ func (a *Auth) handNew(c *fiber.Ctx, k *kind, p pair, grant Grant) Tokens {
 // were idle for long enough.
 func (a *Auth) endReplaced(c *fiber.Ctx, k *kind, db bun.IDB) {
 	for _, replaced := range a.heldInCookies(c, k) {
-		if found, err := a.store.revokeIn(c.UserContext(), db, replaced.sid, k.name, a.now().UnixMilli()); err == nil && found {
+		if found, err := a.store.revokeIn(c.UserContext(), db, replaced.sid, k.Name, a.now().UnixMilli()); err == nil && found {
 			a.tell(c, replaced.event(EventLogout, k))
 		}
 	}
@@ -259,20 +259,20 @@ func (a *Auth) start(ctx context.Context, k *kind, account any, o opening) (pair
 func (a *Auth) whyNot(ctx context.Context, db bun.IDB, k *kind, account any) error {
 	ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
 	defer cancel()
-	row, err := k.stored(ctx, db, account)
+	row, err := k.Stored(ctx, db, account)
 	switch {
 	case err != nil:
 		return err
 	case row == nil:
 		return &noRow{k}
-	case k.password == nil, k.deleted(row), k.hash(row) != k.hash(account):
-		if k.password != nil && k.raw(account, k.password) == "" { // or it has got its first password just now
+	case k.Password == nil, k.Deleted(row), k.Hash(row) != k.Hash(account):
+		if k.Password != nil && k.Raw(account, k.Password) == "" { // or it has got its first password just now
 			a.logs.hint(ctx, "Login or Issue was called with an account that has no hash, though its row has one",
-				"load the account whole, without Column or with the column of the hash", slog.String("kind", k.name))
+				"load the account whole, without Column or with the column of the hash", slog.String("kind", k.Name))
 		}
 		return ErrBadCredentials
 	}
-	return fault.Setupf("kind %s: no statement finds the row of an account by its key and the hash that it was loaded with: a hook of the model changes what is written or read", k.name)
+	return fault.Setupf("kind %s: no statement finds the row of an account by its key and the hash that it was loaded with: a hook of the model changes what is written or read", k.Name)
 }
 
 // noRow is for an account that is not in its table.
@@ -280,7 +280,7 @@ type noRow struct{ kind *kind }
 
 func (e *noRow) Error() string {
 	return fmt.Sprintf("fiberjwt: kind %s: table %s has no row with the key of the account: if the transaction that stores it is still open, hand it over by Grant.DB, or sign in after it has committed; if Load reads another table, declare the kind by a model of that",
-		e.kind.name, e.kind.table.Name)
+		e.kind.Name, e.kind.Table.Name)
 }
 
 func (*noRow) Unwrap() error { return fault.ErrSetup }
@@ -290,14 +290,14 @@ func (a *Auth) newSession(k *kind, account any, o opening, fingerprint []byte) (
 	if problem := o.problem(a.now()); problem != "" {
 		return pair{}, session.Row{}, fault.Setup(problem)
 	}
-	subject, err := k.subject(account)
+	subject, err := k.Subject(account)
 	if err != nil {
 		return pair{}, session.Row{}, err
 	}
 	first, now := seal.NewRefresh(fingerprint), a.now().UnixMilli()
 	ends := now + k.sessionTTL.Milliseconds()
 	row := session.Row{
-		SID: first.SessionID(), Kind: k.name, Subject: subject, Prev: -1, Issued: now,
+		SID: first.SessionID(), Kind: k.Name, Subject: subject, Prev: -1, Issued: now,
 		IdleUntil: min(now+k.idleTTL.Milliseconds(), ends), Ends: ends, AuthTime: now, Created: now,
 		Address: o.address, Agent: o.agent,
 	}
@@ -305,21 +305,21 @@ func (a *Auth) newSession(k *kind, account any, o opening, fingerprint []byte) (
 		row.AuthTime = min(max(o.AuthTime.UnixMilli(), 0), now)
 	}
 	p, err := a.pair(k, account, row, first, true, o.Grant)
-	if k.password != nil {
-		p.name = attempted(k, k.text(account, k.identity))
+	if k.Password != nil {
+		p.name = attempted(k, k.Text(account, k.Identity))
 	}
 	return p, row, err
 }
 
 // keep stores a new session, unless the account is no longer as it was.
 func (a *Auth) keep(ctx context.Context, db bun.IDB, k *kind, account any, row session.Row) (kept bool, err error) {
-	still := k.byKey(db, account)
+	still := k.ByKey(db, account)
 	switch {
-	case k.password == nil:
-	case k.raw(account, k.password) == "": // an account without a password, stored as '' or NULL
-		still = still.Where("COALESCE(?TableAlias.?, '') = ''", bun.Ident(k.password.Name))
+	case k.Password == nil:
+	case k.Raw(account, k.Password) == "": // an account without a password, stored as '' or NULL
+		still = still.Where("COALESCE(?TableAlias.?, '') = ''", bun.Ident(k.Password.Name))
 	default:
-		still = still.Where("?TableAlias.? = ?", bun.Ident(k.password.Name), k.raw(account, k.password))
+		still = still.Where("?TableAlias.? = ?", bun.Ident(k.Password.Name), k.Raw(account, k.Password))
 	}
 	return a.store.start(ctx, db, row, still)
 }
@@ -340,7 +340,7 @@ func (a *Auth) pair(k *kind, account any, row session.Row, current seal.Refresh,
 	}
 	err := fault.Recover(func() (err error) {
 		p.access, err = a.tokens.Issue(token.Claims{
-			Subject: row.Subject, Kind: k.name, SessionID: session.ID(row.SID), ID: token.NewID(),
+			Subject: row.Subject, Kind: k.Name, SessionID: session.ID(row.SID), ID: token.NewID(),
 			IssuedAt: now / 1000, ExpiresAt: (now + p.expires.Milliseconds()) / 1000, AuthTime: row.AuthTime / 1000,
 		}, g.shape(), k.claims(account))
 		return err
@@ -381,7 +381,7 @@ func (a *Auth) redeem(ctx context.Context, k *kind, raw string, present presenti
 		return pair{}, ErrSessionEnded
 	}
 	now := a.now().UnixMilli()
-	row, o, err := present(ctx, k.name, presented.SessionID(), int64(presented.Generation), now, k.times)
+	row, o, err := present(ctx, k.Name, presented.SessionID(), int64(presented.Generation), now, k.times)
 	whose := pair{subject: row.Subject, sid: presented.SessionID()}
 	if err != nil {
 		return whose, err
@@ -414,7 +414,7 @@ func (a *Auth) compareClocks(ctx context.Context, row session.Row, o session.Out
 func (a *Auth) refreshed(ctx context.Context, k *kind, subject string, sid []byte) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
 	defer cancel()
-	account, err := k.loadBySubject(ctx, subject)
+	account, err := k.LoadBySubject(ctx, subject)
 	if err == nil {
 		account, err = a.ofSession(ctx, k, account, sid)
 	}

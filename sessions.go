@@ -7,6 +7,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/fiberjwt/fiberjwt/internal/accounts"
 	"github.com/fiberjwt/fiberjwt/internal/dberr"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/session"
@@ -189,8 +190,8 @@ func (s *sessions) revokeAll(ctx context.Context, k *kind, subject string, now i
 
 // revokeRow ends the sessions of an account in the store but one, if it is not nil.
 func (s *sessions) revokeRow(ctx context.Context, k *kind, subject string, except []byte, now int64) error {
-	for _, of := range k.sharing {
-		if err := s.store.RevokeAll(ctx, of.name, subject, except, now); err != nil {
+	for _, of := range k.Sharing {
+		if err := s.store.RevokeAll(ctx, of.Name, subject, except, now); err != nil {
 			return err
 		}
 	}
@@ -198,16 +199,16 @@ func (s *sessions) revokeRow(ctx context.Context, k *kind, subject string, excep
 }
 
 func (s *sessions) forgetAccount(k *kind, subject string) {
-	for _, of := range k.sharing {
-		s.cache.forgetAccount(of.name, subject)
+	for _, of := range k.Sharing {
+		s.cache.forgetAccount(of.Name, subject)
 	}
 }
 
 // revokeFormer ends what sessions an earlier account with the key has left, in the
 // transaction that stores the new one.
 func (s *sessions) revokeFormer(ctx context.Context, tx bun.Tx, k *kind, subject string, now int64) error {
-	for _, of := range k.sharing {
-		if err := s.sql.RevokeFormer(ctx, tx, of.name, subject, now); err != nil {
+	for _, of := range k.Sharing {
+		if err := s.sql.RevokeFormer(ctx, tx, of.Name, subject, now); err != nil {
 			return err
 		}
 	}
@@ -229,9 +230,9 @@ func (s *sessions) changePassword(ctx context.Context, db *bun.DB, k *kind, owne
 	if s.sql == nil {
 		return s.changeApart(ctx, db, k, owner, now, change)
 	}
-	kinds := make([]string, len(k.sharing))
-	for i, of := range k.sharing {
-		kinds[i] = of.name
+	kinds := make([]string, len(k.Sharing))
+	for i, of := range k.Sharing {
+		kinds[i] = of.Name
 	}
 	return s.sql.Change(ctx, kinds, owner.Subject, owner.sid, now, change.do)
 }
@@ -251,7 +252,7 @@ func (s *sessions) changeApart(ctx context.Context, db *bun.DB, k *kind, owner *
 	if err := s.revokeRow(ctx, k, owner.Subject, owner.sid, now); err != nil {
 		return fault.Unavailable(err)
 	}
-	if err := inTx(ctx, db, change.do); err != nil {
+	if err := accounts.InTx(ctx, db, change.do); err != nil {
 		return err
 	}
 	err := s.revokeRow(ctx, k, owner.Subject, owner.sid, now)
@@ -260,7 +261,7 @@ func (s *sessions) changeApart(ctx context.Context, db *bun.DB, k *kind, owner *
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.write)
 	defer cancel()
-	return fault.Unavailable(errors.Join(err, inTx(ctx, db, change.undo)))
+	return fault.Unavailable(errors.Join(err, accounts.InTx(ctx, db, change.undo)))
 }
 
 func (s *sessions) list(ctx context.Context, kind, subject string, now int64) ([]session.Row, error) {

@@ -5,8 +5,9 @@ import (
 	"context"
 	"strings"
 
-	"github.com/fiberjwt/fiberjwt/internal/seal"
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/fiberjwt/fiberjwt/internal/seal"
 )
 
 // slide renews access cookies whose tokens are in the second half of their life,
@@ -34,7 +35,7 @@ func (a *Auth) slide(c *fiber.Ctx, r *request) {
 // prolong gives a living session another access token, from the account as it
 // is now and the time of proof of the row.
 func (a *Auth) prolong(ctx context.Context, k *kind, s *Session) (pair, error) {
-	row, alive, err := a.store.slide(ctx, k.name, s.sid, a.now().UnixMilli(), k.idleTTL.Milliseconds())
+	row, alive, err := a.store.slide(ctx, k.Name, s.sid, a.now().UnixMilli(), k.idleTTL.Milliseconds())
 	if err != nil {
 		return pair{}, err
 	}

@@ -26,8 +26,8 @@ func newThrottle(cfg Config, store session.Store, ring secret.Ring) *throttle.Th
 // of a table in which an account has one password have one count for it. The look-up
 // tells of a Canonical that fails.
 func attempted(k *kind, identity string) string {
-	name, _ := k.nameOf(identity)
-	return k.counted + "\x00" + name
+	name, _ := k.NameOf(identity)
+	return k.Counted + "\x00" + name
 }
 
 // placeOf is where a request to sign in to an account comes from.

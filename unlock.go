@@ -38,18 +38,18 @@ func unlockToken[T any](a *Auth, account *T, ttl time.Duration) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	if k.password == nil {
-		return "", fault.Setupf("UnlockToken: kind %s has no passwords", k.name)
+	if k.Password == nil {
+		return "", fault.Setupf("UnlockToken: kind %s has no passwords", k.Name)
 	}
 	if account == nil || ttl < 0 || ttl > maxUnlockTTL {
 		return "", fault.Setupf("UnlockToken: account is nil, or ttl, %v, is not between 0 and 24 h", ttl)
 	}
-	subject, err := k.storedSubject(account)
+	subject, err := k.StoredSubject(account)
 	if err != nil {
 		return "", err
 	}
-	link := seal.NewLink(a.now().Add(cmp.Or(ttl, 30*time.Minute)), k.name, subject)
-	return link.Encode(unlockPrefix, k.unlocks, attempted(k, k.text(account, k.identity))), nil
+	link := seal.NewLink(a.now().Add(cmp.Or(ttl, 30*time.Minute)), k.Name, subject)
+	return link.Encode(unlockPrefix, k.unlocks, attempted(k, k.Text(account, k.Identity))), nil
 }
 
 // unlocked is the identifier of a token of UnlockToken for the account, "" if it
@@ -59,7 +59,7 @@ func (a *Auth) unlocked(k *kind, account, token string) string {
 		return ""
 	}
 	link, ok := seal.OpenLink(unlockPrefix, token, func(kind string) seal.Keys {
-		if kind != k.name {
+		if kind != k.Name {
 			return nil
 		}
 		return k.unlocks

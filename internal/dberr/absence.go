@@ -8,6 +8,7 @@ import (
 // Absence is what a statement looked for in vain.
 type Absence int
 
+// What can be missing.
 const (
 	NothingMissing Absence = iota
 	MissingTable
@@ -22,6 +23,7 @@ const (
 	postgresNoColumn = "42703"
 )
 
+// Missing says what a statement looked for in vain.
 func Missing(err error) Absence {
 	if state, ok := SQLState(err); ok {
 		return map[string]Absence{postgresNoTable: MissingTable, postgresNoColumn: MissingColumn}[state]

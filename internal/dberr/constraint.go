@@ -12,6 +12,7 @@ import (
 // imports no driver, so it asks errors for what each is known to offer.
 type Constraint int
 
+// The constraints that are told apart.
 const (
 	None Constraint = iota
 	Unique
@@ -54,6 +55,7 @@ const (
 	postgresDataProblems = "22"    // class 22, data exception: too long, out of range
 )
 
+// ConstraintOf says which constraint a write broke.
 func ConstraintOf(err error) Constraint {
 	if state, ok := SQLState(err); ok {
 		if state == postgresPrivilege && !strings.Contains(err.Error(), "permission denied for ") {
@@ -156,6 +158,7 @@ func Unstorable(err error, text string) bool {
 	return false
 }
 
+// IsASCII reports whether text has ASCII characters only.
 func IsASCII(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
 }

@@ -11,11 +11,14 @@ import (
 	"fmt"
 	"net"
 	"runtime/debug"
+	"strings"
 )
 
 var (
 	// ErrSetup matches every error about how the application is set up.
 	ErrSetup = errors.New("the application is set up wrongly")
+	// ErrBroken matches those of them whose text is for the log alone.
+	ErrBroken = fmt.Errorf("%w", ErrSetup)
 	// ErrUnavailable matches every error of a store that did not answer.
 	ErrUnavailable = errors.New("a store did not answer")
 )
@@ -47,6 +50,8 @@ func (e *unavailable) Error() string { return e.cause.Error() }
 
 func (e *unavailable) Unwrap() []error { return []error{ErrUnavailable, e.cause} }
 
+func (e *unavailable) Cause() error { return e.cause }
+
 // Broken is err as an error about how the application is set up, where the text of
 // err is not for the developer alone: a panic, or an encoder that fails.
 func Broken(err error) error { return &broken{err} }
@@ -55,15 +60,15 @@ type broken struct{ cause error }
 
 func (e *broken) Error() string { return e.cause.Error() }
 
-func (e *broken) Unwrap() []error { return []error{ErrSetup, e.cause} }
+func (e *broken) Unwrap() []error { return []error{ErrBroken, e.cause} }
 
-// Cause is the innermost error below the classes of this package.
+func (e *broken) Cause() error { return e.cause }
+
+// Cause is the innermost error below the classes of this package, and of those whose
+// classes have a method Cause.
 func Cause(err error) error {
-	switch e := err.(type) { //nolint:errorlint // an error that wraps one of these has a text of its own
-	case *unavailable:
-		return Cause(e.cause)
-	case *broken:
-		return Cause(e.cause)
+	if class, ok := err.(interface{ Cause() error }); ok { // an error that wraps one of these has a text of its own
+		return Cause(class.Cause())
 	}
 	return err
 }
@@ -89,4 +94,11 @@ func IsUnavailable(err error) bool {
 	}
 	var network *net.OpError // not net.Error, which a missing file and errors of SQLite are too
 	return errors.As(err, &network)
+}
+
+// Brief is the first line of the text of an error, at most 200 bytes of it. After the
+// first line of a panic comes its stack, which is different for each goroutine.
+func Brief(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line[:min(len(line), 200)]
 }

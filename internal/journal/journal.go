@@ -6,6 +6,7 @@ package journal
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -63,7 +64,7 @@ func (j *Journal) Once(ctx context.Context, l Line) {
 
 // write puts first in front, where the text of a long error does not hide it.
 func (j *Journal) write(ctx context.Context, l Line, first ...slog.Attr) {
-	attrs := append(first, l.Attrs...)
+	attrs := slices.Concat(first, l.Attrs)
 	if l.Hint != "" {
 		attrs = append(attrs, slog.String("hint", l.Hint))
 	}

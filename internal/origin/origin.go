@@ -74,7 +74,9 @@ func IsSafe(r Request) bool {
 	return isSafeMethod(r.Method)
 }
 
-func isSafeMethod(method string) bool { return method == "GET" || method == "HEAD" || method == "OPTIONS" }
+func isSafeMethod(method string) bool {
+	return method == "GET" || method == "HEAD" || method == "OPTIONS"
+}
 
 // isOrigin reports whether text is how a browser serialises an origin that only one
 // application can have (RFC 6454 §6.2): of http or https, or of a scheme that

@@ -12,9 +12,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/fiberjwt/fiberjwt/internal/admission"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
-	"github.com/stretchr/testify/require"
 )
 
 // From other programs: Debian's argon2 0~20171227, fed without a line break by

@@ -31,6 +31,7 @@ func TooLong(password string) bool {
 	return utf8.RuneCountInString(normalized(password)) > MaxLength
 }
 
+// MaxLength is the length of the longest password that is accepted, in code points.
 const MaxLength = 256
 
 // Problem says what is wrong with a new password, "" if nothing is; words are

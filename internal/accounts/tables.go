@@ -1,4 +1,4 @@
-package fiberjwt
+package accounts
 
 import (
 	"fmt"
@@ -12,27 +12,27 @@ import (
 // Kinds may share a table. An account is its row then: what ends the sessions of an
 // account ends those of the row, under every kind of the table.
 
-// shareProblems says what is wrong with k beside another kind of the same table.
-func (k *kind) shareProblems(other *kind) (problems []string) {
+// ShareProblems says what is wrong with k beside another kind of the same table.
+func (k *Kind) ShareProblems(other *Kind) (problems []string) {
 	switch {
-	case k.model == other.model:
-		return []string{fmt.Sprintf("the model is that of kind %q already: declare another type, as in type Admin User, and let its Load or Allow say which rows are of that kind, because otherwise every account could sign in as either kind", other.name)}
+	case k.Model == other.Model:
+		return []string{fmt.Sprintf("the model is that of kind %q already: declare another type, as in type Admin User, and let its Load or Allow say which rows are of that kind, because otherwise every account could sign in as either kind", other.Name)}
 	case !k.sharesTable(other):
 		return nil
 	}
 	if which := k.tooWide(other); which != "" {
-		problems = append(problems, fmt.Sprintf("the table is that of kind %q already, so accounts of one kind could sign in as the other: set Load or Allow of %s to say which rows are of that kind, such as Load: func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where(\"admin = ?\", true) }%s", other.name, which, k.schemaHint(other)))
+		problems = append(problems, fmt.Sprintf("the table is that of kind %q already, so accounts of one kind could sign in as the other: set Load or Allow of %s to say which rows are of that kind, such as Load: func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where(\"admin = ?\", true) }%s", other.Name, which, k.schemaHint(other)))
 	}
-	if k.pk != nil && other.pk != nil && (k.pk.Name != other.pk.Name || k.pk.StructField.Type != other.pk.StructField.Type) {
+	if k.PK != nil && other.PK != nil && (k.PK.Name != other.PK.Name || k.PK.StructField.Type != other.PK.StructField.Type) {
 		problems = append(problems, fmt.Sprintf("the primary key is %s %s, but %s %s in kind %q of the same table: a new password ends the sessions of both kinds, so they must have the same key%s",
-			k.pk.Name, k.pk.StructField.Type, other.pk.Name, other.pk.StructField.Type, other.name, k.schemaHint(other)))
+			k.PK.Name, k.PK.StructField.Type, other.PK.Name, other.PK.StructField.Type, other.Name, k.schemaHint(other)))
 	}
 	return problems
 }
 
 // schemaHint is for two models of which one alone names a schema.
-func (k *kind) schemaHint(other *kind) string {
-	if (tablesOf(k.table)[0].schema == "") == (tablesOf(other.table)[0].schema == "") {
+func (k *Kind) schemaHint(other *Kind) string {
+	if (tablesOf(k.Table)[0].schema == "") == (tablesOf(other.Table)[0].schema == "") {
 		return ""
 	}
 	return "; or if these are tables of two schemas, name the schema of both in the tags, as in `bun:\"table:public.users\"`"
@@ -42,13 +42,13 @@ func (k *kind) schemaHint(other *kind) string {
 // own, "" if both kinds are fine. One of the two may take every row, but not beside
 // a kind in which people register unless they register in it, too: Allow of the
 // other may be about something else, such as accounts that are banned.
-func (k *kind) tooWide(other *kind) string {
-	closed := func(k *kind) bool { return !k.narrowed && k.register == nil }
+func (k *Kind) tooWide(other *Kind) string {
+	closed := func(k *Kind) bool { return !k.narrowed && !k.registers }
 	switch {
-	case closed(k) && other.register != nil:
-		return fmt.Sprintf("kind %q", k.name)
-	case closed(other) && k.register != nil:
-		return fmt.Sprintf("kind %q", other.name)
+	case closed(k) && other.registers:
+		return fmt.Sprintf("kind %q", k.Name)
+	case closed(other) && k.registers:
+		return fmt.Sprintf("kind %q", other.Name)
 	case !k.narrowed && !other.narrowed:
 		return "the kind whose accounts may do more"
 	}
@@ -56,13 +56,13 @@ func (k *kind) tooWide(other *kind) string {
 }
 
 // sharesTable compares the tables that the models are read from and written to.
-func (k *kind) sharesTable(other *kind) bool {
-	if k.table == nil || other.table == nil {
+func (k *Kind) sharesTable(other *Kind) bool {
+	if k.Table == nil || other.Table == nil {
 		return false
 	}
-	fold := k.db.Dialect().Name() != dialect.PG // which compares quoted names as they are
-	return slices.ContainsFunc(tablesOf(k.table), func(one tableName) bool {
-		return slices.ContainsFunc(tablesOf(other.table), func(two tableName) bool { return one.is(two, fold) })
+	fold := k.DB.Dialect().Name() != dialect.PG // which compares quoted names as they are
+	return slices.ContainsFunc(tablesOf(k.Table), func(one tableName) bool {
+		return slices.ContainsFunc(tablesOf(other.Table), func(two tableName) bool { return one.is(two, fold) })
 	})
 }
 
@@ -88,27 +88,27 @@ func (t tableName) is(other tableName, fold bool) bool {
 	return same(t.name, other.name) && (t.schema == "" || other.schema == "" || same(t.schema, other.schema))
 }
 
-// joinTables notes in each kind which others share its rows. The kinds have no problems.
-func joinTables(kinds []*kind) {
+// JoinTables notes in each kind which others share its rows. The kinds have no problems.
+func JoinTables(kinds []*Kind) {
 	for _, k := range kinds {
-		k.counted = k.name
-		k.sharing = []*kind{k}
+		k.Counted = k.Name
+		k.Sharing = []*Kind{k}
 	}
 	for i, k := range kinds {
 		for _, other := range kinds[:i] {
 			if !k.sharesTable(other) {
 				continue
 			}
-			k.sharing = append(k.sharing, other)
-			other.sharing = append(other.sharing, k)
-			if k.counted == k.name && k.samePassword(other) {
-				k.counted = other.counted
+			k.Sharing = append(k.Sharing, other)
+			other.Sharing = append(other.Sharing, k)
+			if k.Counted == k.Name && k.samePassword(other) {
+				k.Counted = other.Counted
 			}
 		}
 	}
 }
 
 // samePassword reports whether the password of an account is the same in both kinds.
-func (k *kind) samePassword(other *kind) bool {
-	return k.password != nil && other.password != nil && k.password.Name == other.password.Name && k.identity.Name == other.identity.Name
+func (k *Kind) samePassword(other *Kind) bool {
+	return k.Password != nil && other.Password != nil && k.Password.Name == other.Password.Name && k.Identity.Name == other.Identity.Name
 }

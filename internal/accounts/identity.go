@@ -1,4 +1,4 @@
-package fiberjwt
+package accounts
 
 import (
 	"errors"
@@ -6,16 +6,20 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
+
+// MaxIdentityBytes is the length of an e-mail address at its longest.
+const MaxIdentityBytes = 320
 
 // What is wrong with an identity, as 422 says it of the member.
 var (
-	errIdentityEmpty      = errors.New("is empty")
-	errIdentitySpace      = errors.New("begins or ends with white space")
-	errIdentityLong       = errors.New("is too long")
-	errIdentityCharacters = errors.New("has characters that are not allowed")
+	ErrIdentityEmpty      = errors.New("is empty")
+	ErrIdentitySpace      = errors.New("begins or ends with white space")
+	ErrIdentityLong       = errors.New("is too long")
+	ErrIdentityCharacters = errors.New("has characters that are not allowed")
 )
 
 // CanonicalIdentity is the default of [Entity].Canonical: the one form in which an
@@ -35,19 +39,19 @@ var (
 // Use it for identities that reach the table by other ways, such as an import.
 func CanonicalIdentity(identity string) (string, error) {
 	if !utf8.ValidString(identity) {
-		return "", errIdentityCharacters
+		return "", ErrIdentityCharacters
 	}
 	// Lower case between the two forms, so that what it makes is composed, too.
 	name := norm.NFKC.String(sameLetters.Replace(strings.Map(unicode.ToLower, norm.NFKD.String(identity))))
 	switch {
 	case name == "":
-		return "", errIdentityEmpty
+		return "", ErrIdentityEmpty
 	case strings.TrimSpace(identity) != identity || strings.TrimSpace(name) != name:
-		return "", errIdentitySpace
-	case len(name) > maxIdentityBytes:
-		return "", errIdentityLong
+		return "", ErrIdentitySpace
+	case len(name) > MaxIdentityBytes:
+		return "", ErrIdentityLong
 	case strings.ContainsFunc(name, unseen):
-		return "", errIdentityCharacters
+		return "", ErrIdentityCharacters
 	}
 	return name, nil
 }
@@ -65,9 +69,9 @@ func unseen(r rune) bool {
 	return !unicode.IsPrint(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// canonical is Entity.Canonical. Its error is an *Error if the function panics or
+// Canonical is Entity.Canonical. Its error is an *Error if the function panics or
 // returns one, or else says what is wrong with the identity.
-func (k *kind) canonical(identity string) (name string, err error) {
+func (k *Kind) Canonical(identity string) (name string, err error) {
 	err = fault.Recover(func() (err error) {
 		name, err = k.canonicalize(identity)
 		return err
@@ -76,21 +80,21 @@ func (k *kind) canonical(identity string) (name string, err error) {
 	case err != nil:
 		return "", err
 	case name == "":
-		return "", errIdentityEmpty
-	case len(name) > maxIdentityBytes:
-		return "", errIdentityLong
+		return "", ErrIdentityEmpty
+	case len(name) > MaxIdentityBytes:
+		return "", ErrIdentityLong
 	case !utf8.ValidString(name) || strings.IndexByte(name, 0) >= 0:
-		return "", errIdentityCharacters // which no column takes
+		return "", ErrIdentityCharacters // which no column takes
 	}
 	return name, nil
 }
 
-// nameOf is what accounts are found by and counted under: the canonical form of an
+// NameOf is what accounts are found by and counted under: the canonical form of an
 // identity, or one that is refused as it is, since a row that is older than the
 // rule may have it. The error is an *Error.
-func (k *kind) nameOf(identity string) (string, error) {
-	name, err := k.canonical(identity)
-	if err != nil && !isOurs(err) {
+func (k *Kind) NameOf(identity string) (string, error) {
+	name, err := k.Canonical(identity)
+	if err != nil && !k.isOurs(err) {
 		return identity, nil
 	}
 	return name, err

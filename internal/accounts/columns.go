@@ -1,4 +1,4 @@
-package fiberjwt
+package accounts
 
 import (
 	"bytes"
@@ -9,8 +9,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/uptrace/bun/schema"
+
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
 // What Bun's tags, and the methods of a column's type, tell of a kind without
@@ -27,7 +28,7 @@ const (
 )
 
 // textProblems says why a column cannot be compared with what was written to it.
-func (k *kind) textProblems(setting string, field *schema.Field) (problems []string) {
+func (k *Kind) textProblems(setting string, field *schema.Field) (problems []string) {
 	if field == nil || field.StructField.Type.Kind() != reflect.String {
 		return nil // reported already
 	}
@@ -35,23 +36,23 @@ func (k *kind) textProblems(setting string, field *schema.Field) (problems []str
 		return []string{fmt.Sprintf("%s: the column %q does not hold the text of %s: its type, %s, or its tag turns it into something else, which no statement finds again; use a string without Value, Scan and json or msgpack",
 			setting, field.Name, field.GoName, field.StructField.Type)}
 	}
-	if width, ok := widthOf(field.UserSQLType); ok && field == k.password && width < leastHashWidth {
+	if width, ok := widthOf(field.UserSQLType); ok && field == k.Password && width < leastHashWidth {
 		return []string{fmt.Sprintf("%s: the column %q of type %s is too short for a hash: tag it `bun:\"type:varchar(255)\"`", setting, field.Name, field.UserSQLType)}
 	}
 	return nil
 }
 
 // keepsText says that Bun writes the text of a column as it is, and reads it so.
-func (k *kind) keepsText(field *schema.Field, text string) (kept bool) {
+func (k *Kind) keepsText(field *schema.Field, text string) (kept bool) {
 	defer func() {
 		if recover() != nil { // of a Value or Scan
 			kept = false
 		}
 	}()
-	account := reflect.New(k.model).Elem()
+	account := reflect.New(k.Model).Elem()
 	field.Value(account).SetString(text)
-	written := field.AppendValue(k.db.QueryGen(), nil, account)
-	if !bytes.Equal(written, k.db.Dialect().AppendString(nil, text)) {
+	written := field.AppendValue(k.DB.QueryGen(), nil, account)
+	if !bytes.Equal(written, k.DB.Dialect().AppendString(nil, text)) {
 		return false
 	}
 	for _, read := range []any{text, []byte(text)} {
@@ -78,7 +79,7 @@ func widthOf(sqlType string) (width int, ok bool) {
 // loadProblems says that nothing in the SELECT that Load shapes has the model's
 // alias, which all conditions of this package use, or that it lacks a column of the
 // fingerprint. It calls Load; a panic is left for the first request to report.
-func (k *kind) loadProblems() (problems []string) {
+func (k *Kind) loadProblems() (problems []string) {
 	if k.load == nil {
 		return nil
 	}
@@ -86,10 +87,10 @@ func (k *kind) loadProblems() (problems []string) {
 	if err != nil {
 		return nil
 	}
-	if !namedAs(query, k.table.Alias) {
-		problems = append(problems, fmt.Sprintf("Load: nothing in the SELECT has the alias %q of the model: let ModelTableExpr end with \"AS ?TableAlias\"", k.table.Alias))
+	if !namedAs(query, k.Table.Alias) {
+		problems = append(problems, fmt.Sprintf("Load: nothing in the SELECT has the alias %q of the model: let ModelTableExpr end with \"AS ?TableAlias\"", k.Table.Alias))
 	}
-	for _, field := range k.telling {
+	for _, field := range k.Telling {
 		if !selects(query, field.Name) {
 			problems = append(problems, fmt.Sprintf("Load: the SELECT leaves the column %q out, which tells an account from the next one with its key: select it, or set Identity to a column that does so and is selected", field.Name))
 		}
@@ -115,9 +116,9 @@ func namedAs(query, alias string) bool {
 }
 
 // shaped is the SELECT that Load shapes.
-func (k *kind) shaped() (query string, err error) {
+func (k *Kind) shaped() (query string, err error) {
 	err = fault.Recover(func() error {
-		query = k.selecting(k.db, k.noAccount()).String()
+		query = k.selecting(k.DB, k.noAccount()).String()
 		return nil
 	})
 	return query, err
@@ -132,7 +133,7 @@ var (
 // loadNarrows reports whether the SELECT that Load shapes can leave rows of the table
 // out: by a condition, an inner join or another table. An order, a relation and a
 // condition that is always true leave none out.
-func (k *kind) loadNarrows() bool {
+func (k *Kind) loadNarrows() bool {
 	if k.load == nil {
 		return false
 	}
@@ -140,7 +141,7 @@ func (k *kind) loadNarrows() bool {
 	if err != nil {
 		return false
 	}
-	plain := k.db.NewSelect().Model(k.noAccount()).String()
+	plain := k.DB.NewSelect().Model(k.noAccount()).String()
 	if conditionsOf(query) != conditionsOf(plain) {
 		return true
 	}
@@ -150,7 +151,7 @@ func (k *kind) loadNarrows() bool {
 		}
 	}
 	from := fromTable.FindStringSubmatch(query)
-	return from == nil || !slices.ContainsFunc(tablesOf(k.table), func(own tableName) bool { return newTableName(from[1]).is(own, true) })
+	return from == nil || !slices.ContainsFunc(tablesOf(k.Table), func(own tableName) bool { return newTableName(from[1]).is(own, true) })
 }
 
 // conditionsOf a SELECT, "" for those that hold for every row.

@@ -1,0 +1,87 @@
+package accounts
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt/internal/dberr"
+	"github.com/fiberjwt/fiberjwt/internal/fault"
+)
+
+// Insert stores a new account.
+func (k *Kind) Insert(ctx context.Context, db bun.IDB, account any) error {
+	if err := k.setKey(account); err != nil {
+		return err
+	}
+	err := fault.Recover(func() error {
+		_, err := db.NewInsert().Model(account).Exec(ctx)
+		return err
+	})
+	return k.WriteError(err)
+}
+
+// WriteError is what an error of writing a row is to the client. A constraint
+// or a trigger may also be deferred until the transaction commits.
+func (k *Kind) WriteError(err error) error {
+	switch dberr.ConstraintOf(err) {
+	case dberr.Unique:
+		return because(ErrTaken, err)
+	case dberr.Other, dberr.RefusedValue, dberr.Raised:
+		return because(ErrRefused, err)
+	}
+	if err != nil {
+		return k.storeError(err)
+	}
+	return nil
+}
+
+// setKey gives a new account a UUID where neither the application nor the
+// database makes the key: a text type of 16 bytes or a string.
+func (k *Kind) setKey(account any) error {
+	key := k.PK.Value(reflect.ValueOf(account).Elem())
+	if !key.IsZero() || k.PK.AutoIncrement || k.PK.SQLDefault != "" || k.PK.Identity {
+		return nil
+	}
+	if _, hooked := account.(bun.BeforeAppendModelHook); hooked {
+		return nil
+	}
+	switch {
+	case key.Kind() == reflect.String:
+		key.SetString(newUUID())
+		return nil
+	case key.Kind() == reflect.Array && key.Len() == 16:
+		return parseText(newUUID(), key)
+	}
+	return fault.Setupf("kind %s: nothing makes the primary key %q: tag it `bun:\",pk,autoincrement\"` or set it in Register", k.Name, k.PK.Name)
+}
+
+// newUUID is a version 7 UUID (RFC 9562 §5.7): its order is that of creation,
+// which keeps an index on it compact.
+func newUUID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[6:])
+	ms := uint64(time.Now().UnixMilli())
+	for i := range 6 {
+		b[i] = byte(ms >> (40 - 8*i))
+	}
+	b[6] = b[6]&0x0f | 0x70
+	b[8] = b[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// RegisterProblem says that Register has made of the account what cannot sign in: it
+// may set another identity in its canonical form, and no other hash.
+func (k *Kind) RegisterProblem(account any, hash string) error {
+	if k.Raw(account, k.Password) != hash {
+		return fault.Setupf("Entity.Register of kind %s changes %s, the hash of the password that the client sent: leave it as it is", k.Name, k.Password.GoName)
+	}
+	if name, err := k.Canonical(k.Raw(account, k.Identity)); err != nil || name != k.Raw(account, k.Identity) {
+		return fault.Setupf("Entity.Register of kind %s sets %s to a text that is not in canonical form, so a sign-in would not find it: set what Entity.Canonical gives, by default CanonicalIdentity", k.Name, k.Identity.GoName)
+	}
+	return nil
+}
