@@ -65,15 +65,15 @@ func (c check) within(ctx context.Context, a *Auth) (problems []string, err erro
 }
 
 func (a *Auth) checks() (checks []check) {
-	checker, checked := a.store.store.(session.Checker)
-	if !checked || a.store.sql == nil {
+	checker, checked := a.store.Store().(session.Checker)
+	if !checked || !a.store.BesideAccounts() {
 		checks = append(checks, check{"Config.DB", func(ctx context.Context) ([]string, error) {
 			return dbcheck.Database(ctx, a.db, a.machineClock)
 		}})
 	}
 	if checked {
 		label := "Config.Sessions"
-		if a.store.sql != nil {
+		if a.store.BesideAccounts() {
 			label = "Config.DB"
 		}
 		checks = append(checks, check{label, func(ctx context.Context) ([]string, error) {

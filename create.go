@@ -74,19 +74,19 @@ func (a *Auth) storeAlone(ctx context.Context, k *kind, account any) error {
 	defer cancel()
 	now, subject := a.now().UnixMilli(), ""
 	err := a.storeRow(limited, k, account, func(ctx context.Context, tx bun.Tx) (err error) {
-		if subject, err = k.Subject(account); err != nil || a.store.sql == nil {
+		if subject, err = k.Subject(account); err != nil || !a.store.BesideAccounts() {
 			return err
 		}
-		return fault.Unavailable(a.store.revokeFormer(ctx, tx, k, subject, now))
+		return fault.Unavailable(a.store.RevokeFormer(ctx, tx, k.Kinds(), subject, now))
 	})
 	if err != nil {
 		return err
 	}
-	a.store.forgetAccount(k, subject)
-	if a.store.sql != nil {
+	a.store.ForgetAccount(k.Kinds(), subject)
+	if a.store.BesideAccounts() {
 		return nil
 	}
-	if err := a.store.revokeAll(ctx, k, subject, now); err != nil {
+	if err := a.store.RevokeAll(ctx, k.Kinds(), subject, now); err != nil {
 		a.unregister(ctx, k, account)
 		return err
 	}

@@ -11,7 +11,9 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/internal/accounts"
+	"github.com/fiberjwt/fiberjwt/internal/dberr"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/sessions"
 	"github.com/fiberjwt/fiberjwt/internal/throttle"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -75,7 +77,7 @@ func (a *Auth) register(c *fiber.Ctx, k *kind, account any, password string) (p 
 	if err == nil {
 		return p, entity, nil
 	}
-	if _, err := a.store.revoke(context.WithoutCancel(c.UserContext()), p.sid, k.Name, "", a.now().UnixMilli()); err != nil {
+	if _, err := a.store.Revoke(context.WithoutCancel(c.UserContext()), p.sid, k.Name, "", a.now().UnixMilli()); err != nil {
 		a.logs.leftSession(c.UserContext(), err)
 	}
 	if refusal(err).Status >= 500 { // nothing was decided
@@ -117,11 +119,11 @@ func (a *Auth) storeAccount(c *fiber.Ctx, k *kind, account any) (p pair, entity 
 		if entity, err = k.entity(c, account); err != nil {
 			return err
 		}
-		if p, row, err = a.newSession(k, account, openedBy(c, Grant{}), nil); err != nil || a.store.sql == nil {
+		if p, row, err = a.newSession(k, account, openedBy(c, Grant{}), nil); err != nil || !a.store.BesideAccounts() {
 			return err
 		}
 		// A database may give a deleted account's key again.
-		if err := a.store.revokeFormer(ctx, tx, k, row.Subject, row.Created); err != nil {
+		if err := a.store.RevokeFormer(ctx, tx, k.Kinds(), row.Subject, row.Created); err != nil {
 			return fault.Unavailable(err)
 		}
 		kept, err := a.keep(ctx, tx, k, account, row)
@@ -133,10 +135,10 @@ func (a *Auth) storeAccount(c *fiber.Ctx, k *kind, account any) (p pair, entity 
 	if err != nil {
 		return pair{}, nil, err
 	}
-	a.store.forgetAccount(k, row.Subject)
-	if a.store.sql == nil {
+	a.store.ForgetAccount(k.Kinds(), row.Subject)
+	if !a.store.BesideAccounts() {
 		former := true
-		err := a.store.revokeAll(c.UserContext(), k, row.Subject, row.Created)
+		err := a.store.RevokeAll(c.UserContext(), k.Kinds(), row.Subject, row.Created)
 		if err == nil {
 			former = false
 			_, err = a.keep(c.UserContext(), a.db, k, account, row)
@@ -152,11 +154,11 @@ func (a *Auth) storeAccount(c *fiber.Ctx, k *kind, account any) (p pair, entity 
 // storeRow inserts an account in a transaction, in which also is done. What a
 // sign-in would not find as it was given does not stay.
 func (a *Auth) storeRow(ctx context.Context, k *kind, account any, also func(context.Context, bun.Tx) error) error {
-	if err := a.quoting.check(ctx); err != nil {
+	if err := a.quoting.Check(ctx); err != nil {
 		return err
 	}
 	asked := accounts.Copy(account) // what is not stored must not keep its key
-	err := accounts.InTx(ctx, a.db, func(ctx context.Context, tx bun.Tx) error {
+	err := dberr.InTx(ctx, a.db, func(ctx context.Context, tx bun.Tx) error {
 		reflect.ValueOf(account).Elem().Set(reflect.ValueOf(asked).Elem())
 		if err := k.Insert(ctx, tx, account); err != nil {
 			return err
@@ -301,7 +303,7 @@ func (a *Auth) rehash(c *fiber.Ctx, k *kind, account any, password string) (lost
 	ctx, cancel := context.WithTimeout(c.UserContext(), a.writeTimeout)
 	defer cancel()
 	var raised bool
-	err = accounts.InTx(ctx, a.db, func(ctx context.Context, tx bun.Tx) (err error) {
+	err = dberr.InTx(ctx, a.db, func(ctx context.Context, tx bun.Tx) (err error) {
 		raised, err = k.ReplaceHash(ctx, tx, account, old, hash)
 		return err
 	})
@@ -353,7 +355,8 @@ func (a *Auth) provenChange(c *fiber.Ctx, k *kind, s *Session, current, password
 // sessions of the account but s. The error is raced if another change was faster.
 func (a *Auth) storeHash(ctx context.Context, k *kind, s *Session, account any, hash string, raced error) error {
 	change := k.passwordChange(account, hash, raced)
-	err := a.store.changePassword(ctx, a.db, k, s, a.now().UnixMilli(), change)
+	owner := sessions.Owner{Kinds: k.Kinds(), Subject: s.Subject, Keep: s.sid}
+	err := a.store.Change(ctx, a.db, owner, a.now().UnixMilli(), change)
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.writeTimeout)
 		defer cancel()
@@ -364,7 +367,7 @@ func (a *Auth) storeHash(ctx context.Context, k *kind, s *Session, account any, 
 
 // passwordChange replaces the hash that account was loaded with. The error is
 // raced if somebody else has done so.
-func (k *kind) passwordChange(account any, hash string, raced error) passwordChange {
+func (k *kind) passwordChange(account any, hash string, raced error) sessions.Change {
 	replace := func(old, hash string) func(context.Context, bun.Tx) error {
 		return func(ctx context.Context, tx bun.Tx) error {
 			changed, err := k.ReplaceHash(ctx, tx, account, old, hash)
@@ -375,5 +378,5 @@ func (k *kind) passwordChange(account any, hash string, raced error) passwordCha
 		}
 	}
 	old := k.Raw(account, k.Password)
-	return passwordChange{do: replace(old, hash), undo: replace(hash, old)}
+	return sessions.Change{Do: replace(old, hash), Undo: replace(hash, old)}
 }

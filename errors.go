@@ -11,6 +11,7 @@ import (
 
 	"github.com/fiberjwt/fiberjwt/internal/accounts"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/sessions"
 	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 
@@ -286,6 +287,7 @@ var refusals = []innerRefusal{
 	{token.ErrMalformed, ErrTokenMalformed},
 	{token.ErrClaims, ErrTokenClaims},
 	{token.ErrExpired, ErrTokenExpired},
+	{sessions.ErrReplaced, ErrTokenReplaced},
 	{accounts.ErrTaken, ErrTaken},
 	{accounts.ErrRefused, ErrFields},
 }

@@ -13,19 +13,14 @@ import (
 const MaxTokenBytes = token.MaxBytes
 
 // ShrinkCache bounds the cache to n accounts.
-func ShrinkCache(a *Auth, n int) { a.store.cache.room = n }
+func ShrinkCache(a *Auth, n int) { a.store.ShrinkCache(n) }
 
 // TrustCache believes the cache for an hour without its feed.
-func TrustCache(a *Auth) {
-	c := a.store.cache
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.fresh, c.gap = time.Hour, time.Hour
-}
+func TrustCache(a *Auth) { a.store.TrustCache() }
 
 // OnMachine gives the cache another clock than that of this machine, before the
 // first request.
-func OnMachine(a *Auth, now func() time.Time) { a.store.cache.machine = now }
+func OnMachine(a *Auth, now func() time.Time) { a.store.OnMachine(now) }
 
 // LetTheStoreJudge leaves refreshes to the clock of the store, as without
 // Config.Now; that is then the clock of this server.
@@ -37,13 +32,13 @@ func LetTheStoreJudge(a *Auth) {
 }
 
 // AwaitPruning waits for the round of pruning that runs, if one does.
-func AwaitPruning(a *Auth) { a.store.pruner.rounds.Wait() }
+func AwaitPruning(a *Auth) { a.store.AwaitPruning() }
 
 // PruneAtOnce has the next round start with the next row.
-func PruneAtOnce(a *Auth) { a.store.pruner.next = a.now() }
+func PruneAtOnce(a *Auth) { a.store.PruneFrom(a.now()) }
 
 // NextPruning is when the next round may start.
-func NextPruning(a *Auth) time.Time { return a.store.pruner.next }
+func NextPruning(a *Auth) time.Time { return a.store.NextPruning() }
 
 // CloseGate refuses all whose passwords would be hashed, until open is called.
 func CloseGate(a *Auth) (open func()) { return a.hasher.CloseGate() }

@@ -15,12 +15,14 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/internal/accounts"
+	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/journal"
 	"github.com/fiberjwt/fiberjwt/internal/origin"
 	"github.com/fiberjwt/fiberjwt/internal/password"
 	"github.com/fiberjwt/fiberjwt/internal/seal"
 	"github.com/fiberjwt/fiberjwt/internal/secret"
+	"github.com/fiberjwt/fiberjwt/internal/sessions"
 	"github.com/fiberjwt/fiberjwt/internal/throttle"
 	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/session"
@@ -54,7 +56,7 @@ type Auth struct {
 	models map[reflect.Type]string // T → kind
 	tokens *token.Tokens
 	old    OldTokens
-	store  *sessions // nil without Entities
+	store  *sessions.Sessions // nil without Entities
 	hasher *password.Hasher
 
 	extractor Extractor
@@ -67,7 +69,7 @@ type Auth struct {
 	client    bool
 	origins   origin.Trusted
 	attempts  *throttle.Throttle // nil without Entities
-	quoting   *quoting           // nil without Entities
+	quoting   *dbcheck.Guard     // nil without Entities
 
 	ring           secret.Ring
 	db             *bun.DB
@@ -126,11 +128,11 @@ func Open(cfg Config) (*Auth, error) {
 	})
 	a.old = cfg.OldTokens
 	if cfg.DB != nil {
-		a.store = newSessions(cfg)
-		a.attempts = newThrottle(cfg, a.store.store, ring)
+		a.store = sessions.New(sessions.Config{Store: cfg.Sessions, DB: cfg.DB, CacheTTL: cfg.CacheTTL, Read: cfg.ReadTimeout, Write: cfg.WriteTimeout, Now: cfg.Now})
+		a.attempts = newThrottle(cfg, a.store.Store(), ring)
 		a.quoting = newQuoting(cfg.DB, a.store, cfg.ReadTimeout)
 		if !cfg.ManualPrune {
-			a.store.pruner = newPruner(a.pruneAll, a.logs.notPruned, cfg.Now)
+			a.store.PruneInBackground(a.pruneAll, a.logs.notPruned, cfg.Now)
 		}
 	}
 	inner := make([]*accounts.Kind, len(kinds))
@@ -140,7 +142,7 @@ func Open(cfg Config) (*Auth, error) {
 	accounts.JoinTables(inner)
 	for _, k := range kinds {
 		a.models[k.Model] = k.Name
-		k.Ready = a.quoting.check
+		k.Ready = a.quoting.Check
 		k.refresh = seal.NewRefreshCodec(ring, k.Name, len(k.Telling) > 0)
 		k.tickets = seal.NewKeys(ring, labelTicket+k.Name+"/"+cfg.Issuer)
 		k.devices = seal.NewKeys(ring, labelDevice+k.Name+"/"+cfg.Issuer)
@@ -378,15 +380,20 @@ func (a *Auth) aliveWithoutSession(ctx context.Context, s Session) error {
 // account of a verified session, both alive.
 func (a *Auth) account(ctx context.Context, s *Session) (any, error) {
 	k := a.kind(s.Kind)
-	cache := a.store.cacheOf(k)
-	account, err := cache.account(s, func() (any, error) {
-		if cache != nil {
-			ctx = context.WithoutCancel(ctx) // others may wait for this answer too
-		}
+	load := func(ctx context.Context) (any, error) {
 		ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
 		defer cancel()
 		return a.loadAlive(ctx, k, s)
-	})
+	}
+	var account any
+	var err error
+	if !a.store.Caches() || k.SelectHook != "" { // what a hook selects for one request may not be what it selects for another
+		account, err = load(ctx)
+	} else {
+		account, err = a.store.Account(sessions.Key{SID: s.sid, Kind: s.Kind, Subject: s.Subject}, func() (any, error) {
+			return load(context.WithoutCancel(ctx)) // others may wait for this answer too
+		})
+	}
 	if err == nil {
 		account, err = a.ofSession(ctx, k, account, s.sid)
 	}
@@ -403,13 +410,13 @@ func (a *Auth) account(ctx context.Context, s *Session) (any, error) {
 // where the sessions are in the same database.
 func (a *Auth) loadAlive(ctx context.Context, k *kind, s *Session) (any, error) {
 	now := a.now().UnixMilli()
-	if a.store.sql != nil {
+	if a.store.BesideAccounts() {
 		return k.LoadAlive(ctx, s.Subject, s.sid, now)
 	}
-	if err := a.quoting.check(ctx); err != nil {
+	if err := a.quoting.Check(ctx); err != nil {
 		return nil, err
 	}
-	row, alive, err := a.store.living(ctx, k.Name, s.sid, now)
+	row, alive, err := a.store.Living(ctx, k.Name, s.sid, now)
 	if err != nil || !alive || row.Subject != s.Subject {
 		return nil, err
 	}
@@ -456,10 +463,10 @@ func (a *Auth) revoke(ctx context.Context, sessionID string) error {
 	if !ok {
 		return nil
 	}
-	if err := a.quoting.check(ctx); err != nil {
+	if err := a.quoting.Check(ctx); err != nil {
 		return err
 	}
-	_, err := a.store.revoke(ctx, sid, "", "", a.now().UnixMilli())
+	_, err := a.store.Revoke(ctx, sid, "", "", a.now().UnixMilli())
 	return err
 }
 
@@ -478,7 +485,7 @@ func (a *Auth) revokeAll(ctx context.Context, kind, subject string) error {
 	if err != nil {
 		return err
 	}
-	return a.store.revokeAll(ctx, k, subject, a.now().UnixMilli())
+	return a.store.RevokeAll(ctx, k.Kinds(), subject, a.now().UnixMilli())
 }
 
 // SessionInfo describes a living session in a list.
@@ -506,7 +513,7 @@ func (a *Auth) listSessions(ctx context.Context, kind, subject string) ([]Sessio
 		return nil, err
 	}
 	now := a.now().UnixMilli()
-	rows, err := a.store.list(ctx, k.Name, subject, now)
+	rows, err := a.store.List(ctx, k.Name, subject, now)
 	if err != nil {
 		return nil, err
 	}
@@ -543,7 +550,7 @@ func (a *Auth) Prune(ctx context.Context) (deleted int64, err error) {
 	if a.store == nil {
 		return 0, face(errNoStore)
 	}
-	deleted, err = a.store.prune(ctx, a.now().UnixMilli())
+	deleted, err = a.store.Prune(ctx, a.now().UnixMilli())
 	return deleted, face(err)
 }
 
@@ -552,13 +559,13 @@ func (a *Auth) Prune(ctx context.Context) (deleted int64, err error) {
 func (a *Auth) pruneAll(ctx context.Context) error {
 	now := a.now().UnixMilli()
 	if a.machineClock {
-		clock, err := a.store.clock(ctx, now)
+		clock, err := a.store.Clock(ctx, now)
 		if err != nil {
 			return err
 		}
 		now = min(now, clock)
 	}
-	_, err := a.store.prune(ctx, now)
+	_, err := a.store.Prune(ctx, now)
 	return err
 }
 
@@ -568,8 +575,7 @@ func (a *Auth) pruneAll(ctx context.Context) error {
 // Auth that was given the same Remote. It may be called twice. Close DB after it.
 func (a *Auth) Close() error {
 	if a.store != nil {
-		a.store.cache.close()
-		a.store.pruner.close()
+		a.store.Close()
 	}
 	return a.tokens.Close()
 }
@@ -608,9 +614,31 @@ func (a *Auth) storedKind(ctx context.Context, name string) (*kind, error) {
 		return nil, errNoStore
 	}
 	if k := a.kind(name); k != nil {
-		return k, a.quoting.check(ctx)
+		return k, a.quoting.Check(ctx)
 	}
 	return nil, fault.Setup(unknownKind(name, a.kindNames()))
+}
+
+// newQuoting keeps text of clients out of statements; see [dbcheck.Guard]. A store of
+// sessions in another database is looked at too.
+func newQuoting(db *bun.DB, s *sessions.Sessions, wait time.Duration) *dbcheck.Guard {
+	var elsewhere dbcheck.GuardedStore
+	if !s.BesideAccounts() {
+		elsewhere, _ = s.Store().(dbcheck.GuardedStore)
+	}
+	return dbcheck.NewGuard(db, elsewhere, wait)
+}
+
+// tellUncached logs which kinds Config.CacheTTL is not for.
+func (a *Auth) tellUncached() {
+	if a.store == nil || !a.store.Caches() {
+		return
+	}
+	for _, k := range a.kinds {
+		if k.SelectHook != "" {
+			a.logs.uncached(k)
+		}
+	}
 }
 
 var errNoStore = fault.Setup("there are no sessions: Config has no DB and no Entities")

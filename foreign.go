@@ -164,7 +164,7 @@ func (a *Auth) foreignAccount(ctx context.Context, s *Session) (any, error) {
 	if k.fromIssuer == nil {
 		return nil, token.ErrWrong
 	}
-	if err := a.quoting.check(ctx); err != nil {
+	if err := a.quoting.Check(ctx); err != nil {
 		return nil, err
 	}
 	account, err := a.askFromIssuer(ctx, k, &theirs)

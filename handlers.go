@@ -130,7 +130,7 @@ func (a *Auth) handle(route builtIn, k *kind) fiber.Handler {
 			a.logs.closedRoute(c, route, k)
 			return a.answer(c, ErrNotFound)
 		}
-		if err := a.quoting.check(c.UserContext()); err != nil {
+		if err := a.quoting.Check(c.UserContext()); err != nil {
 			return a.answer(c, err)
 		}
 		// Hooks run in there, MarshalJSON of the model among them.
@@ -290,9 +290,9 @@ func (a *Auth) refreshInBody(c *fiber.Ctx) (raw string, ok bool, err error) {
 func (a *Auth) handleLogout(c *fiber.Ctx, k *kind) error {
 	return a.leave(c, k, EventLogout, func(sid []byte) (bool, error) {
 		if a.onEvent == nil {
-			return a.store.revoke(c.UserContext(), sid, k.Name, "", a.now().UnixMilli())
+			return a.store.Revoke(c.UserContext(), sid, k.Name, "", a.now().UnixMilli())
 		}
-		return a.store.revokeLiving(c.UserContext(), sid, k.Name, a.now().UnixMilli())
+		return a.store.RevokeLiving(c.UserContext(), sid, k.Name, a.now().UnixMilli())
 	})
 }
 
@@ -308,7 +308,7 @@ func (a *Auth) handleLogoutAll(c *fiber.Ctx, k *kind) error {
 // one included; ended is false if it was not alive.
 func (a *Auth) endAll(ctx context.Context, k *kind, sid []byte) (ended bool, err error) {
 	now := a.now().UnixMilli()
-	row, alive, err := a.store.living(ctx, k.Name, sid, now)
+	row, alive, err := a.store.Living(ctx, k.Name, sid, now)
 	if err != nil || !alive {
 		return false, err
 	}
@@ -316,7 +316,7 @@ func (a *Auth) endAll(ctx context.Context, k *kind, sid []byte) (ended bool, err
 	if err != nil || len(own) == 0 {
 		return false, err
 	}
-	err = a.store.revokeAll(ctx, k, row.Subject, now)
+	err = a.store.RevokeAll(ctx, k.Kinds(), row.Subject, now)
 	return err == nil, err
 }
 
@@ -388,7 +388,7 @@ func (a *Auth) handleEndSession(c *fiber.Ctx, k *kind) error {
 	if !ok {
 		return ErrNotFound
 	}
-	found, err := a.store.revoke(c.UserContext(), sid, k.Name, s.Subject, a.now().UnixMilli())
+	found, err := a.store.Revoke(c.UserContext(), sid, k.Name, s.Subject, a.now().UnixMilli())
 	if err != nil {
 		return err
 	}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/seal"
+	"github.com/fiberjwt/fiberjwt/internal/sessions"
 	"github.com/fiberjwt/fiberjwt/internal/token"
-	"github.com/fiberjwt/fiberjwt/session"
 )
 
 // Purpose is something that a link in a mail is good for, once: to confirm an
@@ -58,7 +58,7 @@ type Purpose[T any] struct {
 const (
 	oncePrefix    = "fjo_"
 	labelOnce     = "fiberjwt/v1/once/" // + kind + "/" + purpose + "/" + Config.Issuer
-	maxPurposeTTL = 7 * 24 * time.Hour
+	maxPurposeTTL = sessions.MaxClaimLife
 )
 
 // Token makes a token for account, a stored row that was loaded whole. It costs
@@ -112,7 +112,7 @@ func (o once) redeem(ctx context.Context, a *Auth, token string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	first, err := a.store.claim(ctx, s, a.now().UnixMilli())
+	first, err := a.store.Claim(ctx, s, a.now().UnixMilli())
 	if err != nil {
 		return nil, err
 	}
@@ -220,28 +220,6 @@ func (o once) examine(ctx context.Context, a *Auth, token string) (any, seal.Lin
 		err = ErrOneTimeToken
 	}
 	return account, s, err
-}
-
-// claim is true for the first who presents a seal. What remembers it is a row of
-// the store that belongs to no kind and is forgotten when the seal has expired:
-// its first refresh rotates it to generation 1. A later one makes another
-// generation, or converges where its clock is behind that of the first.
-func (s *sessions) claim(ctx context.Context, once seal.Link, now int64) (first bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.write)
-	defer cancel()
-	ends := once.Expires*1000 + time.Minute.Milliseconds()                 // the clocks of two machines differ
-	born := ends - maxPurposeTTL.Milliseconds() - time.Hour.Milliseconds() // the same for all who ask
-	row := session.Row{
-		SID: once.ID[:], Kind: once.Kind + "/once", Subject: once.Subject, Prev: -1,
-		Issued: born, IdleUntil: ends, Ends: ends, AuthTime: born, Created: born,
-	}
-	if err := s.store.Create(ctx, row); err != nil {
-		return false, fault.Unavailable(err)
-	}
-	s.pruner.grown()
-	after, o, err := s.store.Refresh(ctx, row.Kind, row.SID, 0, now, session.Times{Idle: maxPurposeTTL})
-	// Converge would be a second claim by a clock that is behind.
-	return o == session.Rotate && after.Gen == 1, fault.Unavailable(err)
 }
 
 // resetName cannot be the Name of a Purpose.

@@ -125,10 +125,10 @@ func (a *Auth) startAllowed(ctx context.Context, k *kind, account any, o opening
 	if _, err := k.StoredSubject(account); err != nil {
 		return pair{}, err
 	}
-	if _, whole := o.DB.(*bun.DB); o.DB != nil && !whole && a.store.sql == nil {
+	if _, whole := o.DB.(*bun.DB); o.DB != nil && !whole && !a.store.BesideAccounts() {
 		return pair{}, fault.Setup("Grant.DB: the sessions are not in the database of the accounts, so they cannot be part of its transaction: sign in after it has committed, without Grant.DB")
 	}
-	if err := a.quoting.checkIn(ctx, o.DB); err != nil {
+	if err := a.quoting.CheckIn(ctx, o.DB); err != nil {
 		return pair{}, err
 	}
 	if err := a.allowed(ctx, k, account, ErrBadCredentials); err != nil {
@@ -199,7 +199,7 @@ func (a *Auth) handNew(c *fiber.Ctx, k *kind, p pair, grant Grant) Tokens {
 // were idle for long enough.
 func (a *Auth) endReplaced(c *fiber.Ctx, k *kind, db bun.IDB) {
 	for _, replaced := range a.heldInCookies(c, k) {
-		if found, err := a.store.revokeIn(c.UserContext(), db, replaced.sid, k.Name, a.now().UnixMilli()); err == nil && found {
+		if found, err := a.store.RevokeIn(c.UserContext(), db, replaced.sid, k.Name, a.now().UnixMilli()); err == nil && found {
 			a.tell(c, replaced.event(EventLogout, k))
 		}
 	}
@@ -248,7 +248,7 @@ func (a *Auth) start(ctx context.Context, k *kind, account any, o opening) (pair
 		return pair{}, err
 	}
 	if print != nil { // it may be the first session of a new account with an old key
-		a.store.forgetAccount(k, row.Subject)
+		a.store.ForgetAccount(k.Kinds(), row.Subject)
 	}
 	return p, nil
 }
@@ -321,7 +321,7 @@ func (a *Auth) keep(ctx context.Context, db bun.IDB, k *kind, account any, row s
 	default:
 		still = still.Where("?TableAlias.? = ?", bun.Ident(k.Password.Name), k.Raw(account, k.Password))
 	}
-	return a.store.start(ctx, db, row, still)
+	return a.store.Start(ctx, db, row, still)
 }
 
 // pair signs an access token for a session, and the refresh token of its
@@ -357,14 +357,14 @@ func (a *Auth) pair(k *kind, account any, row session.Row, current seal.Refresh,
 // renew answers a presented refresh token. With an error, the pair says no more
 // than whose token it was.
 func (a *Auth) renew(ctx context.Context, k *kind, raw string) (pair, error) {
-	return a.redeem(ctx, k, raw, a.store.refresh)
+	return a.redeem(ctx, k, raw, a.store.Refresh)
 }
 
 // exchange answers as renew does when it is too early to rotate, whenever that
 // is. No deadline moves either: who exchanges does not show that the person is
 // still there.
 func (a *Auth) exchange(ctx context.Context, k *kind, raw string) (pair, error) {
-	p, err := a.redeem(ctx, k, raw, a.store.present)
+	p, err := a.redeem(ctx, k, raw, a.store.Present)
 	p.refresh = "" // whatever the store answered
 	return p, err
 }

@@ -45,12 +45,12 @@ func (a *Auth) refreshCookieBeside(ctx context.Context, k *kind, sid []byte, oth
 	if err != nil {
 		return "", err
 	}
-	named, _, err := a.store.living(ctx, k.Name, sid, a.now().UnixMilli())
+	named, _, err := a.store.Living(ctx, k.Name, sid, a.now().UnixMilli())
 	if err != nil {
 		return "", err
 	}
 	parsed, _ := k.refresh.Parse(only)
-	theirs, _, err := a.store.living(ctx, k.Name, parsed.SessionID(), a.now().UnixMilli())
+	theirs, _, err := a.store.Living(ctx, k.Name, parsed.SessionID(), a.now().UnixMilli())
 	if err == nil && (named.SID == nil || named.Subject != theirs.Subject) {
 		err = errLoneRefresh
 	}

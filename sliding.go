@@ -35,7 +35,7 @@ func (a *Auth) slide(c *fiber.Ctx, r *request) {
 // prolong gives a living session another access token, from the account as it
 // is now and the time of proof of the row.
 func (a *Auth) prolong(ctx context.Context, k *kind, s *Session) (pair, error) {
-	row, alive, err := a.store.slide(ctx, k.Name, s.sid, a.now().UnixMilli(), k.idleTTL.Milliseconds())
+	row, alive, err := a.store.Slide(ctx, k.Name, s.sid, a.now().UnixMilli(), k.idleTTL.Milliseconds())
 	if err != nil {
 		return pair{}, err
 	}

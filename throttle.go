@@ -60,7 +60,7 @@ func (a *Auth) begin(ctx context.Context, p throttle.Place) (turn, error) {
 		attempt, err = a.attempts.Charge(ctx, p)
 		return throttled(err)
 	})
-	a.store.pruner.grown()
+	a.store.Grown()
 	if err != nil {
 		leave()
 		return turn{}, err

@@ -242,8 +242,3 @@ func (k *Kind) PutBack(ctx context.Context, db bun.IDB, account any, old string,
 	}
 	return change
 }
-
-// InTx runs a change of accounts, again if the database rolled it back.
-func InTx(ctx context.Context, db *bun.DB, change func(context.Context, bun.Tx) error) error {
-	return dberr.Retry(ctx, func() error { return db.RunInTx(ctx, nil, change) })
-}

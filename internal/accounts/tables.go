@@ -88,6 +88,15 @@ func (t tableName) is(other tableName, fold bool) bool {
 	return same(t.name, other.name) && (t.schema == "" || other.schema == "" || same(t.schema, other.schema))
 }
 
+// Kinds names the kinds of the same table, this one first.
+func (k *Kind) Kinds() []string {
+	names := make([]string, len(k.Sharing))
+	for i, of := range k.Sharing {
+		names[i] = of.Name
+	}
+	return names
+}
+
 // JoinTables notes in each kind which others share its rows. The kinds have no problems.
 func JoinTables(kinds []*Kind) {
 	for _, k := range kinds {

@@ -25,6 +25,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/uptrace/bun"
 )
 
 const (
@@ -127,4 +129,9 @@ func byNumber(err error) bool {
 		return ok && code&0xff == 5
 	}
 	return false
+}
+
+// InTx runs a change in a transaction, again if the database rolled it back.
+func InTx(ctx context.Context, db *bun.DB, change func(context.Context, bun.Tx) error) error {
+	return Retry(ctx, func() error { return db.RunInTx(ctx, nil, change) })
 }

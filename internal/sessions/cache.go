@@ -1,4 +1,4 @@
-package fiberjwt
+package sessions
 
 import (
 	"container/list"
@@ -62,47 +62,37 @@ type cached struct {
 	err     error
 }
 
-// cacheOf is the cache for accounts of a kind, nil if there is none, or if the model
-// has a hook that gets the context of the request: what it selects for one request, as
-// for one tenant, may not be what it selects for another.
-func (s *sessions) cacheOf(k *kind) *cache {
-	if k.SelectHook != "" {
-		return nil
-	}
-	return s.cache
-}
-
-// tellUncached logs which kinds Config.CacheTTL is not for.
-func (a *Auth) tellUncached() {
-	if a.store == nil || a.store.cache == nil {
-		return
-	}
-	for _, k := range a.kinds {
-		if k.SelectHook != "" {
-			a.logs.uncached(k)
-		}
-	}
-}
-
 func newCache(cfg Config, feed session.Revocations) *cache {
-	c := &cache{ttl: cfg.CacheTTL, feed: feed, now: cfg.Now, read: cfg.ReadTimeout, fresh: feedFresh, room: cacheEntries, machine: time.Now, entries: map[string]*cached{}, recent: list.New()}
+	c := &cache{ttl: cfg.CacheTTL, feed: feed, now: cfg.Now, read: cfg.Read, fresh: feedFresh, room: cacheEntries, machine: time.Now, entries: map[string]*cached{}, recent: list.New()}
 	// A look that fails takes ReadTimeout. An end is stamped by another clock,
 	// before its statement begins, and committed up to WriteTimeout later.
-	c.gap = feedFresh + cfg.ReadTimeout
-	c.back = c.gap + token.ClockSkew + cfg.WriteTimeout
+	c.gap = feedFresh + cfg.Read
+	c.back = c.gap + token.ClockSkew + cfg.Write
 	c.ended, c.stop = context.WithCancel(context.Background())
 	return c
+}
+
+// Key is what a cached account belongs to.
+type Key struct {
+	SID           []byte
+	Kind, Subject string
+}
+
+// Account gives a copy of the account of a session, which load fetches if the cache has
+// none; one load serves all that wait for the same. Without a cache it is load.
+func (s *Sessions) Account(k Key, load func() (any, error)) (any, error) {
+	return s.cache.account(k, load)
 }
 
 // account gives a copy of the account of a session, which load fetches if the
 // cache has none; one load serves all that wait for the same. On a nil cache
 // it is load, and the other methods do nothing.
-func (c *cache) account(s *Session, load func() (any, error)) (any, error) {
+func (c *cache) account(k Key, load func() (any, error)) (any, error) {
 	if c == nil {
 		return load()
 	}
 	c.start.Do(func() { c.listening.Go(c.listen) })
-	entry, mine := c.claim(s)
+	entry, mine := c.claim(k)
 	if entry == nil {
 		return load()
 	}
@@ -116,16 +106,16 @@ func (c *cache) account(s *Session, load func() (any, error)) (any, error) {
 	return accounts.Copy(entry.account), nil
 }
 
-// claim finds the entry of a session, or makes one that the caller must fill;
+// Claim finds the entry of a session, or makes one that the caller must fill;
 // nil if the cache is not to be believed.
-func (c *cache) claim(s *Session) (entry *cached, mine bool) {
+func (c *cache) claim(k Key) (entry *cached, mine bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if elapsed.Between(c.heard, c.machine()) > c.fresh {
 		return nil, false
 	}
-	if entry, ok := c.entries[string(s.sid)]; ok {
-		if entry.kind == s.Kind && entry.subject == s.Subject && elapsed.Between(entry.loaded, c.now()) < c.ttl {
+	if entry, ok := c.entries[string(k.SID)]; ok {
+		if entry.kind == k.Kind && entry.subject == k.Subject && elapsed.Between(entry.loaded, c.now()) < c.ttl {
 			if entry.place != nil {
 				c.recent.MoveToFront(entry.place)
 			}
@@ -133,7 +123,7 @@ func (c *cache) claim(s *Session) (entry *cached, mine bool) {
 		}
 		c.drop(entry)
 	}
-	entry = &cached{sid: string(s.sid), kind: s.Kind, subject: s.Subject, loaded: c.now(), done: make(chan struct{})}
+	entry = &cached{sid: string(k.SID), kind: k.Kind, subject: k.Subject, loaded: c.now(), done: make(chan struct{})}
 	c.entries[entry.sid] = entry
 	return entry, true
 }

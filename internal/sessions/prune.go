@@ -1,4 +1,4 @@
-package fiberjwt
+package sessions
 
 import (
 	"context"
