@@ -7,6 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/internal/clientip"
 	"github.com/fiberjwt/fiberjwt/internal/throttle"
 )
@@ -49,4 +50,9 @@ func (a *Auth) networkOf(c *fiber.Ctx) throttle.Place {
 		return throttle.Place{}
 	}
 	return throttle.Place{Network: clientip.Network(ip), Site: clientip.Site(ip)}
+}
+
+// clientOf is where a request to sign in as a kind comes from.
+func (a *Auth) clientOf(c *fiber.Ctx, k *kind) auth.Client {
+	return auth.Client{Address: address(c), Agent: agent(c), Network: a.networkOf(c), Device: k.device(c)}
 }

@@ -25,7 +25,7 @@ import (
 func (a *Auth) Check(ctx context.Context) error { return face(a.checkStores(ctx)) }
 
 func (a *Auth) checkStores(ctx context.Context) error {
-	if a.store == nil {
+	if a.service.Sessions == nil {
 		return nil
 	}
 	var problems []string
@@ -55,7 +55,7 @@ type check struct {
 }
 
 func (c check) within(ctx context.Context, a *Auth) (problems []string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, max(patience, a.readTimeout))
+	ctx, cancel := context.WithTimeout(ctx, max(patience, a.service.ReadTimeout))
 	defer cancel()
 	err = fault.Recover(func() (err error) {
 		problems, err = c.look(ctx)
@@ -65,28 +65,28 @@ func (c check) within(ctx context.Context, a *Auth) (problems []string, err erro
 }
 
 func (a *Auth) checks() (checks []check) {
-	checker, checked := a.store.Store().(session.Checker)
-	if !checked || !a.store.BesideAccounts() {
+	checker, checked := a.service.Sessions.Store().(session.Checker)
+	if !checked || !a.service.Sessions.BesideAccounts() {
 		checks = append(checks, check{"Config.DB", func(ctx context.Context) ([]string, error) {
-			return dbcheck.Database(ctx, a.db, a.machineClock)
+			return dbcheck.Database(ctx, a.service.DB, a.service.MachineClock)
 		}})
 	}
 	if checked {
 		label := "Config.Sessions"
-		if a.store.BesideAccounts() {
+		if a.service.Sessions.BesideAccounts() {
 			label = "Config.DB"
 		}
 		checks = append(checks, check{label, func(ctx context.Context) ([]string, error) {
-			return checker.Check(ctx, a.machineClock)
+			return checker.Check(ctx, a.service.MachineClock)
 		}})
 	}
 	for i, k := range a.kinds {
 		checks = append(checks, check{fmt.Sprintf("Config.Entities[%d] (%s)", i, k.Label), func(ctx context.Context) ([]string, error) {
-			found, known, err := dbcheck.Look(ctx, a.db, k.Table.Name)
+			found, known, err := dbcheck.Look(ctx, a.service.DB, k.Table.Name)
 			if err != nil || !known {
 				return nil, err
 			}
-			problems := k.Wanted(a.hasher.HashLength()).Faults(found)
+			problems := k.Wanted(a.service.Hasher.HashLength()).Faults(found)
 			if !found.View {
 				return problems, nil
 			}
@@ -104,12 +104,12 @@ func (a *Auth) viewProblems(ctx context.Context, k *kind) (problems []string, er
 	if len(a.kinds) == 1 {
 		return nil, nil
 	}
-	views, err := dbcheck.ViewsOf(ctx, a.db)
+	views, err := dbcheck.ViewsOf(ctx, a.service.DB)
 	if err != nil {
 		return nil, err
 	}
 	for _, other := range a.kinds {
-		if !slices.Contains(k.Sharing, other.Kind) && views.Meet(k.Table.Name, other.Table.Name) {
+		if !slices.Contains(k.Sharing, other.Kind.Kind) && views.Meet(k.Table.Name, other.Table.Name) {
 			problems = append(problems, fmt.Sprintf("the view and the table of kind %q show rows of one table, and a new password in one kind would not end the sessions in the other: declare the kind by another type on that table, as in type Admin User, and let Load say which rows are of that kind", other.Name))
 		}
 	}

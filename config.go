@@ -427,7 +427,7 @@ func (cfg Config) openKinds() (kinds []*kind, problems []string) {
 			if k.Name == other.Name+"-refresh" || other.Name == k.Name+"-refresh" {
 				problems = append(problems, fmt.Sprintf("%s: the cookies of the kinds %q and %q would meet: give one another Name", label, k.Name, other.Name))
 			}
-			for _, problem := range k.ShareProblems(other.Kind) {
+			for _, problem := range k.ShareProblems(other.Kind.Kind) {
 				problems = append(problems, label+": "+problem)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/internal/cookiename"
 )
 
@@ -108,17 +109,17 @@ func newCookieNames(kind, path string, s Cookie) cookieNames {
 // cookie as it is. The access cookie outlives its token: an expired token is
 // answered 401 and refreshed, a missing one would be anonymous. Where sessions
 // slide, the refresh cookie stays while the access cookie is prolonged.
-func (n cookieNames) set(c *fiber.Ctx, p pair) {
+func (n cookieNames) set(c *fiber.Ctx, p auth.Pair) {
 	keepUnshared(c)
-	n.write(c, n.access, p.access, "/", fiber.CookieSameSiteLaxMode, p.idle)
-	if p.refresh == "" {
+	n.write(c, n.access, p.Access, "/", fiber.CookieSameSiteLaxMode, p.Idle)
+	if p.Refresh == "" {
 		return
 	}
-	life := p.idle
+	life := p.Idle
 	if n.sliding {
-		life = p.ends
+		life = p.Ends
 	}
-	n.write(c, n.refresh, p.refresh, n.path, fiber.CookieSameSiteStrictMode, life)
+	n.write(c, n.refresh, p.Refresh, n.path, fiber.CookieSameSiteStrictMode, life)
 }
 
 func (n cookieNames) write(c *fiber.Ctx, name, value, path, sameSite string, life time.Duration) {

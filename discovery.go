@@ -34,9 +34,9 @@ func (a *Auth) Discovery(jwksURL string) fiber.Handler {
 	if problem := a.discoveryProblem(jwksURL); problem != "" {
 		panic("fiberjwt: Discovery: " + problem)
 	}
-	set := a.tokens.Keys.(*keys.Set)
+	set := a.service.Tokens.Keys.(*keys.Set)
 	return func(c *fiber.Ctx) error {
-		text, err := json.Marshal(newMetadata(a.tokens.Issuer, jwksURL, set))
+		text, err := json.Marshal(newMetadata(a.service.Tokens.Issuer, jwksURL, set))
 		if err != nil {
 			return err
 		}
@@ -47,13 +47,13 @@ func (a *Auth) Discovery(jwksURL string) fiber.Handler {
 }
 
 func (a *Auth) discoveryProblem(jwksURL string) string {
-	if !isAddress(a.tokens.Issuer) {
-		return fmt.Sprintf("Config.Issuer is %q: set it to the https address of this service, without a query, because verifiers look for the document there", a.tokens.Issuer)
+	if !isAddress(a.service.Tokens.Issuer) {
+		return fmt.Sprintf("Config.Issuer is %q: set it to the https address of this service, without a query, because verifiers look for the document there", a.service.Tokens.Issuer)
 	}
 	if !isAddress(jwksURL) {
 		return fmt.Sprintf("jwksURL is %q: give the https address that keys.Set.JWKS is served at", jwksURL)
 	}
-	set, ok := a.tokens.Keys.(*keys.Set)
+	set, ok := a.service.Tokens.Keys.(*keys.Set)
 	if ok {
 		_, ok = set.Signer()
 	}

@@ -12,10 +12,9 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/internal/accounts"
+	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
-	"github.com/fiberjwt/fiberjwt/internal/seal"
 	"github.com/fiberjwt/fiberjwt/internal/token"
-	"github.com/fiberjwt/fiberjwt/session"
 )
 
 // Kind is a kind of account: an [Entity] of some model. The interface is
@@ -138,24 +137,11 @@ func CanonicalIdentity(identity string) (string, error) { return accounts.Canoni
 
 // kind is an Entity without its type parameter. Accounts are *T behind any.
 type kind struct {
-	*accounts.Kind
+	*auth.Kind
 
-	audience []string // nil: that of the Config
-
-	accessTTL, idleTTL, sessionTTL time.Duration
-
-	register   func(*fiber.Ctx, any) error // nil: closed
-	allow      func(context.Context, any) error
-	claims     func(any) map[string]any
-	fromIssuer func(context.Context, *Session) (any, error) // nil: tokens of other issuers have no account
-
-	refresh seal.RefreshCodec
-	tickets seal.Keys
-	devices seal.Keys // of the device cookie
-	unlocks seal.Keys // of what UnlockToken makes
-	prints  seal.Keys // of the fingerprints of accounts
-	times   session.Times
-	cookies cookieNames
+	audience []string                    // nil: that of the Config
+	register func(*fiber.Ctx, any) error // nil: closed
+	cookies  cookieNames
 }
 
 const defaultSessionTTL = 90 * 24 * time.Hour
@@ -164,16 +150,18 @@ const defaultSessionTTL = 90 * 24 * time.Hour
 func (e Entity[T]) open(db *bun.DB) (*kind, []string) {
 	inner, problems := accounts.Open(db, reflect.TypeFor[T](), accounts.Declaration{
 		Name: e.Name, Identity: e.Identity, Password: e.Password, Fillable: e.Fillable, Canonical: e.Canonical, Load: e.Load,
-		Narrowed: e.Allow != nil, Registers: e.Register != nil, IsAnswer: isAnswer,
+		Narrowed: e.Allow != nil, Registers: e.Register != nil, Answer: answerOf,
 	})
 	k := &kind{
-		Kind:       inner,
-		accessTTL:  cmp.Or(e.AccessTTL, 10*time.Minute),
-		idleTTL:    cmp.Or(e.IdleTTL, 14*24*time.Hour),
-		sessionTTL: cmp.Or(e.SessionTTL, defaultSessionTTL),
-		audience:   slices.Clone(e.Audience),
-		allow:      func(context.Context, any) error { return nil },
-		claims:     func(any) map[string]any { return nil },
+		Kind: &auth.Kind{
+			Kind:       inner,
+			AccessTTL:  cmp.Or(e.AccessTTL, 10*time.Minute),
+			IdleTTL:    cmp.Or(e.IdleTTL, 14*24*time.Hour),
+			SessionTTL: cmp.Or(e.SessionTTL, defaultSessionTTL),
+			Allow:      func(context.Context, any) error { return nil },
+			Claims:     func(any) map[string]any { return nil },
+		},
+		audience: slices.Clone(e.Audience),
 	}
 	if slices.Contains(k.audience, "") {
 		problems = append(problems, "Audience has an empty name: remove it")
@@ -188,11 +176,14 @@ func (e Entity[T]) adopt(k *kind) {
 		k.register = func(c *fiber.Ctx, account any) error { return e.Register(c, account.(*T)) }
 	}
 	if e.Allow != nil {
-		k.allow = func(ctx context.Context, account any) error { return e.Allow(ctx, account.(*T)) }
+		k.Allow = func(ctx context.Context, account any) error { return allowError(e.Allow(ctx, account.(*T))) }
 	}
 	if e.FromIssuer != nil {
-		k.fromIssuer = func(ctx context.Context, s *Session) (any, error) {
-			account, err := e.FromIssuer(ctx, s)
+		k.FromIssuer = func(ctx context.Context, v *auth.Verified) (any, error) {
+			account, err := e.FromIssuer(ctx, sessionOf(*v))
+			if answer := answerOf(err); answer != nil {
+				err = answer
+			}
 			if account == nil {
 				return nil, err
 			}
@@ -200,25 +191,25 @@ func (e Entity[T]) adopt(k *kind) {
 		}
 	}
 	if e.Claims != nil {
-		k.claims = func(account any) map[string]any { return e.Claims(account.(*T)) }
+		k.Claims = func(account any) map[string]any { return e.Claims(account.(*T)) }
 	}
 }
 
 func (k *kind) timeProblems(r Refresh) (problems []string) {
-	if k.accessTTL < time.Second || k.accessTTL > token.MaxLife {
-		problems = append(problems, fmt.Sprintf("AccessTTL: %v is not between 1 s and 24 h", k.accessTTL))
+	if k.AccessTTL < time.Second || k.AccessTTL > token.MaxLife {
+		problems = append(problems, fmt.Sprintf("AccessTTL: %v is not between 1 s and 24 h", k.AccessTTL))
 	}
 	// A session that was not old enough to rotate is not prolonged either.
-	if age := r.times(k.accessTTL, k.idleTTL).Age; k.idleTTL-k.accessTTL < age {
-		least := k.accessTTL + age
-		problems = append(problems, fmt.Sprintf("IdleTTL: %v is too short for an AccessTTL of %v: give %v or more", k.idleTTL, k.accessTTL, least))
+	if age := r.times(k.AccessTTL, k.IdleTTL).Age; k.IdleTTL-k.AccessTTL < age {
+		least := k.AccessTTL + age
+		problems = append(problems, fmt.Sprintf("IdleTTL: %v is too short for an AccessTTL of %v: give %v or more", k.IdleTTL, k.AccessTTL, least))
 	}
-	if k.sessionTTL < k.idleTTL {
-		session := k.sessionTTL.String()
-		if k.sessionTTL == defaultSessionTTL { // which nobody may have set
+	if k.SessionTTL < k.IdleTTL {
+		session := k.SessionTTL.String()
+		if k.SessionTTL == defaultSessionTTL { // which nobody may have set
 			session = "the default of 90 days"
 		}
-		problems = append(problems, fmt.Sprintf("SessionTTL: %s is shorter than IdleTTL, %v: set SessionTTL to %v or more, or IdleTTL to %v or less", session, k.idleTTL, k.idleTTL, k.sessionTTL))
+		problems = append(problems, fmt.Sprintf("SessionTTL: %s is shorter than IdleTTL, %v: set SessionTTL to %v or more, or IdleTTL to %v or less", session, k.IdleTTL, k.IdleTTL, k.SessionTTL))
 	}
 	return problems
 }

@@ -10,8 +10,10 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/fiberjwt/fiberjwt/internal/accounts"
+	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/sessions"
+	"github.com/fiberjwt/fiberjwt/internal/throttle"
 	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 
@@ -187,25 +189,51 @@ func face(err error) error {
 	return refusal(err)
 }
 
-// isAnswer reports whether a hook of the application has decided what the client is
-// told.
-func isAnswer(err error) bool {
+// answerOf is an *Error that a hook of the application returned, nil if err has none.
+func answerOf(err error) *fault.Answer {
 	var known *Error
-	return errors.As(err, &known)
+	if !errors.As(err, &known) {
+		return nil
+	}
+	return &fault.Answer{Err: err, Decided: known == nil || known.Status < 500}
 }
 
-// isOurs reports whether err is an *Error, or an error of an inner package that has one.
-func isOurs(err error) bool {
-	return isAnswer(err) || errors.Is(err, fault.ErrSetup) || errors.Is(err, fault.ErrUnavailable) || refusalOfInner(err) != nil
+// allowError classifies what Entity.Allow returned. Any refusal of it is answered like a
+// wrong password or an ended session; what could not be decided is not.
+func allowError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if fault.IsUnavailable(err) {
+		return fault.Unavailable(err)
+	}
+	if answer := answerOf(err); answer != nil && !answer.Decided {
+		return answer
+	}
+	var fibers *fiber.Error
+	if errors.As(err, &fibers) && fibers.Code >= 500 {
+		return fault.Unavailable(err)
+	}
+	return err
 }
 
-// storeError classifies whatever a store returned as a failure of it, but leaves what a
-// hook of the application decided.
-func storeError(err error) error {
-	if isOurs(err) {
+// registerError classifies what Entity.Register returned: its own *Error or *fiber.Error is
+// the answer, any other is 403.
+func registerError(err error) error {
+	if err == nil || errors.Is(err, fault.ErrSetup) && !errors.Is(err, ErrSetup) {
 		return err
 	}
-	return fault.Unavailable(err)
+	if fault.IsUnavailable(err) {
+		return fault.Unavailable(err)
+	}
+	if answer := answerOf(err); answer != nil {
+		return answer
+	}
+	var fibers *fiber.Error
+	if errors.As(err, &fibers) {
+		return answerOf(&Error{Status: fibers.Code, Code: "refused", Description: fibers.Message, cause: err})
+	}
+	return answerOf(because(ErrForbidden, err))
 }
 
 // setupError tells the developer how to fix the application. It is ErrSetup to
@@ -284,6 +312,11 @@ type innerRefusal struct {
 
 // refusals says which refusal an error of an inner package is.
 var refusals = []innerRefusal{
+	{auth.ErrRevoked, ErrTokenRevoked},
+	{auth.ErrSessionEnded, ErrSessionEnded},
+	{auth.ErrReused, ErrTokenReused},
+	{auth.ErrBadCredentials, ErrBadCredentials},
+	{auth.ErrOneTimeToken, ErrOneTimeToken},
 	{token.ErrMalformed, ErrTokenMalformed},
 	{token.ErrClaims, ErrTokenClaims},
 	{token.ErrExpired, ErrTokenExpired},
@@ -298,6 +331,7 @@ var ready = func() (ready []innerRefusal) {
 	for _, err := range []error{
 		token.ErrMalformed, token.ErrUnknownKey, token.ErrSignature, token.ErrClaims, token.ErrMissing, token.ErrWrong, token.ErrIssuer,
 		token.ErrAudience, token.ErrIssued, token.ErrNotBefore, token.ErrExpired,
+		auth.ErrRevoked, auth.ErrSessionEnded, auth.ErrBadCredentials, auth.ErrOneTimeToken,
 	} {
 		ready = append(ready, innerRefusal{err, refusalOfInner(err)})
 	}
@@ -341,6 +375,12 @@ func refusal(err error) *Error {
 		return e
 	}
 	if e := refusalOfInner(err); e != nil {
+		return e
+	}
+	var wait throttle.Refusal
+	if errors.As(err, &wait) {
+		e := instance(ErrRateLimited)
+		e.RetryAfter = wait.Wait
 		return e
 	}
 	e := instance(ErrSetup)

@@ -13,35 +13,35 @@ import (
 const MaxTokenBytes = token.MaxBytes
 
 // ShrinkCache bounds the cache to n accounts.
-func ShrinkCache(a *Auth, n int) { a.store.ShrinkCache(n) }
+func ShrinkCache(a *Auth, n int) { a.service.Sessions.ShrinkCache(n) }
 
 // TrustCache believes the cache for an hour without its feed.
-func TrustCache(a *Auth) { a.store.TrustCache() }
+func TrustCache(a *Auth) { a.service.Sessions.TrustCache() }
 
 // OnMachine gives the cache another clock than that of this machine, before the
 // first request.
-func OnMachine(a *Auth, now func() time.Time) { a.store.OnMachine(now) }
+func OnMachine(a *Auth, now func() time.Time) { a.service.Sessions.OnMachine(now) }
 
 // LetTheStoreJudge leaves refreshes to the clock of the store, as without
 // Config.Now; that is then the clock of this server.
 func LetTheStoreJudge(a *Auth) {
-	a.machineClock = true
+	a.service.MachineClock = true
 	for _, k := range a.kinds {
-		k.times.StoreClock = true
+		k.Times.StoreClock = true
 	}
 }
 
 // AwaitPruning waits for the round of pruning that runs, if one does.
-func AwaitPruning(a *Auth) { a.store.AwaitPruning() }
+func AwaitPruning(a *Auth) { a.service.Sessions.AwaitPruning() }
 
 // PruneAtOnce has the next round start with the next row.
-func PruneAtOnce(a *Auth) { a.store.PruneFrom(a.now()) }
+func PruneAtOnce(a *Auth) { a.service.Sessions.PruneFrom(a.now()) }
 
 // NextPruning is when the next round may start.
-func NextPruning(a *Auth) time.Time { return a.store.NextPruning() }
+func NextPruning(a *Auth) time.Time { return a.service.Sessions.NextPruning() }
 
 // CloseGate refuses all whose passwords would be hashed, until open is called.
-func CloseGate(a *Auth) (open func()) { return a.hasher.CloseGate() }
+func CloseGate(a *Auth) (open func()) { return a.service.Hasher.CloseGate() }
 
 // MarkDevice is the device cookie of a browser that has signed in to an account
 // of the first kind.
@@ -63,7 +63,7 @@ func DeviceOf(a *Auth, value, account string) string {
 }
 
 // TakeSlots leaves no room for another hash, until free is called.
-func TakeSlots(a *Auth) (free func()) { return a.hasher.TakeSlots() }
+func TakeSlots(a *Auth) (free func()) { return a.service.Hasher.TakeSlots() }
 
 // HashingSlots is how many passwords are hashed at once with the default Config.
 func HashingSlots() int { return newHasher(Config{}.withDefaults()).Slots() }

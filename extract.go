@@ -3,6 +3,7 @@ package fiberjwt
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 
@@ -259,7 +260,7 @@ func (e Extractor) takeCustom(c *fiber.Ctx) (token string, err error) {
 		token, err = e.custom(c)
 		return err
 	})
-	if err == nil || isOurs(err) {
+	if err == nil || answerOf(err) != nil || errors.Is(err, fault.ErrSetup) {
 		return token, err
 	}
 	if fault.IsUnavailable(err) {

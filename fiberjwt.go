@@ -3,11 +3,8 @@ package fiberjwt
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -15,15 +12,13 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/internal/accounts"
+	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/journal"
 	"github.com/fiberjwt/fiberjwt/internal/origin"
-	"github.com/fiberjwt/fiberjwt/internal/password"
-	"github.com/fiberjwt/fiberjwt/internal/seal"
 	"github.com/fiberjwt/fiberjwt/internal/secret"
 	"github.com/fiberjwt/fiberjwt/internal/sessions"
-	"github.com/fiberjwt/fiberjwt/internal/throttle"
 	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -52,12 +47,9 @@ func New(cfg Config) fiber.Handler {
 // jobs and WebSockets need. It is safe for concurrent use once its routes are
 // mounted; two of them never meet.
 type Auth struct {
-	kinds  []*kind
-	models map[reflect.Type]string // T → kind
-	tokens *token.Tokens
-	old    OldTokens
-	store  *sessions.Sessions // nil without Entities
-	hasher *password.Hasher
+	service *auth.Service
+	kinds   []*kind
+	models  map[reflect.Type]string // T → kind
 
 	extractor Extractor
 	vary      []string // headers that the token may come in
@@ -68,22 +60,15 @@ type Auth struct {
 	cookie    Cookie
 	client    bool
 	origins   origin.Trusted
-	attempts  *throttle.Throttle // nil without Entities
-	quoting   *dbcheck.Guard     // nil without Entities
 
-	ring           secret.Ring
-	db             *bun.DB
-	readTimeout    time.Duration
-	writeTimeout   time.Duration
 	refreshTimeout time.Duration // of the request as a whole
 	errorHandler   fiber.ErrorHandler
-	onEvent        func(context.Context, Event) // nil: nobody listens
+	onEvent        func(context.Context, Event) // nil: nothing is told
 	logs           logs
 	prefix         string          // in front of /{kind} of the built-in routes, as the router has it
 	mounted        map[string]bool // paths of the built-in routes; true where no token is needed
 	apps           *sync.Map       // *fiber.App → neighbours
 	now            func() time.Time
-	machineClock   bool // now is time.Now
 }
 
 // Open checks cfg and freezes it. It does no I/O. Its error names every
@@ -106,57 +91,65 @@ func Open(cfg Config) (*Auth, error) {
 		return nil, err
 	}
 
-	ring := secret.NewRing(cfg.Secret, cfg.OldSecrets)
 	a := &Auth{
-		kinds: kinds, models: map[reflect.Type]string{}, hasher: newHasher(cfg),
+		kinds: kinds, models: map[reflect.Type]string{},
 		extractor: cfg.Extractor, vary: cfg.Extractor.headers(), public: public, optional: cfg.Optional, skip: cfg.Next,
-		transport: cfg.Transport, cookie: cfg.Cookie, client: cfg.Client, origins: trusted,
-		ring: ring, db: cfg.DB, readTimeout: cfg.ReadTimeout, writeTimeout: cfg.WriteTimeout, refreshTimeout: cfg.Refresh.Timeout,
-		errorHandler: cfg.ErrorHandler, onEvent: cfg.OnEvent, logs: logs{journal.New(cfg.Logger, cfg.Now)}, mounted: map[string]bool{}, apps: &sync.Map{}, now: cfg.Now, machineClock: machineClock,
+		transport: cfg.Transport, cookie: cfg.Cookie, client: cfg.Client, origins: trusted, refreshTimeout: cfg.Refresh.Timeout,
+		errorHandler: cfg.ErrorHandler, onEvent: cfg.OnEvent, logs: logs{journal.New(cfg.Logger, cfg.Now)}, mounted: map[string]bool{}, apps: &sync.Map{}, now: cfg.Now,
 	}
-	audiences := map[string][]string{}
-	for _, k := range kinds {
-		audiences[k.Name] = k.audience
-	}
-	issuers := make([]token.Issuer, len(cfg.Issuers))
-	for i, issuer := range cfg.Issuers {
-		issuers[i] = issuer.inner()
-	}
-	a.tokens = token.New(token.Config{
-		Ring: ring, Keys: cfg.Keys, KeyWait: cfg.ReadTimeout, Kinds: a.kindNames(),
-		Issuer: cfg.Issuer, ClientID: cfg.ClientID, Audience: cfg.Audience, Audiences: audiences, Required: cfg.RequiredClaims, Issuers: issuers, Leeway: cfg.Leeway, Now: cfg.Now,
-	})
-	a.old = cfg.OldTokens
-	if cfg.DB != nil {
-		a.store = sessions.New(sessions.Config{Store: cfg.Sessions, DB: cfg.DB, CacheTTL: cfg.CacheTTL, Read: cfg.ReadTimeout, Write: cfg.WriteTimeout, Now: cfg.Now})
-		a.attempts = newThrottle(cfg, a.store.Store(), ring)
-		a.quoting = newQuoting(cfg.DB, a.store, cfg.ReadTimeout)
-		if !cfg.ManualPrune {
-			a.store.PruneInBackground(a.pruneAll, a.logs.notPruned, cfg.Now)
-		}
-	}
-	inner := make([]*accounts.Kind, len(kinds))
-	for i, k := range kinds {
-		inner[i] = k.Kind
-	}
-	accounts.JoinTables(inner)
 	for _, k := range kinds {
 		a.models[k.Model] = k.Name
-		k.Ready = a.quoting.Check
-		k.refresh = seal.NewRefreshCodec(ring, k.Name, len(k.Telling) > 0)
-		k.tickets = seal.NewKeys(ring, labelTicket+k.Name+"/"+cfg.Issuer)
-		k.devices = seal.NewKeys(ring, labelDevice+k.Name+"/"+cfg.Issuer)
-		k.unlocks = seal.NewKeys(ring, labelUnlock+k.Name+"/"+cfg.Issuer)
-		k.prints = seal.NewKeys(ring, labelAccount+k.Name)
-		k.times = cfg.Refresh.times(k.accessTTL, k.idleTTL)
-		k.times.StoreClock = machineClock
 		k.cookies = newCookieNames(k.Name, cmp.Or(cfg.Cookie.Path, "/"), cfg.Cookie)
 	}
-	a.tellUncached()
+	a.service = newService(cfg, kinds, a.logs.Journal, machineClock)
+	a.service.LogUncached()
 	if cfg.Routes != nil {
 		a.Mount(cfg.Routes)
 	}
 	return a, nil
+}
+
+// newService puts the layers below together.
+func newService(cfg Config, kinds []*kind, log *journal.Journal, machineClock bool) *auth.Service {
+	inner, names, audiences := make([]*auth.Kind, len(kinds)), make([]string, len(kinds)), map[string][]string{}
+	tables := make([]*accounts.Kind, len(kinds))
+	for i, k := range kinds {
+		inner[i], tables[i], names[i], audiences[k.Name] = k.Kind, k.Kind.Kind, k.Name, k.audience
+		k.Times = cfg.Refresh.times(k.AccessTTL, k.IdleTTL)
+	}
+	accounts.JoinTables(tables)
+	issuers := make([]token.Issuer, len(cfg.Issuers))
+	for i, issuer := range cfg.Issuers {
+		issuers[i] = issuer.inner()
+	}
+	ring := secret.NewRing(cfg.Secret, cfg.OldSecrets)
+	service := auth.Config{
+		DB: cfg.DB, Kinds: inner, Ring: ring, Hasher: newHasher(cfg), Old: auth.OldTokens(cfg.OldTokens), Journal: log,
+		Tokens: token.New(token.Config{
+			Ring: ring, Keys: cfg.Keys, KeyWait: cfg.ReadTimeout, Kinds: names, Issuer: cfg.Issuer, ClientID: cfg.ClientID,
+			Audience: cfg.Audience, Audiences: audiences, Required: cfg.RequiredClaims, Issuers: issuers, Leeway: cfg.Leeway, Now: cfg.Now,
+		}),
+		Sliding: cfg.Cookie.Sliding, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.WriteTimeout, Now: cfg.Now, MachineClock: machineClock,
+	}
+	if cfg.DB != nil {
+		service.Sessions = sessions.New(sessions.Config{Store: cfg.Sessions, DB: cfg.DB, CacheTTL: cfg.CacheTTL, Read: cfg.ReadTimeout, Write: cfg.WriteTimeout, Now: cfg.Now})
+		service.Guard = newGuard(cfg.DB, service.Sessions, cfg.ReadTimeout)
+	}
+	s := auth.New(service)
+	if cfg.DB != nil && !cfg.ManualPrune {
+		s.Sessions.PruneInBackground(s.PruneSafely, s.LogNotPruned, cfg.Now)
+	}
+	return s
+}
+
+// newGuard keeps text of clients out of statements; see [dbcheck.Guard]. A store of
+// sessions in another database is looked at too.
+func newGuard(db *bun.DB, s *sessions.Sessions, wait time.Duration) *dbcheck.Guard {
+	var elsewhere dbcheck.GuardedStore
+	if !s.BesideAccounts() {
+		elsewhere, _ = s.Store().(dbcheck.GuardedStore)
+	}
+	return dbcheck.NewGuard(db, elsewhere, wait)
 }
 
 // Handler is the middleware.
@@ -270,14 +263,18 @@ func (a *Auth) accept(c *fiber.Ctx, presented credential) (*Session, error) {
 			return nil, err
 		}
 	}
+	var v auth.Verified
+	var err error
 	if presented.source == SourceTicket {
-		return a.admitTicket(c, presented.token)
+		v, err = a.service.VerifyTicket(c.UserContext(), presented.token, borrow(c.Request().URI().PathOriginal()))
+	} else {
+		v, err = a.service.Verify(c.UserContext(), presented.token)
 	}
-	s, err := a.verify(c.UserContext(), presented.token)
-	if err != nil {
+	s := sessionOf(v)
+	switch {
+	case err != nil:
 		return s, err
-	}
-	if presented.kind != nil && presented.kind.Name != s.Kind {
+	case presented.kind != nil && presented.kind.Name != s.Kind:
 		return s, token.ErrWrong // the cookie of one kind with the token of another
 	}
 	s.Source, s.own = presented.source, presented.kind != nil
@@ -289,47 +286,11 @@ func (a *Auth) accept(c *fiber.Ctx, presented credential) (*Session, error) {
 // checks that the session is alive, all as the middleware does. Its errors are
 // ErrToken… (401), ErrUnavailable, ErrSetup, and an *Error that FromIssuer returns.
 func (a *Auth) Verify(ctx context.Context, token string) (*Session, error) {
-	s, err := a.verify(ctx, token)
+	v, err := a.service.Verify(ctx, token)
 	if err != nil {
 		return nil, face(err) // a caller that overlooks the error must not hold a session
 	}
-	return s, nil
-}
-
-func (a *Auth) verify(ctx context.Context, raw string) (*Session, error) {
-	claims, err := a.tokens.Verify(ctx, raw)
-	if err == token.ErrUnknownKey { //nolint:errorlint // it is this very value, and errors.Is costs memory that anyone can ask for
-		a.logs.foreignKey(ctx, "an access token")
-	}
-	if err != nil && a.old.inUse() && errors.Is(err, token.ErrMalformed) {
-		return a.verifyOld(ctx, raw)
-	}
-	if err != nil && claims.Kind == "" {
-		return nil, err
-	}
-	if errors.Is(err, token.ErrIssued) && !claims.Foreign {
-		a.logs.clocks(ctx, at(max(claims.IssuedAt, claims.AuthTime)).Sub(a.now()))
-	}
-	s := &Session{
-		Kind: claims.Kind, Subject: claims.Subject, ID: claims.SessionID, TokenID: claims.ID,
-		IssuedAt: at(claims.IssuedAt), ExpiresAt: at(claims.ExpiresAt), AuthTime: at(claims.AuthTime),
-		Issuer: claims.Issuer, payload: claims.Payload, granted: claims.Shaped,
-	}
-	if err != nil && claims.Foreign {
-		s.Subject = "" // the subject is the issuer's, and no account was found by it
-	}
-	if err != nil || a.store == nil {
-		return s, err
-	}
-	if claims.Foreign {
-		s.Account, err = a.foreignAccount(ctx, s)
-		return s, err
-	}
-	if s.sid, _ = session.ParseID(s.ID); s.sid == nil {
-		return s, token.ErrWrong
-	}
-	s.Account, err = a.account(ctx, s)
-	return s, err
+	return sessionOf(v), nil
 }
 
 // Alive says whether s may go on, for connections that outlive the request which
@@ -343,131 +304,17 @@ func (a *Auth) verify(ctx context.Context, raw string) (*Session, error) {
 // without a session; or ErrUnavailable or ErrSetup if that could not be decided,
 // and then the connection should stay open. It costs what a request does, so ask
 // every few seconds at most. Safe for concurrent use; s is not changed.
-func (a *Auth) Alive(ctx context.Context, s *Session) error { return face(a.alive(ctx, s)) }
-
-func (a *Auth) alive(ctx context.Context, s *Session) error {
-	if a.store == nil {
-		return errNoStore
+func (a *Auth) Alive(ctx context.Context, s *Session) error {
+	if s == nil {
+		s = &Session{}
 	}
-	if s == nil || a.kind(s.Kind) == nil {
-		return fault.Setup("Alive: the session is nil or not of this Auth: give it what SessionOf returns")
-	}
-	if s.sid != nil {
-		_, err := a.account(ctx, s)
-		return err
-	}
-	return a.aliveWithoutSession(ctx, *s)
-}
-
-// aliveWithoutSession is about a token of another issuer, or of the system before.
-func (a *Auth) aliveWithoutSession(ctx context.Context, s Session) error {
-	now, old := a.now(), s.Issuer == ""
-	switch {
-	case !now.Before(s.ExpiresAt.Add(a.tokens.Leeway)), old && !now.Before(a.old.Until):
-		return token.ErrExpired
-	case !old:
-		s.Claim("sub", &s.Subject) // the name that FromIssuer knows, not the primary key
-		_, err := a.foreignAccount(ctx, &s)
-		return err
-	}
-	_, err := a.refreshed(ctx, a.kind(s.Kind), s.Subject, nil)
-	if errors.Is(err, ErrSessionEnded) {
-		return ErrTokenRevoked
-	}
-	return err
-}
-
-// account of a verified session, both alive.
-func (a *Auth) account(ctx context.Context, s *Session) (any, error) {
-	k := a.kind(s.Kind)
-	load := func(ctx context.Context) (any, error) {
-		ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
-		defer cancel()
-		return a.loadAlive(ctx, k, s)
-	}
-	var account any
-	var err error
-	if !a.store.Caches() || k.SelectHook != "" { // what a hook selects for one request may not be what it selects for another
-		account, err = load(ctx)
-	} else {
-		account, err = a.store.Account(sessions.Key{SID: s.sid, Kind: s.Kind, Subject: s.Subject}, func() (any, error) {
-			return load(context.WithoutCancel(ctx)) // others may wait for this answer too
-		})
-	}
-	if err == nil {
-		account, err = a.ofSession(ctx, k, account, s.sid)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if account == nil {
-		return nil, ErrTokenRevoked
-	}
-	return account, a.allowed(ctx, k, account, ErrTokenRevoked)
-}
-
-// loadAlive gives the account, nil if it or the session is gone; in one SELECT
-// where the sessions are in the same database.
-func (a *Auth) loadAlive(ctx context.Context, k *kind, s *Session) (any, error) {
-	now := a.now().UnixMilli()
-	if a.store.BesideAccounts() {
-		return k.LoadAlive(ctx, s.Subject, s.sid, now)
-	}
-	if err := a.quoting.Check(ctx); err != nil {
-		return nil, err
-	}
-	row, alive, err := a.store.Living(ctx, k.Name, s.sid, now)
-	if err != nil || !alive || row.Subject != s.Subject {
-		return nil, err
-	}
-	return k.LoadBySubject(ctx, s.Subject)
-}
-
-// allowed asks the Allow hook; a refusal reads as refused, whatever the hook
-// says, except that the store failed.
-func (a *Auth) allowed(ctx context.Context, k *kind, account any, refused *Error) error {
-	ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
-	defer cancel()
-	err := fault.Recover(func() error { return k.allow(ctx, account) })
-	if err == nil {
-		return nil
-	}
-	if fault.IsUnavailable(err) {
-		return fault.Unavailable(err)
-	}
-	if errors.Is(err, fault.ErrSetup) {
-		return err
-	}
-	var known *Error
-	if errors.As(err, &known) && known != nil && known.Status >= 500 {
-		return because(known, err)
-	}
-	var fibers *fiber.Error
-	if errors.As(err, &fibers) && fibers.Code >= 500 {
-		return fault.Unavailable(err) // it could not be decided
-	}
-	return because(refused, err)
+	return face(a.service.Alive(ctx, s.verified()))
 }
 
 // Revoke ends a session by its ID, [Session].ID; ending an unknown or an ended
 // one is no error. The error is ErrUnavailable, or ErrSetup without Entities.
 func (a *Auth) Revoke(ctx context.Context, sessionID string) error {
-	return face(a.revoke(ctx, sessionID))
-}
-
-func (a *Auth) revoke(ctx context.Context, sessionID string) error {
-	if a.store == nil {
-		return errNoStore
-	}
-	sid, ok := session.ParseID(sessionID)
-	if !ok {
-		return nil
-	}
-	if err := a.quoting.Check(ctx); err != nil {
-		return err
-	}
-	_, err := a.store.Revoke(ctx, sid, "", "", a.now().UnixMilli())
-	return err
+	return face(a.service.Revoke(ctx, sessionID))
 }
 
 // RevokeAll ends every session of an account: after it was disabled or deleted,
@@ -477,15 +324,7 @@ func (a *Auth) revoke(ctx context.Context, sessionID string) error {
 // [Entity].Allow refuse the account. The error is ErrUnavailable, or ErrSetup if
 // there is no such kind.
 func (a *Auth) RevokeAll(ctx context.Context, kind, subject string) error {
-	return face(a.revokeAll(ctx, kind, subject))
-}
-
-func (a *Auth) revokeAll(ctx context.Context, kind, subject string) error {
-	k, err := a.storedKind(ctx, kind)
-	if err != nil {
-		return err
-	}
-	return a.store.RevokeAll(ctx, k.Kinds(), subject, a.now().UnixMilli())
+	return face(a.service.RevokeAll(ctx, kind, subject))
 }
 
 // SessionInfo describes a living session in a list.
@@ -508,36 +347,15 @@ func (a *Auth) Sessions(ctx context.Context, kind, subject string) ([]SessionInf
 }
 
 func (a *Auth) listSessions(ctx context.Context, kind, subject string) ([]SessionInfo, error) {
-	k, err := a.storedKind(ctx, kind)
+	list, err := a.service.List(ctx, kind, subject)
 	if err != nil {
 		return nil, err
 	}
-	now := a.now().UnixMilli()
-	rows, err := a.store.List(ctx, k.Name, subject, now)
-	if err != nil {
-		return nil, err
-	}
-	if rows, err = a.withoutFormer(ctx, k, subject, rows); err != nil {
-		return nil, err
-	}
-	infos := make([]SessionInfo, len(rows))
-	for i, row := range rows {
-		infos[i] = SessionInfo{
-			ID: session.ID(row.SID), Created: time.UnixMilli(row.Created).UTC(), LastRefresh: time.UnixMilli(a.lastRefresh(k, row, now)).UTC(),
-			Expires: time.UnixMilli(min(row.IdleUntil, row.Ends)).UTC(), Address: row.Address, UserAgent: row.Agent,
-		}
+	infos := make([]SessionInfo, len(list))
+	for i, s := range list {
+		infos[i] = SessionInfo{ID: session.ID(s.SID), Created: s.Created, LastRefresh: s.LastRefresh, Expires: s.Expires, Address: s.Address, UserAgent: s.Agent}
 	}
 	return infos, nil
-}
-
-// lastRefresh of a session. Sliding moves the idle deadline alone, so that says
-// when: too early a time where that deadline has met Ends, and too late a one after
-// IdleTTL was made shorter, until the next.
-func (a *Auth) lastRefresh(k *kind, row session.Row, now int64) int64 {
-	if !a.cookie.Sliding {
-		return row.Issued
-	}
-	return max(row.Issued, min(row.IdleUntil-k.idleTTL.Milliseconds(), now))
 }
 
 // Prune deletes the rows of sessions that are past their absolute deadline, and
@@ -547,38 +365,15 @@ func (a *Auth) lastRefresh(k *kind, row session.Row, now int64) int64 {
 // traffic and in several processes at once. The error is ErrUnavailable, and what
 // was deleted before stays so, or ErrSetup without Entities.
 func (a *Auth) Prune(ctx context.Context) (deleted int64, err error) {
-	if a.store == nil {
-		return 0, face(errNoStore)
-	}
-	deleted, err = a.store.Prune(ctx, a.now().UnixMilli())
+	deleted, err = a.service.Prune(ctx)
 	return deleted, face(err)
-}
-
-// pruneAll goes by the clock that is behind, if the store has one: a process with a
-// wrong clock must not delete what others still need.
-func (a *Auth) pruneAll(ctx context.Context) error {
-	now := a.now().UnixMilli()
-	if a.machineClock {
-		clock, err := a.store.Clock(ctx, now)
-		if err != nil {
-			return err
-		}
-		now = min(now, clock)
-	}
-	_, err := a.store.Prune(ctx, now)
-	return err
 }
 
 // Close ends what runs in the background and waits for it: the deletion of rows
 // that are over; with Config.CacheTTL a goroutine that looks for revocations, and
 // with it the cache; the fetching of keys that come from elsewhere, also for another
 // Auth that was given the same Remote. It may be called twice. Close DB after it.
-func (a *Auth) Close() error {
-	if a.store != nil {
-		a.store.Close()
-	}
-	return a.tokens.Close()
-}
+func (a *Auth) Close() error { return a.service.Close() }
 
 // answer writes err by the rules of this Config.
 func (a *Auth) answer(c *fiber.Ctx, err error) error {
@@ -606,51 +401,4 @@ func (a *Auth) kind(name string) *kind {
 		}
 	}
 	return nil
-}
-
-// storedKind is for calls whose other arguments may be text of clients.
-func (a *Auth) storedKind(ctx context.Context, name string) (*kind, error) {
-	if a.store == nil {
-		return nil, errNoStore
-	}
-	if k := a.kind(name); k != nil {
-		return k, a.quoting.Check(ctx)
-	}
-	return nil, fault.Setup(unknownKind(name, a.kindNames()))
-}
-
-// newQuoting keeps text of clients out of statements; see [dbcheck.Guard]. A store of
-// sessions in another database is looked at too.
-func newQuoting(db *bun.DB, s *sessions.Sessions, wait time.Duration) *dbcheck.Guard {
-	var elsewhere dbcheck.GuardedStore
-	if !s.BesideAccounts() {
-		elsewhere, _ = s.Store().(dbcheck.GuardedStore)
-	}
-	return dbcheck.NewGuard(db, elsewhere, wait)
-}
-
-// tellUncached logs which kinds Config.CacheTTL is not for.
-func (a *Auth) tellUncached() {
-	if a.store == nil || !a.store.Caches() {
-		return
-	}
-	for _, k := range a.kinds {
-		if k.SelectHook != "" {
-			a.logs.uncached(k)
-		}
-	}
-}
-
-var errNoStore = fault.Setup("there are no sessions: Config has no DB and no Entities")
-
-func unknownKind(name string, known []string) string {
-	return fmt.Sprintf("there is no kind %q; the kinds are %s", name, strings.Join(known, ", "))
-}
-
-func (a *Auth) kindNames() []string {
-	names := make([]string, len(a.kinds))
-	for i, k := range a.kinds {
-		names[i] = k.Name
-	}
-	return names
 }

@@ -2,16 +2,11 @@ package fiberjwt
 
 import (
 	"cmp"
-	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
-	"time"
 
-	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/keys"
 )
@@ -124,7 +119,7 @@ func (i Issuer) accountProblems(kinds []*kind) (problems []string) {
 		named = append(named, i.Kind) // "": whatever kind a token has
 	}
 	for _, name := range named {
-		found := slices.ContainsFunc(kinds, func(k *kind) bool { return k.fromIssuer != nil && (name == "" || k.Name == name) })
+		found := slices.ContainsFunc(kinds, func(k *kind) bool { return k.FromIssuer != nil && (name == "" || k.Name == name) })
 		switch {
 		case found:
 		case name == "":
@@ -154,57 +149,4 @@ func (i Issuer) translationProblems(kinds []*kind) (problems []string) {
 // inner is the issuer as package token knows it.
 func (i Issuer) inner() token.Issuer {
 	return token.Issuer{Name: i.Name, Keys: i.Keys, Audience: i.Audience, Type: i.Type, Required: i.RequiredClaims, Kind: i.Kind, Kinds: i.Kinds}
-}
-
-// foreignAccount is the account of a token of another issuer; s gets its
-// primary key as subject, none if there is no account.
-func (a *Auth) foreignAccount(ctx context.Context, s *Session) (any, error) {
-	k, theirs := a.kind(s.Kind), *s
-	s.Subject = ""
-	if k.fromIssuer == nil {
-		return nil, token.ErrWrong
-	}
-	if err := a.quoting.Check(ctx); err != nil {
-		return nil, err
-	}
-	account, err := a.askFromIssuer(ctx, k, &theirs)
-	if err != nil {
-		return nil, err
-	}
-	if account == nil {
-		return nil, ErrTokenRevoked
-	}
-	if k.Unsaved(account) {
-		return nil, fault.Setupf("Entity.FromIssuer of kind %s gives an account without a primary key: store it first, and return the error of the query", k.Name)
-	}
-	if s.Subject, err = k.Subject(account); err != nil {
-		return nil, err
-	}
-	return account, a.allowed(ctx, k, account, ErrTokenRevoked)
-}
-
-// askFromIssuer gives the account, nil if there is none. The hook may keep s. An error that is not
-// one of ours is taken for trouble of the database: 503, never a refusal.
-func (a *Auth) askFromIssuer(ctx context.Context, k *kind, s *Session) (account any, err error) {
-	ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
-	defer cancel()
-	err = fault.Recover(func() (err error) {
-		account, err = k.fromIssuer(ctx, s)
-		return err
-	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, storeError(err)
-	}
-	return account, nil
-}
-
-// at is a claim of time, zero if it is absent.
-func at(seconds int64) time.Time {
-	if seconds < 0 {
-		return time.Time{}
-	}
-	return time.Unix(seconds, 0)
 }

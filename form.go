@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -148,46 +147,17 @@ func (f form) identity(k *kind, wrong map[string]string) string {
 	if _, bad := wrong[name]; bad {
 		return ""
 	}
-	switch {
-	case text == "":
-		wrong[name] = accounts.ErrIdentityEmpty.Error()
-	case strings.TrimSpace(text) != text:
-		wrong[name] = accounts.ErrIdentitySpace.Error()
-	case len(text) > accounts.MaxIdentityBytes:
-		wrong[name] = accounts.ErrIdentityLong.Error()
-	case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }):
-		wrong[name] = accounts.ErrIdentityCharacters.Error()
+	if problem := accounts.IdentityProblem(text); problem != "" {
+		wrong[name] = problem
 	}
 	return text
 }
 
-// newIdentity is the identity of an account that is to be made, as it is stored. The
-// error is an *Error.
+// newIdentity is the identity of an account that is to be made, as it is stored.
 func (f form) newIdentity(k *kind, wrong map[string]string) (string, error) {
-	text := f.identity(k, wrong)
+	text := f.required(k.Identity.Name, wrong)
 	if _, bad := wrong[k.Identity.Name]; bad {
 		return "", nil
 	}
-	identity, err := k.Canonical(text)
-	if err != nil && !isOurs(err) {
-		wrong[k.Identity.Name] = err.Error()
-		return "", nil
-	}
-	return identity, err
-}
-
-// localPart of an e-mail address, which makes a poor password.
-func localPart(identity string) string {
-	local, _, ok := strings.Cut(identity, "@")
-	if !ok {
-		return ""
-	}
-	return local
-}
-
-// hasNUL: no database column takes one, and Bun refuses it late. The escape
-// counts only where its backslash is not escaped itself.
-func hasNUL(value strictjson.Value) bool {
-	text := strings.ReplaceAll(string(value), `\\`, "")
-	return strings.Contains(text, `\u0000`)
+	return k.NewIdentity(text, wrong)
 }

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
 
+	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/token"
 )
@@ -47,38 +47,34 @@ type Grant struct {
 	DB bun.IDB
 }
 
-// opening is what a session begins with.
-type opening struct {
-	Grant
-	address string
-	agent   string
+// opening is what a session begins with by the grant.
+func (g Grant) opening(address, agent string) auth.Opening {
+	return auth.Opening{TTL: g.TTL, Shape: g.shape(), AuthTime: g.AuthTime, DB: g.DB, Address: address, Agent: agent}
 }
-
-// openedBy is an opening by a request.
-func openedBy(c *fiber.Ctx, grant Grant) opening { return opening{grant, address(c), agent(c)} }
 
 // Issue starts a session for account, a *T of one of Config.Entities, outside a
 // request: for a job, a command line, a device. It must be a stored row; whoever
 // calls it must know who it is. The errors are those of [Login].
 func (a *Auth) Issue(ctx context.Context, account any, grant ...Grant) (Tokens, error) {
-	tokens, err := a.issue(ctx, account, only(grant))
-	return tokens, face(err)
-}
-
-func (a *Auth) issue(ctx context.Context, account any, g Grant) (Tokens, error) {
-	k := a.kindOf(account)
-	if k == nil {
-		return Tokens{}, fault.Setupf("Issue: a %T is nil or no pointer to a model in Config.Entities", account)
+	k, g := a.kindOf(account), only(grant)
+	var problem string
+	switch {
+	case k == nil:
+		problem = fmt.Sprintf("Issue: a %T is nil or no pointer to a model in Config.Entities", account)
+	case g.Transport != "" && g.Transport != TransportBody:
+		problem = fmt.Sprintf("Issue: there is no response for the transport %q", g.Transport)
+	default:
+		problem = g.problem(a.now())
 	}
-	if g.Transport != "" && g.Transport != TransportBody {
-		return Tokens{}, fault.Setupf("Issue: there is no response for the transport %q", g.Transport)
+	if problem != "" {
+		return Tokens{}, face(fault.Setup(problem))
 	}
-	p, err := a.startAllowed(ctx, k, account, opening{Grant: g})
+	p, err := a.service.Start(ctx, k.Kind, account, g.opening("", ""))
 	if err != nil {
-		return Tokens{}, explainWait(err, g)
+		return Tokens{}, face(err)
 	}
-	a.deliverIn(ctx, p.event(EventLogin, k))
-	return p.tokens(), nil
+	a.deliverIn(ctx, eventOf(p, EventLogin, k))
+	return tokensOf(p), nil
 }
 
 // kindOf an account, nil if it is none.

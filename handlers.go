@@ -4,14 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
-	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -130,7 +129,7 @@ func (a *Auth) handle(route builtIn, k *kind) fiber.Handler {
 			a.logs.closedRoute(c, route, k)
 			return a.answer(c, ErrNotFound)
 		}
-		if err := a.quoting.Check(c.UserContext()); err != nil {
+		if err := a.service.Ready(c.UserContext()); err != nil {
 			return a.answer(c, err)
 		}
 		// Hooks run in there, MarshalJSON of the model among them.
@@ -173,21 +172,40 @@ func (a *Auth) handleRegister(c *fiber.Ctx, k *kind) error {
 	if err != nil {
 		return err
 	}
-	p, entity, err := a.register(c, k, account, password)
+	p, entity, err := a.service.Register(c.UserContext(), k.Kind, auth.Registration{
+		Account: account, Password: password,
+		Hook:   func(account any) error { return registerError(k.register(c, account)) },
+		Encode: func(account any) ([]byte, error) { return k.entity(c, account) },
+	}, a.clientOf(c, k))
 	if err != nil {
 		a.tellRefused(c, Event{Type: EventRegisterRefused, Kind: k.Name}, err)
 		return err
 	}
-	a.tell(c, p.event(EventRegister, k))
+	a.tell(c, eventOf(p, EventRegister, k))
 	answer := struct {
 		*Tokens
 		Entity json.RawMessage `json:"entity"`
 	}{Entity: entity}
-	if p.access != "" {
+	if p.Access != "" {
 		tokens := a.handNew(c, k, p, Grant{Transport: transport})
 		answer.Tokens = &tokens
 	}
 	return c.Status(fiber.StatusCreated).JSON(answer)
+}
+
+// newAccount is the row that a registration asks for, as far as it may, and the password
+// that it is to have.
+func (a *Auth) newAccount(k *kind, body form) (account any, password string, err error) {
+	account, wrong := k.New(), map[string]string{}
+	identity, err := body.newIdentity(k, wrong)
+	if err != nil {
+		return nil, "", err
+	}
+	k.SetText(account, k.Identity, identity)
+	password = body.required("password", wrong)
+	a.service.Judge(password, identity, wrong)
+	a.service.Fill(k.Kind, account, body, wrong)
+	return account, password, wrongFields(wrong)
 }
 
 // handleLogin answers the same, after the same time, whatever was wrong.
@@ -207,11 +225,13 @@ func (a *Auth) handleLogin(c *fiber.Ctx, k *kind) error {
 	if err := wrongFields(wrong); err != nil {
 		return err
 	}
-	tokens, err := a.signIn(c, k, identity, password, unlock, Grant{Transport: transport})
+	p, err := a.service.SignIn(c.UserContext(), k.Kind, auth.Credentials{Identity: identity, Password: password, Unlock: unlock}, a.clientOf(c, k))
 	if err != nil {
+		a.tellRefused(c, Event{Type: EventLoginRefused, Kind: k.Name, Subject: p.Subject}, err)
 		return err
 	}
-	return c.JSON(tokens)
+	a.tell(c, eventOf(p, EventLogin, k))
+	return c.JSON(a.handNew(c, k, p, Grant{Transport: transport}))
 }
 
 // handleRefresh answers the way the token came, so that no script can turn a
@@ -220,16 +240,16 @@ func (a *Auth) handleRefresh(c *fiber.Ctx, k *kind) error {
 	ctx, cancel := context.WithTimeout(c.UserContext(), a.refreshTimeout)
 	defer cancel()
 	raw, transport, err := a.presentedRefresh(ctx, c, k)
-	var p pair
+	var p auth.Pair
 	if err == nil {
-		p, err = a.renew(ctx, k, raw)
+		p, err = a.service.Refresh(ctx, k.Kind, raw)
 	}
 	if err != nil {
 		// The cookies stay: another tab may hold a good one by now.
-		a.tellRefused(c, p.event(EventRefreshRefused, k), err)
+		a.tellRefused(c, eventOf(p, EventRefreshRefused, k), err)
 		return err
 	}
-	a.tell(c, p.event(EventRefresh, k))
+	a.tell(c, eventOf(p, EventRefresh, k))
 	return c.JSON(a.hand(c, k, p, transport))
 }
 
@@ -248,13 +268,13 @@ func (a *Auth) handleExchange(c *fiber.Ctx, k *kind) error {
 	}
 	ctx, cancel := context.WithTimeout(c.UserContext(), a.refreshTimeout)
 	defer cancel()
-	p, err := a.exchange(ctx, k, raw)
+	p, err := a.service.Exchange(ctx, k.Kind, raw)
 	if err != nil {
-		a.tellRefused(c, p.event(EventRefreshRefused, k), err)
+		a.tellRefused(c, eventOf(p, EventRefreshRefused, k), err)
 		return err
 	}
-	a.tell(c, p.event(EventExchange, k))
-	return c.JSON(p.tokens())
+	a.tell(c, eventOf(p, EventExchange, k))
+	return c.JSON(tokensOf(p))
 }
 
 // presentedRefresh finds the refresh token: in the body, or else in the cookie.
@@ -290,9 +310,9 @@ func (a *Auth) refreshInBody(c *fiber.Ctx) (raw string, ok bool, err error) {
 func (a *Auth) handleLogout(c *fiber.Ctx, k *kind) error {
 	return a.leave(c, k, EventLogout, func(sid []byte) (bool, error) {
 		if a.onEvent == nil {
-			return a.store.Revoke(c.UserContext(), sid, k.Name, "", a.now().UnixMilli())
+			return a.service.Sessions.Revoke(c.UserContext(), sid, k.Name, "", a.now().UnixMilli())
 		}
-		return a.store.RevokeLiving(c.UserContext(), sid, k.Name, a.now().UnixMilli())
+		return a.service.Sessions.RevokeLiving(c.UserContext(), sid, k.Name, a.now().UnixMilli())
 	})
 }
 
@@ -300,24 +320,8 @@ func (a *Auth) handleLogout(c *fiber.Ctx, k *kind) error {
 // still alive.
 func (a *Auth) handleLogoutAll(c *fiber.Ctx, k *kind) error {
 	return a.leave(c, k, EventLogoutAll, func(sid []byte) (bool, error) {
-		return a.endAll(c.UserContext(), k, sid)
+		return a.service.EndAll(c.UserContext(), k.Kind, sid)
 	})
-}
-
-// endAll ends every session of the account that a living session belongs to, that
-// one included; ended is false if it was not alive.
-func (a *Auth) endAll(ctx context.Context, k *kind, sid []byte) (ended bool, err error) {
-	now := a.now().UnixMilli()
-	row, alive, err := a.store.Living(ctx, k.Name, sid, now)
-	if err != nil || !alive {
-		return false, err
-	}
-	own, err := a.withoutFormer(ctx, k, row.Subject, []session.Row{row})
-	if err != nil || len(own) == 0 {
-		return false, err
-	}
-	err = a.store.RevokeAll(ctx, k.Kinds(), row.Subject, now)
-	return err == nil, err
 }
 
 // leave ends what the request is from and clears the cookies, unless another
@@ -328,18 +332,18 @@ func (a *Auth) leave(c *fiber.Ctx, k *kind, what EventType, end func(sid []byte)
 		return err
 	}
 	for _, p := range leaving {
-		if p.sid == nil && what == EventLogoutAll {
+		if p.SID == nil && what == EventLogoutAll {
 			return errNoSession // it would say that what it cannot find has ended
 		}
-		if p.sid == nil {
+		if p.SID == nil {
 			continue
 		}
-		ended, err := end(p.sid)
+		ended, err := end(p.SID)
 		if err != nil {
 			return err
 		}
 		if ended {
-			a.tell(c, p.event(what, k))
+			a.tell(c, eventOf(p, what, k))
 		}
 	}
 	if a.checkUnsafeOrigin(c) == nil {
@@ -388,7 +392,7 @@ func (a *Auth) handleEndSession(c *fiber.Ctx, k *kind) error {
 	if !ok {
 		return ErrNotFound
 	}
-	found, err := a.store.Revoke(c.UserContext(), sid, k.Name, s.Subject, a.now().UnixMilli())
+	found, err := a.service.Sessions.Revoke(c.UserContext(), sid, k.Name, s.Subject, a.now().UnixMilli())
 	if err != nil {
 		return err
 	}
@@ -417,13 +421,17 @@ func (a *Auth) handlePassword(c *fiber.Ctx, k *kind) error {
 	}
 	wrong := map[string]string{}
 	current, password := body.password("current_password", wrong), body.required("password", wrong)
-	a.judge(password, k.Text(s.Account, k.Identity), wrong)
+	a.service.Judge(password, k.Text(s.Account, k.Identity), wrong)
 	if err := wrongFields(wrong); err != nil {
 		return err
 	}
-	if err := a.changePassword(c, k, s, current, password); err != nil {
+	name, err := a.service.ChangePassword(c.UserContext(), k.Kind, s.verified(), current, password, a.clientOf(c, k))
+	if err != nil {
 		a.tellRefused(c, s.event(EventPasswordRefused), err)
 		return err
+	}
+	if s.Source == SourceCookie {
+		k.markDevice(c, name, a.now())
 	}
 	a.tell(c, s.event(EventPassword))
 	return c.SendStatus(fiber.StatusNoContent)
@@ -450,7 +458,7 @@ func (a *Auth) signedIn(c *fiber.Ctx, k *kind) (*Session, error) {
 // cookies, and that of an access token, which may have expired, or else of a
 // refresh token; none if by neither. A token of another issuer has no session to
 // end: it is told only where there is nothing else.
-func (a *Auth) leaving(c *fiber.Ctx, k *kind) ([]pair, error) {
+func (a *Auth) leaving(c *fiber.Ctx, k *kind) ([]auth.Pair, error) {
 	if k.cookies.present(c) {
 		if err := a.checkUnsafeOrigin(c); err != nil {
 			return nil, err
@@ -461,15 +469,15 @@ func (a *Auth) leaving(c *fiber.Ctx, k *kind) ([]pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	if who.sid != nil {
+	if who.SID != nil {
 		return join(held, who), nil
 	}
 	raw, _, err := a.refreshInBody(c)
 	if err != nil {
 		return nil, err
 	}
-	if refresh, ok := k.refresh.Parse(raw); ok {
-		held = join(held, pair{sid: refresh.SessionID()})
+	if sid, _, ok := k.RefreshSession(raw); ok {
+		held = join(held, auth.Pair{SID: sid})
 	}
 	if len(held) == 0 && signedIn {
 		held = append(held, who)
@@ -478,10 +486,10 @@ func (a *Auth) leaving(c *fiber.Ctx, k *kind) ([]pair, error) {
 }
 
 // leavingByAccess prefers a token that has a session here; ok is true for others too.
-func (a *Auth) leavingByAccess(c *fiber.Ctx, k *kind) (who pair, ok bool, err error) {
+func (a *Auth) leavingByAccess(c *fiber.Ctx, k *kind) (who auth.Pair, ok bool, err error) {
 	found, err := a.extractor.find(c, []*kind{k})
 	if err != nil && refusal(err).Status != fiber.StatusUnauthorized {
-		return pair{}, false, err
+		return auth.Pair{}, false, err
 	}
 	for _, presented := range found {
 		if presented.problem != nil {
@@ -489,58 +497,38 @@ func (a *Auth) leavingByAccess(c *fiber.Ctx, k *kind) (who pair, ok bool, err er
 		}
 		if presented.source == SourceCookie { // of whatever name
 			if err := a.checkUnsafeOrigin(c); err != nil {
-				return pair{}, false, err
+				return auth.Pair{}, false, err
 			}
 		}
-		p, found := a.holder(c, k, presented.token)
-		if p.sid != nil {
+		p, found := a.service.HeldSession(c.UserContext(), k.Kind, presented.token)
+		if p.SID != nil {
 			return p, true, nil
 		}
 		ok = ok || found
 	}
-	return pair{}, ok, nil
+	return auth.Pair{}, ok, nil
 }
 
 // heldInCookies are the sessions of the cookies of a kind. The access cookie may
 // be of another one than the refresh cookie: that one comes along to the built-in
 // routes only, as a rule, and an answer that is late can bring back either.
-func (a *Auth) heldInCookies(c *fiber.Ctx, k *kind) (held []pair) {
+func (a *Auth) heldInCookies(c *fiber.Ctx, k *kind) (held []auth.Pair) {
 	if access, _ := cookieValue(c, k.cookies.access); access != "" {
-		if p, _ := a.holder(c, k, access); p.sid != nil {
+		if p, _ := a.service.HeldSession(c.UserContext(), k.Kind, access); p.SID != nil {
 			held = append(held, p)
 		}
 	}
 	for _, refresh := range cookieValues(c, k.cookies.refresh) {
-		if parsed, ok := k.refresh.Parse(borrow(refresh)); ok {
-			held = join(held, pair{sid: parsed.SessionID()})
+		if sid, _, ok := k.RefreshSession(borrow(refresh)); ok {
+			held = join(held, auth.Pair{SID: sid})
 		}
 	}
 	return held
 }
 
-// holder is the session of an access token of a kind, expired or not; one of
-// another issuer has none.
-func (a *Auth) holder(c *fiber.Ctx, k *kind, access string) (pair, bool) {
-	if a.old.signed(access) {
-		return pair{}, true
-	}
-	claims, err := a.tokens.Verify(c.UserContext(), access)
-	if claims.Kind != k.Name || err != nil && !errors.Is(err, token.ErrExpired) {
-		return pair{}, false
-	}
-	if claims.Foreign {
-		return pair{}, true
-	}
-	sid, ok := session.ParseID(claims.SessionID)
-	if !ok {
-		return pair{}, false
-	}
-	return pair{subject: claims.Subject, sid: sid}, true
-}
-
 // join adds a session that is not there yet.
-func join(held []pair, p pair) []pair {
-	if slices.ContainsFunc(held, func(other pair) bool { return bytes.Equal(other.sid, p.sid) }) {
+func join(held []auth.Pair, p auth.Pair) []auth.Pair {
+	if slices.ContainsFunc(held, func(other auth.Pair) bool { return bytes.Equal(other.SID, p.SID) }) {
 		return held
 	}
 	return append(held, p)

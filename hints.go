@@ -28,7 +28,7 @@ func (a *Auth) explain(c *fiber.Ctx, err error) error {
 	case a.mounted[path]:
 		a.logs.below(c)
 	case a.missesBuiltIn(c.Method(), path) && routeOf(c) == "":
-		a.logs.missedRoute(c, a.kindNames(), len(a.mounted) > 0)
+		a.logs.missedRoute(c, a.service.KindNames(), len(a.mounted) > 0)
 		return ErrNotFound
 	case errors.Is(err, ErrNoToken):
 		a.explainNoToken(c)
@@ -43,7 +43,7 @@ func (a *Auth) explainMissing(c *fiber.Ctx, err error) {
 		return
 	}
 	if path := strings.TrimRight(c.Path(), "/"); a.missesBuiltIn(c.Method(), path) && routeOf(c) == "" {
-		a.logs.missedRoute(c, a.kindNames(), len(a.mounted) > 0)
+		a.logs.missedRoute(c, a.service.KindNames(), len(a.mounted) > 0)
 	}
 }
 
@@ -108,12 +108,6 @@ func (a *Auth) explainNoToken(c *fiber.Ctx) {
 func looksLikeToken(text []byte) bool {
 	start := bytes.Index(text, []byte("eyJ"))
 	return start >= 0 && bytes.Count(text[start:], []byte(".")) >= 2
-}
-
-// foreignKey warns of a token that another fiberjwt may have signed.
-func (l logs) foreignKey(ctx context.Context, which string) {
-	l.hint(ctx, which+" is signed with a secret or key that this process does not have",
-		"give all processes the same Config.Secret, or Keys, and the same kinds; keep a replaced secret in OldSecrets until its sessions have ended; a random secret that is made at start is another after each")
 }
 
 // crossOrigin warns of a refusal that a page of the application may have met.

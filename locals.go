@@ -13,6 +13,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/journal"
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
@@ -61,6 +62,25 @@ func (s *Session) Claim(name string, target any) bool {
 	}
 	pointer.Elem().Set(whole.Elem())
 	return true
+}
+
+// sessionOf what a token says, nil if it says nothing.
+func sessionOf(v auth.Verified) *Session {
+	if v.Kind == "" {
+		return nil
+	}
+	return &Session{
+		Kind: v.Kind, Subject: v.Subject, ID: v.ID, TokenID: v.TokenID, Issuer: v.Issuer, IssuedAt: v.IssuedAt, ExpiresAt: v.ExpiresAt, AuthTime: v.AuthTime,
+		Account: v.Account, sid: v.SID, payload: v.Payload, granted: v.Shaped,
+	}
+}
+
+// verified is what the service knows the session by.
+func (s *Session) verified() auth.Verified {
+	return auth.Verified{
+		Kind: s.Kind, Subject: s.Subject, ID: s.ID, TokenID: s.TokenID, Issuer: s.Issuer, IssuedAt: s.IssuedAt, ExpiresAt: s.ExpiresAt, AuthTime: s.AuthTime,
+		Account: s.Account, SID: s.sid, Payload: s.payload, Shaped: s.granted,
+	}
 }
 
 // event about the session, which may be nil.
@@ -245,7 +265,7 @@ func required(c *fiber.Ctx, kinds []string) error {
 	}
 	for _, kind := range kinds {
 		if r.declaring(kind) == nil {
-			return fault.Setup(unknownKind(kind, r.auth.kindNames()))
+			return auth.UnknownKind(kind, r.auth.service.KindNames())
 		}
 	}
 	if _, ok := SessionOf(c, kinds...); ok {

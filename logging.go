@@ -1,31 +1,23 @@
 package fiberjwt
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
-	"github.com/fiberjwt/fiberjwt/internal/accounts"
 	"github.com/fiberjwt/fiberjwt/internal/admission"
-	"github.com/fiberjwt/fiberjwt/internal/dberr"
+	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/journal"
-	"github.com/fiberjwt/fiberjwt/session"
 )
 
 // logs writes what a client must not see, for the operator; see package journal.
 type logs struct{ *journal.Journal }
-
-// clocksApart is how far clocks may differ at a refresh before that is logged. It is
-// far below token.ClockSkew, so that there is time to do something.
-const clocksApart = 5 * time.Second
 
 // failed logs a 5xx response. The line has the latest error of its cause.
 func (l logs) failed(c *fiber.Ctx, e *Error) {
@@ -34,7 +26,7 @@ func (l logs) failed(c *fiber.Ctx, e *Error) {
 		return
 	}
 	line := journal.Line{
-		Level: slog.LevelError, Message: "request failed", Hint: remedy(e), Cause: fmt.Sprint(e.Status, " ", fault.Brief(rootCause(e).Error())),
+		Level: slog.LevelError, Message: "request failed", Hint: auth.Remedy(e.cause), Cause: fmt.Sprint(e.Status, " ", fault.Brief(rootCause(e).Error())),
 		Attrs: append(append([]slog.Attr{slog.Int("status", e.Status)}, whereabouts(c, e.kind)...), slog.Any("error", e)),
 	}
 	if errors.Is(e, ErrUnavailable) {
@@ -87,58 +79,6 @@ func typeOf(err error) string {
 	return fmt.Sprintf("%T", err)
 }
 
-// refusedRow warns of a registration that the table refuses: the 422 cannot say which
-// member is wrong, if one is. It also warns of one that the table should refuse and does
-// not. What clients sent stays out of the log.
-func (l logs) refusedRow(ctx context.Context, k *kind, err error) {
-	cause := rootCause(err)
-	reason := cause.Error()
-	var changed *accounts.NotKept
-	switch broken := dberr.ConstraintOf(cause); {
-	case errors.Is(err, accounts.ErrTaken) && errors.As(err, &changed):
-		l.hint(ctx, "a registration is answered 409 because another account has its identity, but no unique index keeps the two apart",
-			"give the column a unique index, as Auth.Check says: without one, two registrations at the same time are both stored, and neither account can sign in", slog.String("kind", k.Name))
-		return
-	case !errors.Is(err, accounts.ErrRefused):
-		return
-	case errors.As(err, &changed):
-	case broken == dberr.None:
-		return
-	case broken == dberr.Raised:
-		reason = "a trigger raised an error"
-	case broken == dberr.RefusedValue:
-		reason = "a value is not of its column's type, or too long"
-	}
-	l.Log(ctx, journal.Line{
-		Level: slog.LevelWarn, Message: "the table refuses the row of a registration; it is answered 422", Cause: k.Name + " " + fault.Brief(reason),
-		Attrs: []slog.Attr{slog.String("kind", k.Name), slog.String("error", reason)},
-		Hint:  "if a column that Fillable or Register does not set breaks a constraint, set it there or give it a default; if clients fill it, check it in Register; the column of the hash needs VARCHAR(255) or TEXT",
-	})
-}
-
-// oldHash warns that a sign-in could not replace an old hash, which still works. If the
-// database does not answer, the lines of failed requests say so.
-func (l logs) oldHash(ctx context.Context, k *kind, err error) {
-	if refusal(err).Status == ErrUnavailable.Status {
-		return
-	}
-	l.Log(ctx, journal.Line{
-		Level: slog.LevelWarn, Message: "the hash of a password could not be replaced by a stronger one; the old one stays", Cause: k.Name,
-		Attrs: []slog.Attr{slog.String("kind", k.Name), slog.Any("error", refusal(err))},
-	})
-}
-
-// leftAccount logs that the row of a failed registration could not be deleted. Each row
-// is named, since only the operator can delete it.
-func (l logs) leftAccount(ctx context.Context, k *kind, row any, err error) {
-	subject, _ := k.Subject(row)
-	l.Each(ctx, journal.Line{
-		Level: slog.LevelError, Message: "the row of a failed registration could not be deleted",
-		Attrs: []slog.Attr{slog.String("kind", k.Name), slog.String("subject", subject), slog.Any("error", refusal(err))},
-		Hint:  "delete the row; until then, another registration with its identity is answered 409",
-	})
-}
-
 // hashBusy warns of sign-ins that were refused because the hasher is full.
 func (l logs) hashBusy(c *fiber.Ctx, e *Error) {
 	l.Log(c.UserContext(), journal.Line{
@@ -147,75 +87,11 @@ func (l logs) hashBusy(c *fiber.Ctx, e *Error) {
 	})
 }
 
-// clocks warns that the clock of this process is behind the one that judged a refresh or
-// issued a token, or ahead of it if behind is negative.
-func (l logs) clocks(ctx context.Context, behind time.Duration) {
-	l.Log(ctx, journal.Line{
-		Level: slog.LevelWarn, Message: "the clock of this process differs from that of the store or of another server", Attrs: []slog.Attr{slog.Duration("by", behind)},
-		Hint: "keep the clocks of all servers and of the store together by NTP; if they differ by more than 60 s, access tokens that were issued elsewhere are refused, and Config.CacheTTL may miss the end of a session",
-	})
-}
-
 // noAddress warns that clients without a known address are counted together.
 func (l logs) noAddress(c *fiber.Ctx) {
 	l.Log(c.UserContext(), journal.Line{
 		Level: slog.LevelWarn, Message: "the address of clients is not known; they share one limit of failed sign-ins",
 		Hint: "let the proxy in front set one header to the client's address, and name it in fiber.Config.ProxyHeader, with EnableTrustedProxyCheck and TrustedProxies",
-	})
-}
-
-// leftSession logs that a session could not be ended. No client can use it.
-func (l logs) leftSession(ctx context.Context, err error) {
-	l.Log(ctx, journal.Line{
-		Level: slog.LevelError, Message: "the session of an account that has to wait could not be ended; no client has its tokens", Attrs: []slog.Attr{slog.Any("error", refusal(err))},
-	})
-}
-
-// notPruned logs that rows which are over could not be deleted.
-func (l logs) notPruned(err error) {
-	l.Log(context.Background(), journal.Line{
-		Level: slog.LevelWarn, Message: "expired sessions and failed sign-ins could not be deleted; the next try is in an hour", Attrs: []slog.Attr{slog.Any("error", refusal(err))},
-		Hint: cmp.Or(remedy(err), "if the database user may not delete, grant it that; or set Config.ManualPrune and call Auth.Prune in a job"),
-	})
-}
-
-// noSession logs that a registration has no session, because the store elsewhere failed.
-// If the sessions of an earlier account with the same key may go on, each such account is
-// named, since only the operator can end them.
-func (l logs) noSession(ctx context.Context, row session.Row, former bool, err error) {
-	line := journal.Line{
-		Level: slog.LevelError, Message: "an account is registered without a session",
-		Attrs: []slog.Attr{slog.String("kind", row.Kind), slog.String("subject", row.Subject), slog.Any("error", refusal(err))},
-	}
-	if !former {
-		l.Log(ctx, line)
-		return
-	}
-	line.Message += "; sessions of an earlier account with its key may go on"
-	line.Hint = "call Auth.RevokeAll for it"
-	l.Each(ctx, line)
-}
-
-// uncached warns that Config.CacheTTL does nothing for a kind.
-func (l logs) uncached(k *kind) {
-	l.Each(context.Background(), journal.Line{
-		Level: slog.LevelWarn, Message: "accounts of this kind are not cached, because their model has a hook that gets the context of the request",
-		Attrs: []slog.Attr{slog.String("kind", k.Name), slog.String("hook", k.SelectHook)},
-		Hint:  "if the hook must run, change nothing; what it decides can also be decided in Entity.Allow, which is asked on every request, with the cache too",
-	})
-}
-
-// replaced logs that a session was refused because its account is another one by now, or
-// has changed in a column that tells accounts apart.
-func (l logs) replaced(ctx context.Context, k *kind) {
-	columns := make([]string, len(k.Telling))
-	for i, field := range k.Telling {
-		columns[i] = field.Name
-	}
-	l.Log(ctx, journal.Line{
-		Level: slog.LevelWarn, Message: "a session was refused because its account has other values in the columns that tell it from an earlier account with the same key", Cause: k.Name,
-		Attrs: []slog.Attr{slog.String("kind", k.Name), slog.String("columns", strings.Join(columns, ", "))},
-		Hint:  "this is right after an account was deleted and its key was given again; if it is the same account, name a column that never changes in Entity.Identity, or call Login again after the change",
 	})
 }
 
@@ -282,23 +158,4 @@ func (l logs) asserted(c *fiber.Ctx, kind string) {
 // hint warns of what looks like a mistake of the application.
 func (l logs) hint(ctx context.Context, message, hint string, attrs ...slog.Attr) {
 	l.Log(ctx, journal.Line{Level: slog.LevelWarn, Message: message, Hint: hint, Attrs: attrs, Cause: fmt.Sprint(attrs)})
-}
-
-// remedy says how to fix the cause of a failure, "" if that is not known.
-func remedy(err error) string {
-	var lock *waited
-	if errors.As(err, &lock) {
-		return waitedHint
-	}
-	cause := rootCause(err)
-	switch dberr.Missing(cause) {
-	case dberr.MissingTable:
-		if text := cause.Error(); strings.Contains(text, "fiberjwt_sessions") || strings.Contains(text, "fiberjwt_throttle") {
-			return "a table of the library is missing: call fiberjwt.Migrate(ctx, db) at every start"
-		}
-		return "a table of Config.Entities is missing: create it before the first request"
-	case dberr.MissingColumn:
-		return "a column is missing: bring the tables of Config.Entities up to their models, and call fiberjwt.Migrate(ctx, db) at start"
-	}
-	return ""
 }

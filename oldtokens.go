@@ -3,16 +3,12 @@ package fiberjwt
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/uptrace/bun"
-
-	"github.com/fiberjwt/fiberjwt/internal/fault"
-	"github.com/fiberjwt/fiberjwt/internal/token"
+	"github.com/fiberjwt/fiberjwt/internal/auth"
 )
 
 // OldTokens lets access tokens in that the system which an application is moved
@@ -104,7 +100,7 @@ func (o OldTokens) kindProblems(kinds []*kind) (problems []string) {
 	case len(kinds) == 0:
 		return []string{"Config.OldTokens needs DB and Entities, to look the accounts up"}
 	case o.Kind != "" && i < 0:
-		return []string{"Config.OldTokens.Kind: " + unknownKind(o.Kind, known)}
+		return []string{"Config.OldTokens.Kind: " + strings.TrimPrefix(auth.UnknownKind(o.Kind, known).Error(), "fiberjwt: ")}
 	case o.Column == "":
 		return nil
 	case o.Kind == "":
@@ -113,126 +109,4 @@ func (o OldTokens) kindProblems(kinds []*kind) (problems []string) {
 		kinds[i].Column("Config.OldTokens.Column", o.Column, reflect.String, &problems)
 	}
 	return problems
-}
-
-// verifyOld gives the session of an old token with its account. Without one of
-// those the error is ErrTokenMalformed, as it was before.
-func (a *Auth) verifyOld(ctx context.Context, raw string) (*Session, error) {
-	payload, ok := token.OldPayload(a.old.Secret, raw)
-	if !ok {
-		return nil, token.ErrMalformed
-	}
-	k, c, err := a.oldClaims(payload)
-	if err != nil {
-		return nil, err
-	}
-	if !token.HasAll(payload, a.tokens.Required) {
-		return nil, token.ErrMissing
-	}
-	s := &Session{
-		Kind: k.Name, Subject: a.old.subject(c.Key), IssuedAt: at(c.IssuedAt), ExpiresAt: at(c.ExpiresAt), payload: payload,
-	}
-	now, leeway := a.now(), int64(a.tokens.Leeway/time.Second)
-	switch {
-	case !now.Before(a.old.Until), now.Unix() >= c.ExpiresAt+leeway:
-		return s, token.ErrExpired
-	case c.NotBefore > now.Unix()+leeway, c.IssuedAt > now.Unix()+leeway:
-		return s, token.ErrNotBefore
-	}
-	ctx, cancel := context.WithTimeout(ctx, a.readTimeout)
-	defer cancel()
-	account, err := a.oldAccount(ctx, k, c)
-	if err != nil {
-		return s, err
-	}
-	if account == nil {
-		return s, ErrTokenRevoked
-	}
-	s.Account = account
-	if s.Subject, err = k.Subject(account); err != nil {
-		return s, err
-	}
-	return s, a.allowed(ctx, k, account, ErrTokenRevoked)
-}
-
-// subject that a token names before its account is found: a name is not one.
-func (o OldTokens) subject(key string) string {
-	if o.Column != "" {
-		return ""
-	}
-	return key
-}
-
-// oldAccount is the account that an old token names, nil if there is none.
-func (a *Auth) oldAccount(ctx context.Context, k *kind, c token.OldClaims) (any, error) {
-	if a.old.Column == "" {
-		return k.LoadBySubject(ctx, c.Key)
-	}
-	// 7 is a primary key, and no name. PostgreSQL takes no NUL.
-	if c.IsNumber || strings.IndexByte(c.Key, 0) >= 0 {
-		return nil, nil
-	}
-	field := k.Field(a.old.Column)
-	accounts, err := k.AtMost(ctx, k.DB, maxSpellings, func(q *bun.SelectQuery) *bun.SelectQuery {
-		return q.Where("?TableAlias.? = ?", bun.Ident(field.Name), c.Key)
-	})
-	if err != nil {
-		return nil, err
-	}
-	several := accounts.Len() == maxSpellings
-	var account any
-	for _, row := range accounts.Seq2() {
-		found := row.Interface()
-		switch {
-		case k.Text(found, field) != c.Key:
-		case account == nil:
-			account = found
-		default: // a join may give the same account again
-			several = several || !reflect.DeepEqual(k.Key(found), k.Key(account))
-		}
-	}
-	if several {
-		return nil, fault.Setupf("Config.OldTokens.Column: several accounts of kind %s have the same %s: give the column a unique index", k.Name, field.Name)
-	}
-	return account, nil
-}
-
-// maxSpellings of a name are compared, which a column that folds case may have.
-const maxSpellings = 100
-
-// signed says whether the old secret signed a token, of whomever.
-func (o OldTokens) signed(raw string) bool {
-	if !o.inUse() {
-		return false
-	}
-	_, ok := token.OldPayload(o.Secret, raw)
-	return ok
-}
-
-// oldClaims finds the kind first, since it may name the claim of the key.
-func (a *Auth) oldClaims(payload []byte) (*kind, token.OldClaims, error) {
-	k := a.kind(a.old.Kind)
-	table, named := token.OldTable(payload)
-	if k == nil {
-		k = a.kindOfTable(table)
-	}
-	if k == nil || named && k.Table.Name != table {
-		return nil, token.OldClaims{}, token.ErrWrong
-	}
-	c, err := token.ReadOldClaims(payload, cmp.Or(a.old.Claim, k.PK.Name))
-	return k, c, err
-}
-
-// kindOfTable is nil if no kind or several are on the table.
-func (a *Auth) kindOfTable(table string) (found *kind) {
-	for _, k := range a.kinds {
-		if k.Table.Name != table {
-			continue
-		}
-		if found != nil {
-			return nil
-		}
-		found = k
-	}
-	return found
 }

@@ -87,9 +87,9 @@ func (a *Auth) document() object {
 	return object{
 		"openapi": "3.1.0",
 		"info": object{
-			"title": a.tokens.Issuer, "version": "1", "description": "Sign-in and sessions, for each kind of account.",
+			"title": a.service.Tokens.Issuer, "version": "1", "description": "Sign-in and sessions, for each kind of account.",
 			// Linters want both; what an application states of its own, it adds to the document.
-			"contact": object{"name": a.tokens.Issuer},
+			"contact": object{"name": a.service.Tokens.Issuer},
 			"license": object{"name": "The terms of the operator", "identifier": "LicenseRef-Operator"},
 		},
 		"servers":    []object{{"url": "/", "description": "The host of this document."}},
@@ -130,7 +130,7 @@ func (a *Auth) responses(route builtIn, k *kind) object {
 	}
 	responses := object{strconv.Itoa(route.status): good}
 	refusals := route.allRefusals()
-	if route.ours && (len(a.tokens.Issuers) > 0 || a.old.inUse()) {
+	if route.ours && (len(a.service.Tokens.Issuers) > 0 || a.service.Old.InUse()) {
 		refusals = append(refusals, errNoSession)
 	}
 	for status, refusals := range byStatus(refusals) {
@@ -243,7 +243,7 @@ func text(least, most int) object {
 
 func registrationForm(a *Auth, k *kind) (object, bool) {
 	properties := object{
-		k.Identity.Name: text(1, accounts.MaxIdentityBytes), "password": text(a.hasher.MinLength(), password.MaxLength), "transport": a.transports(),
+		k.Identity.Name: text(1, accounts.MaxIdentityBytes), "password": text(a.service.Hasher.MinLength(), password.MaxLength), "transport": a.transports(),
 	}
 	for _, field := range k.Fillable {
 		properties[field.Name] = schemaOf(field.StructField.Type)
@@ -270,7 +270,7 @@ func exchangeForm(*Auth, *kind) (object, bool) {
 
 func passwordForm(a *Auth, _ *kind) (object, bool) {
 	return objectOf(object{
-		"current_password": text(0, password.MaxLength), "password": text(a.hasher.MinLength(), password.MaxLength),
+		"current_password": text(0, password.MaxLength), "password": text(a.service.Hasher.MinLength(), password.MaxLength),
 	}, "current_password", "password"), true
 }
 

@@ -2,12 +2,9 @@ package fiberjwt
 
 import (
 	"cmp"
-	"context"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
-
-	"github.com/fiberjwt/fiberjwt/internal/seal"
 )
 
 // slide renews access cookies whose tokens are in the second half of their life,
@@ -22,7 +19,7 @@ func (a *Auth) slide(c *fiber.Ctx, r *request) {
 		if !s.own || s.granted || s.ExpiresAt.Sub(a.now()) > s.ExpiresAt.Sub(s.IssuedAt)/2 || len(c.Response().Header.PeekCookie(k.cookies.access)) > 0 {
 			continue // the last: the handler signed in or out itself
 		}
-		p, err := a.prolong(c.UserContext(), k, s)
+		p, err := a.service.Prolong(c.UserContext(), k.Kind, s.verified())
 		if err != nil {
 			continue
 		}
@@ -30,23 +27,6 @@ func (a *Auth) slide(c *fiber.Ctx, r *request) {
 		c.Set(fiber.HeaderCacheControl, cmp.Or(string(c.Response().Header.Peek(fiber.HeaderCacheControl)), "private"))
 		k.cookies.set(c, p)
 	}
-}
-
-// prolong gives a living session another access token, from the account as it
-// is now and the time of proof of the row.
-func (a *Auth) prolong(ctx context.Context, k *kind, s *Session) (pair, error) {
-	row, alive, err := a.store.Slide(ctx, k.Name, s.sid, a.now().UnixMilli(), k.idleTTL.Milliseconds())
-	if err != nil {
-		return pair{}, err
-	}
-	if !alive || row.Subject != s.Subject {
-		return pair{}, ErrSessionEnded
-	}
-	account, err := a.refreshed(ctx, k, row.Subject, s.sid)
-	if err != nil {
-		return pair{}, err
-	}
-	return a.pair(k, account, row, seal.Refresh{}, false, Grant{})
 }
 
 // ordinary: a navigation or a fetch of a page of our own, of a browser that says

@@ -1,7 +1,6 @@
 package fiberjwt
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -9,18 +8,11 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
-	"github.com/fiberjwt/fiberjwt/internal/seal"
 	"github.com/fiberjwt/fiberjwt/internal/token"
-	"github.com/fiberjwt/fiberjwt/session"
 )
 
 // Tickets are for addresses that a browser fetches by itself and that take no
 // header, as in <video src="/films/7.mp4?ticket=…">.
-
-const (
-	ticketPrefix = "fjt_"
-	labelTicket  = "fiberjwt/v1/ticket/" // + kind + "/" + Config.Issuer
-)
 
 // Ticket gives a ticket for GET and HEAD requests of one path, in the name of
 // the session that this request is signed in with, of one of kinds or without
@@ -59,7 +51,7 @@ func ticketOf(c *fiber.Ctx, path string, ttl time.Duration, kinds []string) (str
 		case s.sid == nil:
 			err = errNoSession
 		default:
-			return a.ticket(s, path, cmp.Or(ttl, 5*time.Minute))
+			return a.ticket(s, path, ttl)
 		}
 	}
 	return "", err
@@ -79,12 +71,11 @@ func (a *Auth) ticket(s *Session, path string, ttl time.Duration) (string, error
 	if !slices.ContainsFunc(a.extractor.links(), func(e Extractor) bool { return e.source == SourceTicket }) {
 		return "", fault.Setup("Ticket: Config.Extractor has no FromTicket, so nothing would read it")
 	}
-	expires := a.now().Add(ttl)
-	if s.Source == SourceTicket && s.ExpiresAt.Before(expires) {
-		expires = s.ExpiresAt
+	var until time.Time
+	if s.Source == SourceTicket {
+		until = s.ExpiresAt
 	}
-	link := seal.Link{Expires: expires.Unix(), ID: [16]byte(s.sid), Kind: s.Kind, Subject: s.Subject}
-	return link.Encode(ticketPrefix, a.kind(s.Kind).tickets, path), nil
+	return a.service.Ticket(s.verified(), path, ttl, until), nil
 }
 
 // FromTicket reads a [Ticket] from a query parameter, of GET and HEAD requests
@@ -92,30 +83,3 @@ func (a *Auth) ticket(s *Session, path string, ttl time.Duration) (string, error
 // browsers have cookies too, put it in front of FromCookie in the [Chain]: the
 // first source that has a credential decides.
 func FromTicket(name string) Extractor { return Extractor{source: SourceTicket, key: name} }
-
-// admitTicket verifies a ticket for the path of the request. Errors are those
-// of [Auth.Verify].
-func (a *Auth) admitTicket(c *fiber.Ctx, raw string) (*Session, error) {
-	link, ok := seal.OpenLink(ticketPrefix, raw, func(kind string) seal.Keys {
-		if k := a.kind(kind); k != nil {
-			return k.tickets
-		}
-		return nil
-	})
-	if !ok {
-		return nil, token.ErrMalformed
-	}
-	s := &Session{
-		Kind: link.Kind, Subject: link.Subject, ID: session.ID(link.ID[:]), ExpiresAt: time.Unix(link.Expires, 0),
-		Source: SourceTicket, sid: link.ID[:],
-	}
-	switch {
-	case !link.BoundTo(borrow(c.Request().URI().PathOriginal())):
-		return s, token.ErrWrong
-	case !a.now().Before(s.ExpiresAt):
-		return s, token.ErrExpired
-	}
-	var err error
-	s.Account, err = a.account(c.UserContext(), s)
-	return s, err
-}

@@ -5,14 +5,9 @@ import (
 	"time"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
-	"github.com/fiberjwt/fiberjwt/internal/seal"
 )
 
-const (
-	unlockPrefix = "fju_"
-	labelUnlock  = "fiberjwt/v1/unlock/" // + kind + "/" + Config.Issuer
-	maxUnlockTTL = 24 * time.Hour
-)
+const maxUnlockTTL = 24 * time.Hour
 
 // UnlockToken makes a token for the link in a mail to the owner of account, a
 // stored row that was loaded whole, who has to wait because others have guessed
@@ -29,43 +24,17 @@ const (
 // made. Look the account up by what the person typed, and answer the same, after
 // the same time, whether there is one. The error is ErrSetup.
 func UnlockToken[T any](a *Auth, account *T, ttl time.Duration) (string, error) {
-	token, err := unlockToken(a, account, ttl)
-	return token, face(err)
-}
-
-func unlockToken[T any](a *Auth, account *T, ttl time.Duration) (string, error) {
 	k, err := kindOf[T](a)
+	switch {
+	case err != nil:
+	case k.Password == nil:
+		err = fault.Setupf("UnlockToken: kind %s has no passwords", k.Name)
+	case account == nil || ttl < 0 || ttl > maxUnlockTTL:
+		err = fault.Setupf("UnlockToken: account is nil, or ttl, %v, is not between 0 and 24 h", ttl)
+	}
 	if err != nil {
-		return "", err
+		return "", face(err)
 	}
-	if k.Password == nil {
-		return "", fault.Setupf("UnlockToken: kind %s has no passwords", k.Name)
-	}
-	if account == nil || ttl < 0 || ttl > maxUnlockTTL {
-		return "", fault.Setupf("UnlockToken: account is nil, or ttl, %v, is not between 0 and 24 h", ttl)
-	}
-	subject, err := k.StoredSubject(account)
-	if err != nil {
-		return "", err
-	}
-	link := seal.NewLink(a.now().Add(cmp.Or(ttl, 30*time.Minute)), k.Name, subject)
-	return link.Encode(unlockPrefix, k.unlocks, attempted(k, k.Text(account, k.Identity))), nil
-}
-
-// unlocked is the identifier of a token of UnlockToken for the account, "" if it
-// is not valid: then the attempt counts as any other.
-func (a *Auth) unlocked(k *kind, account, token string) string {
-	if token == "" {
-		return ""
-	}
-	link, ok := seal.OpenLink(unlockPrefix, token, func(kind string) seal.Keys {
-		if kind != k.Name {
-			return nil
-		}
-		return k.unlocks
-	})
-	if !ok || a.now().Unix() >= link.Expires || !link.BoundTo(account) {
-		return ""
-	}
-	return string(link.ID[:])
+	token, err := a.service.UnlockToken(k.Kind, account, cmp.Or(ttl, 30*time.Minute))
+	return token, face(err)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"reflect"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/schema"
 )
@@ -20,9 +21,9 @@ type Declaration struct {
 	Load      func(*bun.SelectQuery) *bun.SelectQuery
 	Narrowed  bool // something other than Load says which rows are of the kind
 	Registers bool // clients can register
-	// IsAnswer reports whether an error of a hook is the answer to a client already, so
-	// that it is handed on as it is.
-	IsAnswer func(error) bool
+	// Answer returns an error of a hook that the client is answered with as it is, nil if
+	// err is not one.
+	Answer func(err error) *fault.Answer
 }
 
 // Kind is a kind of account on its table. It is immutable once its fields are set, and
@@ -53,7 +54,7 @@ type Kind struct {
 	narrowed     bool
 	registers    bool
 	canonicalize func(string) (string, error)
-	isAnswer     func(error) bool
+	answer       func(error) *fault.Answer
 }
 
 // Open resolves a declaration against the table of model, and says what is wrong with
@@ -61,7 +62,7 @@ type Kind struct {
 func Open(db *bun.DB, model reflect.Type, d Declaration) (*Kind, []string) {
 	k := &Kind{
 		Name: d.Name, Label: model.String(), Model: model, DB: db, load: d.Load, narrowed: d.Narrowed, registers: d.Registers,
-		canonicalize: d.Canonical, isAnswer: d.IsAnswer, Ready: func(context.Context) error { return nil },
+		canonicalize: d.Canonical, answer: d.Answer, Ready: func(context.Context) error { return nil },
 	}
 	if k.canonicalize == nil {
 		k.canonicalize = CanonicalIdentity

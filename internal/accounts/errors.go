@@ -35,15 +35,27 @@ func (e *classified) Unwrap() []error { return []error{e.class, e.cause} }
 func (e *classified) Cause() error { return e.cause }
 
 // isOurs reports whether err is classified already.
-func (k *Kind) isOurs(err error) bool {
-	return errors.Is(err, fault.ErrSetup) || errors.Is(err, fault.ErrUnavailable) || errors.Is(err, ErrTaken) || errors.Is(err, ErrRefused) ||
-		k.isAnswer != nil && k.isAnswer(err)
+func isOurs(err error) bool {
+	var answer *fault.Answer
+	return errors.Is(err, fault.ErrSetup) || errors.Is(err, fault.ErrUnavailable) || errors.Is(err, ErrTaken) || errors.Is(err, ErrRefused) || errors.As(err, &answer)
+}
+
+// hookError classifies an error of a hook of the application, if it decides by itself what
+// the client is told.
+func (k *Kind) hookError(err error) error {
+	if err == nil || isOurs(err) || k.answer == nil {
+		return err
+	}
+	if answer := k.answer(err); answer != nil {
+		return answer
+	}
+	return err
 }
 
 // storeError classifies whatever a database returned as a failure of the store, but
 // leaves what a hook of the application, run by Bun, decided.
 func (k *Kind) storeError(err error) error {
-	if k.isOurs(err) {
+	if err = k.hookError(err); err == nil || isOurs(err) {
 		return err
 	}
 	return fault.Unavailable(err)

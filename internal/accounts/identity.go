@@ -78,7 +78,7 @@ func (k *Kind) Canonical(identity string) (name string, err error) {
 	})
 	switch {
 	case err != nil:
-		return "", err
+		return "", k.hookError(err)
 	case name == "":
 		return "", ErrIdentityEmpty
 	case len(name) > MaxIdentityBytes:
@@ -94,8 +94,47 @@ func (k *Kind) Canonical(identity string) (name string, err error) {
 // rule may have it. The error is an *Error.
 func (k *Kind) NameOf(identity string) (string, error) {
 	name, err := k.Canonical(identity)
-	if err != nil && !k.isOurs(err) {
+	if err != nil && !isOurs(err) {
 		return identity, nil
 	}
 	return name, err
+}
+
+// IdentityProblem says what is wrong with an identity as it was typed, "" if nothing is.
+func IdentityProblem(text string) string {
+	switch {
+	case text == "":
+		return ErrIdentityEmpty.Error()
+	case strings.TrimSpace(text) != text:
+		return ErrIdentitySpace.Error()
+	case len(text) > MaxIdentityBytes:
+		return ErrIdentityLong.Error()
+	case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }):
+		return ErrIdentityCharacters.Error()
+	}
+	return ""
+}
+
+// NewIdentity is the identity of an account that is to be made, as it is stored. What is
+// wrong with it goes to fields; the error is one of a Canonical that does not say so.
+func (k *Kind) NewIdentity(text string, fields map[string]string) (string, error) {
+	if problem := IdentityProblem(text); problem != "" {
+		fields[k.Identity.Name] = problem
+		return "", nil
+	}
+	identity, err := k.Canonical(text)
+	if err != nil && !isOurs(err) {
+		fields[k.Identity.Name] = err.Error()
+		return "", nil
+	}
+	return identity, err
+}
+
+// LocalPart of an e-mail address, which makes a poor password.
+func LocalPart(identity string) string {
+	local, _, ok := strings.Cut(identity, "@")
+	if !ok {
+		return ""
+	}
+	return local
 }

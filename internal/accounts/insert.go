@@ -28,16 +28,16 @@ func (k *Kind) Insert(ctx context.Context, db bun.IDB, account any) error {
 // WriteError is what an error of writing a row is to the client. A constraint
 // or a trigger may also be deferred until the transaction commits.
 func (k *Kind) WriteError(err error) error {
+	if err = k.hookError(err); err == nil || isOurs(err) {
+		return err
+	}
 	switch dberr.ConstraintOf(err) {
 	case dberr.Unique:
 		return because(ErrTaken, err)
 	case dberr.Other, dberr.RefusedValue, dberr.Raised:
 		return because(ErrRefused, err)
 	}
-	if err != nil {
-		return k.storeError(err)
-	}
-	return nil
+	return fault.Unavailable(err)
 }
 
 // setKey gives a new account a UUID where neither the application nor the

@@ -1,6 +1,6 @@
-// Package fault has the three ways in which a request can fail without a decision:
-// the application is set up wrongly, a store does not answer, or a hook of the
-// application panics. The packages above decide what a client is told.
+// Package fault classifies what goes wrong below the face of the library: the
+// application is set up wrongly, a store does not answer, a hook of the application
+// panics or answers by itself. The face decides what a client is told.
 package fault
 
 import (
@@ -63,6 +63,19 @@ func (e *broken) Error() string { return e.cause.Error() }
 func (e *broken) Unwrap() []error { return []error{ErrBroken, e.cause} }
 
 func (e *broken) Cause() error { return e.cause }
+
+// Answer is an error of a hook that the client is answered with as it is.
+type Answer struct {
+	Err     error
+	Decided bool // it refuses the request; otherwise it leaves the question open
+}
+
+func (a *Answer) Error() string { return a.Err.Error() }
+
+func (a *Answer) Unwrap() error { return a.Err }
+
+// Cause is for [Cause].
+func (a *Answer) Cause() error { return a.Err }
 
 // Cause is the innermost error below the classes of this package, and of those whose
 // classes have a method Cause.

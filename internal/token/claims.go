@@ -197,3 +197,14 @@ func (c *Claims) isFor(wanted []string) (found bool) {
 	c.audience.EachText(func(name string) { found = found || slices.Contains(wanted, name) })
 	return found
 }
+
+// Subject is the claim sub of a payload.
+func Subject(payload []byte) (subject string) {
+	_ = strictjson.Object(payload, func(name string, value strictjson.Value) error {
+		if name == "sub" {
+			subject, _ = value.Text()
+		}
+		return nil
+	})
+	return subject
+}

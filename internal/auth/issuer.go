@@ -1,0 +1,52 @@
+package auth
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/token"
+)
+
+// issuerAccount is the account of a token of another issuer. v gets its primary key as
+// subject, "" if there is no account.
+func (a *Service) issuerAccount(ctx context.Context, v *Verified) (any, error) {
+	k, theirs := a.Kind(v.Kind), *v
+	v.Subject = ""
+	if k.FromIssuer == nil {
+		return nil, token.ErrWrong
+	}
+	if err := a.Ready(ctx); err != nil {
+		return nil, err
+	}
+	account, err := a.askFromIssuer(ctx, k, &theirs)
+	if err != nil {
+		return nil, err
+	}
+	if account == nil {
+		return nil, ErrRevoked
+	}
+	if k.Unsaved(account) {
+		return nil, fault.Setupf("Entity.FromIssuer of kind %s gives an account without a primary key: store it first, and return the error of the query", k.Name)
+	}
+	if v.Subject, err = k.Subject(account); err != nil {
+		return nil, err
+	}
+	return account, a.allowed(ctx, k, account, ErrRevoked)
+}
+
+// askFromIssuer returns the account, nil if there is none. The hook may keep v. An error
+// that is not classified is a failure of the database, never a refusal.
+func (a *Service) askFromIssuer(ctx context.Context, k *Kind, v *Verified) (account any, err error) {
+	ctx, cancel := context.WithTimeout(ctx, a.ReadTimeout)
+	defer cancel()
+	err = fault.Recover(func() (err error) {
+		account, err = k.FromIssuer(ctx, v)
+		return err
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return account, storeError(err)
+}
