@@ -14,7 +14,7 @@ import (
 
 // For 24 hours attackers guess at an account as often as they can, and its owner
 // signs in once a minute with the right password. The table stands in
-// docs/sessions.md.
+// docs/evidence.md.
 func TestOwnerGetsInFromAKnownPlaceDuringASiege(t *testing.T) {
 	var table strings.Builder
 	table.WriteString("| attacking addresses | wrong passwords compared | owner refused, known browser | known network | new place | new place with a link |\n|---|---|---|---|---|---|\n")
@@ -61,7 +61,7 @@ func TestOwnerGetsInFromAKnownPlaceDuringASiege(t *testing.T) {
 		require.Less(t, refused["new"], 1440, "as long as the budget lasts, a new place gets in as well")
 	}
 	t.Log("\n" + table.String())
-	document, err := os.ReadFile("../../docs/sessions.md")
+	document, err := os.ReadFile("../../docs/evidence.md")
 	require.NoError(t, err)
-	require.True(t, strings.Contains(string(document), table.String()), "docs/sessions.md has another table")
+	require.True(t, strings.Contains(string(document), table.String()), "docs/evidence.md has another table")
 }
