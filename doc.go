@@ -74,7 +74,7 @@
 // A refresh token is opaque and begins with "fjr_". The table of sessions has
 // only a hash of it. See [Refresh] for how it rotates: racing tabs get the same
 // successor, a lost answer can be fetched again, a token that comes back after
-// its successor was used ends the session. docs/sessions.md has the whole rule,
+// its successor was used ends the session. docs/reference/rotation.md has the whole rule,
 // what it rests on and what it costs.
 //
 // # Links
