@@ -16,7 +16,7 @@ import (
 // connection, its clock, and the library's own tables. Call it at start, after
 // [Migrate]; it changes nothing and sends about a dozen statements. Its looks at
 // the store and at each table may take 30 s each, or Config.ReadTimeout if that is
-// more, since catalogs can be slow. docs/deployment.md lists what it finds.
+// more, since catalogs can be slow. docs/operate/databases.md lists what it finds.
 //
 // Its error names all problems at once, with field and mend as that of Open, and is
 // ErrSetup; or it is ErrUnavailable, with the cause in its text, if a store could

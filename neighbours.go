@@ -14,7 +14,7 @@ import (
 )
 
 // Some of Fiber's own middlewares keep an answer and give it to the next client
-// without asking who that is. The table in docs/deployment.md says which order is
+// without asking who that is. The table in docs/operate/deployment.md says which order is
 // right for each of them.
 
 // The names of the functions that make these middlewares. A handler is a closure
@@ -74,7 +74,7 @@ func (a *Auth) neighboursIn(app *fiber.App) neighbours {
 func keptAbove(c *fiber.Ctx, n neighbours) error {
 	switch {
 	case n.cache && !passesCache(c) && calledBy(fibersCache):
-		return fault.Setup("Fiber's cache middleware stands above fiberjwt and would give the answer for one account to every client: register it below, or above only for requests without credentials, as docs/deployment.md shows")
+		return fault.Setup("Fiber's cache middleware stands above fiberjwt and would give the answer for one account to every client: register it below, or above only for requests without credentials, as docs/operate/deployment.md shows")
 	case n.idempotency && !fiber.IsMethodSafe(c.Method()) && calledBy(fibersIdempotency):
 		return fault.Setup("Fiber's idempotency middleware stands above fiberjwt and would give the answer for one account to every client that sends the same key: register it below")
 	}

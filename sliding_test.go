@@ -229,7 +229,7 @@ func TestAnswersThatSetCookiesAreNotStored(t *testing.T) {
 	require.Equal(t, "no-store", b.do("GET", "/out", "").Header.Get("Cache-Control"))
 }
 
-// TestACheckForAProxy is about the lines for nginx in docs/spa.md.
+// TestACheckForAProxy is about the lines for nginx in docs/how-to/proxy.md.
 func TestACheckForAProxyWantsWhatTheRequestItselfWants(t *testing.T) {
 	w := slidingWorld(t)
 	w.app.All("/check", fiberjwt.Require("users"), func(c *fiber.Ctx) error { return c.SendStatus(204) })

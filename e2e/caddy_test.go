@@ -17,7 +17,7 @@ import (
 )
 
 // newCaddied is a server that trusts everybody, behind a Caddy that asks the
-// application of a world by the lines of docs/deployment.md.
+// application of a world by the lines of docs/how-to/proxy.md.
 func newCaddied(t *testing.T) *proxied {
 	t.Helper()
 	path := os.Getenv("FIBERJWT_CADDY")
@@ -30,7 +30,7 @@ func newCaddied(t *testing.T) *proxied {
 	x := &proxied{world: newPlainWorld(t)}
 	guarded := httptest.NewServer(http.HandlerFunc(x.guarded))
 	t.Cleanup(guarded.Close)
-	text, err := os.ReadFile("../docs/deployment.md")
+	text, err := os.ReadFile("../docs/how-to/proxy.md")
 	require.NoError(t, err)
 	found := regexp.MustCompile("(?s)```caddyfile\n(.*?)```").FindStringSubmatch(string(text))
 	require.Len(t, found, 2)

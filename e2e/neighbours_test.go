@@ -166,7 +166,7 @@ func TestCacheBelowNeverGivesAnswersOfOthers(t *testing.T) {
 	}
 }
 
-// C10: the snippet of docs/deployment.md for answers that may be kept.
+// C10: the snippet of docs/operate/deployment.md for answers that may be kept.
 func TestCacheBelowKeepsAnswersByAccountIfAsked(t *testing.T) {
 	s := newStreet(t, nil, []fiber.Handler{
 		func(c *fiber.Ctx) error {
@@ -233,7 +233,7 @@ func TestCacheAboveIsRefused(t *testing.T) {
 	})
 }
 
-// C10: the handler of docs/deployment.md, above a cache that is above.
+// C10: the handler of docs/operate/deployment.md, above a cache that is above.
 func TestCacheAboveIsForRequestsWithoutCredentials(t *testing.T) {
 	private := func(c *fiber.Ctx) error {
 		if c.Get(fiber.HeaderAuthorization) != "" || c.Get(fiber.HeaderCookie) != "" || c.Method() != fiber.MethodGet {
@@ -361,7 +361,7 @@ func TestIdempotencyBelowGivesAnswersToTheirOwnersAlone(t *testing.T) {
 	}
 }
 
-// C21: the handler of docs/deployment.md.
+// C21: the handler of docs/operate/deployment.md.
 func TestIdempotencyBelowWithAKeyOfTheAccount(t *testing.T) {
 	own := func(c *fiber.Ctx) error {
 		if s, ok := fiberjwt.SessionOf(c); ok && c.Get("X-Idempotency-Key") != "" {
@@ -399,7 +399,7 @@ func TestCSRFBesideIsSaid(t *testing.T) {
 	require.Equal(t, 200, s.do("POST", "/me", "", append(ann, "X-Csrf-Token", token, "Cookie", "csrf_="+token)...).Status)
 }
 
-// C21: every other line of the table of neighbours in docs/deployment.md.
+// C21: every other line of the table of neighbours in docs/operate/deployment.md.
 func TestNeighboursThatGetAlong(t *testing.T) {
 	store := session.New()
 	counting := func(c *fiber.Ctx) error {
@@ -504,7 +504,7 @@ func TestTimeoutOnAHandlerBelow(t *testing.T) {
 	require.Equal(t, "ann@example.com", s.do("GET", "/me", "", ann...).Body)
 }
 
-// C21: the limiter of sign-ins that docs/deployment.md recommends.
+// C21: the limiter of sign-ins that docs/operate/deployment.md recommends.
 func TestLimiterAboveTheBuiltInRoutes(t *testing.T) {
 	s := newStreet(t, []fiber.Handler{limiter.New(limiter.Config{Max: 2, Next: func(c *fiber.Ctx) bool { return !strings.HasPrefix(c.Path(), "/auth") }})}, nil)
 	s.signUp("ann@example.com")

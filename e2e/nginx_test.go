@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +24,7 @@ import (
 )
 
 // proxied is a server that trusts everybody, behind an nginx that asks the
-// application of a world by the lines of docs/spa.md.
+// application of a world by the lines of docs/how-to/proxy.md.
 type proxied struct {
 	*world
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -38,7 +39,7 @@ const (
 	otherOrigin = "https://evil.test"
 )
 
-// check is the route of docs/spa.md.
+// check is the route of docs/how-to/proxy.md.
 func check(app *fiber.App) {
 	app.All("/check", fiberjwt.Require("users"), func(c *fiber.Ctx) error { return c.SendStatus(fiber.StatusNoContent) })
 }
@@ -124,10 +125,14 @@ http {
 	}, patience, 5*time.Millisecond, "nginx does not start")
 }
 
-// documented gives the lines of docs/spa.md, for an application elsewhere.
+// documented gives the lines of docs/how-to/proxy.md, for an application elsewhere.
 func documented(t *testing.T, application string) string {
 	t.Helper()
-	lines := guide(t, "(?s)```nginx\n(.*?)```")
+	page, err := os.ReadFile("../docs/how-to/proxy.md")
+	require.NoError(t, err)
+	found := regexp.MustCompile("(?s)```nginx\n(.*?)```").FindStringSubmatch(string(page))
+	require.Len(t, found, 2)
+	lines := found[1]
 	const address = "127.0.0.1:3000"
 	require.Equal(t, 1, strings.Count(lines, address))
 	return strings.Replace(lines, address, application, 1)

@@ -21,7 +21,7 @@ const migrationsTable = "fiberjwt_migrations"
 // application.
 //
 // It refuses a database on which text of clients could not be written safely: see
-// the settings in docs/deployment.md.
+// the settings in docs/operate/databases.md.
 //
 // It may be called again, and by several processes at once: each step can be
 // run twice, and one that loses a race is tried again.

@@ -146,7 +146,7 @@ func TestAnEndOnOneNodeIsSeenOnTheOtherAtTheNextRequestOnGalera(t *testing.T) {
 	require.Zero(t, wrong, "of %d answers", 3*rounds)
 }
 
-// Without it another node's logout is not seen at once, docs/deployment.md#galera.
+// Without it another node's logout is not seen at once, docs/operate/databases.md#galera.
 func TestCheckFindsNodesThatDoNotWaitForTheOthers(t *testing.T) {
 	for wait, want := range map[string]string{"7": "", "15": "", "0": "Config.DB: the server is a node of a Galera cluster and wsrep_sync_wait is 0", "1": "wsrep_sync_wait is 1"} {
 		t.Run(wait, func(t *testing.T) {
