@@ -1,4 +1,4 @@
-// Package observability has the programs of docs/observability.md.
+// Package observability has the programs of docs/how-to/metrics-and-audit.md.
 package observability
 
 import (
@@ -24,7 +24,8 @@ func withPrometheus(cfg *fiberjwt.Config, registry prometheus.Registerer) {
 }
 
 func withOpenTelemetry(cfg *fiberjwt.Config, meter metric.Meter) error {
-	events, err := meter.Int64Counter("fiberjwt.events", metric.WithDescription("Sign-ins, refusals, logouts and failures."))
+	events, err := meter.Int64Counter("fiberjwt.events",
+		metric.WithDescription("Sign-ins, refusals, logouts and failures."))
 	if err != nil {
 		return err
 	}
@@ -48,7 +49,7 @@ func withWarnings(cfg *fiberjwt.Config, warnings chan<- fiberjwt.Event) {
 			return
 		}
 		select {
-		case warnings <- e: // a goroutine of yours takes them and writes mails
+		case warnings <- e: // a goroutine of the application sends the mails
 		default: // never let a request wait for a mail server
 		}
 	}

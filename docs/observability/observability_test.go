@@ -71,7 +71,7 @@ func TestWarningsAreAboutReuseOnly(t *testing.T) {
 }
 
 func TestTheDocumentShowsThisCode(t *testing.T) {
-	document, err := os.ReadFile("../observability.md")
+	document, err := os.ReadFile("../how-to/metrics-and-audit.md")
 	require.NoError(t, err)
 	code, err := os.ReadFile("observability.go")
 	require.NoError(t, err)
