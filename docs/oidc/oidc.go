@@ -1,5 +1,5 @@
-// Package oidc has the program of docs/oidc.md: sign-in by Google or another
-// OpenID provider.
+// Package oidc has the program of docs/how-to/identity-provider.md: sign-in by
+// Google or another OpenID provider.
 package oidc
 
 import (
@@ -19,7 +19,7 @@ import (
 )
 
 // User signs in by the provider only, so it has no password. Provider and
-// ProviderSubject name the account there; an address may change hands.
+// ProviderSubject identify the account there, because an address may change hands.
 type User struct {
 	ID              int64  `bun:",pk,autoincrement" json:"id"`
 	Provider        string `bun:",notnull,unique:provided" json:"-"`
@@ -27,15 +27,15 @@ type User struct {
 	Email           string `json:"email"`
 }
 
-// signIn has two routes: start sends the browser to the provider, finish is
-// where it comes back.
+// signIn has two routes: start sends the browser to the provider, and the provider
+// sends it back to finish.
 type signIn struct {
 	db       *bun.DB
 	client   oauth2.Config
 	verifier *oidc.IDTokenVerifier
 }
 
-// newSignIn asks the provider where its addresses and keys are, for instance
+// newSignIn fetches the addresses and keys of a provider, for instance of
 // "https://accounts.google.com".
 func newSignIn(ctx context.Context, db *bun.DB, issuer, clientID, clientSecret, redirect string) (signIn, error) {
 	provider, err := oidc.NewProvider(ctx, issuer)
@@ -78,7 +78,7 @@ func (s signIn) finish(c *fiber.Ctx) error {
 	return c.Redirect("/")
 }
 
-// account exchanges the code, once, and believes the ID token alone.
+// account exchanges the code, once, and takes the account from the verified ID token.
 func (s signIn) account(ctx context.Context, code, nonce, verifier string) (*User, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -114,7 +114,7 @@ func (s signIn) findOrCreate(ctx context.Context, provider, subject, email strin
 	if _, err := s.db.NewInsert().Model(created).Ignore().Exec(ctx); err != nil {
 		return nil, err
 	}
-	return find() // of two first sign-ins at once, one created it
+	return find() // if two first sign-ins race, one of them created the account
 }
 
 func keepFlow(c *fiber.Ctx, value string, life time.Duration) {
@@ -124,12 +124,12 @@ func keepFlow(c *fiber.Ctx, value string, life time.Duration) {
 	})
 }
 
-// routes: both stand in Config.Public, since nobody is signed in there yet.
+// routes mounts both. They are in Config.Public, because the user is not signed in yet.
 func (s signIn) routes(app *fiber.App, secret []byte) {
 	app.Use(fiberjwt.New(fiberjwt.Config{
 		DB:       s.db,
 		Secret:   secret,
-		Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{Password: "-"}}, // nobody signs in by password
+		Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{Password: "-"}}, // no passwords
 		Routes:   app.Group("/auth"),                                    // refresh, logout, me, sessions
 		Public:   []string{"GET /oidc/start", "GET /oidc/finish"},
 	}))

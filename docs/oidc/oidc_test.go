@@ -140,7 +140,7 @@ func TestWhatIsWrongWithTheFlowSignsNobodyIn(t *testing.T) {
 }
 
 func TestTheDocumentShowsThisCode(t *testing.T) {
-	document, err := os.ReadFile("../oidc.md")
+	document, err := os.ReadFile("../how-to/identity-provider.md")
 	require.NoError(t, err)
 	code, err := os.ReadFile("oidc.go")
 	require.NoError(t, err)
