@@ -42,10 +42,10 @@ const verify = token => new Promise((resolve, reject) => {
 `
 )
 
-// C18, C24: the lines on docs/verifiers.md take the tokens of one kind, and no others.
+// C18, C24: the lines on docs/reference/verifiers.md take the tokens of one kind, and no others.
 func TestLinesOfTheVerifiersPage(t *testing.T) {
 	needNode(t)
-	page, err := os.ReadFile("../docs/verifiers.md")
+	page, err := os.ReadFile("../docs/reference/verifiers.md")
 	require.NoError(t, err)
 	blocks := regexp.MustCompile("(?s)```(js|python)\n(?://|#) ([^\n]+)\n(.*?)```").FindAllStringSubmatch(string(page), -1)
 	require.Len(t, blocks, 7)
