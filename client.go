@@ -2,25 +2,19 @@ package fiberjwt
 
 import (
 	"crypto/sha256"
-	_ "embed" // client.min.js
 	"encoding/base64"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/fiberjwt/fiberjwt/internal/client"
 )
 
-//go:generate go run -C e2e ./minify
-
-// clientModule is the browser's side, an ES module without dependencies: client.js
-// made small.
-//
-//go:embed client.min.js
-var clientModule string
-
-// serveClient answers [Config].Client. Pages ask whether the module has changed
-// each time they load it, so that client and server never drift apart.
+// serveClient answers [Config].Client. Browsers ask on each page load whether the
+// module has changed, so client and server always have the same version.
 func serveClient() fiber.Handler {
-	sum := sha256.Sum256([]byte(clientModule))
+	module := client.Module()
+	sum := sha256.Sum256([]byte(module))
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
 	return func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderETag, tag)
@@ -30,11 +24,11 @@ func serveClient() fiber.Handler {
 			return c.SendStatus(fiber.StatusNotModified)
 		}
 		c.Set(fiber.HeaderContentType, "text/javascript; charset=utf-8")
-		return c.SendString(clientModule)
+		return c.SendString(module)
 	}
 }
 
-// matches is If-None-Match, which compares weakly: RFC 9110 §13.1.2.
+// matches compares If-None-Match with tag, weakly, as RFC 9110 §13.1.2 requires.
 func matches(header, tag string) bool {
 	for candidate := range strings.SplitSeq(header, ",") {
 		candidate = strings.TrimSpace(candidate)

@@ -20,7 +20,7 @@ import (
 // its React hook, and client.js copied beside them.
 func viteProject(t *testing.T, application string) map[string]string {
 	t.Helper()
-	client, err := os.ReadFile("../client.js")
+	client, err := os.ReadFile("../internal/client/client.js")
 	require.NoError(t, err)
 	const address = "http://127.0.0.1:3000"
 	config := guide(t, "(?s)```js\n(// vite.config.js\n.*?)```")

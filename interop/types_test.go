@@ -32,8 +32,8 @@ func TestTheClientIsAsItsTypesSay(t *testing.T) {
 	needNode(t)
 	folder := t.TempDir()
 	for name, text := range map[string]string{
-		"client.d.ts":   read(t, "../client.d.ts"),
-		"source.js":     read(t, "../client.js"),
+		"client.d.ts":   read(t, "../internal/client/client.d.ts"),
+		"source.js":     read(t, "../internal/client/client.js"),
 		"uses.ts":       read(t, "uses.ts"),
 		"plain.ts":      anyPage + example(t, `(?s)<script type="module">(.*?)</script>`),
 		"account.ts":    example(t, "(?s)```jsx\n(.*?)```"),
@@ -55,7 +55,7 @@ func TestTheReactExampleIsRenderedOnAServer(t *testing.T) {
 	require.NoError(t, os.Symlink(modules, filepath.Join(folder, "node_modules")))
 	for name, text := range map[string]string{
 		"package.json": `{ "type": "module" }`,
-		"client.js":    read(t, "../client.js"),
+		"client.js":    read(t, "../internal/client/client.js"),
 		"account.js":   example(t, "(?s)```jsx\n(.*?)```"),
 		"server.js": `import { createElement } from 'react';
 			import { renderToString } from 'react-dom/server';

@@ -1,5 +1,5 @@
 // Command minify writes client.min.js, which the server hands out, from
-// client.js; "go generate ." in the root runs it.
+// client.js in internal/client; "go generate ./internal/client" runs it.
 package main
 
 import (
@@ -11,9 +11,12 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
+// folder is that of the client, as seen from e2e.
+const folder = "../internal/client/"
+
 func main() {
 	log.SetFlags(0)
-	if err := write("../client.js", "../client.min.js"); err != nil {
+	if err := write(folder+"client.js", folder+"client.min.js"); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -30,8 +33,8 @@ func write(from, to string) error {
 	return os.WriteFile(to, small, 0o644)
 }
 
-// minify for the first browsers that have AbortSignal.any, which client.js
-// wants. What is exported keeps its name.
+// minify targets the first browsers that have AbortSignal.any, which client.js
+// needs. Exported names stay as they are.
 func minify(source string) ([]byte, error) {
 	result := api.Transform(source, api.TransformOptions{
 		MinifyWhitespace:  true,

@@ -10,12 +10,12 @@ import (
 
 func TestTheServedClientIsMadeFromItsSource(t *testing.T) {
 	made := filepath.Join(t.TempDir(), "client.min.js")
-	require.NoError(t, write("../../client.js", made))
+	require.NoError(t, write("../../internal/client/client.js", made))
 	want, err := os.ReadFile(made)
 	require.NoError(t, err)
-	got, err := os.ReadFile("../../client.min.js")
+	got, err := os.ReadFile("../../internal/client/client.min.js")
 	require.NoError(t, err)
-	require.True(t, string(want) == string(got), "client.min.js is not what client.js gives: run `go generate .` in the root of the repository")
+	require.True(t, string(want) == string(got), "client.min.js is older than client.js: run `go generate ./internal/client` in the root of the repository")
 }
 
 func TestABrokenSourceReplacesNothing(t *testing.T) {
