@@ -62,7 +62,7 @@ type Config struct {
 	Routes fiber.Router
 	// Client serves the client for browsers below Routes, as "/client.js": an ES
 	// module without dependencies that signs in, renews cookies and tells tabs of
-	// each other; see docs/spa.md.
+	// each other; see docs/how-to/single-page-app.md.
 	Client bool
 	// Extractor finds the token of a request. Default:
 	// Chain(FromAuthHeader("Bearer"), FromCookie("")).

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/internal/cookiename"
 	"github.com/fiberjwt/fiberjwt/keys"
 )
 
@@ -897,4 +898,22 @@ func TestCookieValuesAreMadeByTheServerAlone(t *testing.T) {
 		require.NotContains(t, attributes, "evil")
 		require.NotContains(t, strings.ToLower(attributes), "domain")
 	}
+}
+
+func TestCookieReferenceHasTheNamesInUse(t *testing.T) {
+	rows := map[string][]string{"access token": nil, "refresh token": nil, "device": nil}
+	for _, insecure := range []bool{false, true} {
+		for _, everywhere := range []bool{false, true} {
+			access, refresh := cookiename.Of("", "users", insecure, everywhere)
+			rows["access token"] = append(rows["access token"], access)
+			rows["refresh token"] = append(rows["refresh token"], refresh)
+			rows["device"] = append(rows["device"], cookiename.Device("", "users", insecure))
+		}
+	}
+	text := documents(t)["docs/reference/cookies.md"]
+	for cookie, names := range rows {
+		require.Contains(t, text, "| "+cookie+" | `"+strings.Join(names, "` | `")+"` |\n")
+	}
+	_, shop := cookiename.Of("shop", "users", true, true)
+	require.Contains(t, text, "`"+shop+"`")
 }

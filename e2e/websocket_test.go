@@ -2,65 +2,28 @@ package e2e_test
 
 import (
 	"context"
-	"errors"
 	"net/http"
+	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	fastwebsocket "github.com/fasthttp/websocket"
-	"github.com/gofiber/contrib/websocket"
 	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
 
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// live is the WebSocket of docs/spa.md.
-func live(app *fiber.App, auth *fiberjwt.Auth) {
-	handler := fiberjwt.As(func(c *fiber.Ctx, u *User) error {
-		session, _ := fiberjwt.SessionOf(c, "users")
-		return websocket.New(func(conn *websocket.Conn) {
-			var watch sync.WaitGroup
-			over := make(chan struct{})
-			defer watch.Wait() // conn comes from a pool: once this handler returns, another client may have it
-			defer close(over)
-			watch.Go(func() { closeAtTheEnd(auth, session, conn, over, 50*time.Millisecond) })
-			for {
-				kind, message, err := conn.ReadMessage()
-				if err != nil {
-					return
-				}
-				if err := conn.WriteMessage(kind, []byte(u.Email+": "+string(message))); err != nil {
-					return
-				}
-			}
-		})(c)
-	})
-	app.Get("/live", handler)
-	app.Get("/api/live", handler)
-}
-
-// closeAtTheEnd closes the socket when its session has ended. The expiry of the
-// token that opened it is no end: the page has another by then.
-func closeAtTheEnd(auth *fiberjwt.Auth, session *fiberjwt.Session, conn *websocket.Conn, over <-chan struct{}, every time.Duration) {
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-over:
-			return
-		case <-ticker.C:
-		}
-		if err := auth.Alive(context.Background(), session); errors.Is(err, fiberjwt.ErrTokenRevoked) || errors.Is(err, fiberjwt.ErrTokenExpired) {
-			reason := websocket.FormatCloseMessage(websocket.ClosePolicyViolation, "the session has ended")
-			_ = conn.WriteControl(websocket.CloseMessage, reason, time.Now().Add(time.Second))
-			_ = conn.SetReadDeadline(time.Now()) // the handler returns, which closes it: Close is nothing on a hijacked connection
-			return
-		}
-	}
+// live_test.go is the file of docs/how-to/websockets.md, with a shorter period.
+func TestWebSocketOfTheGuideIsTheOneTested(t *testing.T) {
+	code := guide(t, "(?s)```go ignore\n(package main\n.*?// live .*?)```")
+	code = strings.Replace(code, "package main", "package e2e_test", 1)
+	code = strings.Replace(code, "10 * time.Second", "50 * time.Millisecond", 1)
+	tested, err := os.ReadFile("live_test.go")
+	require.NoError(t, err)
+	require.Equal(t, code, string(tested))
 }
 
 // speak opens the socket, says something and gives what came back.

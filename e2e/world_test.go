@@ -149,7 +149,8 @@ func routes(app *fiber.App, auth *fiberjwt.Auth, db bun.IDB) {
 		}
 		return c.Redirect("/", fiber.StatusSeeOther)
 	})
-	live(app, auth)
+	app.Get("/live", live(auth))
+	app.Get("/api/live", live(auth))
 	check(app)
 }
 

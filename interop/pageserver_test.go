@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,7 +18,8 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// TestThePageServerOfTheDocumentIsSignedIn runs docs/spa.md's function in Node.
+// TestThePageServerOfTheDocumentIsSignedIn runs the function of
+// docs/how-to/server-rendered.md in Node.
 func TestThePageServerOfTheDocumentIsSignedIn(t *testing.T) {
 	if os.Getenv("FIBERJWT_INTEROP") == "" {
 		t.Skip("set FIBERJWT_INTEROP=1, with Node")
@@ -74,14 +74,11 @@ type page struct {
 
 func newPage(t *testing.T, api string) page {
 	t.Helper()
-	text, err := os.ReadFile("../docs/spa.md")
-	require.NoError(t, err)
-	block := regexp.MustCompile("(?s)```js\n(// On the page server.*?)```").FindSubmatch(text)
-	require.NotNil(t, block, "docs/spa.md has lost its page server")
+	block := example(t, "(?s)```js\n(// On the page server.*?)```")
 	const written = "http://127.0.0.1:3000"
-	require.Contains(t, string(block[1]), written)
+	require.Contains(t, block, written)
 	p := page{t, filepath.Join(t.TempDir(), "page.mjs")}
-	script := strings.ReplaceAll(string(block[1]), written, api) + "\nconsole.log(JSON.stringify(await accessToken(JSON.parse(process.argv[2]))));\n"
+	script := strings.ReplaceAll(block, written, api) + "\nconsole.log(JSON.stringify(await accessToken(JSON.parse(process.argv[2]))));\n"
 	require.NoError(t, os.WriteFile(p.path, []byte(script), 0o600))
 	return p
 }

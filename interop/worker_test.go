@@ -15,8 +15,8 @@ func TestTheClientRunsInAWorkerOfNode(t *testing.T) {
 	folder := t.TempDir()
 	for name, text := range map[string]string{
 		"package.json": `{ "type": "module" }`,
-		"source.js":    read(t, "../internal/client/client.js"),
-		"served.js":    read(t, "../internal/client/client.min.js"),
+		"source.js":    read(t, clientFolder+"client.js"),
+		"served.js":    read(t, clientFolder+"client.min.js"),
 		"worker.js": `import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 			if (isMainThread) {
 				for (const workerData of ['./source.js', './served.js']) {
