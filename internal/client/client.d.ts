@@ -1,37 +1,40 @@
-// The browser's side of fiberjwt, as Config.Client serves it.
+// The browser client of fiberjwt: the npm package fiberjwt-client, and what Config.Client serves.
 
-/** What can be told about the session of a kind. */
+/** What happened to the session of a kind. */
 export type AuthEvent =
-  /** Somebody signed in, here or in another tab; or the page came back from the back/forward cache, and somebody is signed in or it cannot be told. Load the account. */
+  /**
+   * A user signed in, here or in another tab. Or the page came back from the back/forward cache, and a user is signed in or the
+   * server did not answer. Load the account.
+   */
   | 'session'
-  /** The session is over, here or in another tab. Show nothing of it any longer. */
+  /** The session has ended, here or in another tab. Remove its content from the page. */
   | 'ended';
 
-/** What was refused, or that the server did not answer. `message` is a sentence. */
+/** The server refused a request, or did not answer. `message` is a sentence for the user. */
 export class AuthError extends Error {
   /**
-   * HTTP status; 0 if there was no answer, or one that is not the server's, a proxy's page say. A sign-in or sign-out may have
-   * been done all the same: {@link Auth.me} tells.
+   * The HTTP status, or 0 if there was no response, or one that is not from the server, such as the error page of a proxy. A
+   * sign-in or sign-out may have succeeded even so: ask {@link Auth.me}.
    */
   readonly status: number;
-  /** The member `error` of the answer, such as `invalid_credentials`. */
+  /** The member `error` of the response, such as `invalid_credentials`. */
   readonly code: string;
-  /** What is wrong with each member of the body, for 422: predicates, as in "is too short". */
+  /** For 422: what is wrong with each member of the body, such as "is too short". */
   readonly fields: Record<string, string>;
-  /** Seconds to wait, for 429 and 503; else 0, and for a date too. */
+  /** For 429 and 503: the seconds to wait. Otherwise 0, also if `Retry-After` is a date. */
   readonly retryAfter: number;
-  /** The client makes them. */
+  /** Only the client creates these errors. */
   private constructor();
 }
 
-/** Answer to a sign-in: the tokens themselves are in cookies. */
+/** The response to a sign-in. The tokens are in cookies. */
 export interface SignedIn {
   readonly token_type: 'Bearer';
-  /** Life of the access token, in seconds. */
+  /** The lifetime of the access token, in seconds. */
   readonly expires_in: number;
 }
 
-/** Answer to a registration; without a token if the account has to wait, for a confirmation say. */
+/** The response to a registration. It has no token if the account has to wait, for example for a confirmation. */
 export interface Registered<Account> extends Partial<SignedIn> {
   readonly entity: Account;
 }
@@ -40,56 +43,58 @@ export interface SessionInfo {
   readonly id: string;
   readonly created: string;
   readonly last_refresh: string;
-  /** When it ends unless it is refreshed before. */
+  /** When the session ends if it is not refreshed before. */
   readonly expires: string;
   readonly address: string;
   readonly user_agent: string;
-  /** It is the one of this browser. */
+  /** True for the session of this browser. */
   readonly current: boolean;
 }
 
 /**
- * A client for one kind of account. Its functions may be taken off it: `const { fetch } = createAuth('users')`.
- * All but `fetch` reject with an {@link AuthError}.
+ * A client for one kind of account. Its functions work without it: `const { fetch } = createAuth('users')`.
+ * All functions except `fetch` reject with an {@link AuthError}.
  */
 export interface Auth<Account = Record<string, unknown>> {
   /**
-   * As the global fetch, and to a `base` on another origin cookies go along too, unless `credentials` is `omit`. On a 401 that
-   * a new access token mends, the client refreshes, once for all that wait for it in all tabs, and sends the request again. A
-   * body that can be sent only once, a stream or that of a Request, is not sent again; the client refreshes before it instead,
-   * where it must.
+   * Works like the global fetch. If `base` is on another origin, requests to it carry cookies too, unless `credentials` is
+   * `omit`. If the response is 401 `invalid_token`, the client refreshes, once for all requests that wait in all tabs, and
+   * sends the request again. It never sends a stream, or the body of a `Request`, twice: it refreshes before such a request
+   * if the token is about to expire.
    *
-   * A 401 that comes out of it is final, but for a body that can be sent only once: ask again then; and if `session` is told
-   * meanwhile, for a sign-in or step-up in any tab: what was asked before it is not asked again after it. It is not
-   * `invalid_token` if it is the application's own. From another origin the header WWW-Authenticate must be exposed. If the
-   * refresh did not get an answer or was answered 503, the promise rejects with an {@link AuthError}: nothing is known, the
-   * session is as good as before. Requests to other origins pass as they are.
+   * A 401 that the caller gets is final, with two exceptions. If the body could be sent only once, send the request again. If
+   * the event `session` came meanwhile, because of a sign-in or step-up in any tab, send it again too: the client does not
+   * repeat a request of one session in the next. A 401 of the application's own does not say `invalid_token`, and is passed
+   * on. From another origin, the server must expose the header `WWW-Authenticate`.
+   *
+   * If the refresh gets no response or 503, the promise rejects with an {@link AuthError}. The session is not affected.
+   * Requests to other origins are passed to the global fetch unchanged.
    */
   fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
-  /** The account that is signed in when the promise is kept, null if none is. */
+  /** Gives the account that is signed in when the promise resolves, or null. */
   me(): Promise<Account | null>;
-  /** Signs in: `{ email, password }`, by the names of the columns. Ends nothing if it is refused. */
+  /** Signs in with `{ email, password }`; the names are those of the columns. A refused sign-in does not end the current session. */
   login(fields: Record<string, unknown>): Promise<SignedIn>;
-  /** Makes an account and signs in. */
+  /** Creates an account and signs in. */
   register(fields: Record<string, unknown>): Promise<Registered<Account>>;
   /** Ends the session, or every session of the account. */
   logout(options?: { everywhere?: boolean }): Promise<void>;
-  /** Renews the access token: true if there is a new one, false if the session is over. {@link fetch} does it by itself. */
+  /** Renews the access token. Gives true with a new token, false if the session has ended. {@link fetch} calls it when needed. */
   refresh(): Promise<boolean>;
-  /** The living sessions of the account, the newest first. */
+  /** Lists the active sessions of the account, the newest first. */
   sessions(): Promise<SessionInfo[]>;
   /** Ends one of {@link sessions}. */
   endSession(session: Pick<SessionInfo, 'id' | 'current'>): Promise<void>;
-  /** Calls listener on each event, until the function that it gives is called. */
+  /** Calls listener for each event, until the returned function is called. */
   on(event: AuthEvent, listener: () => void): () => void;
-  /** Stops timers and listens to other tabs no longer. Nobody signs in or out by it then: they could not be told. */
+  /** Stops timers, and stops listening to other tabs. Do not sign in or out with this client afterwards: it cannot inform the other tabs. */
   close(): void;
 }
 
 export interface AuthOptions {
-  /** Where the built-in routes are. Default: where the module was loaded from. */
+  /** The address of the built-in routes. Default: the folder from which the module was loaded. Set it if you use a bundler. */
   base?: string | URL;
 }
 
-/** Makes the client of one kind; `kind` is the one in the path of the built-in routes. Keep it as long as the page. */
+/** Creates the client of one kind of account; `kind` is the name in the path of the built-in routes. Keep it as long as the page. */
 export function createAuth<Account = Record<string, unknown>>(kind: string, options?: AuthOptions): Auth<Account>;

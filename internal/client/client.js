@@ -1,6 +1,6 @@
 /**
- * The browser's side of fiberjwt: cookies carry the tokens, no script ever sees one, and this module renews them.
- * Needs what every browser has had since 2024. Web Locks and BroadcastChannel are used where they exist.
+ * The browser client of fiberjwt. The tokens are in cookies that no script can read; this module renews them.
+ * It needs a browser of 2024 or later. It uses Web Locks and BroadcastChannel where they exist.
  *
  *     import { createAuth } from '/auth/client.js';
  *     const auth = createAuth('users');
@@ -9,14 +9,14 @@
  * @module
  */
 
-/** How long a refresh may take, Config.Refresh.Timeout of the server. */
+/** How long a refresh may take: Config.Refresh.Timeout of the server. */
 const PATIENCE = 10_000;
-/** How long it waits for other tabs. Going on without them is safe: the server gives racing tabs the same successor. */
+/** How long it waits for other tabs. It may continue without them, because the server gives racing tabs the same token. */
 const LOCK_PATIENCE = 2_000;
 /** How long a sign-in or sign-out may take. */
 const CHANGE_PATIENCE = 30_000;
 
-/** What the server refused, or that it did not answer: then status is 0. */
+/** The server refused a request, or did not answer: then status is 0. */
 export class AuthError extends Error {
   /**
    * @param {number} status
@@ -29,16 +29,16 @@ export class AuthError extends Error {
     this.status = status;
     this.code = answer?.error ?? '';
     this.fields = answer?.fields ?? {};
-    // A date counts as none.
+    // A date is ignored.
     this.retryAfter = retryAfter || 0;
   }
 }
 
 /**
- * A client for one kind of account; make one for each kind and keep it.
+ * Creates the client of one kind of account. Keep it as long as the page.
  * @template [Account=Record<string, unknown>]
- * @param {string} kind as in the path of the built-in routes
- * @param {{ base?: string | URL }} [options] base: where those are; by default where this module came from
+ * @param {string} kind the name in the path of the built-in routes
+ * @param {{ base?: string | URL }} [options] base: their address; by default the folder of this module
  * @returns {import('./client').Auth<Account>}
  */
 export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) {
@@ -47,28 +47,28 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
   /** @type {BroadcastChannel | undefined} */
   let channel = globalThis.BroadcastChannel && new BroadcastChannel(name);
   const events = new EventTarget();
-  // As an option of addEventListener, since it has a signal; so is `over` below.
+  // Passed to addEventListener as the options, because it has a signal. `over` below is used in the same way.
   const life = new AbortController();
 
-  // Counts sign-ins and ends: what was asked in one session must not be repeated in another.
+  // Counts sign-ins and ends of sessions: a request of one session must not be repeated in another.
   let era = 0;
   // Counts access tokens.
   let version = 0;
-  // When the access token expires, 0 if that is not known.
+  // When the access token expires, or 0 if that is not known.
   let expires = 0;
-  // Since the last renewal.
+  // Whether there was a request since the last refresh.
   let used = false;
-  /** @type {boolean | undefined} until it is known */
+  /** @type {boolean | undefined} undefined: not known yet */
   let signedIn;
   // Counts returns from the back/forward cache.
   let visit = 0;
   /** @type {Promise<boolean> | null | undefined} the refresh under way, for all who wait for it */
   let refreshing;
-  // What stops it.
+  // Aborts it.
   let stopping = new AbortController();
   /** @type {unknown} the last failure */
   let trouble;
-  // How many there were in a row, and until when the last answers for the server.
+  // Failures in a row, and until when requests fail with the last one without asking the server.
   let failures = 0, quietUntil = 0;
   /** @type {number | undefined} */
   let timer;
@@ -78,8 +78,8 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
   const tell = (...word) => channel?.postMessage(word);
 
   /**
-   * A new access token is in the jar. The next one is fetched ahead of time, at a time of this tab's own, and only for a page
-   * that is looked at and was used: a forgotten tab must not keep its session alive.
+   * The browser has a new access token. The next one is fetched early, at a random time that differs between tabs, and only if
+   * the page is visible and was used: a forgotten tab must not keep its session alive.
    * @param {number} seconds
    */
   function accept(seconds) {
@@ -115,7 +115,7 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
     if (was) emit('ended');
   }
 
-  // Somebody signed out, so somebody was signed in.
+  // A sign-out means that a user was signed in.
   function ended() {
     signedIn ??= true;
     end();
@@ -127,7 +127,7 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
   }
 
   /**
-   * One tab at a time, unless the others keep the lock for too long.
+   * Runs work in one tab at a time, unless another tab holds the lock for too long.
    * @template T
    * @param {number} patience
    * @param {AbortSignal} signal
@@ -145,9 +145,9 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
   }
 
   /**
-   * What the server answers to a route of its own. An answer that is none of its own, of a proxy say, decides nothing.
+   * Reads the response of a built-in route. A response that is not from the server, such as one of a proxy, decides nothing.
    * @param {Promise<Response>} asked
-   * @param {(answer: any) => unknown} [isOurs] is given the status if there is no JSON
+   * @param {(answer: any) => unknown} [isOurs] gets the status if there is no JSON
    * @returns {Promise<any>}
    */
   async function read(asked, isOurs = answer => answer === 204) {
@@ -180,7 +180,7 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
     const { signal } = stopping;
     try {
       return await alone(LOCK_PATIENCE, signal, async () => {
-        // Lets the word of the tab that had the lock arrive.
+        // Waits for the message of the tab that had the lock.
         await new Promise(done => setTimeout(done, 10));
         if (version !== seen) return true;
         const { expires_in } = await read(post('refresh', {}, AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)])), isToken);
@@ -190,11 +190,11 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
         return true;
       });
     } catch (/** @type {any} */ error) {
-      // Signed in or out meanwhile.
+      // A sign-in or sign-out came meanwhile.
       if (era !== asked) return false;
-      // For a sign-in or sign-out that was refused, or is not decided.
+      // Aborted for a sign-in or sign-out that was refused or is still open.
       if (signal.aborted) return renew(asked, seen);
-      // Nothing was decided: the session is as good as before.
+      // Nothing was decided: the session goes on.
       if (error.status !== 401) throw backOff(error);
       end();
       return false;
@@ -210,7 +210,7 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
   }
 
   /**
-   * For a request that wants a new token; it may stop waiting without stopping the others.
+   * Waits for a new token. The request may stop waiting without stopping the others.
    * @param {AbortSignal | null | undefined} signal
    */
   function renewed(signal) {
@@ -225,15 +225,15 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
 
   /** @type {import('./client').Auth['fetch']} */
   async function authFetch(input, init) {
-    // Of a Request; a string and a URL have none of them.
+    // Members of a Request. A string or URL has none of them.
     const { url, method, credentials, signal: own } = /** @type {Request} */ (input);
     if (absolute(url ?? input).origin !== root.origin) return fetch(input, init);
-    // To its own origin a page sends cookies anyway, and any init takes settings off a Request.
+    // A page always sends cookies to its own origin, and any init would override settings of a Request.
     /** @type {RequestInit | undefined} */
     const options = root.origin === globalThis.origin || url && credentials !== 'same-origin' ? init : { credentials: 'include', ...init };
     const signal = options?.signal ?? own;
     const isOnce = options?.body instanceof ReadableStream || url && !/^(GET|HEAD)$/.test(method);
-    // There will be no second time.
+    // It cannot be sent again.
     if (isOnce && Date.now() > expires - 5_000) await renewed(signal);
     const asked = era, seen = version;
     used = true;
@@ -246,8 +246,8 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
   }
 
   /**
-   * A sign-in or sign-out. Refreshes of the session before must not land after it, in no tab: not even that of a tab that is too
-   * busy to hear of it.
+   * Signs in or out. A refresh of the session before must not arrive after it, in any tab, not even in one that is too busy to
+   * read the message.
    * @param {string} route
    * @param {object} body
    * @param {(answer: any) => unknown} [isOurs]
@@ -259,7 +259,7 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
   }
 
   const enter = (/** @type {string} */ route) => async (/** @type {Record<string, unknown>} */ fields) => {
-    // Without a token, the account has to wait for something.
+    // Without a token, the account has to wait, for example for a confirmation.
     const answer = await change(route, { ...fields, transport: 'cookie' }, answer => answer?.entity || isToken(answer));
     if (isToken(answer)) {
       begin(answer.expires_in);
@@ -282,12 +282,12 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
       if (error.status !== 401) throw error;
       return null;
     });
-    // Of a session that has ended, or from before one that began or the page was left.
+    // The answer is about a session that has ended, or is older than a sign-in or a return of the page.
     if (era !== asked && (account || signedIn) || visit !== seen) return me();
     if (!account) end();
     else if (!signedIn) {
       signedIn = true;
-      // If the sign-in was a page load, nobody has told the others.
+      // If a page load signed in, the other tabs do not know yet.
       tell('found');
     }
     return account;
@@ -295,7 +295,7 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
 
   const words = {
     begin, ended, stop,
-    // For a tab that takes nobody to be signed in, this and the next are news of a sign-in that was a page load.
+    // To a tab that is signed out, this message and the next mean that a page load signed in.
     accept: (/** @type {number} */ seconds) => (signedIn === false ? begin : accept)(seconds),
     found: () => {
       if (signedIn !== false) return;
@@ -304,9 +304,9 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
       emit('session');
     },
   };
-  // A tab may have an older client or a newer one, with words of its own.
+  // Another tab may have an older or newer client, with other messages.
   if (channel) channel.onmessage = ({ data }) => words[/** @type {keyof typeof words} */ (data?.[0])]?.(data[1]);
-  // A page that comes back from the back/forward cache may have missed the word.
+  // A page that comes back from the back/forward cache may have missed a message.
   globalThis.addEventListener?.('pageshow', async ({ persisted }) => {
     if (persisted && ++visit && await me().catch(() => true)) emit('session');
   }, life);
@@ -342,13 +342,13 @@ export function createAuth(kind, { base = new URL('.', import.meta.url) } = {}) 
 }
 
 /**
- * As fetch reads an address, in a worker too, which has no document.
+ * Resolves an address as fetch does, also in a worker, which has no document.
  * @param {string | URL} address
  */
 const absolute = address => new URL(new Request(address).url);
 
 /**
- * RFC 6750 §3.1: invalid_token is what a new token mends. Any other 401 is the application's own, and asked again it would be done twice.
+ * A new token helps only against invalid_token (RFC 6750 §3.1). Any other 401 is the application's own; a retry could do its work twice.
  * @param {Response} response
  */
 const isStale = response => response.status === 401 && response.headers.get('WWW-Authenticate')?.includes('invalid_token');
