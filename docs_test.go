@@ -196,7 +196,7 @@ func TestTheTestsThatDocumentsNameExist(t *testing.T) {
 		}
 	}
 	texts, named := documents(t), 0
-	for _, path := range []string{"docs/parity.md", "docs/security.md", "docs/evidence.md"} {
+	for _, path := range []string{"docs/move/README.md", "docs/security.md", "docs/evidence.md"} {
 		for _, name := range regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z]\w+|\bExample[A-Z]\w+`).FindAllString(texts[path], -1) {
 			require.True(t, known[name], "%s names %s", path, name)
 			named++
