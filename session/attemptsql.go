@@ -19,8 +19,8 @@ const (
 
 var _ Attempts = (*SQL)(nil)
 
-// attempt is a record as Bun stores it. Was is the revision that it replaced:
-// the statements compare it with the revision of the row that they meet.
+// attempt is a record as Bun stores it. Was is the revision that it replaced: the
+// statements compare it with the revision in the table.
 type attempt struct {
 	bun.BaseModel `bun:"table:fiberjwt_throttle"`
 
@@ -79,8 +79,8 @@ func (s *SQL) SwapAttempts(ctx context.Context, swaps []AttemptSwap) (stored []b
 	return stored, nil
 }
 
-// insertion is the statement up to what happens to a row that is there, with
-// its arguments.
+// insertion returns the statement up to the clause for a row that exists, and its
+// arguments.
 func insertion(swaps []AttemptSwap) (statement string, args []any) {
 	places := make([]string, len(swaps))
 	for i, swap := range swaps {
@@ -90,11 +90,12 @@ func insertion(swaps []AttemptSwap) (statement string, args []any) {
 	return "INSERT INTO " + attemptsTable + " (" + attemptColumns + ") VALUES " + strings.Join(places, ", "), args
 }
 
-// notNull is value, which Bun writes as NULL if it is nil.
+// notNull returns a copy of value that is never nil, because Bun writes nil as
+// NULL.
 func notNull(value []byte) []byte { return append([]byte{}, value...) }
 
-// upsertReturning gives the keys that were stored. A row that is there has a
-// revision, so a swap that expects none leaves it alone.
+// upsertReturning returns the keys that were stored. An existing row has a revision
+// that is not 0, so a swap that expects no record does not change it.
 func (s *SQL) upsertReturning(ctx context.Context, swaps []AttemptSwap) (ids [][]byte, err error) {
 	statement, args := insertion(swaps)
 	statement += ` ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, was = excluded.was, expires = excluded.expires, data = excluded.data
@@ -106,9 +107,9 @@ WHERE ` + attemptsTable + `.revision = excluded.was RETURNING id`
 	return ids, err
 }
 
-// upsertAndRead is for MariaDB and MySQL, whose count of affected rows depends
-// on the settings of the driver. They assign from left to right, so the revision
-// that all conditions look at comes last.
+// upsertAndRead is for MariaDB and MySQL, whose count of affected rows depends on
+// the settings of the driver. They assign from left to right, so revision, which
+// all conditions compare, comes last.
 func (s *SQL) upsertAndRead(ctx context.Context, swaps []AttemptSwap) ([][]byte, error) {
 	statement, args := insertion(swaps)
 	statement += " ON DUPLICATE KEY UPDATE "
@@ -128,7 +129,7 @@ func (s *SQL) upsertAndRead(ctx context.Context, swaps []AttemptSwap) ([][]byte,
 	return s.nowStored(ctx, swaps)
 }
 
-// swapInTurn is for databases without a statement of their own.
+// swapInTurn is for databases without such a statement.
 func (s *SQL) swapInTurn(ctx context.Context, swaps []AttemptSwap) ([][]byte, error) {
 	for _, swap := range swaps {
 		row := attempt{ID: swap.Key, Revision: swap.Record.Revision, Was: swap.Old, Expires: swap.Record.Expires, Data: notNull(swap.Record.Value)}
@@ -152,9 +153,9 @@ func (s *SQL) swapInTurn(ctx context.Context, swaps []AttemptSwap) ([][]byte, er
 	return s.nowStored(ctx, swaps)
 }
 
-// nowStored gives the keys whose record is the new one. One that another swap
-// has replaced since then counts as not stored: the caller reads it again and
-// finds itself in it.
+// nowStored returns the keys whose record is now the new one. A record that another
+// swap has replaced since then counts as not stored: the caller reads it again and
+// finds its own change in it.
 func (s *SQL) nowStored(ctx context.Context, swaps []AttemptSwap) (ids [][]byte, err error) {
 	keys := make([][]byte, len(swaps))
 	for i, swap := range swaps {
@@ -169,11 +170,11 @@ func (s *SQL) nowStored(ctx context.Context, swaps []AttemptSwap) (ids [][]byte,
 	return ids, err
 }
 
-// pruneAttempts removes some records that have expired, and returns 0 at the end
-// of the table. It walks along the primary key, page by page, and goes on where
-// the last call stopped: an index on what changes with every sign-in would cost
-// more than it gives, and a table that takes more than one deadline is walked
-// nevertheless.
+// pruneAttempts removes some records that have expired, and returns 0 at the end of
+// the table. It reads page by page along the primary key, and continues where the
+// last call stopped, so that a table for which one deadline is too short is read
+// completely in several calls. There is no index on expires, because every sign-in
+// would have to update it.
 func (s *SQL) pruneAttempts(ctx context.Context, now int64) (deleted int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -209,7 +210,7 @@ func (s *SQL) deleteAttempts(ctx context.Context, ids [][]byte, now int64) (dele
 		return 0, nil
 	}
 	q := s.db.NewDelete().Model((*attempt)(nil))
-	still := "id IN (?) AND expires <= ?" // a sign-in may have come between
+	still := "id IN (?) AND expires <= ?" // a sign-in may have extended it meanwhile
 	if s.db.Dialect().Name() == dialect.PG {
 		still = "id IN (SELECT id FROM " + attemptsTable + " WHERE " + still + " FOR UPDATE SKIP LOCKED)"
 	}

@@ -9,21 +9,21 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
 )
 
-// Checker is what a [Store] may offer besides: a look at how it is set up, for
+// Checker is an optional ability of a [Store]: it examines its configuration, for
 // Auth.Check. fiberjwt finds it by a type assertion on Config.Sessions.
 type Checker interface {
-	// Check returns what is set up so that sessions would be lost, changed or not
-	// stored: sentences for developers, each with what to do. It changes nothing.
-	// If clock is true, it also compares the clock of the store with that of this
-	// process. What the store refuses to tell is no fault. The error means that the
-	// store could not be asked.
+	// Check returns the problems of the configuration by which sessions would be lost,
+	// changed or not stored: sentences for developers, each with the fix. It changes
+	// nothing. If clock is true, it also compares the clock of the store with that of
+	// this process. Information that the store refuses to give is not a problem. An
+	// error means that the store could not be asked.
 	Check(ctx context.Context, clock bool) (faults []string, err error)
 }
 
 var _ Checker = (*SQL)(nil)
 
-// Check implements [Checker]: settings of the database, its clock, and whether
-// the tables are those of this version of the library.
+// Check implements [Checker]. It examines the settings of the database, its clock,
+// and whether the tables are those of this version of the library.
 func (s *SQL) Check(ctx context.Context, clock bool) (faults []string, err error) {
 	faults, err = dbcheck.Database(ctx, s.db, clock)
 	if err != nil {
@@ -57,8 +57,9 @@ func outdated(table, columns string, found dbcheck.Found) []string {
 	return []string{"the table " + table + " lacks " + strings.Join(missing, ", ") + migrateHint}
 }
 
-// missingSteps are those of this version that are not recorded. Who serves may
-// have no right to read the record; then the columns have to do.
+// missingSteps returns the migrations of this version that are not recorded. The
+// database user of the application may have no right to read the record; then only
+// the check of the columns counts.
 func (s *SQL) missingSteps(ctx context.Context) (faults []string) {
 	var done []string
 	if err := s.db.NewSelect().Table(migrationsTable).Column("name").Scan(ctx, &done); err != nil {

@@ -9,12 +9,12 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/dberr"
 )
 
-// On Galera each node has locks for itself, and of two transactions at once only
-// those conflict that write to one row: the later one is rolled back, when it
-// commits at the latest. Those that commit have one order, the same on all nodes,
-// and with wsrep_sync_wait a statement sees all that had committed before it.
+// On Galera each node has its own locks. Two concurrent transactions conflict only
+// if they write the same row: the later one is rolled back, at the latest when it
+// commits. All nodes commit transactions in the same order, and with
+// wsrep_sync_wait a statement sees everything that committed before it.
 
-// onGalera says that the database is a node of a cluster. It is asked once.
+// onGalera reports whether the database is a node of a cluster. It asks once.
 func (s *SQL) onGalera(ctx context.Context) (bool, error) {
 	if s.db.Dialect().Name() != dialect.MySQL {
 		return false, nil
@@ -38,10 +38,10 @@ func (s *SQL) onGalera(ctx context.Context) (bool, error) {
 	return on, nil
 }
 
-// stillFor looks at the account of a new session again: a change of the password
-// on another node has not waited for the login's lock. Either the change comes
-// first, and is seen here; or it comes later, and [SQL.Change], which looks for
-// sessions once more when it has committed, sees this one.
+// stillFor checks the account of a new session again. A password change on another
+// node does not wait for the lock of the login. If the change commits first,
+// stillFor sees it. If it commits later, [SQL.Change], which looks for sessions
+// once more after its commit, sees the session.
 func (s *SQL) stillFor(ctx context.Context, account *bun.SelectQuery, row Row) (found bool, err error) {
 	err = dberr.RetryIdempotent(ctx, func() (err error) {
 		found, err = account.Exists(ctx)

@@ -16,22 +16,22 @@ import (
 const migrationsTable = "fiberjwt_migrations"
 
 // Migrate brings the tables fiberjwt_sessions and fiberjwt_throttle to the version
-// of this library: it creates them, or runs the steps that older ones lack. What
-// was done is recorded in fiberjwt_migrations, apart from the migrations of the
+// of this library: it creates them, or runs the steps that older tables lack. It
+// records the steps in fiberjwt_migrations, separate from the migrations of the
 // application.
 //
-// It refuses a database on which text of clients could not be written safely: see
-// the settings in docs/operate/databases.md.
+// It refuses a database with settings under which text of clients cannot be written
+// safely; docs/operate/databases.md has these settings.
 //
-// It may be called again, and by several processes at once: each step can be
-// run twice, and one that loses a race is tried again.
+// It may be called again, and by several processes at once: each step can run
+// twice, and a step that loses a race is retried.
 func Migrate(ctx context.Context, db *bun.DB) error {
 	if faults, err := dbcheck.Quoting(ctx, db); err != nil {
 		return fmt.Errorf("fiberjwt: asking the database for its settings: %w", err)
 	} else if len(faults) > 0 {
 		return fmt.Errorf("fiberjwt: the database is not safe to use: %s", strings.Join(faults, "; "))
 	}
-	const tries = 10 // each of the objects can be lost once
+	const tries = 10 // another process may be first at each of the objects
 	err := migrateOnce(ctx, db)
 	for try := 1; err != nil && ctx.Err() == nil && try < tries; try++ {
 		select {
@@ -53,14 +53,14 @@ func migrateOnce(ctx context.Context, db *bun.DB) error {
 	if err := migrator.Init(ctx); err != nil {
 		return err
 	}
-	// Without the migrator's lock: a process that dies with it would leave it
-	// behind, and the steps do not need it.
+	// Without the migrator's lock, which the steps do not need: a process that dies
+	// while it holds the lock would never release it.
 	_, err := migrator.Migrate(ctx)
 	return err
 }
 
-// steps are the versions of the tables, the oldest first. A step is never
-// changed once it was released, and can be run twice.
+// steps returns the versions of the tables, the oldest first. A released step is
+// never changed, and can run twice.
 func steps(db *bun.DB) *migrate.Migrations {
 	name := db.Dialect().Name()
 	all := migrate.NewMigrations()
@@ -84,9 +84,9 @@ func steps(db *bun.DB) *migrate.Migrations {
 	return all
 }
 
-// create is the table with its indexes. Only columns that never change are
-// indexed, and revoked, which changes once: an index on a sliding column would
-// be rewritten by every refresh.
+// create returns the table of sessions with its indexes. Only columns that never
+// change are indexed, and revoked, which changes once: every refresh would have to
+// update an index on any other column.
 func create(name dialect.Name) []string {
 	indexes := []string{
 		"CREATE INDEX IF NOT EXISTS " + table + "_subject ON " + table + " (kind, subject)",
@@ -95,10 +95,10 @@ func create(name dialect.Name) []string {
 	}
 	switch name {
 	case dialect.PG:
-		// Room for updates in place, which then touch no index.
+		// Leave room for updates in place, which then change no index.
 		return append([]string{createTable("BYTEA", "TEXT", "TEXT") + ") WITH (fillfactor = 80)"}, indexes...)
 	case dialect.MySQL:
-		// VARBINARY compares bytes: "A" is another account than "a".
+		// VARBINARY compares bytes: "A" and "a" are different accounts.
 		return []string{createTable("BINARY(16)", "VARBINARY(255)", "VARCHAR(255) CHARACTER SET utf8mb4") +
 			",\n  INDEX " + table + "_subject (kind, subject),\n  INDEX " + table + "_ends (ends),\n  INDEX " + table + "_revoked (revoked))"}
 	case dialect.SQLite:
@@ -107,7 +107,7 @@ func create(name dialect.Name) []string {
 	return append([]string{createTable("VARBINARY(16)", "VARCHAR(255)", "VARCHAR(255)") + ")"}, indexes[:2]...)
 }
 
-// createTable lacks its closing parenthesis.
+// createTable returns the statement without its closing parenthesis.
 func createTable(sid, name, text string) string {
 	return fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s (
   sid %s NOT NULL PRIMARY KEY,
@@ -125,8 +125,8 @@ func createTable(sid, name, text string) string {
   agent %[4]s NOT NULL`, table, sid, name, text)
 }
 
-// createThrottle is the table of failed sign-ins. It has no index but the key:
-// all else changes with every sign-in.
+// createThrottle returns the table of failed sign-ins. It has no index except the
+// primary key: every sign-in changes all other columns.
 func createThrottle(name dialect.Name) string {
 	id, data, options := "VARBINARY(32)", "VARBINARY(4000)", ")"
 	switch name {

@@ -1,22 +1,22 @@
 package session
 
-// Outcome of presenting a refresh token.
+// Outcome is the result of presenting a refresh token.
 type Outcome int
 
 // The outcomes, in the order in which [Decide] looks for them. The numbers are
 // part of the SQL statements.
 const (
-	Gone     Outcome = iota // no such session, or it has ended
-	Heal                    // the store lost a commit: take over the client's generation
-	Same                    // too young to rotate: an access token only
+	Gone     Outcome = iota // there is no such session, or it has ended
+	Heal                    // the store lost a commit: adopt the client's generation
+	Same                    // too young to rotate: the client gets an access token only
 	Rotate                  // the next generation
-	Converge                // a racing tab or a lost answer: the same child again
-	Rearm                   // likewise, late: restart the grace
-	Replace                 // the child was never used: burn it, make another
-	Reuse                   // the child was used: one of two holders is a thief
+	Converge                // another tab was first, or an answer was lost: the same child again
+	Rearm                   // the same, later: the grace period starts again
+	Replace                 // the child was never used: invalidate it, make another
+	Reuse                   // the child was used: the token was probably stolen, the session ends
 )
 
-// String names the outcome.
+// String returns the name of the outcome, "unknown" for any other number.
 func (o Outcome) String() string {
 	names := [...]string{"gone", "heal", "same", "rotate", "converge", "rearm", "replace", "reuse"}
 	if o < 0 || int(o) >= len(names) {
@@ -25,24 +25,26 @@ func (o Outcome) String() string {
 	return names[o]
 }
 
-// Writes says that the outcome changes the row.
+// Writes reports whether the outcome changes the row.
 func (o Outcome) Writes() bool { return o != Gone && o != Same && o != Converge }
 
-// Rotates says that the client gets a refresh token.
+// Rotates reports whether the client gets a refresh token.
 func (o Outcome) Rotates() bool { return o == Rotate || o == Converge || o == Rearm || o == Replace }
 
-// reused is the Prev of a session that a Reuse has ended. The statements know
-// it, too.
+// reused is the Prev of a session that a Reuse has ended. The SQL statements
+// contain it, too.
 const reused = -2
 
-// Reused says that a Reuse has ended the session. The store may have lost the
-// answer to that one, so the theft is told again to whoever comes next.
+// Reused reports whether a Reuse has ended the session. The store may have lost the
+// answer to that call, so each later refresh of the session reports the theft
+// again.
 func (r Row) Reused() bool { return r.Revoked != 0 && r.Prev == reused }
 
-// Decide is the rule of rotation: what presenting generation g at now does to a
-// session. It is pure, so that every interleaving can be explored, and every
-// store must equal it. The row it returns is the row afterwards. The caller
-// verified the token before, so g was handed out once.
+// Decide is the rule of rotation: it returns what presenting generation g at now
+// does to a session, with the row afterwards. It is a pure function, so that tests
+// can explore every interleaving; every store must give the same results. The
+// caller must have verified the refresh token, so g is a generation that was issued
+// before.
 func Decide(row Row, g, now int64, t Times) (Row, Outcome) {
 	age := now - row.Issued
 	switch {
@@ -65,7 +67,8 @@ func Decide(row Row, g, now int64, t Times) (Row, Outcome) {
 	return row, Reuse
 }
 
-// advance moves the row on. Ends, the absolute deadline, never moves.
+// advance returns the row with the next generation. Ends, the absolute deadline,
+// never moves.
 func (r Row) advance(gen, prev, now int64, t Times) Row {
 	r.Gen, r.Prev, r.Issued = gen, prev, now
 	r.IdleUntil = min(now+t.Idle.Milliseconds(), r.Ends)

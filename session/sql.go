@@ -17,16 +17,17 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/dberr"
 )
 
-// SQL keeps sessions in the table fiberjwt_sessions of a database that Bun
-// speaks to: one row for each login, updated in place.
+// SQL is a [Store] in the table fiberjwt_sessions of a Bun database: one row for
+// each login, updated in place. It is safe for concurrent use. It also implements
+// [Attempts], [Revocations], [Slider], [Clock] and [Checker].
 type SQL struct {
 	db      *bun.DB
 	advance func(s *SQL, ctx context.Context, a present) (Row, Outcome, error)
-	clock   bun.Safe             // an expression for the time of the server, "" if there is no server
-	galera  atomic.Pointer[bool] // nil until the database was asked
+	clock   bun.Safe             // an SQL expression for the time of the server, "" if there is no server
+	galera  atomic.Pointer[bool] // nil until the database is asked
 
 	mu    sync.Mutex
-	swept []byte // the last key that pruneAttempts has looked at, nil at the end of the table
+	swept []byte // the last key that pruneAttempts has read, nil at the end of the table
 }
 
 var (
@@ -36,19 +37,21 @@ var (
 	_ Clock       = (*SQL)(nil)
 )
 
-// NewSQL is the store on db. SQLite, PostgreSQL and MariaDB have a statement of
-// their own for a refresh; MySQL and any other database is read, judged and
-// compared on writing. It does no I/O; [Migrate] creates the table. MariaDB is
-// known by what it answered to bun.NewDB: one that was down then is taken for
-// MySQL, which costs round trips, until the process starts again. Galera is asked
-// for once, by the first statement that depends on it.
+// NewSQL returns the store on db. It does no I/O; [Migrate] creates the tables.
 //
-// Every write is one statement outside any transaction of the application's, needs
-// no isolation level above READ COMMITTED, and works at each. [Times.StoreClock] is
-// the clock of the server; SQLite and other databases go by that of the process. A
-// statement that the database rolled back, for a deadlock, a conflict with another
-// node or because SQLite was busy, is tried again, with random pauses, at most for
-// some three seconds while ctx goes on.
+// On SQLite, PostgreSQL and MariaDB a refresh is one statement. On MySQL and other
+// databases it reads the row, decides, and writes if the row has not changed.
+// MariaDB is recognized by its answer to bun.NewDB: a server that was down at that
+// time is treated like MySQL, which costs round trips, until the process restarts.
+// The first statement for which it matters asks whether the server is a node of a
+// Galera cluster.
+//
+// Every write is one statement outside any transaction of the application. It needs
+// no isolation level above READ COMMITTED, and works at each. [Times.StoreClock]
+// uses the clock of the server; SQLite and other databases use that of the process.
+// A statement that the database rolled back, for a deadlock, a conflict with
+// another node or because SQLite was busy, is retried with random pauses for at
+// most about three seconds, or until ctx is done.
 func NewSQL(db *bun.DB) *SQL {
 	s := &SQL{db: db, advance: (*SQL).compareAndSet}
 	switch db.Dialect().Name() {
@@ -65,10 +68,10 @@ func NewSQL(db *bun.DB) *SQL {
 	return s
 }
 
-// The time of the server in Unix milliseconds, the same wherever it stands in one
-// statement. PostgreSQL's now() would be the start of a transaction. What MariaDB
-// and MySQL call NOW() is in the time zone of the connection, where an hour of
-// each autumn comes twice.
+// The time of the server in Unix milliseconds. It has one value within a statement.
+// PostgreSQL's now() would be the start of the transaction. NOW() of MariaDB and
+// MySQL is in the time zone of the connection, in which one hour of each autumn
+// occurs twice.
 const (
 	postgresClock bun.Safe = "floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint"
 	mysqlClock    bun.Safe = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6)) DIV 1000)"
@@ -82,7 +85,7 @@ const (
 
 	pruneBatch = 500
 
-	// secondLook bounds what is done after a change of a password on Galera.
+	// secondLook limits the second revocation after a password change on Galera.
 	secondLook = 5 * time.Second
 )
 
@@ -95,30 +98,30 @@ type model struct {
 // Create implements [Store].
 func (s *SQL) Create(ctx context.Context, row Row) error {
 	return dberr.RetryIdempotent(ctx, func() error {
-		// Nothing is returned: see advanceMaria.
+		// Without RETURNING: see mariaRefresh.
 		_, err := s.db.NewInsert().Model(&model{Row: row}).Ignore().Returning("NULL").Exec(ctx)
 		return err
 	})
 }
 
-// CreateFor is Create for as long as account, a SELECT without columns, finds
-// the account of the row: a login must not outlive the deletion of the account
-// or a change of the password that ran in between. created is false when it
+// CreateFor is Create on the condition that account, a SELECT without columns,
+// finds the account of the row: a login must not outlive the deletion of the
+// account, or a password change, that ran at the same time. created is false if it
 // finds none. db is the database of the store or a transaction of it.
 func (s *SQL) CreateFor(ctx context.Context, db bun.IDB, row Row, account *bun.SelectQuery) (created bool, err error) {
 	account = account.ColumnExpr("?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?", row.SID, row.Kind, row.Subject, row.Gen, row.Prev,
 		row.Issued, row.IdleUntil, row.Ends, row.AuthTime, row.Created, row.Address, row.Agent)
 	switch s.db.Dialect().Name() {
 	case dialect.PG:
-		account = account.For("SHARE") // waits for a change of the password that has not committed yet
+		account = account.For("SHARE") // waits for a password change that has not committed yet
 	case dialect.MySQL:
-		account = account.For("UPDATE") // MariaDB and MySQL spell SHARE differently
+		account = account.For("UPDATE") // MariaDB and MySQL have different words for SHARE
 	}
 	insert := func() (err error) {
 		created, err = affected(db.NewRaw("INSERT INTO "+table+" ("+columns+") ?", account).Exec(ctx))
 		return err
 	}
-	if _, alone := db.(*bun.DB); !alone { // in a transaction, which is over then as a whole
+	if _, alone := db.(*bun.DB); !alone { // in a transaction, which fails as a whole: no retry
 		err = insert()
 		return created, err
 	}
@@ -132,22 +135,25 @@ func (s *SQL) CreateFor(ctx context.Context, db bun.IDB, row Row, account *bun.S
 	return s.stillFor(ctx, account, row)
 }
 
-// Quoting says which settings of the database make it unsafe to write text of
-// clients into statements, and what to do about each. The error is of the database.
+// Quoting returns the settings of the database that make it unsafe to write text of
+// clients into statements, each with the fix. The error is that of the database.
 func (s *SQL) Quoting(ctx context.Context) ([]string, error) { return dbcheck.Quoting(ctx, s.db) }
 
-// On says that the store is on db, so that a SELECT from db may use [WhereAlive].
+// On reports whether the store is on db, so that a SELECT from db may use
+// [WhereAlive].
 func (s *SQL) On(db *bun.DB) bool { return s.db.DB == db.DB }
 
-// WhereAlive is a condition for the SELECT that loads an account: the session
-// of the access token is alive. One round trip, and logout is immediate.
+// WhereAlive adds a condition to the SELECT that loads an account: the session of
+// the access token is alive. So account and session take one round trip, and a
+// logout has effect at once.
 func WhereAlive(q *bun.SelectQuery, kind, subject string, sid []byte, now int64) *bun.SelectQuery {
 	return q.Where("EXISTS (SELECT 1 FROM fiberjwt_sessions AS fiberjwt_s WHERE fiberjwt_s.sid = ? AND fiberjwt_s.kind = ?"+
 		" AND fiberjwt_s.subject = ? AND fiberjwt_s.revoked IS NULL AND fiberjwt_s.idle_until > ? AND fiberjwt_s.ends > ?)",
 		sid, kind, subject, now, now)
 }
 
-// present is what a client presents; the names are those of the statements.
+// present is what a client presents. The SQL statements use the names of the
+// fields.
 type present struct {
 	SID                        []byte
 	Kind                       string
@@ -182,7 +188,7 @@ func (s *SQL) Clock(ctx context.Context, now int64) (clock int64, err error) {
 	return clock, err
 }
 
-// judged is Decide as an expression over the row.
+// judged is [Decide] as an SQL expression over the row.
 const judged = `CASE
     WHEN revoked IS NOT NULL OR idle_until <= ?now OR ends <= ?now THEN 0
     WHEN ?g > gen THEN 1
@@ -193,7 +199,7 @@ const judged = `CASE
     WHEN ?g = prev THEN 6
     ELSE 7 END`
 
-// changes is what the outcomes set, from the row j as it was.
+// changes are the assignments of each outcome. j is the row before the refresh.
 const changes = `
   gen = CASE j.outcome WHEN 1 THEN ?g WHEN 3 THEN j.gen + 1 WHEN 6 THEN j.gen + 1 ELSE j.gen END,
   prev = CASE j.outcome WHEN 1 THEN j.gen WHEN 3 THEN j.gen WHEN 7 THEN -2 ELSE j.prev END,
@@ -201,7 +207,8 @@ const changes = `
   idle_until = CASE WHEN j.outcome NOT IN (1, 3, 5, 6) THEN j.idle_until WHEN ?now + ?idle < j.ends THEN ?now + ?idle ELSE j.ends END,
   revoked = CASE j.outcome WHEN 7 THEN ?now ELSE j.revoked END`
 
-// sqliteRefresh (3.35 and later) gives the row that it wrote, or none.
+// sqliteRefresh, for SQLite 3.35 and later, returns the row that it wrote, or no
+// row.
 const sqliteRefresh = `
 WITH j AS (SELECT *, ` + judged + ` AS outcome FROM fiberjwt_sessions WHERE sid = ?sid AND kind = ?kind)
 UPDATE fiberjwt_sessions AS s SET` + changes + `
@@ -209,9 +216,9 @@ FROM j
 WHERE s.sid = j.sid AND j.outcome IN (1, 3, 5, 6, 7)
 RETURNING ` + columns
 
-// advanceSQLite tries the statement that writes. Without a row the outcome is
-// one that does not write and is found by reading; if a racing refresh changed
-// the row between the two, the turn is taken again.
+// advanceSQLite first runs the statement that writes. If it returns no row, the
+// outcome is one that does not write, and the row is read. If a concurrent refresh
+// changed the row between the two, both steps are repeated.
 func (s *SQL) advanceSQLite(ctx context.Context, p present) (Row, Outcome, error) {
 	for {
 		var row model
@@ -232,8 +239,8 @@ func (s *SQL) advanceSQLite(ctx context.Context, p present) (Row, Outcome, error
 	}
 }
 
-// written is the outcome of a row that was just written; Rotate stands for
-// Rearm and Replace too.
+// written returns the outcome for a row that was just written. It returns Rotate
+// for Rearm and Replace too.
 func written(row Row, g int64) Outcome {
 	switch {
 	case row.Revoked != 0:
@@ -244,8 +251,9 @@ func written(row Row, g int64) Outcome {
 	return Rotate
 }
 
-// postgresRefresh locks the row, so that racing tabs queue, judges what the
-// one before left, and writes if there is something to write.
+// postgresRefresh locks the row, so that concurrent refreshes wait for each other.
+// It then decides by the row that the previous one left, and writes if there is
+// something to write.
 const postgresRefresh = `
 WITH locked AS (SELECT * FROM fiberjwt_sessions WHERE sid = ?sid AND kind = ?kind FOR NO KEY UPDATE),
 j AS (SELECT *, ` + judged + ` AS outcome FROM locked),
@@ -261,11 +269,12 @@ func (s *SQL) advancePostgres(ctx context.Context, p present) (Row, Outcome, err
 	return s.advanceOnce(ctx, postgresRefresh, p)
 }
 
-// mariaRefresh (10.5 and later) updates by an insert that meets the row it read,
-// since MariaDB has RETURNING for INSERT only. The outcome goes out through
-// LAST_INSERT_ID; a row that stays as it is is not written. Not on Galera: a node
-// that has to run a statement of its own again has sent the first rows already,
-// and go-sql-driver panics at the second, or takes the first ones for true.
+// mariaRefresh, for MariaDB 10.5 and later, inserts the row that it read, and
+// updates it on the conflict, because MariaDB has RETURNING for INSERT only.
+// LAST_INSERT_ID returns the outcome. A row that stays the same is not written. It
+// is not used on Galera: a node that has to repeat a statement has sent the first
+// rows already, and go-sql-driver then panics at the second rows, or returns the
+// first ones as the result.
 const mariaRefresh = `
 INSERT INTO fiberjwt_sessions (` + columns + `)
 SELECT ` + columns + ` FROM (
@@ -285,7 +294,7 @@ func (s *SQL) advanceMaria(ctx context.Context, p present) (Row, Outcome, error)
 	return s.advanceOnce(ctx, mariaRefresh, p)
 }
 
-// advanceOnce runs a statement that gives the row afterwards and the outcome.
+// advanceOnce runs a statement that returns the row afterwards and the outcome.
 func (s *SQL) advanceOnce(ctx context.Context, statement string, p present) (Row, Outcome, error) {
 	var found struct {
 		Row
@@ -298,8 +307,8 @@ func (s *SQL) advanceOnce(ctx context.Context, statement string, p present) (Row
 	return found.Row, found.Outcome, err
 }
 
-// compareAndSet is for databases without a statement of their own: read, judge
-// in Go, and write only over the row that was judged.
+// compareAndSet is for databases without such a statement: it reads the row,
+// decides in Go, and writes only if the row has not changed.
 func (s *SQL) compareAndSet(ctx context.Context, p present) (Row, Outcome, error) {
 	for {
 		var found struct {
@@ -324,7 +333,7 @@ func (s *SQL) compareAndSet(ctx context.Context, p present) (Row, Outcome, error
 	}
 }
 
-// swap writes after over before, if that is still what the table has.
+// swap writes after over before, if the table still contains before.
 func (s *SQL) swap(ctx context.Context, before, after Row) (bool, error) {
 	q := s.db.NewUpdate().Model((*model)(nil)).
 		Set("gen = ?", after.Gen).Set("prev = ?", after.Prev).Set("issued = ?", after.Issued).Set("idle_until = ?", after.IdleUntil).
@@ -387,7 +396,7 @@ func (s *SQL) RevokeIn(ctx context.Context, db bun.IDB, sid []byte, kind, subjec
 	if err != nil || found {
 		return found, err
 	}
-	// Ended before, or not there.
+	// The session ended before, or does not exist.
 	return db.NewSelect().Model((*model)(nil)).ApplyQueryBuilder(owned).Exists(ctx)
 }
 
@@ -396,9 +405,9 @@ func (s *SQL) RevokeAll(ctx context.Context, kind, subject string, except []byte
 	return dberr.RetryIdempotent(ctx, func() error { return revokeAll(ctx, s.db, kind, subject, except, now) })
 }
 
-// RevokeFormer ends what sessions an earlier account has left whose key a new
-// one got, in the transaction that stores that. It looks first, without a lock:
-// on MariaDB an UPDATE that finds nothing locks the gap where it looked, and two
+// RevokeFormer ends the sessions of an earlier account whose primary key a new
+// account got, in the transaction that stores the new account. It first reads
+// without a lock: on MariaDB an UPDATE that finds no row locks the gap, and two
 // registrations would wait for each other.
 func (s *SQL) RevokeFormer(ctx context.Context, tx bun.Tx, kind, subject string, now int64) error {
 	found, err := tx.NewSelect().Model((*model)(nil)).Where("kind = ? AND subject = ? AND "+living, kind, subject, now, now).Exists(ctx)
@@ -409,8 +418,8 @@ func (s *SQL) RevokeFormer(ctx context.Context, tx bun.Tx, kind, subject string,
 }
 
 // Change runs change, which replaces the password of an account, in a transaction
-// that also ends every session of the account, under each of kinds, but sid, whose
-// password it proves.
+// that also ends every session of the account, under each of kinds, except sid. It
+// records in sid that the password was verified.
 func (s *SQL) Change(ctx context.Context, kinds []string, subject string, sid []byte, now int64, change func(context.Context, bun.Tx) error) error {
 	galera, err := s.onGalera(ctx)
 	if err != nil {
@@ -418,8 +427,8 @@ func (s *SQL) Change(ctx context.Context, kinds []string, subject string, sid []
 	}
 	var options *sql.TxOptions
 	if s.db.Dialect().Name() == dialect.PG {
-		// Above it, PostgreSQL shows the sessions as they were before the change
-		// waited for a login.
+		// At a higher level, PostgreSQL shows the sessions as they were before the
+		// change waited for a login.
 		options = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
 	}
 	err = dberr.Retry(ctx, func() error {
@@ -438,7 +447,7 @@ func (s *SQL) Change(ctx context.Context, kinds []string, subject string, sid []
 	if err != nil || !galera {
 		return err
 	}
-	// See stillFor. The change has committed, whatever is left of the caller's time.
+	// See stillFor. The change has committed, so this runs even if ctx is done.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), secondLook)
 	defer cancel()
 	for _, kind := range kinds {
@@ -449,8 +458,8 @@ func (s *SQL) Change(ctx context.Context, kinds []string, subject string, sid []
 	return nil
 }
 
-// KeepOnly is Prove for the session sid and RevokeAll for every other of the
-// account, in a transaction of the store's database.
+// KeepOnly is Prove for the session sid, and RevokeAll for every other session of
+// the account, in a transaction of the store's database.
 func (s *SQL) KeepOnly(ctx context.Context, tx bun.Tx, kind, subject string, sid []byte, now int64) error {
 	if err := prove(ctx, tx, sid, now); err != nil {
 		return err
@@ -460,8 +469,8 @@ func (s *SQL) KeepOnly(ctx context.Context, tx bun.Tx, kind, subject string, sid
 
 func revokeAll(ctx context.Context, db bun.IDB, kind, subject string, except []byte, now int64) error {
 	q := db.NewUpdate().Model((*model)(nil)).Set("revoked = ?", now).
-		// Not "revoked IS NULL": MariaDB would take the index on revoked too, and
-		// lock the rows of strangers.
+		// Not "revoked IS NULL": MariaDB would use the index on revoked too, and lock
+		// the rows of other accounts.
 		Where("kind = ? AND subject = ? AND COALESCE(revoked, 0) = 0", kind, subject)
 	if except != nil {
 		q = q.Where("sid <> ?", except)
@@ -506,8 +515,8 @@ func (s *SQL) List(ctx context.Context, kind, subject string, now int64) ([]Row,
 	return list, err
 }
 
-// Prune implements [Store]. When no session is left to forget, it forgets
-// failed sign-ins that have faded.
+// Prune implements [Store]. When no ended session is left, it deletes expired
+// records of failed sign-ins.
 func (s *SQL) Prune(ctx context.Context, now int64) (deleted int64, err error) {
 	err = dberr.RetryIdempotent(ctx, func() error {
 		deleted, err = rows(s.db.NewRaw(s.pruneStatement(), now, pruneBatch).Exec(ctx))
@@ -522,7 +531,7 @@ func (s *SQL) Prune(ctx context.Context, now int64) (deleted int64, err error) {
 func (s *SQL) pruneStatement() string {
 	switch s.db.Dialect().Name() {
 	case dialect.PG:
-		// Two processes that prune at once take different rows.
+		// Two processes that prune at the same time delete different rows.
 		return "DELETE FROM " + table + " WHERE sid IN (SELECT sid FROM " + table + " WHERE ends < ? LIMIT ? FOR UPDATE SKIP LOCKED)"
 	case dialect.MySQL:
 		return "DELETE FROM " + table + " WHERE ends < ? LIMIT ?"
@@ -530,13 +539,13 @@ func (s *SQL) pruneStatement() string {
 	return "DELETE FROM " + table + " WHERE sid IN (SELECT sid FROM " + table + " WHERE ends < ? LIMIT ?)"
 }
 
-// affected says whether a write found a row.
+// affected reports whether a write found a row.
 func affected(result sql.Result, err error) (bool, error) {
 	n, err := rows(result, err)
 	return n > 0, err
 }
 
-// rows says how many rows a write found.
+// rows returns how many rows a write found.
 func rows(result sql.Result, err error) (int64, error) {
 	if err != nil {
 		return 0, err
