@@ -15,14 +15,14 @@ import (
 	"github.com/fiberjwt/fiberjwt/keys"
 )
 
-// Development and tests: a key that goes with the process.
+// For development and tests: a key that exists only in this process.
 func ExampleGenerate() {
 	key, err := keys.Generate(keys.ES256)
 	fmt.Println(key.Algorithm(), key.Private(), err)
 	// Output: ES256 true <nil>
 }
 
-// The curve decides the algorithm.
+// The curve determines the algorithm.
 func ExampleECDSA() {
 	private, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {
@@ -44,7 +44,7 @@ func ExampleEd25519() {
 	// Output: EdDSA false <nil>
 }
 
-// An RSA key fits several algorithms, so one is named.
+// An RSA key fits several algorithms, so you must name one.
 func ExampleRSA() {
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -55,7 +55,7 @@ func ExampleRSA() {
 	// Output: PS256 <nil>
 }
 
-// The secret that another service signs with, for [fiberjwt.Issuer].
+// The secret of another service that signs tokens, for [fiberjwt.Issuer].
 func ExampleHMAC() {
 	_, err := keys.HMAC(keys.HS256, keys.Secret("too short"))
 	fmt.Println(err != nil)
@@ -73,7 +73,7 @@ func ExampleParseJWK() {
 	// Output: EdDSA kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k <nil>
 }
 
-// The published keys of another issuer, as a file of one's own.
+// The published keys of another issuer, from a local file.
 func ExampleParseSet() {
 	set, err := keys.ParseSet([]byte(`{"keys":[
 		{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
@@ -97,14 +97,14 @@ func ExampleFromURL() {
 	// Output: <nil>
 }
 
-// Keys that come over plain http are anybody's.
+// An attacker in the network can replace keys that are fetched over plain http.
 func ExampleFromURL_incorrect() {
 	fmt.Println(keys.FromURL("http://auth.example.com/.well-known/jwks.json").Check() != nil)
 	// Output: true
 }
 
-// A key function as golang-jwt wants it goes on working. The algorithms are
-// named, since such a function alone would leave them to the token.
+// A key function for golang-jwt can still be used. You must name the algorithms, because
+// the function alone would let the token choose one.
 func ExampleFunc() {
 	public, _, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

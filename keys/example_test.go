@@ -19,7 +19,7 @@ MC4CAQAwBQYDK2VwBCIEIJ+DYvh6SEqVTm50DFtMDoQikTmiCqirVv9mWG9qfSnF
 	// Output: EdDSA true
 }
 
-// Rotation: add, wait until those who verify have fetched it, promote.
+// Rotation: add the key, wait until the verifiers have fetched it, then promote it.
 func ExampleSet() {
 	old, err := keys.Generate(keys.ES256)
 	if err != nil {
@@ -34,7 +34,7 @@ func ExampleSet() {
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println(set.Add(key)) // in all processes; then wait five minutes
+	fmt.Println(set.Add(key)) // in all processes; then wait an hour
 	fmt.Println(set.Promote(key.ID()))
 	signer, _ := set.Signer()
 	fmt.Println(signer.ID() == key.ID(), len(set.All()))
@@ -44,7 +44,7 @@ func ExampleSet() {
 	// true 2
 }
 
-// What is no key, or a weak one, is refused where it is made.
+// A damaged or weak key is refused when it is made.
 func ExampleParsePEM_incorrect() {
 	_, err := keys.ParsePEM([]byte("not a key"))
 	fmt.Println(err != nil)

@@ -11,13 +11,18 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Func makes a [Source] of a key function for golang-jwt, such as the packages
-// for JWK Sets give. Tokens are verified for algorithms only, which must be
-// given: a function usually leaves that to the parser. It is called with a token
-// that has the header members alg, kid if it has one, and typ, which is always
-// "JWT", and no claims. It must give one key: an ECDSA, Ed25519 or RSA public
-// key, or a []byte as shared secret. An error refuses the token; that of a
-// network or a context, or what is no key for any of algorithms, is answered 503.
+// Func makes a [Source] from a key function for golang-jwt, such as packages for
+// JWK Sets provide. Name the algorithms that the issuer uses: tokens of other
+// algorithms are refused.
+//
+// The function is called with a token that has no claims, and the header members
+// alg, typ, which is always "JWT", and kid if the token has one. It must return one
+// key: an ECDSA, Ed25519 or RSA public key, or a []byte as a shared secret. It must
+// be safe for concurrent use.
+//
+// If the function returns an error, the token is refused. If that is an error of
+// the network or of a context, or if the key fits none of algorithms, the response
+// is 503.
 func Func(find jwt.Keyfunc, algorithms ...Algorithm) Source {
 	return keyfunc{find, slices.Clone(algorithms)}
 }
@@ -27,7 +32,8 @@ type keyfunc struct {
 	algorithms []Algorithm
 }
 
-// Check says what is wrong with the source; fiberjwt.Open asks for it.
+// Check returns the problem of the source, nil if there is none. fiberjwt.Open
+// calls it.
 func (f keyfunc) Check() error {
 	if f.find == nil {
 		return errors.New("keys: Func has no function")
@@ -38,11 +44,11 @@ func (f keyfunc) Check() error {
 	return checkAlgorithms(f.algorithms)
 }
 
-// Symmetric says whether it gives shared secrets; fiberjwt.Open asks for it.
+// Symmetric reports whether the source has shared secrets. fiberjwt.Open calls it.
 func (f keyfunc) Symmetric() bool { return slices.Contains(hmacAlgorithms, f.algorithms[0]) }
 
-// checkAlgorithms: they exist, and shared secrets are not among public keys,
-// or a public key could be taken for a secret (RFC 8725 §2.1).
+// checkAlgorithms refuses unknown algorithms, and shared secrets beside public
+// keys: otherwise a public key could be used as a secret (RFC 8725 §2.1).
 func checkAlgorithms(algorithms []Algorithm) error {
 	for _, a := range algorithms {
 		if methods[a] == nil {
@@ -55,7 +61,7 @@ func checkAlgorithms(algorithms []Algorithm) error {
 	return nil
 }
 
-// Find asks the function.
+// Find calls the function.
 func (f keyfunc) Find(_ context.Context, kid string, algorithm Algorithm) (Key, error) {
 	if !slices.Contains(f.algorithms, algorithm) {
 		return Key{}, ErrNoKey
@@ -78,18 +84,19 @@ func (f keyfunc) Find(_ context.Context, kid string, algorithm Algorithm) (Key, 
 	switch {
 	case err == nil:
 		return k, nil
-	case f.fits(found): // the token names another algorithm than its key has
+	case f.fits(found): // the token names another algorithm than that of its key
 		return Key{}, errors.Join(ErrNoKey, err)
 	}
 	return Key{}, fmt.Errorf("keys: what the key function gives fits none of its algorithms: %w", err)
 }
 
-// unreachable: the function could not find out.
+// unreachable reports whether err says that the function could not reach its keys.
 func unreachable(err error) bool {
 	var network net.Error
 	return errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
+// fits reports whether found is a key for any of the algorithms.
 func (f keyfunc) fits(found any) bool {
 	return slices.ContainsFunc(f.algorithms, func(a Algorithm) bool {
 		_, err := fromCrypto(found, a, f.algorithms)

@@ -17,21 +17,21 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
 )
 
-// maxDocumentBytes bounds a JWK and a set of them.
+// maxDocumentBytes limits the length of a JWK and of a JWK Set.
 const maxDocumentBytes = 64 << 10
 
-// base64url without padding and without spare bits, RFC 7515 §2.
+// base64url is without padding and without spare bits (RFC 7515 §2).
 var base64url = jws.Base64url
 
 var errJWK = errors.New("keys: the JWK is malformed")
 
-// ParseJWK reads a JWK (RFC 7517 §4), private or public, of kty EC, OKP with
-// Ed25519, RSA or oct. What it says about its use must allow signatures: use,
-// key_ops and alg are believed. If it names no alg and is for RSA, algorithms
-// must; if algorithms are given, the key must be of one of them. Its kid, if it
-// has one, is the ID. Certificates in it are not looked at.
+// ParseJWK reads a JWK (RFC 7517 §4) of at most 64 KiB, private or public, of kty
+// EC, OKP with Ed25519, RSA or oct. Its members use, key_ops and alg must allow
+// signatures. An RSA key without alg needs exactly one RSA algorithm in algorithms.
+// If algorithms are given, the key must be for one of them. If the JWK has a kid,
+// that is the ID. Certificates in the JWK are ignored.
 //
-// No error repeats anything of text.
+// Errors contain nothing of text.
 func ParseJWK(text []byte, algorithms ...Algorithm) (Key, error) {
 	if len(text) > maxDocumentBytes {
 		return Key{}, errors.New("keys: the JWK is longer than 64 KiB")
@@ -43,15 +43,15 @@ func ParseJWK(text []byte, algorithms ...Algorithm) (Key, error) {
 	return j.key(algorithms)
 }
 
-// jwk is what is read of a JWK; absent members are nil.
+// jwk contains the members that are read; absent members are nil.
 type jwk struct {
 	kty, use, crv, kid string
 	alg                Algorithm
 	ops                []string
 	hasUse, hasOps     bool
-	// Numbers, by the names of RFC 7518 §6: d is private in all.
+	// Numbers, with the names of RFC 7518 §6. d is always private.
 	x, y, d, n, e, p, q, dp, dq, qi, k []byte
-	many                               bool // RSA of more than two primes
+	many                               bool // an RSA key with more than two primes
 }
 
 func readJWK(text []byte) (*jwk, error) {
@@ -77,7 +77,7 @@ func readJWK(text []byte) (*jwk, error) {
 			j.hasOps = true
 			ok = value.Each(func(op strictjson.Value) bool {
 				text, ok := op.Text()
-				repeated := slices.Contains(j.ops, text) // RFC 7517 §4.3: must not be
+				repeated := slices.Contains(j.ops, text) // RFC 7517 §4.3 forbids it
 				j.ops = append(j.ops, text)
 				return ok && !repeated
 			})
@@ -93,20 +93,21 @@ func readJWK(text []byte) (*jwk, error) {
 	return j, nil
 }
 
-// decode gives the bytes of a number, never none.
+// decode returns the bytes of a number. It refuses a number without bytes.
 func decode(value strictjson.Value) ([]byte, bool) {
 	text, ok := value.Text()
 	if !ok {
 		return nil, false
 	}
 	b, err := base64url.DecodeString(text)
-	return b, err == nil && len(b) > 0 && base64url.EncodedLen(len(b)) == len(text) // which has no line breaks then
+	return b, err == nil && len(b) > 0 && base64url.EncodedLen(len(b)) == len(text) // the length shows that there are no line breaks
 }
 
-// secretMembers are those that nobody publishes (RFC 7518 §6).
+// secretMembers must not be published (RFC 7518 §6).
 var secretMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 
-// showsSecret says so of any JWK, also of one that cannot be used.
+// showsSecret reports whether a JWK has a secret member, also if the JWK cannot be
+// used.
 func showsSecret(jwk []byte) (shows bool) {
 	_ = strictjson.Object(jwk, func(name string, _ strictjson.Value) error {
 		shows = shows || slices.Contains(secretMembers, name)
@@ -115,8 +116,8 @@ func showsSecret(jwk []byte) (shows bool) {
 	return shows
 }
 
-// isSecret reports whether a JWK is a shared secret, which is not for verifying
-// what is published.
+// isSecret reports whether a JWK is a shared secret. Published sets must not be
+// verified with one.
 func isSecret(jwk []byte) (secret bool) {
 	_ = strictjson.Object(jwk, func(name string, value strictjson.Value) error {
 		if kty, ok := value.Text(); ok && name == "kty" {
@@ -127,13 +128,13 @@ func isSecret(jwk []byte) (secret bool) {
 	return secret
 }
 
-// key makes the Key, if it may sign or verify.
+// key makes the Key if the JWK may sign or verify.
 func (j *jwk) key(algorithms []Algorithm) (Key, error) {
 	if fault := j.misuse(); fault != "" {
 		return Key{}, unfit("keys: the JWK " + fault)
 	}
 	alg := j.alg
-	if alg == "Ed25519" { // RFC 9864 §2.2: the same, fully specified
+	if alg == "Ed25519" { // RFC 9864 §2.2: another name of the same algorithm
 		alg = EdDSA
 	}
 	if alg != "" && methods[alg] == nil { // such as RSA-OAEP
@@ -159,7 +160,7 @@ func (j *jwk) key(algorithms []Algorithm) (Key, error) {
 	return k, nil
 }
 
-// misuse: the JWK is not for signatures (RFC 7517 §4.2, §4.3).
+// misuse says why the JWK is not for signatures (RFC 7517 §4.2, §4.3), "" if it is.
 func (j *jwk) misuse() string {
 	if j.hasUse && j.use != "sig" {
 		return `is not for signatures: its use is not "sig"`
@@ -178,8 +179,8 @@ func (j *jwk) misuse() string {
 	return ""
 }
 
-// crypto gives the key as a type of package crypto. Values that do not belong
-// together are found where the Key is made of it.
+// crypto returns the key as a type of package crypto. The constructors of Key find
+// values that do not belong together.
 func (j *jwk) crypto() (any, error) {
 	switch j.kty {
 	case "EC":
@@ -197,7 +198,7 @@ func (j *jwk) crypto() (any, error) {
 	return nil, errUnknownKind
 }
 
-// unfit: a key may be good, but not for this.
+// unfit is the error of a key that may be valid, but cannot be used here.
 type unfit string
 
 func (u unfit) Error() string { return string(u) }
@@ -215,7 +216,7 @@ func (j *jwk) ec() (any, error) {
 	}
 	public, err := ecdsa.ParseUncompressedPublicKey(curve, slices.Concat([]byte{4}, j.x, j.y))
 	if err != nil {
-		return nil, errDamaged // a point off the curve
+		return nil, errDamaged // the point is not on the curve
 	}
 	if j.d == nil {
 		return public, nil
@@ -252,11 +253,11 @@ func (j *jwk) rsa() (any, error) {
 		return nil, errJWK
 	}
 	e := new(big.Int).SetBytes(j.e)
-	if len(j.n) > maxRSABits/8 || e.BitLen() > 31 || j.n[0] == 0 || j.e[0] == 0 { // RFC 7518 §2: no leading zeros
+	if len(j.n) > maxRSABits/8 || e.BitLen() > 31 || j.n[0] == 0 || j.e[0] == 0 { // RFC 7518 §2 forbids leading zeros
 		return nil, errDamaged
 	}
 	public := rsa.PublicKey{N: new(big.Int).SetBytes(j.n), E: int(e.Int64())}
-	if j.d == nil || public.N.BitLen() < minRSABits { // to be refused for what it is
+	if j.d == nil || public.N.BitLen() < minRSABits { // too short: RSA refuses it with that reason
 		return &public, nil
 	}
 	return j.private(public)
@@ -267,7 +268,7 @@ func (j *jwk) private(public rsa.PublicKey) (any, error) {
 		return nil, errors.New("keys: the private JWK has no p and q")
 	}
 	for _, number := range [][]byte{j.d, j.p, j.q, j.dp, j.dq, j.qi} {
-		if len(number) > len(j.n) { // none can be; arithmetic with a huge one takes hours
+		if len(number) > len(j.n) { // impossible in a valid key, and arithmetic with huge numbers takes hours
 			return nil, errDamaged
 		}
 	}
@@ -286,8 +287,8 @@ func (j *jwk) private(public rsa.PublicKey) (any, error) {
 	return private, nil
 }
 
-// MarshalJSON gives the public JWK: kty, its numbers, kid, alg and use. A
-// shared secret cannot be marshalled.
+// MarshalJSON returns the public JWK (RFC 7517 §4): kty, its numbers, kid, alg and
+// use. A shared secret and the zero value are errors.
 func (k Key) MarshalJSON() ([]byte, error) {
 	if k.public == nil || k.Symmetric() {
 		return nil, errors.New("keys: only a public key can be shown")
@@ -295,18 +296,19 @@ func (k Key) MarshalJSON() ([]byte, error) {
 	return fmt.Appendf(nil, `{%s,"kid":"%s","alg":"%s","use":"sig"}`, k.members(), k.id, k.algorithm), nil
 }
 
-// thumbprint of the public key, RFC 7638.
+// thumbprint returns the thumbprint of the public key (RFC 7638).
 func (k Key) thumbprint() string {
 	sum := sha256.Sum256([]byte("{" + k.members() + "}"))
 	return base64url.EncodeToString(sum[:])
 }
 
-// members are those that make the key, in lexicographic order (RFC 7638 §3.2).
+// members returns the members that define the key, in lexicographic order (RFC 7638
+// §3.2).
 func (k Key) members() string {
 	text := base64url.EncodeToString
 	switch public := k.public.(type) {
 	case *ecdsa.PublicKey:
-		point, _ := public.Bytes() // it was found on the curve
+		point, _ := public.Bytes() // no error: the point is on the curve
 		x, y := point[1:1+len(point)/2], point[1+len(point)/2:]
 		return fmt.Sprintf(`"crv":"%s","kty":"EC","x":"%s","y":"%s"`, public.Params().Name, text(x), text(y))
 	case ed25519.PublicKey:
@@ -317,7 +319,7 @@ func (k Key) members() string {
 	return ""
 }
 
-// document is a JWK Set (RFC 7517 §5) of the public halves.
+// document returns a JWK Set (RFC 7517 §5) of the public halves.
 func document(keys []Key) []byte {
 	public := make([]Key, 0, len(keys))
 	for _, k := range keys {
@@ -329,7 +331,7 @@ func document(keys []Key) []byte {
 		Keys []Key `json:"keys"`
 	}{public})
 	if err != nil {
-		panic(err) // unreachable: they were checked
+		panic(err) // unreachable: the keys are valid
 	}
 	return text
 }

@@ -1,6 +1,6 @@
-// Package keys has the asymmetric keys of access tokens: one algorithm to a
-// key, from Go's own types, PEM or JWK; sets of them that change while they are
-// used; and other people's sets, fetched from an address.
+// Package keys has the keys that sign and verify access tokens: single keys from Go
+// types, PEM or JWK, each with one algorithm; sets of keys that change while they
+// are used; and sets of other issuers, fetched from an address.
 //
 // A service that signs has a [Set], whose first private key signs:
 //
@@ -9,12 +9,12 @@
 //	app.Get("/.well-known/jwks.json", set.JWKS())
 //	app.Use(fiberjwt.New(fiberjwt.Config{Keys: set, …}))
 //
-// A service that only verifies those tokens needs one line:
+// A service that only verifies these tokens needs one line:
 //
 //	app.Use(fiberjwt.New(fiberjwt.Config{Keys: keys.FromURL("https://auth.example.com/.well-known/jwks.json")}))
 //
-// A key that is too weak, does not fit its algorithm or is damaged is refused
-// where it is made, never where a token is verified.
+// A key that is too weak, does not fit its algorithm or is damaged is refused when
+// it is made, not when a token is verified.
 package keys
 
 import (
@@ -32,11 +32,12 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Algorithm names how a key signs (RFC 7518 §3.1, RFC 8037 §3.1). There is no "none".
+// Algorithm is the name of a signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1).
+// There is no "none".
 type Algorithm string
 
-// The algorithms. Choose ES256 unless something speaks against it: every
-// library knows it, and its keys and signatures are small.
+// The algorithms. Use ES256 unless you need another one: every library supports it,
+// and its keys and signatures are small.
 const (
 	ES256 Algorithm = "ES256"
 	ES384 Algorithm = "ES384"
@@ -48,13 +49,13 @@ const (
 	PS256 Algorithm = "PS256"
 	PS384 Algorithm = "PS384"
 	PS512 Algorithm = "PS512"
-	HS256 Algorithm = "HS256" // for tokens of others only, see [HMAC]
+	HS256 Algorithm = "HS256" // for tokens of other issuers only, see [HMAC]
 	HS384 Algorithm = "HS384"
 	HS512 Algorithm = "HS512"
 )
 
-// methods are golang-jwt's, but for PSS: its own accept any length of salt,
-// RFC 7518 §3.5 wants that of the hash.
+// methods are those of golang-jwt, except for PSS: its methods accept any length of
+// salt, and RFC 7518 §3.5 requires that of the hash.
 var methods = map[Algorithm]jwt.SigningMethod{
 	ES256: jwt.SigningMethodES256, ES384: jwt.SigningMethodES384, ES512: jwt.SigningMethodES512,
 	EdDSA: jwt.SigningMethodEdDSA,
@@ -74,15 +75,15 @@ var (
 
 const (
 	minRSABits = 2048 // RFC 7518 §3.3
-	maxRSABits = 8192 // a larger one makes each token cost more than it is worth
+	maxRSABits = 8192 // limits the cost of verifying a token
 	maxIDBytes = 128
 )
 
-// Key signs and verifies, or only verifies, by one algorithm. It is a value,
-// immutable and safe for concurrent use. It prints as its algorithm and ID;
-// marshalled to JSON it is its public JWK (RFC 7517).
+// Key signs and verifies, or only verifies, by one algorithm. It is an immutable
+// value, safe for concurrent use. Formatting prints its algorithm and ID;
+// marshalling to JSON gives its public JWK (RFC 7517).
 //
-// The zero value is no key and is refused wherever one is given.
+// The zero value is not a key and is refused everywhere.
 type Key struct {
 	id        string
 	algorithm Algorithm
@@ -91,7 +92,9 @@ type Key struct {
 	size      int // of a signature, in bytes
 }
 
-// Ed25519 is an EdDSA key (RFC 8037). jsonwebtoken for Node does not know it.
+// Ed25519 makes an EdDSA key (RFC 8037). jsonwebtoken for Node does not support
+// this algorithm. The error says that the key is damaged or
+// insecure.
 func Ed25519[K ed25519.PrivateKey | ed25519.PublicKey](key K) (Key, error) {
 	switch key := any(key).(type) {
 	case ed25519.PrivateKey:
@@ -114,12 +117,14 @@ func ed25519Key(public ed25519.PublicKey, private any) (Key, error) {
 		return Key{}, errDamaged
 	}
 	if smallOrder(public) {
-		return Key{}, errors.New("keys: the Ed25519 key is a point of small order, for which anybody can sign")
+		return Key{}, errors.New("keys: the Ed25519 key is a point of small order, for which everyone can sign")
 	}
 	return finish(Key{algorithm: EdDSA, public: public, private: private, size: ed25519.SignatureSize})
 }
 
-// ECDSA is an ES256, ES384 or ES512 key, by its curve: P-256, P-384 or P-521.
+// ECDSA makes an ES256, ES384 or ES512 key: the curve of the key, P-256, P-384 or
+// P-521, determines the algorithm. The error says that the key
+// is damaged or has another curve.
 func ECDSA[K *ecdsa.PrivateKey | *ecdsa.PublicKey](key K) (Key, error) {
 	switch key := any(key).(type) {
 	case *ecdsa.PrivateKey:
@@ -130,7 +135,7 @@ func ECDSA[K *ecdsa.PrivateKey | *ecdsa.PublicKey](key K) (Key, error) {
 		if err != nil {
 			return Key{}, err
 		}
-		exchange, err := key.ECDH() // refuses a scalar out of range
+		exchange, err := key.ECDH() // refuses a scalar that is out of range
 		if err != nil {
 			return Key{}, errDamaged
 		}
@@ -162,14 +167,15 @@ func ecdsaKey(public *ecdsa.PublicKey) (Key, error) {
 	default:
 		return Key{}, errors.New("keys: the curve of the ECDSA key is not P-256, P-384 or P-521")
 	}
-	if _, err := public.ECDH(); err != nil { // RFC 8725 §3.4: a point off the curve
+	if _, err := public.ECDH(); err != nil { // RFC 8725 §3.4: the point must be on the curve
 		return Key{}, errDamaged
 	}
 	return finish(k)
 }
 
-// RSA is a key of 2048 to 8192 bits for one of RS256, RS384, RS512, PS256, PS384
-// and PS512. Prefer [ECDSA] where those who verify do not ask for RSA.
+// RSA makes a key of 2048 to 8192 bits for one of RS256, RS384, RS512, PS256, PS384
+// and PS512. Use [ECDSA] unless the verifiers require RSA. The
+// error says that the key is damaged, too short or too long.
 func RSA[K *rsa.PrivateKey | *rsa.PublicKey](algorithm Algorithm, key K) (Key, error) {
 	if !slices.Contains(rsaAlgorithms, algorithm) {
 		return Key{}, errors.New("keys: an RSA key has one of the algorithms RS256, RS384, RS512, PS256, PS384 and PS512")
@@ -215,16 +221,19 @@ func rsaKey(algorithm Algorithm, public *rsa.PublicKey) (Key, error) {
 	return finish(Key{algorithm: algorithm, public: &own, size: public.Size()})
 }
 
-// cloneRSA shares no number, which somebody could change.
+// cloneRSA shares no number with public, because its owner could change them.
 func cloneRSA(public *rsa.PublicKey) rsa.PublicKey {
 	return rsa.PublicKey{N: new(big.Int).Set(public.N), E: public.E}
 }
 
-// HMAC is a shared secret, for tokens of other issuers who have no other kind
-// of key; own tokens are signed with Config.Secret. Whoever knows the secret can
-// sign as the issuer. It must be as long as the hash: 32, 48 or 64 bytes. Its ID
-// is random unless it is named: IDs are shown, and by a thumbprint guesses at the
-// secret could be tried (RFC 7638 §7).
+// HMAC makes a key from a shared secret, for tokens of other issuers that have no
+// other kind of key; own tokens are signed with Config.Secret. Everyone who knows
+// the secret can sign as the issuer. The secret must be at least as long as the
+// hash: 32, 48 or 64 bytes (RFC 7518 §3.2).
+//
+// Its ID is random unless you set it by [Key.Named]. It is not a thumbprint,
+// because IDs are public, and an attacker could test guesses of the secret against
+// it (RFC 7638 §7).
 func HMAC(algorithm Algorithm, secret Secret) (Key, error) {
 	hash := map[Algorithm]crypto.Hash{HS256: crypto.SHA256, HS384: crypto.SHA384, HS512: crypto.SHA512}[algorithm]
 	if hash == 0 {
@@ -240,7 +249,8 @@ func HMAC(algorithm Algorithm, secret Secret) (Key, error) {
 	return Key{id: rand.Text(), algorithm: algorithm, public: own, private: own, size: hash.Size()}, nil
 }
 
-// Generate makes a new private key; one for RSA has 2048 bits.
+// Generate makes a new private key of an asymmetric algorithm. An RSA key has 2048
+// bits. An unknown algorithm or one for shared secrets is an error.
 func Generate(algorithm Algorithm) (Key, error) {
 	curve := map[Algorithm]elliptic.Curve{ES256: elliptic.P256(), ES384: elliptic.P384(), ES512: elliptic.P521()}[algorithm]
 	switch {
@@ -258,7 +268,7 @@ func Generate(algorithm Algorithm) (Key, error) {
 		return Ed25519(key)
 	case slices.Contains(rsaAlgorithms, algorithm):
 		key, err := rsa.GenerateKey(rand.Reader, minRSABits)
-		for err == nil && roca(key.N) { // one good key in 200 million looks like a weak one
+		for err == nil && roca(key.N) { // one secure key in 200 million looks like a weak one
 			key, err = rsa.GenerateKey(rand.Reader, minRSABits)
 		}
 		if err != nil {
@@ -274,33 +284,34 @@ var (
 	errDamaged = errors.New("keys: the key is damaged: its numbers do not belong together")
 )
 
-// finish names the key by its thumbprint.
+// finish sets the ID to the thumbprint.
 func finish(k Key) (Key, error) {
 	k.id = k.thumbprint()
 	return k, nil
 }
 
-// ID is the kid of the key's tokens: its thumbprint (RFC 7638), unless it was
-// named or is a shared secret.
+// ID returns the kid of the key's tokens: its thumbprint (RFC 7638) by default, a
+// random text for a shared secret, or the ID of [Key.Named] or of the JWK.
 func (k Key) ID() string { return k.id }
 
-// Algorithm is the one algorithm of the key.
+// Algorithm returns the algorithm of the key.
 func (k Key) Algorithm() Algorithm { return k.algorithm }
 
-// Private says whether the key can sign.
+// Private reports whether the key can sign.
 func (k Key) Private() bool { return k.private != nil }
 
-// Symmetric says whether the key is a shared secret.
+// Symmetric reports whether the key is a shared secret.
 func (k Key) Symmetric() bool { return slices.Contains(hmacAlgorithms, k.algorithm) }
 
-// Named is the key under an ID of your own, 1 to 128 printable ASCII characters
-// without quotes and backslashes; others are refused by [NewSet].
+// Named returns the key with another ID: 1 to 128 printable ASCII characters
+// without quotes, backslashes and spaces. [NewSet] refuses other IDs.
 func (k Key) Named(id string) Key {
 	k.id = id
 	return k
 }
 
-// Public is the key without what it signs with. A shared secret has no public half.
+// Public returns the key without its private half. It returns a shared secret
+// unchanged.
 func (k Key) Public() Key {
 	if !k.Symmetric() {
 		k.private = nil
@@ -308,8 +319,8 @@ func (k Key) Public() Key {
 	return k
 }
 
-// Crypto is the public key as Go's own type: *ecdsa.PublicKey,
-// ed25519.PublicKey or *rsa.PublicKey; nil of a shared secret.
+// Crypto returns a copy of the public key as a Go type: *ecdsa.PublicKey,
+// ed25519.PublicKey or *rsa.PublicKey. It returns nil for a shared secret.
 func (k Key) Crypto() crypto.PublicKey {
 	switch public := k.public.(type) {
 	case *ecdsa.PublicKey:
@@ -324,7 +335,8 @@ func (k Key) Crypto() crypto.PublicKey {
 	return nil
 }
 
-// Sign gives the signature of text, a JWS signing input (RFC 7515 §5.1).
+// Sign returns the signature of text, a JWS signing input (RFC 7515 §5.1). A key
+// without a private half returns an error.
 func (k Key) Sign(text string) ([]byte, error) {
 	if k.private == nil {
 		return nil, fmt.Errorf("keys: the key %s cannot sign", k)
@@ -332,7 +344,7 @@ func (k Key) Sign(text string) ([]byte, error) {
 	return methods[k.algorithm].Sign(text, k.private)
 }
 
-// Verify says whether signature is one of text by the key.
+// Verify reports whether signature is a signature of text by the key.
 func (k Key) Verify(text string, signature []byte) bool {
 	return k.public != nil && len(signature) == k.size && methods[k.algorithm].Verify(text, signature, k.public) == nil
 }
@@ -348,7 +360,7 @@ func (k Key) fault() string {
 	return ""
 }
 
-// validID: what can stand between quotes as it is.
+// validID reports whether id can stand between quotes without escapes.
 func validID(id string) bool {
 	for i := range len(id) {
 		if b := id[i]; b <= ' ' || b >= 0x7f || b == '"' || b == '\\' {
@@ -358,7 +370,7 @@ func validID(id string) bool {
 	return id != "" && len(id) <= maxIDBytes
 }
 
-// Format prints algorithm and ID whatever the verb.
+// Format prints algorithm and ID for every verb.
 func (k Key) Format(f fmt.State, _ rune) {
 	if k.public == nil {
 		_, _ = f.Write([]byte("[no key]"))
@@ -367,5 +379,5 @@ func (k Key) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "%s:%s", string(k.algorithm), k.id)
 }
 
-// String is algorithm and ID.
+// String returns algorithm and ID.
 func (k Key) String() string { return fmt.Sprint(k) }

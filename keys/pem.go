@@ -12,17 +12,18 @@ import (
 	"strings"
 )
 
-// ParsePEM reads one key: private in PKCS #8, PKCS #1 or SEC 1, public in PKIX
-// or PKCS #1, or the public key of a certificate, of which nothing else is
-// looked at, its dates included. Of a chain of certificates the first counts.
+// ParsePEM reads one key: a private key in PKCS #8, PKCS #1 or SEC 1, a public key
+// in PKIX or PKCS #1, or the public key of a certificate. Nothing else of a
+// certificate is checked, not even its dates. Of a chain of certificates the first
+// is used.
 //
-// The key decides its algorithm; one for RSA must be told, and if algorithms are
-// given, the key must be of one of them:
+// The type of the key determines its algorithm. For an RSA key you must name the
+// algorithm. If algorithms are given, the key must be for one of them:
 //
 //	key, err := keys.ParsePEM(text)             // P-256: ES256
 //	key, err := keys.ParsePEM(text, keys.PS256) // RSA
 //
-// No error repeats anything of text.
+// Errors contain nothing of text.
 func ParsePEM(text []byte, algorithms ...Algorithm) (Key, error) {
 	key, err := pemKey(text)
 	if err != nil {
@@ -31,7 +32,7 @@ func ParsePEM(text []byte, algorithms ...Algorithm) (Key, error) {
 	return fromCrypto(key, "", algorithms)
 }
 
-// pemKey gives the one key in text, as a type of package crypto.
+// pemKey returns the one key in text, as a type of package crypto.
 func pemKey(text []byte) (key any, err error) {
 	certificates := 0
 	for {
@@ -86,14 +87,14 @@ func blockKey(block *pem.Block) (key any, err error) {
 		return nil, errors.New("keys: the PEM block is neither a key nor a certificate")
 	}
 	if err != nil {
-		// What x509 says may quote the key.
+		// The error of x509 may quote the key.
 		return nil, errors.New("keys: the PEM block cannot be read as what it says it is")
 	}
 	return key, nil
 }
 
-// fromCrypto makes a Key of a type of package crypto; named is the algorithm
-// that its document gives it, "" for none.
+// fromCrypto makes a Key from a type of package crypto. named is the algorithm that
+// its document names, "" for none.
 func fromCrypto(key any, named Algorithm, algorithms []Algorithm) (Key, error) {
 	k, err := typed(key, named, algorithms)
 	if err != nil {
@@ -128,7 +129,8 @@ func typed(key any, named Algorithm, algorithms []Algorithm) (Key, error) {
 	return Key{}, fmt.Errorf("keys: a %T signs no tokens: use an ECDSA, Ed25519 or RSA key", key)
 }
 
-// withAlgorithm: an RSA key could be used for six algorithms, and must be for one.
+// withAlgorithm makes an RSA key. It could be used for six algorithms, and must be
+// for one.
 func withAlgorithm[K *rsa.PrivateKey | *rsa.PublicKey](key K, named Algorithm, algorithms []Algorithm) (Key, error) {
 	if named != "" {
 		return RSA(named, key)

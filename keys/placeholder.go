@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// A letter outside the pieces that [Secret.guessable] knows costs more than
-// another byte, because placeholders have digits and punctuation between words.
+// A letter outside the pieces that [Secret.guessable] knows costs more than another
+// byte, because placeholders have digits and punctuation between words.
 const letterCost, otherCost = 3, 1
 
-// Runs are looked for in pieces of 4 to 7 bytes; a longer run consists of several.
+// Runs are searched in pieces of 4 to 7 bytes; a longer run consists of several.
 const minRun, maxRun = 4, 7
 
 // guessable reports whether s consists of pieces that an attacker tries first:
@@ -32,7 +32,7 @@ func (s Secret) guessable() bool {
 	return s.cost() <= len(s)/2
 }
 
-// cost is that of the cheapest way to cut s.
+// cost returns the cost of the cheapest way to cut s.
 func (s Secret) cost() int {
 	text := lower(s)
 	cost := make([]int, len(text)+1) // cost[i] is the least cost of text[:i]
@@ -54,12 +54,14 @@ func (s Secret) cost() int {
 	return cost[len(text)]
 }
 
-// phrase reports whether s is a text of at least three words in one spelling each,
-// parted by punctuation or spaces, and one of them says what it is for: a
-// placeholder with a name in it, such as "acme_jwt_secret_key_2026". In random text
-// a part between two punctuation marks mixes letters and digits of both cases. Random
-// bytes must not be asked: most of them part words, and "key" stands between two
-// of them once in thousands of secrets.
+// phrase reports whether s is a placeholder with a name in it, such as
+// "acme_jwt_secret_key_2026": at least three words, separated by punctuation or
+// spaces, of which one names the purpose. Each word must be in lower case, in upper
+// case or capitalized, and may have digits at its end only. In random text the part
+// between two punctuation marks mixes letters and digits of both cases.
+//
+// Do not call it for random bytes: most bytes separate words, and "key" stands
+// between two of them once in thousands of secrets.
 func (s Secret) phrase() bool {
 	purposes := []string{"secret", "secrets", "key", "keys", "jwt", "token", "tokens", "password", "passphrase", "changeme", "hmac"}
 	parts := strings.FieldsFunc(string(s), func(r rune) bool {
@@ -78,11 +80,11 @@ func (s Secret) phrase() bool {
 	return says && len(parts) >= 3 && s.cost() <= maxNamed*letterCost
 }
 
-// maxNamed letters of a phrase may be a name. A text with more unknown letters than
-// that may be random in spite of what it says.
+// maxNamed is how many letters of a phrase may be a name. A text with more unknown
+// letters may be random although it contains such a word.
 const maxNamed = 24
 
-// template reports whether s is text that a program should have replaced, or the
+// template reports whether s is a text that a program should have replaced, or the
 // command that makes a secret.
 func (s Secret) template() bool {
 	for _, mark := range []string{"{{", "${", "$(", "openssl rand"} {
@@ -98,8 +100,8 @@ func (s Secret) text() bool {
 	return !slices.ContainsFunc(s, func(b byte) bool { return b < ' ' || b > '~' })
 }
 
-// encodesPlaceholder reports whether s is base64 or hex of a placeholder. What
-// random bytes encode is not printable.
+// encodesPlaceholder reports whether s is base64 or hex of a placeholder. Random
+// bytes do not decode to printable text.
 func (s Secret) encodesPlaceholder() bool {
 	raw := strings.TrimRight(string(s), "=")
 	for _, decode := range []func(string) ([]byte, error){
@@ -113,8 +115,8 @@ func (s Secret) encodesPlaceholder() bool {
 	return false
 }
 
-// lower changes ASCII letters only. strings.ToLower would replace every byte of
-// a raw secret that is not UTF-8 by three others.
+// lower changes ASCII letters only. strings.ToLower would replace every byte that
+// is not UTF-8 by three others.
 func lower(s []byte) string {
 	text := make([]byte, len(s))
 	for i, b := range s {
@@ -139,8 +141,8 @@ func isRun(piece string) bool {
 	return counts || strings.Contains(keyboard, piece)
 }
 
-// keyboard has the rows of keyboards from left to right and from right to left,
-// then columns and other patterns that are typed instead of a secret.
+// keyboard contains the rows of keyboards from left to right and from right to
+// left, then columns and other patterns that people type instead of a secret.
 const keyboard = "1234567890 0987654321 " +
 	"qwertyuiopasdfghjklzxcvbnm poiuytrewq lkjhgfdsa mnbvcxz " +
 	"qwertzuiopasdfghjklyxcvbnm poiuztrewq mnbvcxy " +
@@ -148,8 +150,8 @@ const keyboard = "1234567890 0987654321 " +
 	"1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p qazwsxedcrfvtgbyhnujmikolp " +
 	"a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6 1a2b3c4d5e6f7g8h9i0j1k2l3m4n5o6p"
 
-// words of placeholders, in lower case and by their last byte. Short ones are
-// few, because random text contains them by chance.
+// words of placeholders, in lower case, by their last byte. The list has few short
+// words, because random text contains them by chance.
 var words = byLastByte(`
 	-a- _a_ at hs in is it me my of or to
 	and any app bit but dev for has jwt key min new not now our own put set sha sql the too two use via was yes you

@@ -16,74 +16,77 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/elapsed"
 )
 
-// The times of a Remote. Together they bound what tokens can cause: one fetch at
-// a time, and one in fetchPause.
+// The times of a Remote. Together they limit what tokens can cause: one fetch at a
+// time, and one in fetchPause.
 const (
-	// fetchTimeout bounds one fetch.
+	// fetchTimeout limits one fetch.
 	fetchTimeout = 5 * time.Second
-	// fetchPause passes between the starts of two fetches.
+	// fetchPause is the least time between the starts of two fetches.
 	fetchPause = 10 * time.Second
-	// fetchEvery is the age at which the keys are fetched anew, while the old
-	// ones are still used.
+	// fetchEvery is the age at which keys are fetched again, while the old ones are
+	// still used.
 	fetchEvery = 5 * time.Minute
-	// fetchBefore is the age at which they are fetched before they are used
-	// again, unless the last fetch failed: nobody asked for so long.
+	// fetchBefore is the age at which keys are fetched before they are used again,
+	// unless the last fetch failed: no token has needed them for so long.
 	fetchBefore = time.Hour
-	// keptFor is how long keys are used that cannot be fetched anew.
+	// keptFor is how long keys are used if they cannot be fetched again.
 	keptFor = 24 * time.Hour
-	// maxWaiting bounds the tokens that wait for keys while there are others.
+	// maxWaiting limits how many tokens wait for unknown keys while other keys are there.
 	maxWaiting = 100
 )
 
-// Remote has the keys of an issuer elsewhere, fetched from an address that is
-// fixed: nothing in a token changes it. It fetches with the first token, again
-// when the keys are 5 minutes old, and when a token names a key that it does
-// not have, but at most once in 10 s and one at a time, whatever tokens come.
-// A fetch that fails changes nothing: the last good keys stay, for 24 hours;
-// then, and before there are any, tokens are answered 503. Keys that nobody asked
-// for in an hour are fetched before they are used again.
+// Remote has the keys of another issuer, fetched from a fixed address that no token
+// can change. Make one with [FromURL]. It is safe for concurrent use.
 //
-// What is fetched must be a JWK Set of at most 64 KiB, whatever its Content-Type,
-// come within 5 s, without a redirect, and have no private key. Keys that cannot be
-// used are left out, as are shared secrets, and keys of the same ID and algorithm. It
-// is safe for concurrent use.
+// It fetches with the first token, again when the keys are 5 minutes old, and when
+// a token names a key that it does not have. It fetches at most once in 10 s and
+// one at a time, whatever tokens arrive. Keys that no token has needed for an hour
+// are fetched before they are used again. If a fetch fails, the last valid keys are
+// used, for 24 hours. After that, and before the first successful fetch, tokens are
+// answered 503.
+//
+// The answer must be a JWK Set of at most 64 KiB, arrive within 5 s, without a
+// redirect, and contain no private key. Its Content-Type does not matter. Keys that
+// cannot be used are ignored, as are shared secrets, and keys with the same ID and
+// algorithm.
 type Remote struct {
-	// OnError learns why a fetch failed, if it is not nil. It is called once at
-	// a time: of what fails before it returns it learns nothing.
+	// OnError, if not nil, receives the reason when a fetch fails. It is called by one
+	// goroutine at a time: failures that happen before it returns are not reported.
 	OnError func(error)
-	// Transport makes the requests. The default trusts the system's
-	// certificates and the proxy of the environment. It must end with the
-	// context of its request, as Go's own does.
+	// Transport makes the requests. The default trusts the certificates of the system
+	// and uses the proxy of the environment. It must return when the context of its
+	// request is done, as Go's own does.
 	Transport http.RoundTripper
 
 	own        *http.Transport // the default of Transport
 	address    string
 	algorithms []Algorithm
 	timeout    time.Duration
-	now        func() time.Time // monotonic, so not that of Config
+	now        func() time.Time // with a monotonic reading, so it is not Config.Now
 
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
 
 	mu      sync.Mutex
 	set     *Set          // nil before the first good answer
-	failed  error         // why the last fetch was no good; nil if it was
+	failed  error         // the error of the last fetch; nil if it succeeded
 	started time.Time     // of the last fetch
-	fetched time.Time     // when set came
+	fetched time.Time     // when set arrived
 	running chan struct{} // closed when the running fetch ends; nil if none runs
 	waiting int           // callers of Find who wait for it
 	telling bool          // OnError has not returned yet
 }
 
-// FromURL makes the [Remote] of an address, https, or http to this machine
-// itself. Give algorithms if the issuer publishes keys for more than you want
-// to accept, or RSA keys without alg; by default every asymmetric key is taken.
-// It fetches nothing yet. fiberjwt.Open checks the address; Auth.Close ends it.
+// FromURL makes the [Remote] of an address. The scheme must be https, or http for
+// this machine itself. Name algorithms if the issuer publishes keys for more
+// algorithms than you want to accept, or RSA keys without alg; by default every
+// asymmetric key is accepted. FromURL does no I/O. fiberjwt.Open checks the
+// address, and Auth.Close calls [Remote.Close].
 func FromURL(address string, algorithms ...Algorithm) *Remote {
 	ctx, stop := context.WithCancel(context.Background())
 	own := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: maxDocumentBytes, DisableKeepAlives: true,
-		// A dial outlives the request that it was made for: it has bounds of its own.
+		// A dial can outlive its request, so it has limits of its own.
 		DialContext: (&net.Dialer{Timeout: fetchTimeout}).DialContext, TLSHandshakeTimeout: fetchTimeout,
 	}
 	return &Remote{
@@ -95,7 +98,8 @@ func FromURL(address string, algorithms ...Algorithm) *Remote {
 
 var errRedirect = errors.New("the address redirects: give the one where the keys are")
 
-// Check says what is wrong with address or algorithms; fiberjwt.Open asks for it.
+// Check returns the problem of the address or the algorithms, nil if there is none.
+// fiberjwt.Open calls it.
 func (r *Remote) Check() error {
 	u, err := url.Parse(r.address)
 	switch {
@@ -103,7 +107,7 @@ func (r *Remote) Check() error {
 		return errors.New("keys: FromURL needs an address such as https://auth.example.com/.well-known/jwks.json")
 	case u.Scheme == "http" && loopback(u.Hostname()), u.Scheme == "https":
 	default:
-		return errors.New("keys: FromURL needs https: keys that come over a line that others can write to are anybody's")
+		return errors.New("keys: FromURL needs https: without it an attacker in the network can replace the keys")
 	}
 	if slices.ContainsFunc(r.algorithms, func(a Algorithm) bool { return slices.Contains(hmacAlgorithms, a) }) {
 		return errors.New("keys: FromURL: a shared secret is not published")
@@ -116,8 +120,8 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// Find gives the key of an ID and algorithm, after a fetch if there is none and
-// one is due. It waits for that fetch no longer than ctx.
+// Find implements [Source]. If the key is not there and a fetch is due, it waits
+// for the fetch, at most until ctx is done.
 func (r *Remote) Find(ctx context.Context, kid string, algorithm Algorithm) (Key, error) {
 	set := r.present()
 	if set != nil {
@@ -135,8 +139,8 @@ func (r *Remote) Find(ctx context.Context, kid string, algorithm Algorithm) (Key
 	return set.Find(ctx, kid, algorithm)
 }
 
-// present gives the keys that may be used without waiting, nil if there are
-// none, and starts to replace old ones.
+// present returns the keys that may be used without waiting, nil if there are none.
+// It starts a fetch if they are old.
 func (r *Remote) present() *Set {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -150,16 +154,17 @@ func (r *Remote) present() *Set {
 	return r.set
 }
 
-// await waits for the fetch that runs or is due, if one is. Tokens that name
-// keys which are not among those there are, may be junk: few of them wait.
-func (r *Remote) await(ctx context.Context, junk bool) error {
+// await waits for the fetch that runs or is due, if there is one. unknown says that
+// there are keys, but not the one that the token names. Such a token may be
+// garbage, so only few of them wait.
+func (r *Remote) await(ctx context.Context, unknown bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	running := r.fetch()
 	if running == nil {
 		return nil
 	}
-	if junk && r.waiting >= maxWaiting {
+	if unknown && r.waiting >= maxWaiting {
 		return errors.New("keys: too many tokens wait for the keys to be fetched")
 	}
 	r.waiting++
@@ -174,7 +179,7 @@ func (r *Remote) await(ctx context.Context, junk bool) error {
 	}
 }
 
-// latest gives the last good keys.
+// latest returns the last valid keys.
 func (r *Remote) latest() (*Set, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -187,8 +192,9 @@ func (r *Remote) latest() (*Set, error) {
 	return r.set, nil
 }
 
-// fetch starts a fetch if none runs and the pause is over, and gives the end of
-// the one that runs, nil if none does. mu is held.
+// fetch starts a fetch if none runs and the pause is over. It returns the channel
+// that closes at the end of the running fetch, nil if none runs. The caller holds
+// mu.
 func (r *Remote) fetch() <-chan struct{} {
 	if r.running != nil {
 		return r.running
@@ -229,14 +235,14 @@ func (r *Remote) tell(err error) {
 	r.OnError(fmt.Errorf("keys: the keys at %s were not fetched: %w", r.address, err))
 }
 
-// get fetches the keys once. A panic, as of Transport, is a fetch that failed.
+// get fetches the keys once. A panic, for instance of Transport, is an error.
 func (r *Remote) get() (set *Set, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the fetch panicked: %v", p)
 		}
 	}()
-	if err := r.Check(); err != nil { // Open asks for it, but not behind a Source that wraps this one
+	if err := r.Check(); err != nil { // Open calls Check, but not if another Source wraps this one
 		return nil, err
 	}
 	request, err := http.NewRequestWithContext(r.ctx, http.MethodGet, r.address, http.NoBody)
@@ -248,7 +254,7 @@ func (r *Remote) get() (set *Set, err error) {
 		Timeout: r.timeout, Transport: r.Transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return errRedirect },
 	}
-	defer r.own.CloseIdleConnections() // ends dials that nobody waits for
+	defer r.own.CloseIdleConnections() // ends dials that no request waits for
 	response, err := client.Do(request)
 	if err != nil {
 		return nil, err
@@ -257,23 +263,23 @@ func (r *Remote) get() (set *Set, err error) {
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the answer is %d", response.StatusCode)
 	}
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxDocumentBytes+1)) // of what was inflated, too
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxDocumentBytes+1)) // limits decompressed text, too
 	if err != nil {
 		return nil, err
 	}
 	return r.parse(text)
 }
 
-// parse reads what was fetched, whatever its Content-Type: object stores serve
-// files as text/plain or application/octet-stream. Keys that cannot be used are left
-// out, for whatever reason (RFC 7517 §5): one damaged key must not stop a rotation.
+// parse reads the answer, whatever its Content-Type: object stores serve files as
+// text/plain or application/octet-stream. Keys that cannot be used are ignored for
+// any reason (RFC 7517 §5): one damaged key must not stop a rotation.
 func (r *Remote) parse(text []byte) (*Set, error) {
-	members, err := documentMembers(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))) // a byte order mark
+	members, err := documentMembers(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))) // without a byte order mark
 	if err != nil {
 		return nil, err
 	}
 	members = slices.DeleteFunc(members, isSecret)
-	if slices.ContainsFunc(members, showsSecret) { // before any arithmetic with it
+	if slices.ContainsFunc(members, showsSecret) { // before any arithmetic with the keys
 		return nil, errors.New("it publishes a private key")
 	}
 	keys, faults := parseMembers(members, r.algorithms)
@@ -285,7 +291,8 @@ func (r *Remote) parse(text []byte) (*Set, error) {
 	return s, nil
 }
 
-// Close ends a running fetch, and lets none start. The keys there are remain.
+// Close ends a running fetch and prevents others. The keys that are there remain
+// usable. It always returns nil.
 func (r *Remote) Close() error {
 	r.stop()
 	return nil

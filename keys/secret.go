@@ -12,22 +12,22 @@ import (
 //
 //	openssl rand -base64 48
 //
-// Formatting, logging and marshalling it give "[secret]". A []byte is
-// assignable to it.
+// Formatting, logging and marshalling print "[secret]". A []byte is assignable to
+// it.
 type Secret []byte
 
-// Format keeps the secret out of every fmt verb.
+// Format prints "[secret]" for every verb.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[secret]")) }
 
-// MarshalJSON keeps the secret out of JSON.
+// MarshalJSON returns "[secret]" as a JSON string.
 func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"[secret]"`), nil }
 
-// MarshalText keeps the secret out of logs.
+// MarshalText returns "[secret]", for logs.
 func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 
-// Check says why s must not be used and how to get a secret that may be used. It
-// returns nil if s may be used. The text is made to follow the name of the secret
-// and shows nothing of it.
+// Check returns an error if s must not be used. The error says why, and how to make
+// a secret that may be used. Its text is made to follow the name of the secret, and
+// contains nothing of it.
 func (s Secret) Check() error {
 	if fault := s.fault(); fault != "" {
 		return errors.New(fault)
@@ -43,10 +43,11 @@ func (s Secret) fault() string {
 	case len(s) == 0:
 		return "is empty" + generate
 	case len(s) < 32:
-		// RFC 7518 §3.2: a key at least as long as the hash.
+		// RFC 7518 §3.2: the key must be at least as long as the hash.
 		return fmt.Sprintf("has %d bytes", len(s)) + generate
 	case bytes.Contains(s, []byte("---- BEGIN")), bytes.Contains(s, []byte("-----BEGIN")), text.ssh(), s.der():
-		// If a public key were an HMAC secret, everyone who has the key could sign.
+		// If a public key were an HMAC secret, everyone who has the key could sign
+		// (RFC 8725 §2.1).
 		return "looks like a PEM, DER or SSH key" + generate
 	case text.repetitive():
 		return "repeats itself or has fewer than eight different bytes, so it can be guessed" + generate
@@ -63,9 +64,10 @@ func (s Secret) fault() string {
 }
 
 // trimmed returns s without the white space, the quotes and the invisible
-// characters around it, if the rest is printable ASCII or white space. Raw random bytes, which may begin or
-// end with a byte of white space by chance, are returned as they are: 32 of them
-// look like such a text with a probability of 2^-43.
+// characters around it, if the rest is printable ASCII or white space. It returns
+// raw random bytes unchanged, because they may begin or end with a byte of white
+// space by chance: 32 random bytes look like such a text with a probability of
+// 2^-43.
 func (s Secret) trimmed() Secret {
 	text := bytes.TrimSpace(bytes.Trim(s, "\ufeff\u200b\x00"))
 	if n := len(text); n >= 2 && text[0] == text[n-1] && strings.ContainsRune("\"'`", rune(text[0])) {
@@ -79,9 +81,9 @@ func (s Secret) trimmed() Secret {
 	return text
 }
 
-// ssh: a line of an authorized_keys file, whose second word is the base64 of a
-// length of fewer than 65,536 bytes. Without that word, one random secret in 16
-// million would look like a key.
+// ssh reports whether s is a line of an authorized_keys file. Its second word is
+// the base64 of a length below 65,536, so it begins with "AAAA". Without that
+// check, one random secret in 16 million would look like a key.
 func (s Secret) ssh() bool {
 	for _, start := range []string{"ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"} {
 		if words := bytes.Fields(s); bytes.HasPrefix(s, []byte(start)) && len(words) > 1 && bytes.HasPrefix(words[1], []byte("AAAA")) {
@@ -91,8 +93,9 @@ func (s Secret) ssh() bool {
 	return false
 }
 
-// der: one ASN.1 SEQUENCE of elements from the first byte to the last, as keys
-// in DER are. The first bytes alone one random secret in 65,536 has too.
+// der reports whether s is one ASN.1 SEQUENCE from the first byte to the last, as
+// keys in DER are. One random secret in 65,536 has the first bytes of one, so the
+// elements are checked too.
 func (s Secret) der() bool {
 	var sequence asn1.RawValue
 	rest, err := asn1.Unmarshal(s, &sequence)
@@ -112,7 +115,7 @@ func (s Secret) der() bool {
 	return true
 }
 
-// alike reports whether four of five bytes are the same.
+// alike reports whether at least four of five bytes are equal.
 func alike(a, b []byte) bool {
 	same := 0
 	for i := range a {
@@ -123,10 +126,10 @@ func alike(a, b []byte) bool {
 	return 5*same >= 4*len(a)
 }
 
-// repetitive reports whether s has fewer than eight different bytes, or is a
-// piece of at most half its length over and over, of which the last one may be
-// cut, and a byte here and there may differ. For 32 random bytes in hex the probability is below 2^-60, otherwise lower,
-// and for 16 in hex below 2^-38.
+// repetitive reports whether s has fewer than eight different bytes, or repeats a
+// piece of at most half its length. The last piece may be cut, and at most one byte
+// in five may differ. For 32 random bytes in hex the probability is below 2^-60,
+// for 16 in hex below 2^-38, and lower for other encodings.
 func (s Secret) repetitive() bool {
 	var seen [256]bool
 	different := 0
@@ -147,7 +150,7 @@ func (s Secret) repetitive() bool {
 	return false
 }
 
-// published secrets look random, but stand in documentation and in many programs.
+// published secrets look random, but documentation and many programs contain them.
 var published = map[string]bool{
 	"09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7": true, // tutorial of FastAPI
 	"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf": true, // documentation of Flask

@@ -16,38 +16,41 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
 )
 
-// ErrNoKey is the error of [Source].Find for a key that is not there.
+// ErrNoKey is the error of [Source].Find if there is no such key.
 var ErrNoKey = errors.New("keys: there is no key of this ID and algorithm")
 
-// Source finds the keys that verify: a [Set], a [Remote], or what [Func] makes.
+// Source finds the keys that verify tokens: a [Set], a [Remote], or what [Func]
+// returns.
+//
+// fiberjwt.Open calls the method Check() error of a source that has one, and
+// Auth.Close the method Close() error. A source that wraps another one should
+// forward both.
 type Source interface {
-	// Find gives the key that verifies tokens with the header members kid and
-	// alg (RFC 7515 §4.1). Both are what a token says, and borrowed: clone what
-	// is kept. The error is ErrNoKey if there is none, then the token is
-	// refused; any other means that it could not be found out, and is answered
-	// 503. It is called concurrently.
-	//
-	// A source with Check() error is asked by fiberjwt.Open what is wrong with
-	// it, one with Close() error is closed by Auth.Close: one that wraps another
-	// should pass both on.
+	// Find returns the key that verifies tokens with the header members kid and alg
+	// (RFC 7515 §4.1). kid is "" if the token has none. Both strings come from the
+	// token and are only valid during the call: clone what you keep. If there is no
+	// such key, the error must be ErrNoKey, and the token is refused. Any other error
+	// means that the source could not find out, and the response is 503. Find must be
+	// safe for concurrent use.
 	Find(ctx context.Context, kid string, algorithm Algorithm) (Key, error)
 }
 
-// retiredFor is how long a retired key verifies: the longest life of a token,
-// 24 h, and the most that two clocks may differ, twice.
+// retiredFor is how long a retired key verifies: the longest life of a token, 24 h,
+// plus twice the largest difference between two clocks.
 const retiredFor = 24*time.Hour + 2*time.Minute
 
-// Set has keys that change while they are used: each request sees the set before
-// or after a change, never one in between. It is safe for concurrent use.
+// Set is a set of keys that can change while it is used: a request sees the set
+// before or after a change, never a mixture. It is safe for concurrent use. Make
+// one with [NewSet] or [ParseSet].
 //
-// To rotate without a token refused anywhere, [Set.Add] the new key, wait until
-// those who verify have fetched it from [Set.JWKS], and [Set.Promote] it. Wait an
-// hour: other libraries keep keys for 15 minutes to an hour, whatever Cache-Control
-// says. The old key goes by itself. Several
-// processes do each step one after the other, all adding before any promotes.
+// To rotate so that no verifier refuses a token, first [Set.Add] the new key. Wait
+// an hour until the verifiers have fetched it from [Set.JWKS]: other libraries keep
+// keys for 15 minutes to an hour, whatever Cache-Control says. Then [Set.Promote]
+// it. The old key is removed automatically. If there are several processes, all of
+// them add the key before any of them promotes it.
 type Set struct {
-	// Now is the clock by which retired keys go. [NewSet] sets it to time.Now;
-	// change it, if at all, before the set is used.
+	// Now is the clock by which retired keys are removed. [NewSet] sets it to
+	// time.Now. Change it only before the set is used.
 	Now func() time.Time
 
 	change sync.Mutex
@@ -57,16 +60,16 @@ type Set struct {
 // state of a Set. It is immutable.
 type state struct {
 	keys     []Key
-	ends     map[string]time.Time // by ID, of the retired ones
-	next     time.Time            // the first of ends, zero if none
+	ends     map[string]time.Time // of the retired keys, by ID
+	next     time.Time            // the earliest of ends, zero if there is none
 	signing  int                  // index of the key that signs, -1 if none does
 	document []byte
 	etag     string
 }
 
-// NewSet makes a set of keys with different IDs. The first private one signs; all
-// verify. A set without a private key only verifies. Shared secrets, which
-// only a set for another issuer may have, go with their like alone.
+// NewSet makes a set of keys, which must have different IDs. The first private key
+// signs; all keys verify. A set without a private key only verifies. Shared secrets
+// are only for Issuer.Keys, and cannot be in one set with asymmetric keys.
 func NewSet(keys ...Key) (*Set, error) {
 	s := &Set{Now: time.Now}
 	if len(keys) == 0 {
@@ -101,11 +104,11 @@ func newState(keys []Key, ends map[string]time.Time, signing int) *state {
 	return st
 }
 
-// ParseSet reads a JWK Set (RFC 7517 §5), public or private, of at most 64 KiB:
-// the keys of another issuer, or one's own from a file. Keys that are not for
-// signatures, of a kind that is not known or of none of algorithms, if any are
-// given, are left out; one must remain. A damaged key is an error. RSA keys that
-// do not name their algorithm take the one for RSA in algorithms.
+// ParseSet reads a JWK Set (RFC 7517 §5), public or private, of at most 64 KiB: the
+// keys of another issuer, or your own from a file. It ignores keys that are not for
+// signatures, of an unknown kind, or for none of algorithms if any are given; at
+// least one key must remain. A damaged key is an error. RSA keys that do not name
+// their algorithm use the one RSA algorithm in algorithms.
 func ParseSet(text []byte, algorithms ...Algorithm) (*Set, error) {
 	members, err := documentMembers(text)
 	if err != nil {
@@ -124,13 +127,13 @@ func ParseSet(text []byte, algorithms ...Algorithm) (*Set, error) {
 	return NewSet(keys...)
 }
 
-// noneFits says why, of the first few.
+// noneFits returns an error with the reasons of the first five keys.
 func noneFits(faults []error) error {
 	none := errors.New("keys: the JWK Set has no key that can be used here")
 	return errors.Join(append([]error{none}, faults[:min(len(faults), 5)]...)...)
 }
 
-// documentMembers gives the JWKs of a JWK Set, which alias text.
+// documentMembers returns the JWKs of a JWK Set. They share memory with text.
 func documentMembers(text []byte) (members [][]byte, err error) {
 	if len(text) > maxDocumentBytes {
 		return nil, errors.New("keys: the JWK Set is longer than 64 KiB")
@@ -151,7 +154,7 @@ func documentMembers(text []byte) (members [][]byte, err error) {
 	return members, nil
 }
 
-// parseMembers gives the keys of JWKs, and why others cannot be used.
+// parseMembers returns the keys of JWKs, and why others cannot be used.
 func parseMembers(members [][]byte, algorithms []Algorithm) (keys []Key, faults []error) {
 	for _, member := range members {
 		k, err := ParseJWK(member, algorithms...)
@@ -164,8 +167,8 @@ func parseMembers(members [][]byte, algorithms []Algorithm) (keys []Key, faults 
 	return keys, faults
 }
 
-// distinct leaves out keys that cannot be told apart, because they have the same ID
-// and algorithm. The same key twice is one.
+// distinct removes keys that cannot be distinguished because they have the same ID
+// and algorithm. It keeps one of several equal keys.
 func distinct(keys []Key) (kept []Key) {
 	for i, k := range keys {
 		alike := func(other Key) bool { return other.id == k.id && other.algorithm == k.algorithm }
@@ -177,7 +180,8 @@ func distinct(keys []Key) (kept []Key) {
 	return kept
 }
 
-// Check says whether the set was made as it must be; fiberjwt.Open asks for it.
+// Check returns an error if the set was not made by NewSet or ParseSet.
+// fiberjwt.Open calls it.
 func (s *Set) Check() error {
 	if s.state.Load() == nil || s.Now == nil {
 		return errors.New("keys: the set is empty: make it by NewSet or ParseSet")
@@ -185,7 +189,7 @@ func (s *Set) Check() error {
 	return nil
 }
 
-// now is the present state, without keys whose time is over.
+// now returns the present state, without retired keys whose time is over.
 func (s *Set) now() *state {
 	st := s.state.Load()
 	if st.next.IsZero() || s.Now().Before(st.next) {
@@ -195,7 +199,7 @@ func (s *Set) now() *state {
 	return s.state.Load()
 }
 
-// mutate replaces the state by a copy that change has worked on.
+// mutate replaces the state by a copy that change has modified.
 func (s *Set) mutate(change func(*state) error) error {
 	s.change.Lock()
 	defer s.change.Unlock()
@@ -233,8 +237,8 @@ func (st *state) signer() (Key, bool) {
 	return st.keys[st.signing], true
 }
 
-// Find gives the key of an ID and algorithm. Without kid (RFC 7515 §4.1.4: it is
-// optional) it gives the only key of a set of one.
+// Find implements [Source]. A token without kid, which is optional (RFC 7515
+// §4.1.4), gets the key of a set that has only one.
 func (s *Set) Find(_ context.Context, kid string, algorithm Algorithm) (Key, error) {
 	st := s.now()
 	for _, k := range st.keys {
@@ -245,13 +249,14 @@ func (s *Set) Find(_ context.Context, kid string, algorithm Algorithm) (Key, err
 	return Key{}, ErrNoKey
 }
 
-// Signer is the key that signs, false if the set only verifies.
+// Signer returns the key that signs, and false if the set only verifies.
 func (s *Set) Signer() (Key, bool) { return s.now().signer() }
 
-// All gives the keys, in no particular order.
+// All returns the keys, in no particular order.
 func (s *Set) All() []Key { return slices.Clone(s.now().keys) }
 
-// Add lets key verify, and publishes it.
+// Add adds key to the keys that verify, and publishes it. The error says that the
+// ID is taken, or that the key cannot be in this set.
 func (s *Set) Add(key Key) error {
 	if fault := key.fault(); fault != "" {
 		return errors.New("keys: the key " + fault)
@@ -268,8 +273,9 @@ func (s *Set) Add(key Key) error {
 	})
 }
 
-// Promote lets the key of an ID sign from now on, and retires the one that did.
-// A retired key comes back by it.
+// Promote makes the key with this ID the one that signs, and retires the previous
+// one. It also restores a retired key. The error says that there is no such key, or
+// that it has no private half.
 func (s *Set) Promote(id string) error {
 	return s.mutate(func(st *state) error {
 		i := st.index(id)
@@ -288,9 +294,10 @@ func (s *Set) Promote(id string) error {
 	})
 }
 
-// Retire lets a key verify for as long as tokens that it has signed can live,
-// 24 h, and 2 min for clocks that differ, and then forgets it. The key that signs cannot be retired, nor the last
-// that is not: promote another, or add one, before.
+// Retire lets a key verify for another 24 h and 2 min, the longest life of a token
+// plus the difference of clocks, and then removes it. You cannot retire the key
+// that signs, nor the last key that is not retired: promote or add another key
+// before.
 func (s *Set) Retire(id string) error {
 	return s.mutate(func(st *state) error {
 		if err := st.dispensable(id); err != nil {
@@ -303,9 +310,9 @@ func (s *Set) Retire(id string) error {
 	})
 }
 
-// Remove forgets a key at once: the next request with a token of it is refused.
-// The key that signs cannot be removed, nor the last that is not retired: promote
-// another, or add one, before.
+// Remove removes a key at once: the next request with a token of it is refused. You
+// cannot remove the key that signs, nor the last key that is not retired: promote
+// or add another key before.
 func (s *Set) Remove(id string) error {
 	return s.mutate(func(st *state) error {
 		if err := st.dispensable(id); err != nil {
@@ -337,13 +344,13 @@ func (st *state) dispensable(id string) error {
 
 func errNoSuchKey(id string) error { return fmt.Errorf("keys: the set has no key with the ID %q", id) }
 
-// JWKS is a handler for GET that publishes the public keys of the set, as it
-// then is (RFC 7517 §5). Mount it above the middleware, for it needs no token:
+// JWKS returns a handler for GET that publishes the current public keys of the set
+// (RFC 7517 §5). It needs no token, so mount it above the middleware:
 //
 //	app.Get("/.well-known/jwks.json", set.JWKS())
 //
-// Answers may be kept for 5 minutes, and some verifiers keep them for an hour: add a
-// key at least so long before it is promoted.
+// Clients may cache the answer for 5 minutes, and some verifiers keep it for an
+// hour. So add a key at least an hour before you promote it.
 func (s *Set) JWKS() fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		st := s.now()
