@@ -26,7 +26,7 @@ var attemptsTests = map[string]func(*testing.T, *suite){
 	"DoneContextStoresNoRecord":        testDoneContextOfAttempts,
 }
 
-// attempts is the store as what it is besides.
+// attempts returns the store as a session.Attempts.
 func (s *suite) attempts() session.Attempts { return s.store.(session.Attempts) }
 
 func (s *suite) load(keys ...[]byte) []session.AttemptRecord {
@@ -45,14 +45,14 @@ func (s *suite) swap(swaps ...session.AttemptSwap) []bool {
 	return stored
 }
 
-// attemptKey is of 32 random bytes.
+// attemptKey returns 32 random bytes.
 func attemptKey() []byte {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key)
 	return key
 }
 
-// attemptRecord lives for an hour.
+// attemptRecord returns a record that lives for an hour.
 func attemptRecord(value ...byte) session.AttemptRecord {
 	return session.AttemptRecord{Revision: 1 + mathrand.Int64N(math.MaxInt64), Expires: time.Now().Add(time.Hour).UnixMilli(), Value: value}
 }
@@ -64,7 +64,7 @@ func testSwap(t *testing.T, s *suite) {
 	for range 6 {
 		keys = append(keys, attemptKey())
 	}
-	want := s.load(keys...) // another run may have left the first two
+	want := s.load(keys...) // another run may have left records under the first two keys
 	for step := range cases() {
 		random.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i]; want[i], want[j] = want[j], want[i] })
 		var swaps []session.AttemptSwap
@@ -79,7 +79,7 @@ func testSwap(t *testing.T, s *suite) {
 			}
 			swap := session.AttemptSwap{Key: keys[i], Old: want[i].Revision, Record: attemptRecord(value...)}
 			switch n := random.IntN(8); {
-			case n == 0 && swap.Old != 0: // of a record that is not there, a store may do either
+			case n == 0 && swap.Old != 0: // without a record a store may store the swap or not
 				swap.Old++
 			case n == 1:
 				swap.Old = 0
@@ -117,7 +117,7 @@ func testRacingSwaps(t *testing.T, s *suite) {
 			var swaps []session.AttemptSwap
 			order := []int{0, 1, 2}
 			if racer%2 == 1 {
-				slices.Reverse(order) // none may wait for another in a ring
+				slices.Reverse(order) // a store must not deadlock
 			}
 			for _, i := range order {
 				swaps = append(swaps, session.AttemptSwap{Key: keys[i], Old: before[i].Revision, Record: attemptRecord(byte(racer))})
@@ -131,8 +131,8 @@ func testRacingSwaps(t *testing.T, s *suite) {
 			}
 		})
 		for i := range stored {
-			// A store that finds out by reading back may miss the one it stored, if
-			// that was replaced; nothing replaces it here.
+			// A store that reads back may report a stored swap as not stored if another
+			// one has replaced it; nothing replaces it here.
 			require.EqualValues(t, 1, stored[i].Load(), "key %d", i)
 		}
 	}

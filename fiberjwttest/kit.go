@@ -25,10 +25,10 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/cookiename"
 )
 
-// Kit signs the requests of a test in. Its sign-ins are real: a session in the
-// database and tokens of the application's own secret, so that the middleware,
-// the guards and the hooks run as they do in production. Nothing is global, and
-// nothing has to be torn down.
+// Kit signs in the requests of a test. Its sign-ins are real: a session in the
+// database and tokens of the application's own secret, so that the middleware, the
+// guards and the hooks run as they do in production. There is no global state, and
+// nothing to tear down.
 //
 //	func TestMe(t *testing.T) {
 //		kit := fiberjwttest.New(t, fiberjwt.Config{Entities: entities})
@@ -37,34 +37,34 @@ import (
 //		…
 //	}
 //
-// It is safe for concurrent use.
+// It is safe for concurrent use. If something fails, the test fails.
 type Kit struct {
-	// Config is the Config for the application: the one given to New, with what
-	// it lacked. Open it as in production, with the Routes and all.
+	// Config is the Config for the application: the one given to New, with the missing
+	// fields filled in. Pass it to fiberjwt.Open or New as in production, with Routes
+	// and everything else.
 	Config fiberjwt.Config
 	// DB is Config.DB.
 	DB *bun.DB
-	// Clock is Config.Now. It begins at the time of New, in whole seconds, and
-	// stands still until it is advanced.
+	// Clock is Config.Now. It starts at the time of New, in whole seconds, and stands
+	// still until the test advances it.
 	Clock *Clock
 
 	t       testing.TB
-	auth    *fiberjwt.Auth // another one on the same sessions and secret
-	mu      sync.Mutex     // so that an account is stored once
+	auth    *fiberjwt.Auth // a second one, on the same sessions and secret
+	mu      sync.Mutex     // an account is stored only once
 	private bool           // DB was made here
 }
 
 // New makes a kit from the Config of an application, which may lack
 //
-//   - DB: an empty SQLite database, with the tables of the Entities, that goes
-//     with the test. It takes the SQLite driver that the test imports, such as
-//     github.com/ncruces/go-sqlite3/driver;
+//   - DB: an empty SQLite database with the tables of the Entities, deleted after the test. It uses the SQLite driver that the test imports, such as github.com/ncruces/go-sqlite3/driver;
 //   - Secret: a random one;
 //   - Logger: the log of the test.
 //
-// In a DB that is given, New calls [fiberjwt.Migrate] and nothing else; share
-// none with production. Now is always the kit's Clock, and ManualPrune is set, so
-// that nothing runs in the background of a test.
+// If DB is given, New calls [fiberjwt.Migrate] on it and does nothing else with it;
+// never use a database of production. Now is always the kit's Clock. ManualPrune is
+// set, so that nothing runs in the background of a test. If the Config is wrong,
+// the test fails.
 func New(t testing.TB, cfg fiberjwt.Config) *Kit {
 	t.Helper()
 	kit := &Kit{t: t, DB: cfg.DB, Clock: &Clock{now: time.Now().Truncate(time.Second)}, private: cfg.DB == nil}
@@ -94,17 +94,18 @@ func New(t testing.TB, cfg fiberjwt.Config) *Kit {
 	return kit
 }
 
-// Request is a request that is signed in as account, a pointer to a model in
-// Config.Entities. The account is found by its primary key, and stored as it is
-// if there is no such row. Each call is a sign-in of its own. A [fiberjwt.Grant]
-// makes it another: with other claims, or longer ago.
+// Request returns a request that is signed in as account, a pointer to a model in
+// Config.Entities. The account is found by its primary key; if there is no such
+// row, account is stored as it is. Each call is a new sign-in. A [fiberjwt.Grant]
+// changes it, for instance to add claims or to date it back.
 func (kit *Kit) Request(method, target string, account any, grant ...fiberjwt.Grant) *http.Request {
 	kit.t.Helper()
 	return kit.Sign(httptest.NewRequest(method, target, nil), account, grant...)
 }
 
-// Sign signs a request in that has a body or headers already, and gives it back.
-// Another token in it is replaced; an Authorization header of another scheme is left.
+// Sign signs in a request that you have made, with body or headers, and returns it.
+// It replaces another token in the request; an Authorization header of another
+// scheme stays.
 func (kit *Kit) Sign(request *http.Request, account any, grant ...fiberjwt.Grant) *http.Request {
 	kit.t.Helper()
 	name, before := kit.header()
@@ -115,8 +116,9 @@ func (kit *Kit) Sign(request *http.Request, account any, grant ...fiberjwt.Grant
 	return request
 }
 
-// Header is what signs a request in by header, see [Kit.Request]: by the first
-// that Config.Extractor reads. The test fails if it reads none.
+// Header returns the header that signs a request in, see [Kit.Request]. It is the
+// first header that Config.Extractor reads. If the Extractor reads no header, the
+// test fails.
 func (kit *Kit) Header(account any, grant ...fiberjwt.Grant) http.Header {
 	kit.t.Helper()
 	name, before := kit.header()
@@ -136,8 +138,8 @@ func (kit *Kit) header() (name, before string) {
 	return name, before
 }
 
-// Cookies are what signs a browser in, see [Kit.Request]: the access cookie and
-// the refresh cookie.
+// Cookies returns the cookies that sign a browser in, see [Kit.Request]: the access
+// cookie and the refresh cookie.
 func (kit *Kit) Cookies(account any, grant ...fiberjwt.Grant) []*http.Cookie {
 	kit.t.Helper()
 	tokens := kit.Tokens(account, grant...)
@@ -146,7 +148,7 @@ func (kit *Kit) Cookies(account any, grant ...fiberjwt.Grant) []*http.Cookie {
 	return []*http.Cookie{{Name: access, Value: tokens.AccessToken}, {Name: refresh, Value: tokens.RefreshToken}}
 }
 
-// Tokens signs account in, see [Kit.Request].
+// Tokens signs in as account and returns the tokens, see [Kit.Request].
 func (kit *Kit) Tokens(account any, grant ...fiberjwt.Grant) fiberjwt.Tokens {
 	kit.t.Helper()
 	tokens, err := kit.auth.Issue(kit.t.Context(), kit.stored(account), grant...)
@@ -154,7 +156,7 @@ func (kit *Kit) Tokens(account any, grant ...fiberjwt.Grant) fiberjwt.Tokens {
 	return tokens
 }
 
-// stored is the row of an account.
+// stored returns the row of an account.
 func (kit *Kit) stored(account any) any {
 	kit.t.Helper()
 	kit.mu.Lock()
@@ -174,7 +176,7 @@ func (kit *Kit) stored(account any) any {
 	return account
 }
 
-// kindOf an access token.
+// kindOf returns the kind of an access token.
 func kindOf(t testing.TB, access string) string {
 	t.Helper()
 	var claims struct {
@@ -185,8 +187,8 @@ func kindOf(t testing.TB, access string) string {
 	return claims.Kind
 }
 
-// models of the entities: each is an Entity[T] or a pointer to one, whose hooks
-// take a *T.
+// models returns a new model of each entity. An entity is an Entity[T] or a pointer
+// to one, whose hooks take a *T.
 func models(entities []fiberjwt.Kind) (found []any) {
 	for _, entity := range entities {
 		of := reflect.TypeOf(entity)
@@ -199,8 +201,9 @@ func models(entities []fiberjwt.Kind) (found []any) {
 	return found
 }
 
-// openScratch is an empty SQLite database in a file, since each driver spells
-// databases in memory in its own way. The drivers ignore what they do not know.
+// openScratch returns an empty SQLite database in a file, because each driver has
+// another syntax for databases in memory. The drivers ignore parameters that they
+// do not know.
 func openScratch(t testing.TB) *bun.DB {
 	t.Helper()
 	drivers := sql.Drivers()
@@ -215,20 +218,20 @@ func openScratch(t testing.TB) *bun.DB {
 	return bun.NewDB(conn, sqlitedialect.New())
 }
 
-// Clock is a clock that a test moves. Safe for concurrent use.
+// Clock is a clock that a test moves. It is safe for concurrent use.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-// Now is the time on the clock.
+// Now returns the time on the clock.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-// Advance moves the clock by d.
+// Advance moves the clock by d, also backwards.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,4 +1,5 @@
-// Package fiberjwttest helps to test applications and stores of fiberjwt.
+// Package fiberjwttest helps to test applications that use fiberjwt, by a [Kit],
+// and stores of sessions, by [TestStore].
 package fiberjwttest
 
 import (
@@ -20,11 +21,12 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// TestStore runs the conformance suite on a store: a store is correct when it
-// passes. open is called several times and gives each time a store of its own,
-// as in another process, on the same data; what else is in there does not
-// matter. A store that is session.Attempts, session.Clock, session.Revocations or session.Slider is tested as such, too.
-// FIBERJWT_CASES sets the number of random cases, 1,000 by default.
+// TestStore runs the conformance suite on a store: a store is correct if it passes.
+// open is called several times; each call must return a new store on the same data,
+// as in another process. Other data in there does not matter. If the store also is
+// a session.Attempts, session.Clock, session.Revocations or session.Slider, these
+// abilities are tested too. The environment variable FIBERJWT_CASES sets the number
+// of random cases, 1,000 by default.
 func TestStore(t *testing.T, open func(t *testing.T) session.Store) {
 	tests := map[string]func(*testing.T, *suite){
 		"RefreshEqualsDecide":                  testRefreshEqualsDecide,
@@ -65,8 +67,8 @@ func TestStore(t *testing.T, open func(t *testing.T) session.Store) {
 	}
 }
 
-// Times and clock of the suite. now is the real time, since a store may forget
-// rows whose Ends is past by its own clock.
+// The times of the suite. Its clock is the real time, because a store may delete rows
+// whose Ends is past by its own clock.
 var times = session.Times{Grace: 30 * time.Second, Rearm: time.Minute, Age: 5 * time.Minute, Idle: 14 * 24 * time.Hour}
 
 const (
@@ -78,11 +80,11 @@ type suite struct {
 	t       *testing.T
 	open    func(t *testing.T) session.Store
 	store   session.Store
-	racers  []session.Store // the store and two others, once they are needed
-	subject string          // an account of this test alone
+	racers  []session.Store // the store and two others, made when they are needed
+	subject string          // an account that only this test uses
 }
 
-// row is a living session whose generation 7 was issued now, with parent 6.
+// row returns a living session whose generation 7 was issued now, with parent 6.
 func (s *suite) row() session.Row {
 	now := time.Now().UnixMilli()
 	sid := make([]byte, 16)
@@ -163,8 +165,8 @@ func randomRow(random *mathrand.Rand, row session.Row) session.Row {
 	return row
 }
 
-// testClock is for stores that are session.Clock. The caller's clock is off by an
-// hour; ages are far from every boundary, so that the store may take its time.
+// testClock is for stores that are session.Clock. The caller's clock is wrong by an
+// hour. Ages are far from every boundary, so that a slow store passes.
 func testClock(t *testing.T, s *suite) {
 	shared := times
 	shared.StoreClock = true
@@ -296,8 +298,8 @@ func testRevokeHoldsAgainstRefresh(t *testing.T, s *suite) {
 	}
 }
 
-// testLoginsBeforeAChange is a change of the password beside sign-ins with the
-// old one: what was created before RevokeAll began is ended by it.
+// testLoginsBeforeAChange runs a password change beside sign-ins with the old
+// password: RevokeAll must end every session that was created before it began.
 func testLoginsBeforeAChange(t *testing.T, s *suite) {
 	for range 10 {
 		here := s.create(s.row())
@@ -419,7 +421,7 @@ func testProve(t *testing.T, s *suite) {
 	require.NoError(t, s.store.Prove(t.Context(), s.row().SID, row.AuthTime))
 }
 
-// testSlide is for stores that Config.Cookie.Sliding takes.
+// testSlide is for stores that are session.Slider.
 func testSlide(t *testing.T, s *suite) {
 	store := s.store.(session.Slider)
 	row := s.create(s.row())
@@ -430,7 +432,7 @@ func testSlide(t *testing.T, s *suite) {
 		return got, alive
 	}
 	now := row.Created + day
-	for _, idle := range []int64{14 * day, 1000 * day, 1000 * day} { // the last two no further than Ends
+	for _, idle := range []int64{14 * day, 1000 * day, 1000 * day} { // the last two stop at Ends
 		row.IdleUntil = min(now+idle, row.Ends)
 		got, alive := slide(row.Kind, now, idle)
 		require.True(t, alive)
@@ -524,7 +526,8 @@ func testCreateAgain(t *testing.T, s *suite) {
 	require.Equal(t, rotated, s.find(row), "a Create that is repeated undid a logout")
 }
 
-// testBoundaries is at, before and after every moment that Decide and List know.
+// testBoundaries checks the moments at, before and after every limit that Decide
+// and List know.
 func testBoundaries(t *testing.T, s *suite) {
 	moments := []int64{0, times.Grace.Milliseconds(), times.Rearm.Milliseconds(), times.Age.Milliseconds()}
 	for _, until := range []struct{ idle, ends int64 }{{14 * day, 90 * day}, {20 * second, 90 * day}, {90 * second, 90 * second}} {

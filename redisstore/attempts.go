@@ -14,9 +14,10 @@ import (
 
 var _ session.Attempts = (*Store)(nil)
 
-// attemptKey holds a record of failed sign-ins: "revision expires" and its bytes.
-// The tag puts all of them into one slot of a cluster, as a script for several
-// needs it; a sign-in costs more than Redis has to do for it by far.
+// attemptKey holds a record of failed sign-ins: "revision expires|" and its bytes.
+// The hash tag puts all records into one slot of a cluster, because one script
+// changes several of them. Redis can handle this load in one slot: the rest of a
+// sign-in costs far more.
 func (s *Store) attemptKey(key []byte) string {
 	return s.prefix + "{attempts}:" + base64.RawURLEncoding.EncodeToString(key)
 }
@@ -61,7 +62,7 @@ func decodeAttempt(value string) (r session.AttemptRecord, err error) {
 
 // SwapAttempts implements [session.Attempts], in one round trip.
 func (s *Store) SwapAttempts(ctx context.Context, swaps []session.AttemptSwap) ([]bool, error) {
-	// The clock of the caller may be behind that of Redis.
+	// The clock of the caller may be behind the clock of Redis.
 	least := time.Now().Add(time.Hour).UnixMilli()
 	names, args := make([]string, len(swaps)), []any{}
 	for i, swap := range swaps {
@@ -75,7 +76,7 @@ func (s *Store) SwapAttempts(ctx context.Context, swaps []session.AttemptSwap) (
 	return reply.BoolSlice()
 }
 
-// runOn runs a script on keys, which are in one slot.
+// runOn runs a script on keys, which must be in one slot.
 func (s *Store) runOn(ctx context.Context, script *redis.Script, keys []string, args ...any) (*redis.Cmd, error) {
 	return within(ctx, func() (*redis.Cmd, error) {
 		cmd := script.Run(ctx, s.client, keys, args...)
@@ -83,16 +84,16 @@ func (s *Store) runOn(ctx context.Context, script *redis.Script, keys []string, 
 	})
 }
 
-// loadAttempts gives the values, "" for none. It is a script, and not MGET, for
-// the reason that find is one.
+// loadAttempts returns the values, "" for none. It is a script, and not MGET, for
+// the same reason as find.
 var loadAttempts = redis.NewScript(`
 local values = {}
 for i, key in ipairs(KEYS) do values[i] = redis.call('GET', key) or '' end
 return values`)
 
-// swapAttempts stores each value whose key has the revision named before it, 0
-// for none: ARGV is old revision, value and end of each. It gives a digit for
-// each. Revisions are compared as texts, since a number of Lua has 53 bits.
+// swapAttempts stores each value whose key has the old revision, 0 for no record.
+// ARGV has the old revision, the value and the expiry for each key. It returns 1 or
+// 0 for each. It compares revisions as texts, because a number in Lua has 53 bits.
 var swapAttempts = redis.NewScript(`
 local stored = {}
 for i, key in ipairs(KEYS) do

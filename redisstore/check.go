@@ -16,10 +16,11 @@ import (
 
 var _ session.Checker = (*Store)(nil)
 
-// Check implements [session.Checker]. It looks at each node of a cluster for an
-// eviction policy that ends sessions, for persistence that forgets them, and for a
-// clock that is more than a minute off. What a server does not tell, as managed
-// ones keep CONFIG and INFO to themselves, is no fault.
+// Check implements [session.Checker]. On each node of a cluster it checks the
+// eviction policy, which must not delete sessions, the persistence, which must not
+// lose them, and, if clock is true, that the clocks are at most a minute apart.
+// Managed servers often forbid CONFIG and INFO; what a server does not tell is not
+// a problem.
 func (s *Store) Check(ctx context.Context, clock bool) ([]string, error) {
 	look := func(ctx context.Context, node redis.UniversalClient) ([]string, error) {
 		return within(ctx, func() ([]string, error) { return faultsOf(ctx, node, clock) })
@@ -37,7 +38,7 @@ func (s *Store) Check(ctx context.Context, clock bool) ([]string, error) {
 		all = append(all, faults...)
 		return err
 	})
-	slices.Sort(all) // the nodes answer in any order, and most often the same
+	slices.Sort(all) // the nodes answer in any order, and usually the same
 	return slices.Compact(all), err
 }
 
@@ -71,8 +72,9 @@ func eviction(ctx context.Context, node redis.UniversalClient) (string, error) {
 	return fmt.Sprintf("maxmemory-policy is %s, so Redis ends sessions when its memory is full: set it to noeviction", policy), nil
 }
 
-// persistence: without the append-only file a crash undoes logouts; but where CONFIG
-// is not allowed, somebody else sees to it, by replicas say.
+// persistence: without the append-only file a crash undoes logouts. If CONFIG is
+// not allowed, the server is managed, and its operator is responsible, for instance
+// by replicas.
 func persistence(ctx context.Context, node redis.UniversalClient) (string, error) {
 	enabled, err := infoOf(ctx, node, "persistence", "aof_enabled")
 	if err != nil || enabled != "0" {
@@ -86,7 +88,7 @@ func persistence(ctx context.Context, node redis.UniversalClient) (string, error
 		return "", err
 	}
 	if config["save"] == "" {
-		return "appendonly and save are off, so a restart of Redis signs everybody out: set appendonly to yes", nil
+		return "appendonly and save are off, so a restart of Redis ends all sessions: set appendonly to yes", nil
 	}
 	return "appendonly is off, so a crash of Redis undoes the sign-ins and logouts since its last snapshot: set it to yes", nil
 }
@@ -108,7 +110,7 @@ func clockOf(ctx context.Context, node redis.UniversalClient) (string, error) {
 	return "", nil
 }
 
-// infoOf is a value of INFO, "" if the server does not tell.
+// infoOf returns a value of INFO, "" if the server does not tell it.
 func infoOf(ctx context.Context, node redis.UniversalClient, section, name string) (string, error) {
 	info, err := node.Info(ctx, section).Result()
 	if silent(err) {
@@ -125,8 +127,8 @@ func infoOf(ctx context.Context, node redis.UniversalClient, section, name strin
 	return "", nil
 }
 
-// silent: the server answered that it does not tell, and not that it is in trouble
-// or wants a password.
+// silent reports whether err says that the server refuses the command, and not that
+// it is in trouble or needs a password.
 func silent(err error) bool {
 	var said redis.Error
 	if !errors.As(err, &said) || errors.Is(err, redis.Nil) {

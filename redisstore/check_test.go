@@ -22,7 +22,7 @@ func TestCheckFindsARedisThatWouldForgetSessions(t *testing.T) {
 	const (
 		evicts  = "maxmemory-policy is allkeys-lru, so Redis ends sessions when its memory is full: set it to noeviction"
 		crash   = "appendonly is off, so a crash of Redis undoes the sign-ins and logouts since its last snapshot: set it to yes"
-		restart = "appendonly and save are off, so a restart of Redis signs everybody out: set appendonly to yes"
+		restart = "appendonly and save are off, so a restart of Redis ends all sessions: set appendonly to yes"
 	)
 	evicting := []string{"--maxmemory-policy", "allkeys-lru"}
 	for name, c := range map[string]struct {
@@ -106,7 +106,7 @@ func TestCheckOfTheApplicationReachesRedis(t *testing.T) {
 	require.NoError(t, err)
 	err = auth.Check(t.Context())
 	require.ErrorIs(t, err, fiberjwt.ErrSetup)
-	require.EqualError(t, err, "fiberjwt: Config.Sessions: appendonly and save are off, so a restart of Redis signs everybody out: set appendonly to yes")
+	require.EqualError(t, err, "fiberjwt: Config.Sessions: appendonly and save are off, so a restart of Redis ends all sessions: set appendonly to yes")
 
 	server.kill()
 	err = auth.Check(t.Context())

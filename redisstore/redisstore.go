@@ -1,5 +1,5 @@
 // Package redisstore keeps the sessions of fiberjwt in Redis, for applications
-// whose accounts are in a database that should not see every request:
+// whose database should not be asked on every request:
 //
 //	fiberjwt.Config{
 //		DB:       db, // the accounts
@@ -7,41 +7,41 @@
 //		…
 //	}
 //
-// A refresh, a logout and the look at the session on each request are one round
-// trip on one key. A session takes some 0.6 KB of memory, with its place in the
-// index of its account. Redis forgets it when its absolute lifetime is over, by
-// the clock of Redis; until then an ended one stays as a tombstone.
+// A refresh, a logout and the check of the session on each request are one round
+// trip on one key. A session takes about 0.6 KB of memory, including its entry in
+// the index of its account. Redis deletes it when its absolute lifetime is over, by
+// the clock of Redis; until then an ended session stays as a marker.
 //
-// # What Redis must be
+// # Requirements
 //
 // Redis 6.2 or later, with
 //
 //	appendonly yes
 //	maxmemory-policy noeviction
 //
-// which fiberjwt.Auth.Check looks for.
+// fiberjwt.Auth.Check verifies these settings.
 //
-// Sessions are data, not a cache: where Redis may evict keys or starts empty,
-// people are signed out. A Redis that does not answer, is full or read-only is
-// an error, 503 to clients, and signs nobody out; a logout fails then, too.
+// Sessions are data, not a cache: if Redis evicts keys or starts empty, users are
+// signed out. If Redis does not answer, is full or is read-only, every method
+// returns an error. Clients then get 503 and stay signed in; a logout fails, too.
 //
-// # What a crash, a failover or a backup forgets
+// # Lost writes
 //
-// Redis confirms a write before it is on the disk or on a replica; with
-// appendfsync everysec a crash takes the last one or two seconds, a backup all
-// since it was made. A refresh that is lost so is mended by the client's next
-// one, [session.Heal]. A login that is lost is a 401 and a new login. A logout
-// that is lost is undone. Where that is too much, set appendfsync always, or
-// keep sessions in the database.
+// Redis confirms a write before it is on the disk or on a replica. With appendfsync
+// everysec a crash loses the last one or two seconds; a restored backup loses
+// everything after it was made. The client's next refresh repairs a lost refresh,
+// see [session.Heal]. After a lost login, the client gets 401 and signs in again. A
+// lost logout is undone. If that is not acceptable, set appendfsync always, or keep
+// sessions in the database.
 //
 // # Redis Cluster
 //
-// Every command touches one key, or counters of failed sign-ins, which are all
-// in one slot; so any cluster does. A session and the index
-// of its account lie on different nodes, and the index is written first. Only
-// if the node of the index loses that write in a failover, while the session
-// stays, does RevokeAll miss the session until it ends. The prefix
-// "{fiberjwt}:" puts all sessions into one slot and rules that out.
+// Every command uses one key, or counters of failed sign-ins, which are all in one
+// slot, so every cluster works. A session and the index of its account can be on
+// different nodes, and the index is written first. If the node of the index loses
+// that write in a failover while the session stays, RevokeAll misses the session
+// until it ends. The prefix "{fiberjwt}:" puts all sessions into one slot and
+// prevents this.
 package redisstore
 
 import (
@@ -55,8 +55,9 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// Store is a [session.Store] on Redis. It is safe for concurrent use and for
-// several processes on one Redis.
+// Store is a [session.Store] on Redis. It is safe for concurrent use, also by
+// several processes on one Redis. It also implements [session.Attempts],
+// [session.Revocations], [session.Slider], [session.Clock] and [session.Checker].
 type Store struct {
 	client redis.UniversalClient
 	prefix string
@@ -69,22 +70,23 @@ var (
 	_ session.Clock       = (*Store)(nil)
 )
 
-// Option changes what [New] makes.
+// Option changes the store that [New] returns.
 type Option func(*Store)
 
-// WithPrefix sets what the names of all keys begin with, "fiberjwt:" by
-// default. Applications that share a database of a Redis need one each:
-// otherwise one ends the sessions of the other's accounts.
+// WithPrefix sets the prefix of all keys, "fiberjwt:" by default. Applications that
+// share a database of Redis need different prefixes: otherwise one application ends
+// sessions of the other's accounts.
 func WithPrefix(prefix string) Option {
 	return func(s *Store) { s.prefix = prefix }
 }
 
-// New is the store on client, which stays the caller's to close. It does no
-// I/O. It panics on a [redis.Ring], which looks for the sessions of a server
-// that is down on another one, and finds that there are none.
+// New returns the store on client. The caller closes client. New does no I/O. It
+// panics if client is nil, and if it is a [redis.Ring]: while a server is down, a
+// Ring looks for its sessions on another server, and finds none.
 //
-// The client may retry what failed: every command has no more effect than once.
-// It may send other commands to replicas: those of the store go to the primary.
+// The client may retry commands: a repeated command has no further effect. It may
+// be configured to send reads to replicas: the commands of the store always go to
+// the primary.
 func New(client redis.UniversalClient, options ...Option) *Store {
 	switch client.(type) {
 	case nil:
@@ -102,19 +104,20 @@ func New(client redis.UniversalClient, options ...Option) *Store {
 // sessionKey holds the value of a session, see encode.
 func (s *Store) sessionKey(sid []byte) string { return s.prefix + "s:" + session.ID(sid) }
 
-// accountKey holds the index of an account: the SIDs of its sessions, also of
-// the ended ones, sorted by Ends. The length keeps kind and subject apart,
-// whatever bytes they are.
+// accountKey holds the index of an account: the SIDs of its sessions, also of ended
+// ones, sorted by Ends. The length separates kind and subject, whatever bytes they
+// contain.
 func (s *Store) accountKey(kind, subject string) string {
 	return s.prefix + "a:" + strconv.Itoa(len(kind)) + ":" + kind + ":" + subject
 }
 
-// endsKey holds the SIDs of the sessions that were ended in the last minutes,
-// sorted by when, for caches.
+// endsKey holds the SIDs of the sessions that ended in the last minutes, sorted by
+// time, for caches.
 func (s *Store) endsKey() string { return s.prefix + "ends" }
 
 // Create implements [session.Store], in two round trips. The index is written
-// first: a RevokeAll that starts when Create has returned finds the session.
+// first, so that a RevokeAll that starts after Create has returned finds the
+// session.
 func (s *Store) Create(ctx context.Context, row session.Row) error {
 	value, err := encode(row)
 	if err != nil {
@@ -144,13 +147,13 @@ func (s *Store) Refresh(ctx context.Context, kind string, sid []byte, g, now int
 	}
 	outcome := session.Outcome(judged[0] - '0')
 	if outcome == session.Reuse || row.Revoked != 0 && now-row.Revoked < lately {
-		// The second is for an end whose news were lost: the client has asked again.
+		// The second condition repeats the report of an end, in case it was lost.
 		_, err = s.run(ctx, tell, s.endsKey(), now, keptFor, string(sid))
 	}
 	return row, outcome, err
 }
 
-// Clock implements [session.Clock]: the clock of Redis.
+// Clock implements [session.Clock]: it returns the clock of Redis.
 func (s *Store) Clock(ctx context.Context, _ int64) (int64, error) {
 	reply, err := s.run(ctx, clock, s.endsKey())
 	if err != nil {
@@ -172,7 +175,7 @@ func (s *Store) Find(ctx context.Context, kind string, sid []byte) (session.Row,
 	return row, true, nil
 }
 
-// rowOf reads what the script find answered.
+// rowOf reads the answer of the script find.
 func rowOf(reply *redis.Cmd, sid []byte) (row session.Row, found bool, err error) {
 	value, err := reply.Text()
 	if err != nil || value == "" {
@@ -201,8 +204,8 @@ func (s *Store) Revoke(ctx context.Context, sid []byte, kind, subject string, no
 	return replies[0].Bool()
 }
 
-// end ends sessions and tells caches so, in one round trip to each node. It may
-// tell of some that do not end.
+// end ends sessions and reports that to caches, in one round trip to each node. It
+// may report sessions that do not end.
 func (s *Store) end(ctx context.Context, sids []string, kind, subject string, now int64) ([]*redis.Cmd, error) {
 	news := []any{now, keptFor}
 	for _, sid := range sids {
@@ -214,8 +217,8 @@ func (s *Store) end(ctx context.Context, sids []string, kind, subject string, no
 }
 
 const (
-	lately  = 120_000 // ms, by clocks that differ by no more than half of it
-	keptFor = 600_000 // ms that ends are told, as session.Revocations says
+	lately  = 120_000 // ms, for clocks that differ by at most half of it
+	keptFor = 600_000 // ms, how long ends are reported, as session.Revocations requires
 )
 
 // RevokedSince implements [session.Revocations].
@@ -232,8 +235,8 @@ func (s *Store) RevokedSince(ctx context.Context, since int64) ([][]byte, error)
 	return sids, err
 }
 
-// RevokeAll implements [session.Store]. It is not atomic: sessions end one
-// after the other, and after an error some have.
+// RevokeAll implements [session.Store]. It is not atomic: sessions end one after
+// the other, and after an error some of them have ended.
 func (s *Store) RevokeAll(ctx context.Context, kind, subject string, except []byte, now int64) error {
 	sids, err := s.sessionsOf(ctx, kind, subject)
 	if err != nil {
@@ -254,11 +257,11 @@ func (s *Store) Prove(ctx context.Context, sid []byte, now int64) error {
 	return err
 }
 
-// listLimit is how many sessions List gives at most.
+// listLimit is how many sessions List returns at most.
 const listLimit = 100
 
-// List implements [session.Store]. It reads every session of the account that
-// Redis still has, since the index does not know which are alive.
+// List implements [session.Store]. It reads every session of the account that Redis
+// still has, because the index does not show which sessions are alive.
 func (s *Store) List(ctx context.Context, kind, subject string, now int64) ([]session.Row, error) {
 	sids, err := s.sessionsOf(ctx, kind, subject)
 	if err != nil {
@@ -287,10 +290,11 @@ func (s *Store) List(ctx context.Context, kind, subject string, now int64) ([]se
 	return newest, nil
 }
 
-// Prune implements [session.Store]: Redis forgets by itself, so it does nothing.
+// Prune implements [session.Store]. It does nothing, because Redis deletes sessions
+// by itself.
 func (s *Store) Prune(ctx context.Context, _ int64) (int64, error) { return 0, ctx.Err() }
 
-// sessionsOf gives the SIDs in the index of an account.
+// sessionsOf returns the SIDs in the index of an account.
 func (s *Store) sessionsOf(ctx context.Context, kind, subject string) ([]string, error) {
 	reply, err := s.run(ctx, enlisted, s.accountKey(kind, subject))
 	if err != nil {
@@ -299,18 +303,19 @@ func (s *Store) sessionsOf(ctx context.Context, kind, subject string) ([]string,
 	return reply.StringSlice()
 }
 
-// run runs a script on a key. No script answers nil: what is missing it says,
-// so that an error is always one.
+// run runs a script on a key. No script returns nil for a missing value, so every
+// error is a real one.
 func (s *Store) run(ctx context.Context, script *redis.Script, key string, args ...any) (*redis.Cmd, error) {
 	return s.runOn(ctx, script, []string{key}, args...)
 }
 
-// batchSize is how many sessions a pipeline is for, so that a large account
-// fills neither memory nor the connection.
+// batchSize is how many sessions one pipeline has, so that a large account fills
+// neither the memory nor the connection.
 const batchSize = 500
 
-// runAll runs a script on many sessions, after what first sends, in one round trip to each node. It
-// sends the script each time, as a pipeline cannot fall back from EVALSHA.
+// runAll runs a script on many sessions, after the commands that first sends, in
+// one round trip to each node. It sends the text of the script each time, because a
+// pipeline cannot fall back from EVALSHA.
 func (s *Store) runAll(ctx context.Context, script *redis.Script, sids []string, args []any, first func(redis.Pipeliner)) ([]*redis.Cmd, error) {
 	return within(ctx, func() ([]*redis.Cmd, error) {
 		pipe, replies := s.client.Pipeline(), make([]*redis.Cmd, len(sids))
@@ -320,21 +325,21 @@ func (s *Store) runAll(ctx context.Context, script *redis.Script, sids []string,
 		for i, sid := range sids {
 			replies[i] = script.Eval(ctx, pipe, []string{s.sessionKey([]byte(sid))}, args...)
 		}
-		_, err := pipe.Exec(ctx) // the first error of them all
+		_, err := pipe.Exec(ctx) // the first error of all commands
 		return replies, err
 	})
 }
 
-// within gives what do gives, or the error of ctx as soon as that is over. The
-// client itself looks at ctx before it sends, but then waits for the answer as
-// long as its ReadTimeout says, unless it was made with ContextTimeoutEnabled,
-// and never learns that ctx was cancelled.
+// within returns the result of do, or the error of ctx as soon as ctx is done. The
+// client itself checks ctx before it sends. But then it waits for the answer for
+// its ReadTimeout, unless it was made with ContextTimeoutEnabled, and does not
+// notice that ctx is cancelled.
 func within[T any](ctx context.Context, do func() (T, error)) (T, error) {
 	type answer struct {
 		value T
 		err   error
 	}
-	answers := make(chan answer, 1) // so that a late answer finds a place
+	answers := make(chan answer, 1) // buffered, so that a late answer does not block the goroutine
 	go func() {
 		value, err := do()
 		answers <- answer{value, err}

@@ -2,23 +2,22 @@ package redisstore
 
 import "github.com/redis/go-redis/v9"
 
-// The scripts for sessions. Each touches KEYS[1] only and runs alone, so what it reads is
-// what it changes. They read by scripts too, and not by GET: a client may send
-// that to a replica or keep the answer, neither of which hears at once that a
-// session was ended.
+// The scripts for sessions. Each uses KEYS[1] only, and Redis runs it atomically.
+// Reads are scripts too, not GET: a client may send GET to a replica or cache the
+// answer, and neither knows at once that a session has ended.
 
-// find gives the value of a session, "" for none.
+// find returns the value of a session, "" for none.
 var find = redis.NewScript(`return redis.call('GET', KEYS[1]) or ''`)
 
-// create stores ARGV[1] until ARGV[2], unless the session is there already.
+// create stores ARGV[1] until ARGV[2], unless the session exists already.
 var create = redis.NewScript(`
 redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PXAT', ARGV[2])
 return 1`)
 
-// enlist puts the session ARGV[2], which ends at ARGV[1], into the index of its
-// account, strikes out what is over and lets the index live as long as its last
-// entry. Ended sessions stay listed: should a failover bring one back, RevokeAll
-// still finds it.
+// enlist adds the session ARGV[2], which ends at ARGV[1], to the index of its
+// account, removes entries whose time is over, and lets the index live as long as
+// its last entry. Ended sessions stay in the index: if a failover restores one,
+// RevokeAll still finds it.
 var enlist = redis.NewScript(`
 redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])
 local clock = redis.call('TIME')
@@ -27,11 +26,11 @@ local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 if last[2] then redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', last[2])) end
 return 1`)
 
-// enlisted gives the SIDs of an index.
+// enlisted returns the SIDs of an index.
 var enlisted = redis.NewScript(`return redis.call('ZRANGE', KEYS[1], 0, -1)`)
 
-// reading begins the scripts that change a session: value is what encode wrote,
-// or false.
+// reading is the first part of the scripts that change a session: value is what
+// encode wrote, or false.
 const reading = `
 local value = redis.call('GET', KEYS[1])
 local GEN, PREV, ISSUED, IDLE_UNTIL, REVOKED, AUTH_TIME, ENDS = 0, 1, 2, 3, 4, 5, 6
@@ -55,7 +54,7 @@ local function write(i, ...)
 end
 `
 
-// timing gives the time of Redis in milliseconds.
+// timing returns the time of Redis in milliseconds.
 const timing = `
 local function clock()
   local t = redis.call('TIME')
@@ -65,9 +64,9 @@ end
 
 var clock = redis.NewScript(timing + `return clock()`)
 
-// refresh is session.Decide: ARGV is kind, generation, now, least age, grace,
-// re-arm, idle, and 1 if the clock of Redis takes the place of now. It gives the outcome, a digit, and the value afterwards, or "" if
-// there is no such session.
+// refresh is session.Decide. ARGV is kind, generation, now, least age, grace,
+// re-arm, idle, and 1 if the clock of Redis replaces now. It returns the outcome, a
+// digit, and the value afterwards, or "" if there is no such session.
 var refresh = redis.NewScript(timing + reading + `
 if not value or text(137) ~= ARGV[1] then return '' end
 
@@ -97,8 +96,9 @@ end
 local outcome = decide()
 return outcome .. redis.call('GET', KEYS[1])`)
 
-// revoke ends a session at ARGV[3], unless it has been; ARGV[1] and ARGV[2] are
-// kind and subject that it must have, "" for any. It gives 1 if it is there.
+// revoke ends a session at ARGV[3], unless it has ended already. ARGV[1] and
+// ARGV[2] are the kind and subject that it must have, "" for any. It returns 1 if
+// the session exists.
 var revoke = redis.NewScript(reading + `
 if not value then return 0 end
 local kind, at = text(137)
@@ -107,22 +107,22 @@ if ARGV[2] ~= '' and ARGV[2] ~= text(at) then return 0 end
 if number(REVOKED) == 0 then write(REVOKED, tonumber(ARGV[3])) end
 return 1`)
 
-// prove notes ARGV[1] as the time of the proof, if the session is there.
+// prove sets ARGV[1] as the time of the last verification, if the session exists.
 var prove = redis.NewScript(reading + `
 if value then write(AUTH_TIME, tonumber(ARGV[1])) end
 return 1`)
 
-// slide moves the idle deadline to ARGV[2] + ARGV[3], but not past the end, if
-// the session is alive at ARGV[2] and of kind ARGV[1]. It gives the value
-// afterwards, "" if there is no such session.
+// slide moves the idle deadline to ARGV[2] + ARGV[3], but not past the end, if the
+// session is alive at ARGV[2] and of kind ARGV[1]. It returns the value afterwards,
+// "" if there is no such session.
 var slide = redis.NewScript(reading + `
 if not value or text(137) ~= ARGV[1] then return '' end
 local now, idle, ends = tonumber(ARGV[2]), tonumber(ARGV[3]), number(ENDS)
 if number(REVOKED) == 0 and now < number(IDLE_UNTIL) and now < ends then write(IDLE_UNTIL, math.min(now + idle, ends)) end
 return redis.call('GET', KEYS[1])`)
 
-// tell notes the sessions ARGV[3] and on as ended at ARGV[1], and forgets those
-// of ARGV[2] before.
+// tell records that the sessions from ARGV[3] on ended at ARGV[1], and forgets ends
+// that are more than ARGV[2] older.
 var tell = redis.NewScript(`
 local now, kept = tonumber(ARGV[1]), tonumber(ARGV[2])
 for i = 3, #ARGV do redis.call('ZADD', KEYS[1], 'GT', now, ARGV[i]) end
@@ -130,5 +130,5 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', now - kep
 redis.call('PEXPIRE', KEYS[1], kept)
 return 1`)
 
-// told gives the sessions that ended after ARGV[1].
+// told returns the sessions that ended after ARGV[1].
 var told = redis.NewScript(`return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. ARGV[1], '+inf')`)

@@ -10,15 +10,14 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// A session is one value: eight numbers of 16 digits, a blank after each, then
-// four texts, each with its length and a colon in front:
+// A session is one value: eight numbers of 16 digits, each followed by a blank, then
+// four texts, each after its length and a colon:
 //
 //	gen prev issued idle_until revoked auth_time ends created kind subject address agent
 //
-// The numbers have fixed places so that a script overwrites them where they
-// are, which leaves the expiry of the key alone. It is no hash, because a
-// User-Agent is too long for Redis to pack one: that took 1,106 bytes of memory
-// where this takes 474.
+// The numbers have fixed places, so that a script can overwrite them without a change
+// of the expiry of the key. It is not a Redis hash, because a User-Agent is too long
+// for a packed hash: that took 1,106 bytes of memory, and this takes 474.
 
 const (
 	numbers     = 8
@@ -31,8 +30,8 @@ var (
 	errNumber = errors.New("redisstore: a number of the session is out of range")
 )
 
-// encode writes row, without its SID. Lua has no integers but doubles: what
-// these do not hold exactly is refused.
+// encode writes row, without its SID. Numbers in Lua are doubles, so numbers that a
+// double does not hold exactly are refused.
 func encode(row session.Row) (string, error) {
 	var b strings.Builder
 	for _, n := range []int64{row.Gen, row.Prev, row.Issued, row.IdleUntil, row.Revoked, row.AuthTime, row.Ends, row.Created} {
@@ -47,7 +46,7 @@ func encode(row session.Row) (string, error) {
 	return b.String(), nil
 }
 
-// decode is the inverse of encode; errValue for what is no session.
+// decode is the inverse of encode. It returns errValue for anything else.
 func decode(sid []byte, value string) (session.Row, error) {
 	row := session.Row{SID: bytes.Clone(sid)}
 	if len(value) < textsAt {
