@@ -1,5 +1,5 @@
-// Package admission lets a few callers in at a time and the others wait in line,
-// as long as waiting makes sense.
+// Package admission limits how many callers are inside at the same time. Others
+// wait in a queue, for a limited time.
 package admission
 
 import (
@@ -11,39 +11,39 @@ import (
 	"time"
 )
 
-// ErrBusy is the error of a caller that would wait for too long.
+// ErrBusy is the error for a caller that would wait too long.
 var ErrBusy = errors.New("fiberjwt: too many passwords are being hashed")
 
 // Gate is a semaphore with two bounded queues: one for callers with a proof that
-// they have been here before, whom a flood must not keep out, and one for all
-// others. It is safe for concurrent use.
+// they have been here before, so that a flood does not keep them out, and one for
+// all others. It is safe for concurrent use.
 type Gate struct {
 	patience time.Duration
 	room     func() int
 
 	mu     sync.Mutex
 	free   int
-	turn   int            // counts the places that were handed on
+	turn   int            // counts the places that were passed on
 	proofs map[string]int // callers in the first queue or inside, by proof
 	queues [2]list.List   // of chan struct{}
 }
 
 const (
-	// perProof callers with the same proof have an advantage; more wait with all others.
+	// perProof callers with the same proof use the first queue; further ones use the second.
 	perProof = 2
-	// Of this many turns one is for the second queue.
+	// One of this many turns is for the second queue.
 	share = 4
 )
 
-// New lets places callers in at a time. Others wait for patience at most. While
-// room() callers wait in a queue, further ones are refused at once.
+// New returns a Gate with places. A caller waits at most for patience. If room()
+// callers wait in a queue already, the next one is refused at once.
 func New(places int, patience time.Duration, room func() int) *Gate {
 	return &Gate{free: places, patience: patience, room: room, proofs: map[string]int{}}
 }
 
-// Enter waits for a place. Call leave when it is not needed any more; calling it
-// again has no effect. The error is [ErrBusy] or that of ctx. proof is "" for a
-// caller that has none.
+// Enter waits for a place. The caller must call leave when it does not need the
+// place any more; further calls of leave have no effect. The error is [ErrBusy] or
+// that of ctx. proof is "" for a caller without a proof.
 func (g *Gate) Enter(ctx context.Context, proof string) (leave func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func (g *Gate) Enter(ctx context.Context, proof string) (leave func(), err error
 	defer g.mu.Unlock()
 	g.drop(proof)
 	select {
-	case <-turn: // it came at the same moment
+	case <-turn: // the place came at the same moment: pass it on
 		g.next()
 	default:
 		queue.Remove(place)
@@ -110,7 +110,7 @@ func (g *Gate) drop(proof string) {
 	}
 }
 
-// next hands the place on to the first in line.
+// next passes the place on to the first caller in a queue.
 func (g *Gate) next() {
 	g.turn++
 	order := []*list.List{&g.queues[0], &g.queues[1]}

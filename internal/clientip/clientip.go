@@ -1,6 +1,6 @@
-// Package clientip finds the address of the client in the text that a proxy
-// header or a socket gives, and the buckets in which a sign-in throttle counts
-// that address. It knows no HTTP.
+// Package clientip finds the address of the client in the text of a proxy header
+// or of a socket, and the networks by which a sign-in throttle counts that address.
+// It does not know HTTP.
 //
 // A client can send any X-Forwarded-For or Forwarded header. A proxy appends
 // the address that it saw at the right of what the client sent. So [Parse] reads
@@ -25,7 +25,7 @@ const (
 var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
 
 // Parse returns the address of the client in text. ok is false if there is none
-// that can be believed. The address is not IPv4-mapped and has no zone. It
+// that can be trusted. The address is not IPv4-mapped and has no zone. It
 // shares no memory with text, so text may be a string borrowed from Fiber.
 //
 // The text is one address, or a comma-separated list in the form of
@@ -78,8 +78,8 @@ func Parse(text string, trusted []netip.Prefix) (addr netip.Addr, ok bool) {
 	return proxy, proxy.IsValid()
 }
 
-// isProxy reports whether addr is in trusted or, if trusted is empty, whether it
-// is an address that no client on the internet has.
+// isProxy reports whether addr is in trusted. If trusted is empty, it reports whether
+// addr is an address that no client on the internet has.
 func isProxy(addr netip.Addr, trusted []netip.Prefix) bool {
 	if len(trusted) == 0 {
 		return addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast() ||
@@ -226,9 +226,9 @@ func parsePrefix(entry string) (prefix netip.Prefix, ok bool) {
 	return prefix.Masked(), true
 }
 
-// Network returns what one client has, as text: an IPv4 address, or the /64 of
-// an IPv6 address, in which a host can take any address (RFC 4291 §2.5.1). It
-// returns "" for the zero Addr.
+// Network returns the addresses that one client can have, as text: an IPv4 address,
+// or the /64 of an IPv6 address, in which a host can use any address (RFC 4291
+// §2.5.1). It returns "" for the zero Addr.
 func Network(addr netip.Addr) string {
 	if addr = addr.Unmap(); addr.Is4() {
 		return addr.String()

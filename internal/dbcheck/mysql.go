@@ -16,13 +16,14 @@ FROM information_schema.COLUMNS AS c
 WHERE c.TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND c.TABLE_NAME = ?
 ORDER BY c.ORDINAL_POSITION`
 
-// mysqlViews stands apart: joined to COLUMNS, MariaDB opens the tables of all databases.
+// mysqlViews is a separate statement: joined to COLUMNS, MariaDB opens the tables
+// of all databases.
 const mysqlViews = `
 SELECT COUNT(*)
 FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND TABLE_NAME = ? AND TABLE_TYPE LIKE '%VIEW'`
 
-// mysqlIndexes: an expression, which MySQL alone can index, has no column.
+// mysqlIndexes returns an empty part for an expression, which only MySQL can index.
 const mysqlIndexes = `
 SELECT INDEX_NAME AS name, COALESCE(COLUMN_NAME, '') AS part, COALESCE(SUB_PART, 0) AS prefix
 FROM information_schema.STATISTICS
@@ -37,7 +38,7 @@ ORDER BY INDEX_NAME, SEQ_IN_INDEX`
 
 var (
 	mysqlTexts  = []string{"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"}
-	mysqlPadded = []string{"binary"} // CHAR loses its blanks when it is read
+	mysqlPadded = []string{"binary"} // CHAR is not padded: trailing blanks are removed when it is read
 	mysqlPlain  = []string{"uuid", "tinyint", "smallint", "mediumint", "int", "bigint"}
 )
 
@@ -82,7 +83,8 @@ func lookMySQL(ctx context.Context, db *bun.DB, table string) (Found, error) {
 	return found, nil
 }
 
-// mysqlParts puts expressions where an index has one, of its own or of a generated column.
+// mysqlParts fills in the expressions of indexes, or of the generated columns in
+// them.
 func mysqlParts(ctx context.Context, db *bun.DB, schema, name string, indexes []indexRow, generated map[string]string) error {
 	var expressions []string
 	if slices.ContainsFunc(indexes, func(row indexRow) bool { return row.Part == "" }) {

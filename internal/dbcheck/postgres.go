@@ -7,7 +7,8 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// postgresColumns has the base type of a domain, which may be one over another.
+// postgresColumns returns the base type of a domain, which may be a domain over
+// another one.
 const postgresColumns = `
 WITH RECURSIVE typed AS (
   SELECT a.attnum, a.attname, a.atttypid AS oid, a.atttypmod AS modifier, a.attnotnull AS filled
@@ -22,8 +23,8 @@ SELECT d.attname AS name, t.typname AS type, t.typcategory::text AS category, d.
 FROM typed AS d JOIN pg_type AS t ON t.oid = d.oid AND t.typtype <> 'd'
 ORDER BY d.attnum`
 
-// postgresIndexes has a generated column as its expression. NULLS NOT DISTINCT is
-// a column of the catalog from PostgreSQL 15 on.
+// postgresIndexes returns a generated column as its expression. The catalog has a
+// column for NULLS NOT DISTINCT since PostgreSQL 15.
 const postgresIndexes = `
 SELECT n.relname AS name, COALESCE(pg_get_expr(i.indpred, i.indrelid), '') AS predicate,
   COALESCE((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS settled,
@@ -54,11 +55,11 @@ func lookPostgres(ctx context.Context, db *bun.DB, table string) (Found, error) 
 		switch {
 		case c.Type == "bpchar":
 			column.Type, column.kind = "CHAR", padded
-		case c.Type == "name": // which cuts off what is longer
+		case c.Type == "name": // which truncates longer texts
 			column.Width, column.kind = 63, text
 		case slices.Contains([]string{"uuid", "int2", "int4", "int8"}, c.Type):
 			column.kind = plain
-		case c.Category == "S" && c.Type != "char": // one byte, of category S before PostgreSQL 15
+		case c.Category == "S" && c.Type != "char": // "char" has one byte, and category S before PostgreSQL 15
 			column.kind = text
 		}
 		if c.Modifier > 4 && (c.Type == "bpchar" || c.Type == "varchar") {
@@ -74,7 +75,7 @@ func lookPostgres(ctx context.Context, db *bun.DB, table string) (Found, error) 
 	return found, nil
 }
 
-// quoted is the name of a table as Bun writes it.
+// quoted returns the name of a table as Bun writes it.
 func quoted(db *bun.DB, table string) string {
 	return string(db.QueryGen().AppendIdent(nil, table))
 }

@@ -1,9 +1,9 @@
-// Package dbcheck looks at a database that an application has set up: whether
-// text can be written into statements safely, and whether tables, columns and
-// indexes are as fiberjwt needs them. It knows databases and no HTTP.
+// Package dbcheck examines the database of an application: whether text can be
+// written into statements safely, and whether tables, columns and indexes are as
+// fiberjwt needs them. It knows databases and does not know HTTP.
 //
-// What it finds is a list of sentences for developers, each with what to do. An
-// error means that the database could not be asked.
+// It returns sentences for developers, each with the fix. An error means that the
+// database could not be asked.
 package dbcheck
 
 import (
@@ -16,14 +16,14 @@ import (
 	"github.com/uptrace/bun/dialect"
 )
 
-// Quoting says which settings of the connections of db make the literals that Bun
-// writes mean something else than the text in them, so that a client's text may
-// become a part of the statement. It sends one statement, and none to a database
-// without such settings.
+// Quoting returns the settings of the connections of db under which the literals
+// that Bun writes have another meaning than their text, so that text of a client
+// could become a part of the statement. It sends one statement, and none to a
+// database without such settings.
 //
-// It looks at one connection, that of db if it is a transaction. All of a pool have
-// the same settings, from the server, the database, the role and the address that
-// they were opened with.
+// It checks one connection, or that of the transaction if db is one. All
+// connections of a pool have the same settings, from the server, the database, the
+// role and the address of the connection.
 func Quoting(ctx context.Context, db bun.IDB) ([]string, error) {
 	switch db.Dialect().Name() {
 	case dialect.PG:
@@ -34,7 +34,7 @@ func Quoting(ctx context.Context, db bun.IDB) ([]string, error) {
 	return nil, nil
 }
 
-// postgresQuoting: Bun leaves backslashes alone, as the standard says.
+// postgresQuoting: Bun does not escape backslashes, as the SQL standard says.
 func postgresQuoting(ctx context.Context, db bun.IDB) (faults []string, err error) {
 	var conforming string
 	if err := db.NewRaw("SELECT current_setting('standard_conforming_strings')").Scan(ctx, &conforming); err != nil {
@@ -48,7 +48,7 @@ func postgresQuoting(ctx context.Context, db bun.IDB) (faults []string, err erro
 }
 
 // swallowing are the character sets of MySQL and MariaDB in which a byte of UTF-8
-// and a backslash after it can be one character.
+// and a backslash after it can form one character.
 var swallowing = []string{"big5", "cp932", "gb18030", "gbk", "sjis"}
 
 // mysqlQuoting: Bun doubles quotes and backslashes, in UTF-8.

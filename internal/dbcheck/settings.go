@@ -28,8 +28,8 @@ func Database(ctx context.Context, db *bun.DB, clock bool) (faults []string, err
 	return faults, nil
 }
 
-// Settings says which settings of the connections of db lose or change what is
-// written, besides those of [Quoting].
+// Settings returns the settings of the connections of db that lose or change what
+// is written, except those of [Quoting].
 func Settings(ctx context.Context, db *bun.DB) ([]string, error) {
 	switch db.Dialect().Name() {
 	case dialect.PG:
@@ -82,8 +82,8 @@ func mysqlSettings(ctx context.Context, db *bun.DB) (faults []string, err error)
 // INSERT and REPLACE.
 const causal = 7
 
-// galeraSettings: a server that is no node of a cluster has no such variables, or
-// wsrep_on is off.
+// galeraSettings: on a server that is not a node of a cluster these variables do
+// not exist, or wsrep_on is off.
 func galeraSettings(ctx context.Context, db *bun.DB) ([]string, error) {
 	var found []struct {
 		Name  string `bun:"Variable_name"`
@@ -107,11 +107,11 @@ func galeraSettings(ctx context.Context, db *bun.DB) ([]string, error) {
 }
 
 // clocksApart is how far the clocks of a database and of the processes that use it
-// may be apart.
+// may differ.
 const clocksApart = time.Minute
 
-// Clock says that the clock of the database and this process's are too far apart.
-// SQLite has that of the process.
+// Clock reports that the clocks of the database and of this process differ too
+// much. SQLite uses the clock of the process.
 func Clock(ctx context.Context, db *bun.DB) ([]string, error) {
 	var query string
 	switch db.Dialect().Name() {
@@ -130,7 +130,8 @@ func Clock(ctx context.Context, db *bun.DB) ([]string, error) {
 	return Apart(time.UnixMilli(there), asked, time.Now()), nil
 }
 
-// Apart says that a clock that was asked between two times is too far from both.
+// Apart reports that a clock, which was read between the times asked and answered,
+// is too far from both.
 func Apart(there, asked, answered time.Time) []string {
 	by, way := there.Sub(answered), "ahead of"
 	if behind := asked.Sub(there); behind > by {

@@ -67,12 +67,12 @@ func lookSQLite(ctx context.Context, db *bun.DB, table string) (Found, error) {
 
 var (
 	sqliteAside    = regexp.MustCompile(`(?is)'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/`)
-	sqliteNull     = regexp.MustCompile(`(?i)\bNOT\s+NULL\s+ON\s+CONFLICT\s+REPLACE\b`) // takes the default
+	sqliteNull     = regexp.MustCompile(`(?i)\bNOT\s+NULL\s+ON\s+CONFLICT\s+REPLACE\b`) // this one stores the default value
 	sqliteConflict = regexp.MustCompile(`(?i)\bON\s+CONFLICT\s+(REPLACE|IGNORE)\b`)
 )
 
-// sqliteOnConflict finds what a table does with a row that breaks a constraint,
-// REPLACE or IGNORE, "" if it refuses it.
+// sqliteOnConflict returns what a table does with a row that violates a constraint:
+// REPLACE or IGNORE, or "" if it refuses the row.
 func sqliteOnConflict(ctx context.Context, db *bun.DB, schema, name string) (string, error) {
 	var statements []string
 	err := db.NewSelect().TableExpr("?.sqlite_master", bun.Ident(schema)).ColumnExpr("COALESCE(sql, '')").
@@ -87,8 +87,9 @@ func sqliteOnConflict(ctx context.Context, db *bun.DB, schema, name string) (str
 	return "", nil
 }
 
-// affinity of a column by its declared type (https://www.sqlite.org/datatype3.html
-// §3.1): one of numbers takes "007" for 7. Lengths are not looked at.
+// affinity returns the kind of a column by its declared type
+// (https://www.sqlite.org/datatype3.html §3.1): a numeric column stores "007" as 7.
+// SQLite ignores lengths.
 func affinity(declared string) kind {
 	declared = strings.ToUpper(declared)
 	has := func(part string) bool { return strings.Contains(declared, part) }
@@ -105,8 +106,8 @@ var comments = regexp.MustCompile(`(?s)--[^\n]*|/\*.*?\*/`)
 
 var indexParts = regexp.MustCompile(`(?is)\bON\b[^(]*\((.*?)\)\s*(?:WHERE\b(.*))?$`)
 
-// indexOf finds the parts and the predicate in CREATE INDEX, "" for an index that a
-// constraint made.
+// indexOf returns the parts and the predicate in CREATE INDEX, "" for an index that
+// a constraint made.
 func indexOf(statement string) (parts, predicate string) {
 	found := indexParts.FindStringSubmatch(strings.TrimSpace(comments.ReplaceAllString(statement, " ")))
 	if found == nil {
@@ -115,8 +116,8 @@ func indexOf(statement string) (parts, predicate string) {
 	return found[1], strings.TrimSpace(found[2])
 }
 
-// generatedAs finds the expression of a generated column in CREATE TABLE, "" if it
-// cannot tell.
+// generatedAs returns the expression of a generated column in CREATE TABLE, "" if
+// it cannot find one.
 func generatedAs(statement, column string) string {
 	statement = comments.ReplaceAllString(statement, " ")
 	start := regexp.MustCompile("(?is)[\\s,(\"\\[`]" + regexp.QuoteMeta(column) + "[\"\\]`]?\\s[^,]*?\\bAS\\s*\\(").FindStringIndex(statement)

@@ -11,24 +11,25 @@ import (
 	"github.com/uptrace/bun/dialect"
 )
 
-// Column is one that an application reads and writes.
+// Column is a column that an application reads and writes.
 type Column struct {
 	Name    string
-	Setting string // what names it, such as "Identity"; "" for one that only the model names
-	Width   int    // characters that it must have room for, 0 for as few as it likes
-	Exact   bool   // a text that must come back as it was written
-	Key     bool   // a program makes such a text: all are of one length and spelling
+	Setting string // the setting that names it, such as "Identity"; "" if only the model names it
+	Width   int    // characters that it must have room for, 0 for any width
+	Exact   bool   // a text that must be read as it was written
+	Key     bool   // a program makes such a text: all have one length and one form
 	Any     bool   // a text of any characters
-	Alone   bool   // no two rows may have the same
+	Alone   bool   // no two rows may have the same value
 }
 
-// Table is one that an application reads and writes.
+// Table is a table that an application reads and writes.
 type Table struct {
-	Name       string // with its schema, as Bun's tag has it
+	Name       string // with its schema, as in Bun's tag
 	Columns    []Column
 	SoftDelete string // the column that marks deleted rows, "" if there is none
-	// Narrowed: the application sees a part of the rows only, that of a tenant
-	// say, in which a value may be unique though it is not in the table.
+	// Narrowed means that the application sees only a part of the rows, for instance
+	// those of a tenant. A value can be unique there although it is not unique in the
+	// table.
 	Narrowed bool
 }
 
@@ -39,47 +40,46 @@ type Found struct {
 	Columns []FoundColumn
 	Unique  []Index
 
-	OnConflict string // of SQLite: what becomes of a row that breaks a constraint, "" if it is refused
+	OnConflict string // of SQLite: what happens to a row that violates a constraint, "" if it is refused
 
-	folds bool // names of columns are the same in another case
+	folds bool // names of columns are case-insensitive
 }
 
 // FoundColumn is a column of a database.
 type FoundColumn struct {
 	Name     string
 	Type     string
-	Width    int    // in characters, or bytes of a binary type; 0: as long as need be
-	Charset  string // of a text where columns have one of their own, else ""
+	Width    int    // in characters, or bytes of a binary type; 0 means no limit
+	Charset  string // of a text, if columns have character sets, else ""
 	Nullable bool
 	kind     kind
 }
 
-// kind is what a type does to a text.
+// kind is how a type treats a text.
 type kind int
 
 const (
-	text    kind = iota // keeps it
-	padded              // fills it up with blanks or zeros
-	numbers             // takes "007" for 7
-	plain               // is for UUIDs or integers, which come back in one spelling
+	text    kind = iota // stores it unchanged
+	padded              // pads it with blanks or zeros
+	numbers             // stores "007" as 7
+	plain               // is for UUIDs or integers, which are read in one form
 	other               // is for something else
 )
 
-// leastKey is the length from which on a padded column is one for keys that fill
-// it: ULID, KSUID, nanoid, UUID.
+// leastKey is the length from which a padded column may be for keys that fill it:
+// ULID, KSUID, nanoid, UUID.
 const leastKey = 16
 
-// Index keeps rows apart.
+// Index is a unique index.
 type Index struct {
 	Name      string
 	Parts     []string // names of columns, or expressions
-	Predicate string   // of the rows that it is for, "" for all
-	Prefix    int      // characters of its first part that it looks at, 0 for all
-	Settled   bool     // NULL is the same as NULL
+	Predicate string   // selects the rows of the index, "" for all
+	Prefix    int      // characters of its first part that it compares, 0 for all
+	Settled   bool     // NULL equals NULL
 }
 
-// Look finds a table. known is false for a database of which this package does
-// not know how to ask.
+// Look finds a table. known is false for a database that this package cannot ask.
 func Look(ctx context.Context, db *bun.DB, table string) (found Found, known bool, err error) {
 	switch db.Dialect().Name() {
 	case dialect.SQLite:
@@ -94,7 +94,7 @@ func Look(ctx context.Context, db *bun.DB, table string) (found Found, known boo
 	return found, true, err
 }
 
-// Column gives the column of a name.
+// Column returns the column with this name.
 func (f Found) Column(name string) (FoundColumn, bool) {
 	i := slices.IndexFunc(f.Columns, func(c FoundColumn) bool {
 		return c.Name == name || f.folds && strings.EqualFold(c.Name, name)
@@ -105,7 +105,7 @@ func (f Found) Column(name string) (FoundColumn, bool) {
 	return f.Columns[i], true
 }
 
-// Faults says what is wrong with the table that was found.
+// Faults returns the problems of the table that was found.
 func (t Table) Faults(f Found) (faults []string) {
 	if !f.Exists {
 		return []string{"the table does not exist: create it before the first request"}
@@ -146,7 +146,8 @@ func (t Table) columnFaults(f Found, c Column) (faults []string) {
 	return append(faults, f.shortIndexes(c)...)
 }
 
-// shortIndexes keep accounts apart that only begin alike.
+// shortIndexes reports unique indexes on a prefix: of two accounts with the same
+// prefix only one can be stored.
 func (f Found) shortIndexes(c Column) (faults []string) {
 	for _, index := range f.Unique {
 		if 0 < index.Prefix && index.Prefix < c.Width && len(index.Parts) == 1 && strings.EqualFold(index.Parts[0], c.Name) {
@@ -178,8 +179,8 @@ func (f Found) names() string {
 	return strings.Join(names, ", ")
 }
 
-// apart says why no index keeps two rows with the same value in column apart, ""
-// if one does.
+// apart says why no index prevents two rows with the same value in column, "" if an
+// index does.
 func (t Table) apart(f Found, column string) string {
 	var near []string
 	for _, index := range f.Unique {
@@ -206,11 +207,11 @@ func where(predicate string) string {
 	return " where " + predicate
 }
 
-// harmless: a part of an index that is the same for all living rows with the same
-// value in column.
+// harmless reports whether a part of an index is the same for all living rows with
+// the same value in column.
 func (t Table) harmless(f Found, index Index, part, column string) bool {
 	if c, ok := f.Column(part); ok && !strings.EqualFold(c.Name, column) {
-		// NULL is not the same as NULL, as a rule.
+		// Without NULLS NOT DISTINCT, NULL does not equal NULL.
 		return strings.EqualFold(c.Name, t.SoftDelete) && (!c.Nullable || index.Settled)
 	}
 	return !slices.ContainsFunc(f.Columns, func(c FoundColumn) bool {
@@ -218,15 +219,15 @@ func (t Table) harmless(f Found, index Index, part, column string) bool {
 	})
 }
 
-var cast = regexp.MustCompile(`::[\pL\pN_ "]+`) // of PostgreSQL, to a type that a column may be named like
+var cast = regexp.MustCompile(`::[\pL\pN_ "]+`) // of PostgreSQL; a column may have the name of the type
 
-// mentions: part is column, or an expression with it.
+// mentions reports whether part is column, or an expression with it.
 func mentions(part, column string) bool {
 	part = cast.ReplaceAllString(part, "")
 	return regexp.MustCompile(`(?i)(^|[^\pL\pN_$])` + regexp.QuoteMeta(column) + `($|[^\pL\pN_$])`).MatchString(part)
 }
 
-// covers: all rows that count are among those of the predicate.
+// covers reports whether the predicate selects all rows that matter.
 func (t Table) covers(predicate, column string) bool {
 	if predicate == "" {
 		return true
@@ -234,7 +235,7 @@ func (t Table) covers(predicate, column string) bool {
 	plain := strings.ToLower(strings.Join(strings.Fields(strings.NewReplacer("(", " ", ")", " ", `"`, "", "`", "", "[", "", "]", "").Replace(cast.ReplaceAllString(predicate, ""))), " "))
 	for condition := range strings.SplitSeq(plain, " and ") {
 		living := t.SoftDelete != "" && condition == strings.ToLower(t.SoftDelete)+" is null"
-		rest, named := strings.CutPrefix(condition, strings.ToLower(column)+" ") // those without one never sign in
+		rest, named := strings.CutPrefix(condition, strings.ToLower(column)+" ") // accounts without an identity never sign in
 		signsIn := named && slices.Contains([]string{"is not null", "<> ''", "!= ''"}, rest)
 		if !living && !signsIn {
 			return false
@@ -243,7 +244,7 @@ func (t Table) covers(predicate, column string) bool {
 	return true
 }
 
-// lastOf splits the name of a table from that of its schema.
+// lastOf splits the name of a table into schema and name.
 func lastOf(table string) (schema, name string) {
 	if i := strings.LastIndexByte(table, '.'); i >= 0 {
 		return table[:i], table[i+1:]
@@ -251,7 +252,8 @@ func lastOf(table string) (schema, name string) {
 	return "", table
 }
 
-// indexesOf joins the rows of a catalog, one for each part, in the order of the parts.
+// indexesOf joins the rows of a catalog, one for each part, in the order of the
+// parts.
 func indexesOf(rows []indexRow) (indexes []Index) {
 	for _, row := range rows {
 		if n := len(indexes); n > 0 && indexes[n-1].Name == row.Name {

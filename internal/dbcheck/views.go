@@ -8,8 +8,8 @@ import (
 	"github.com/uptrace/bun/dialect"
 )
 
-// Views are the SELECTs of the views of a database, by name with the schema, and of
-// those that need no schema by the name alone, too.
+// Views has the SELECT of each view of a database, by schema and name, and by the
+// name alone if the view needs no schema.
 type Views map[string]string
 
 var viewDefinitions = map[dialect.Name]string{
@@ -20,7 +20,7 @@ var viewDefinitions = map[dialect.Name]string{
 		" FROM information_schema.VIEWS WHERE TABLE_SCHEMA NOT IN ('sys', 'mysql')",
 }
 
-// ViewsOf asks a database of which Look knows how to ask.
+// ViewsOf reads the views of a database that Look knows.
 func ViewsOf(ctx context.Context, db *bun.DB) (Views, error) {
 	var rows []struct {
 		SchemaName, Name, Definition string
@@ -40,8 +40,8 @@ func ViewsOf(ctx context.Context, db *bun.DB) (Views, error) {
 	return views, nil
 }
 
-// Meet reports whether two tables or views show rows of one table, as far as the
-// definitions tell.
+// Meet reports whether two tables or views show rows of the same table, as far as
+// the definitions show it.
 func (v Views) Meet(one, two string) bool {
 	first, second := map[string]bool{}, map[string]bool{}
 	v.follow(one, first)
@@ -54,7 +54,7 @@ func (v Views) Meet(one, two string) bool {
 	return false
 }
 
-// follow collects name and all that it reads, each also without its schema.
+// follow collects name and everything that it reads, each also without its schema.
 func (v Views) follow(name string, read map[string]bool) {
 	name = strings.ToLower(name)
 	if read[name] {
@@ -69,9 +69,9 @@ func (v Views) follow(name string, read map[string]bool) {
 
 var unquoted = strings.NewReplacer(`"`, "", "`", "", "[", "", "]", "", "(", " ", ")", " ", ",", " , ", ";", " ; ")
 
-// sources are the names after FROM and JOIN in a SELECT.
+// sources returns the names after FROM and JOIN in a SELECT.
 func sources(definition string) (names []string) {
-	listing, next := false, false // within FROM, and a name is next
+	listing, next := false, false // inside FROM; a name comes next
 	for _, word := range strings.Fields(strings.ToLower(unquoted.Replace(definition))) {
 		switch word {
 		case "from", "join":

@@ -1,5 +1,5 @@
-// Package jws takes compact JWS apart (RFC 7515 §7.1), so strictly that a
-// token has one spelling only.
+// Package jws splits compact JWS (RFC 7515 §7.1). It is so strict that a token has
+// only one valid spelling.
 package jws
 
 import (
@@ -9,17 +9,17 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
 )
 
-// Base64url is without padding and without spare bits, RFC 7515 §2. Decoding
-// skips CR and LF, which Split refuses.
+// Base64url is without padding and without spare bits (RFC 7515 §2). Decoding skips
+// CR and LF, which Split refuses.
 var Base64url = base64.RawURLEncoding.Strict()
 
-// Parts are the three segments of a JWS, and the text that the signature is of.
+// Parts are the three segments of a JWS, and the text that is signed.
 type Parts struct {
 	Header, Payload, Signature, Text string
 }
 
-// Split gives the parts of raw, which they alias. It refuses every byte that has
-// no place in a JWS, and one longer than longest.
+// Split returns the parts of raw, which share its memory. It refuses every byte
+// that cannot be in a JWS, and a text longer than longest.
 func Split(raw string, longest int) (p Parts, ok bool) {
 	if len(raw) > longest {
 		return Parts{}, false
@@ -46,16 +46,16 @@ var tokenByte = func() (table [256]bool) {
 	return table
 }()
 
-// Header is what counts of a header.
+// Header has the members of a header that the library uses.
 type Header struct {
 	Algorithm string
 	KeyID     string // "" if absent
 	Type      string // "" if absent
 }
 
-// ReadHeader reads a header segment (RFC 7515 §4.1). What is known to change
-// how a token is to be read, or to bring a key along, is refused; what is not
-// known is ignored, as §4 wants it.
+// ReadHeader reads a header segment (RFC 7515 §4.1). It refuses members that change
+// how a token must be read, or that bring a key. It ignores unknown members, as §4
+// requires.
 func ReadHeader(segment string) (h Header, ok bool) {
 	text, err := Base64url.DecodeString(segment)
 	if err != nil {
@@ -79,7 +79,7 @@ func ReadHeader(segment string) (h Header, ok bool) {
 		}
 		return nil
 	})
-	if h.Algorithm == "Ed25519" { // RFC 9864 §2.2: the same, fully specified
+	if h.Algorithm == "Ed25519" { // RFC 9864 §2.2: another name of the same algorithm
 		h.Algorithm = "EdDSA"
 	}
 	return h, err == nil && h.Algorithm != ""

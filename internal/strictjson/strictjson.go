@@ -1,5 +1,5 @@
-// Package strictjson reads JSON objects that come from outside, and refuses all
-// that two readers could understand differently.
+// Package strictjson reads JSON objects from outside, and refuses everything that
+// two readers could understand differently.
 package strictjson
 
 import (
@@ -15,31 +15,32 @@ import (
 
 const (
 	maxDepth       = 16           // the outermost object is depth 1
-	maxMembers     = 128          // of one object: bounds the search for duplicates
+	maxMembers     = 128          // of one object: limits the search for duplicates
 	maxNumericDate = 253402300799 // 9999-12-31T23:59:59Z
 )
 
-// ErrMalformed says that a text is not the one JSON object it should be. It does not
-// say where or why: the text may hold a password.
+// ErrMalformed says that a text is not a valid JSON object. It does not say where
+// or why, because the text may contain a password.
 var ErrMalformed = errors.New("fiberjwt: malformed JSON")
 
-// Object calls visit for each member of the one JSON object that b must be;
-// with a nil visit it only checks b.
+// Object calls visit for each member of b, which must be one JSON object. With a
+// nil visit it only checks b.
 //
-// It is stricter than encoding/json, which folds the case of names, keeps the
-// last of duplicates and turns invalid UTF-8 into U+FFFD. Here names are
-// compared byte by byte after unescaping (RFC 7519 §7.3), and these are refused
-// at every depth: duplicate names (RFC 7519 §4), invalid UTF-8, lone
-// surrogates, nesting deeper than 16, more than 128 members in one object.
-// White space may surround the object; a byte order mark and trailing data may not.
+// It is stricter than encoding/json, which ignores the case of names, keeps the
+// last of duplicates and replaces invalid UTF-8 by U+FFFD. Here names are compared
+// byte by byte after unescaping (RFC 7519 §7.3). These are refused at every depth:
+// duplicate names (RFC 7519 §4), invalid UTF-8, lone surrogates, nesting deeper
+// than 16, more than 128 members in one object. White space may surround the
+// object; a byte order mark and trailing data may not.
 //
-// Members are visited while they are scanned. When Object returns an error
-// the caller must discard what it saw before: the object was not valid. An
-// error of visit ends the scan and is returned as it is.
+// Members are visited while they are scanned. If Object returns an error, the
+// caller must discard what it has seen: the object was not valid. An error of visit
+// ends the scan and is returned unchanged.
 //
-// Both name and raw are borrowed: they alias b and change when b is reused,
-// except that a name with escapes is a copy. Clone what outlives b. Nothing is
-// allocated unless names have escapes or an object more than 16 members.
+// Both name and raw are borrowed: they share memory with b and change when b is
+// reused, except that a name with escapes is a copy. Clone what outlives b. Object
+// allocates nothing, unless names have escapes or an object has more than 16
+// members.
 func Object(b []byte, visit func(name string, raw Value) error) error {
 	if !utf8.Valid(b) { // refuses overlong forms and encoded surrogates too, RFC 3629 §3
 		return ErrMalformed
@@ -56,8 +57,8 @@ func Object(b []byte, visit func(name string, raw Value) error) error {
 	return nil
 }
 
-// Value is the text of one JSON value, without white space around it. A value
-// that Object handed out is valid; the methods rely on that.
+// Value is the text of one JSON value, without white space around it. A value that
+// Object passes to visit is valid; the methods require that.
 type Value []byte
 
 // Text returns a copy of a JSON string, unescaped, and false for any other type.
@@ -66,8 +67,8 @@ func (r Value) Text() (string, bool) {
 	return strings.Clone(text), ok
 }
 
-// BorrowedText is [Value.Text] without the copy: the string aliases r unless
-// it has escapes. Use it to compare, or when the bytes below r are never reused.
+// BorrowedText is [Value.Text] without the copy: the string shares memory with r
+// unless it has escapes. Use it to compare, or if the bytes of r are never reused.
 func (r Value) BorrowedText() (string, bool) {
 	if len(r) < 2 || r[0] != '"' {
 		return "", false
@@ -76,13 +77,13 @@ func (r Value) BorrowedText() (string, bool) {
 	if bytes.IndexByte(inside, '\\') >= 0 {
 		return unescape(inside), true
 	}
-	// The string keeps its memory alive, so this is safe for the garbage
-	// collector. What it cannot do is notice that somebody writes to the bytes.
+	// The string keeps its memory alive, so this is safe for the garbage collector.
+	// But if the bytes are overwritten, the string changes too.
 	return unsafe.String(unsafe.SliceData(inside), len(inside)), true
 }
 
-// Each calls visit for each member of an array until it gives false. It returns
-// false for any other type and if visit did. The members are borrowed.
+// Each calls visit for each member of an array until visit returns false. It
+// returns false for any other type, and if visit did. The members are borrowed.
 func (r Value) Each(visit func(Value) bool) bool {
 	s := scanner{text: r}
 	return s.array(1, visit)
@@ -108,9 +109,10 @@ func (r Value) EachText(visit func(text string)) bool {
 }
 
 // Seconds returns a NumericDate (RFC 7519 §2) from 1970 to the end of 9999 in
-// seconds; a fraction is cut off. It never passes through a float, whose overflow
-// differs between machines. Refused, although JSON has them, are the minus sign,
-// even that of -0, and exponents: 1.79e9 is a date too, but 1e999999999 looks like it.
+// seconds; it ignores a fraction. It does not convert to a float, whose overflow
+// differs between machines. It refuses the minus sign, even that of -0, and
+// exponents, although JSON allows both: 1.79e9 is a date too, but 1e999999999 looks
+// like one.
 func (r Value) Seconds() (int64, bool) {
 	whole, fraction, _ := bytes.Cut(r, []byte("."))
 	if bytes.ContainsAny(fraction, "eE") {
@@ -123,9 +125,9 @@ func (r Value) Seconds() (int64, bool) {
 	return int64(t), true
 }
 
-// scanner walks over text by the grammar of RFC 8259. Its methods move past
-// what they are named after and report whether it was there. Where that decides
-// the scan a false is final, so none of them steps back.
+// scanner walks over text by the grammar of RFC 8259. Each method moves past what
+// its name says and reports whether it was there. If the scan depends on it, false
+// is final, so no method steps back.
 type scanner struct {
 	text []byte // valid UTF-8
 	at   int    // <= len(text)
@@ -162,8 +164,8 @@ func (s *scanner) object(depth int, visit func(string, Value) error) error {
 }
 
 // member moves past a member of an object that has had names so far. A map would
-// find duplicates faster in the largest objects, but allocate for the smallest;
-// as maxMembers bounds the search, the scan stays linear in the text.
+// find duplicates faster in the largest objects, but allocate for the smallest.
+// Because maxMembers limits the search, the scan stays linear in the text.
 func (s *scanner) member(depth int, names []string) (name string, raw Value, ok bool) {
 	s.skipSpace()
 	start := s.at
@@ -243,8 +245,8 @@ func (s *scanner) quoted() bool {
 	return false
 }
 
-// number moves past a number (RFC 8259 §6). After a leading zero it stops, so
-// that whoever expects a comma or bracket next refuses 01.
+// number moves past a number (RFC 8259 §6). It stops after a leading zero, so that
+// 01 is refused where a comma or bracket is expected next.
 func (s *scanner) number() bool {
 	s.accept('-')
 	if !s.accept('0') && !s.digits() {
@@ -311,7 +313,7 @@ func (s *scanner) peek() byte {
 	return s.text[s.at]
 }
 
-// unescape returns what the inside of a valid JSON string stands for.
+// unescape returns the text of the inside of a valid JSON string.
 func unescape(inside []byte) string {
 	var text strings.Builder
 	text.Grow(len(inside)) // an escape is never shorter than what it stands for
@@ -327,9 +329,9 @@ func unescape(inside []byte) string {
 	}
 }
 
-// decodeEscape returns the character that the escape sequence at the start of b,
-// after its backslash, stands for, and its length; the length is 0 if b starts
-// with none. A surrogate counts only as half of a pair, RFC 8259 §8.2.
+// decodeEscape returns the character of the escape sequence at the start of b,
+// after its backslash, and its length. The length is 0 if b does not start with
+// one. A surrogate is only valid as half of a pair (RFC 8259 §8.2).
 func decodeEscape(b []byte) (r rune, size int) {
 	const letters, meanings = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
 	if len(b) == 0 {
@@ -352,8 +354,8 @@ func decodeEscape(b []byte) (r rune, size int) {
 	return r, len(`uXXXX\uXXXX`)
 }
 
-// codeUnit returns the UTF-16 code unit that b gives as prefix and four hex
-// digits, or -1.
+// codeUnit returns the UTF-16 code unit at the start of b, written as prefix and
+// four hex digits, or -1.
 func codeUnit(b []byte, prefix string) rune {
 	digits, ok := bytes.CutPrefix(b, []byte(prefix))
 	if !ok || len(digits) < 4 {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// memo remembers things about places for a while: what this process has refused a
-// moment ago, so that a flood is refused without a look at the store, or who has
+// memo remembers facts about places for a while: what this process has just
+// refused, so that a flood is refused without the store, or which places have
 // signed in. It is a cache: what it forgets costs a statement. The zero value is
 // empty.
 type memo struct {
@@ -21,14 +21,15 @@ type remark struct {
 
 const (
 	maxMemo = 1 << 14
-	// memoLife is short: another process may have let the place in since then.
+	// memoLife is short, because another process may have let the place in meanwhile.
 	memoLife = 5 * time.Second
 	// friendLife is how long a place that has signed in has an advantage.
 	friendLife = 24 * time.Hour
 )
 
-// memoKeys of an attempt: the place at the account, and the network, "" for a
-// place that has a proof. Both are hashes, because the strings are borrowed.
+// memoKeys returns the keys of an attempt: for the place at the account, and for
+// the network, "" for a place with a proof. Both are hashes, because the strings
+// are borrowed.
 func (t *Throttle) memoKeys(p Place) (place, network string) {
 	place = string(t.digest("memo", p.Account, p.Proof(), p.Network))
 	if p.Proof() == "" {
@@ -37,8 +38,8 @@ func (t *Throttle) memoKeys(p Place) (place, network string) {
 	return place, network
 }
 
-// wait is how long the place has to wait, 0 if that is not known any more. A time
-// that is too far off was set before the clock was put back.
+// wait returns how long the place must wait, 0 if that is not known any more. A
+// time too far ahead was set before the clock was set back, and is ignored.
 func (m *memo) wait(key string, now int64) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -49,7 +50,7 @@ func (m *memo) wait(key string, now int64) time.Duration {
 	return time.Duration(max(e.until-now, 1)) * time.Millisecond
 }
 
-// has reports whether there is a remark that has not ended.
+// has reports whether there is an entry that has not ended.
 func (m *memo) has(key string, now int64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -75,7 +76,7 @@ func (m *memo) forget(keys ...string) {
 }
 
 // polls counts how often networks ask again before they may, by the rule for their
-// failures. It counts in this process alone, so that a refusal costs no write and
+// failures. It counts in this process only, so that a refusal costs no write and
 // makes no row. The zero value is empty.
 type polls struct {
 	mu       sync.Mutex
@@ -100,7 +101,7 @@ func (p *polls) add(key string, now int64) {
 	ofNetwork.add(c, 1, now)
 }
 
-// wait is how long the network has to wait.
+// wait returns how long the network must wait.
 func (p *polls) wait(key string, now int64) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -112,9 +113,8 @@ func (p *polls) wait(key string, now int64) time.Duration {
 	return wait
 }
 
-// debts are attempts that are to be taken back, and that the store could not be
-// told about. They are few: one for each answer that the store owes. The zero
-// value is none.
+// debts are attempts that must be taken back, but the store did not answer. They
+// are few: one for each missing answer. The zero value has none.
 type debts struct {
 	mu    sync.Mutex
 	byKey map[string][]debt
@@ -123,7 +123,7 @@ type debts struct {
 
 type debt struct {
 	id   [8]byte
-	dies int64 // the store has counted it as a failure by then
+	dies int64 // from then on the store counts it as a failure
 }
 
 const maxDebts = 1 << 12
@@ -133,7 +133,7 @@ func (d *debts) owe(a *Attempt) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.byKey == nil || d.count >= maxDebts {
-		d.byKey, d.count = map[string][]debt{}, 0 // those that are dropped count as failures
+		d.byKey, d.count = map[string][]debt{}, 0 // the attempts that are dropped count as failures
 	}
 	for _, s := range a.slots {
 		if s.role != site && s.role != work && s.role != siteWork && s.role != proofWork {
@@ -143,8 +143,9 @@ func (d *debts) owe(a *Attempt) {
 	}
 }
 
-// pay takes back what is owed to a slot that was loaded. The debt stays until it
-// dies: the slot may not be stored, or the charge may still be under way.
+// pay takes back the attempts that are owed to a slot that was just loaded. A debt
+// stays until it dies: the slot may not be stored, or the charge may still be on
+// its way.
 func (d *debts) pay(s *slot, now int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

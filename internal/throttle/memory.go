@@ -10,17 +10,17 @@ import (
 
 // memory is the session.Attempts of one process.
 //
-// Of more than maxRecords keys the one that was used least recently is forgotten.
-// An attacker who wants the failures of an account forgotten must have as many
-// other names compared, each of which costs a password hash of this process. If
-// the table did not forget, it would fill the memory.
+// It keeps at most maxRecords keys and forgets the least recently used one. To make
+// it forget the failures of an account, an attacker must cause as many attempts on
+// other names, each of which costs a password hash of this process. Without a limit
+// the table would fill the memory.
 type memory struct {
 	mu      sync.Mutex
 	records map[string]*list.Element
 	recent  *list.List // of *entry, the last used first
 }
 
-const maxRecords = 1 << 15 // some 8 MB
+const maxRecords = 1 << 15 // about 8 MB
 
 type entry struct {
 	key    string

@@ -5,16 +5,16 @@ import (
 	"errors"
 )
 
-// The form of a record is
+// The format of a record is
 //
 //	version 1 · clear · until · spent · settled · pending… · known… · since
 //
-// in varints, where pending and known begin with their number, and each has its
-// identifier of 8 bytes in front. A counter of zero has no bytes at all.
+// in varints. pending and known begin with their number, and each entry begins with
+// its identifier of 8 bytes. A zero counter has no bytes.
 const recordVersion = 1
 
-// errRecord is a record that this version of the library cannot read. Nothing is
-// known about the counter then, so the attempt is not let through.
+// errRecord is the error for a record that this version of the library cannot read.
+// The counter is unknown then, so the attempt is refused.
 var errRecord = errors.New("fiberjwt: a record of failed sign-ins is damaged, or a newer version wrote it")
 
 func (c *counter) encode() []byte {
@@ -56,8 +56,8 @@ func decode(b []byte) (c counter, err error) {
 	return c, nil
 }
 
-// reader takes a record apart. After the first thing that is not there, it has
-// failed and returns zeros.
+// reader reads the parts of a record. After the first missing part, failed is true
+// and it returns zeros.
 type reader struct {
 	b      []byte
 	failed bool

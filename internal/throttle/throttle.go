@@ -1,18 +1,17 @@
 // Package throttle slows down the guessing of passwords without locking owners out.
 //
 // It counts failed sign-ins by place. A place is where an attempt comes from: a
-// browser that holds a device mark, a network, a link from a mail. A place that
-// has signed in to the account before has a counter of its own, so what strangers
-// do elsewhere cannot keep the owner out there. All other places share one budget
-// for the account, and each network has a budget for all accounts.
+// browser that has a device mark, a network, a link from a mail. A place that has
+// signed in to the account before has its own counter, so attackers elsewhere
+// cannot lock the owner out there. All other places share one budget for the
+// account, and each network has a budget for all accounts.
 //
-// An attempt is charged under an identifier of its own before the password is
-// looked at, and gets an outcome afterwards. Only an attempt that is charged can be
-// taken back, and only that one. What is not known to have happened counts as a
-// failure.
+// An attempt is charged under its own identifier before the password is compared,
+// and gets an outcome afterwards. Only a charged attempt can be taken back, and
+// only this one. An attempt without a known outcome counts as a failure.
 //
-// It counts attempts on names, not on rows, so nothing tells whether an account
-// exists.
+// It counts attempts on names, not on rows, so it does not reveal whether an
+// account exists.
 package throttle
 
 import (
@@ -30,20 +29,21 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// Place is where a sign-in comes from. The strings may be borrowed: nothing is
-// kept of them.
+// Place is where a sign-in comes from. The strings may be borrowed: the throttle
+// does not keep them.
 type Place struct {
 	Account string    // kind and name, in one form; "" for a registration
 	Device  string    // identifier of a browser that has signed in to the account, "" if there is none
 	Since   time.Time // when the browser signed in last
 	Link    string    // identifier of a link that was made for the account, "" if there is none
-	Session string    // session of a request that is signed in to the account: only the password is asked again
-	Network string    // address of the client, or the network that it has to itself
+	Session string    // session of a request that is signed in to the account and confirms its password
+	Network string    // address of the client, or the network that only this client uses
 	Site    string    // wider network, "" if there is none
 }
 
-// Proof is the identifier by which the place may be known, "" if it has none.
-// It need not be true: the account may have forgotten the browser.
+// Proof returns the identifier by which the account may know the place, "" if there
+// is none. The proof may be out of date: the account may have forgotten the
+// browser.
 func (p Place) Proof() string {
 	for _, proof := range []string{p.Device, p.Link, p.Session} {
 		if proof != "" {
@@ -53,10 +53,10 @@ func (p Place) Proof() string {
 	return ""
 }
 
-// withoutProof is the same account from the same network.
+// withoutProof returns the same account and network without a proof.
 func (p Place) withoutProof() Place { return Place{Account: p.Account, Network: p.Network} }
 
-// Refusal is the error of an attempt that has to wait.
+// Refusal is the error of an attempt that must wait.
 type Refusal struct{ Wait time.Duration }
 
 func (Refusal) Error() string { return "fiberjwt: too many attempts" }
@@ -65,12 +65,12 @@ func (Refusal) Error() string { return "fiberjwt: too many attempts" }
 // 50 at once and one more in each 15 hours are at most 98 in 30 days.
 var (
 	ofPlace = Rule{Free: 5, Fade: time.Hour, Longest: 15 * time.Minute, Budget: 50, Spread: 15 * time.Hour}
-	// A network that has never signed in to the account may use up only a part of
-	// what all of them share.
+	// A network that has never signed in to the account may use only a part of the
+	// shared budget.
 	ofNewPlace = Rule{Free: 5, Fade: 4 * time.Hour, Longest: 12 * time.Hour}
 	ofStranger = Rule{Free: 5, Fade: time.Hour, Longest: time.Hour, Budget: 50, Spread: 15 * time.Hour}
-	// Many people share a network, and some of them are always mistyping. One
-	// failure a minute costs nothing.
+	// Many users share a network, and some of them mistype all the time. One failure a
+	// minute is free.
 	ofNetwork = Rule{Free: 50, Fade: time.Minute, Longest: time.Minute}
 	ofSite    = Rule{Free: 500, Fade: 6 * time.Second, Longest: time.Minute}
 	// Successes: 500 sign-ins, then one a second; a registration counts for five.
@@ -79,25 +79,25 @@ var (
 	ofProofWork = Rule{Free: 20, Fade: time.Minute, Longest: time.Minute}
 )
 
-// RegistrationWeight is how many sign-ins a registration counts for.
+// RegistrationWeight is how many sign-ins a registration counts as.
 const RegistrationWeight = 5
 
 // Throttle counts attempts in a store. It is safe for concurrent use.
 type Throttle struct {
 	store   session.Attempts
-	key     []byte // of the hashes that stand for accounts and places
+	key     []byte // for the hashes that identify accounts and places
 	timeout time.Duration
-	life    time.Duration // an attempt without an outcome counts as a failure after this
+	life    time.Duration // after this time an attempt without an outcome counts as a failure
 	now     func() time.Time
 	memo    memo
 	polls   polls
-	friends memo // places that have signed in to this process lately
+	friends memo // places that have recently signed in to this process
 	debts   debts
 }
 
-// New counts in store if that is a session.Attempts, else in the memory of this
-// process. timeout bounds what an attempt waits for the store each time; key is
-// secret; an attempt is over within life of its charge.
+// New returns a Throttle that counts in store if that is a session.Attempts, else
+// in the memory of this process. timeout limits each wait for the store. key must
+// be secret. An attempt must have its outcome within life of its charge.
 func New(store session.Store, key []byte, timeout, life time.Duration, now func() time.Time) *Throttle {
 	t := &Throttle{key: key, timeout: timeout, life: life, now: now}
 	if shared, ok := store.(session.Attempts); ok {
@@ -108,13 +108,13 @@ func New(store session.Store, key []byte, timeout, life time.Duration, now func(
 	return t
 }
 
-// role of a counter in an attempt.
+// role is the role of a counter in an attempt.
 type role int
 
 const (
-	account   role = iota // places that the account does not know, together
+	account   role = iota // all places that the account does not know
 	device                // a browser that the account knows
-	former                // places that signed in before the password was changed, together
+	former                // all places that signed in before the password was changed
 	proofWork             // successes of a browser or a session
 	link                  // a link that was made for the account
 	signedIn              // a session of the account
@@ -134,13 +134,13 @@ type slot struct {
 	revision int64
 }
 
-// way is one way to let an attempt through. Each of the counters in gates may
-// refuse it; while it is under way, it is charged to those in charged.
+// way is one way to allow an attempt. Each counter in gates can refuse it. While it
+// is pending, it is charged to the counters in charged.
 type way struct{ charged, gates []role }
 
-// Standing is what gives an attempt an advantage over strangers in a queue: the
-// proof of its place, or a sign-in from the same place to this process lately. It is
-// "" for a stranger.
+// Standing returns what gives an attempt an advantage in a queue: the proof of its
+// place, or a recent sign-in from the same place to this process. It returns "" if
+// the attempt has neither.
 func (t *Throttle) Standing(p Place) string {
 	if proof := p.Proof(); proof != "" {
 		return proof
@@ -151,8 +151,8 @@ func (t *Throttle) Standing(p Place) string {
 	return ""
 }
 
-// Refused refuses attempts that need no look at the store, because this process
-// has just refused the same ones. It costs next to nothing.
+// Refused refuses attempts without asking the store, because this process has just
+// refused the same ones. It costs almost nothing.
 func (t *Throttle) Refused(p Place) error {
 	placeKey, networkKey := t.memoKeys(p)
 	now := t.now().UnixMilli()
@@ -161,8 +161,8 @@ func (t *Throttle) Refused(p Place) error {
 	case wait > 0:
 		t.polls.add(networkKey, now)
 	case networkKey != "":
-		// It may be a client that asks again and again, or tries one name after the
-		// other. A place that has signed in lately does not pay for it.
+		// It may be a client that asks again and again, or tries many names. A place
+		// that has recently signed in is not refused for that.
 		wait = t.memo.wait(networkKey, now)
 		if !t.friends.has(placeKey, now) {
 			wait = max(wait, t.polls.wait(networkKey, now))
@@ -174,9 +174,9 @@ func (t *Throttle) Refused(p Place) error {
 	return nil
 }
 
-// Charge notes an attempt. Its error is a [Refusal], and then nothing is charged;
-// or it is that of the store, and then the attempt must not be made either. It
-// waits for attempts that are under way if their outcome decides.
+// Charge charges an attempt. If the error is a [Refusal], nothing is charged. Any
+// other error is that of the store, and the attempt must not be made either. Charge
+// waits for pending attempts if their outcome matters.
 func (t *Throttle) Charge(ctx context.Context, p Place) (*Attempt, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -191,16 +191,16 @@ func (t *Throttle) Charge(ctx context.Context, p Place) (*Attempt, error) {
 		return a, nil
 	case Refusal:
 	default:
-		// It may be charged. No password is compared, so it is taken back when
-		// the store is asked about the same keys the next time.
+		// It may be charged. No password is compared, so it is taken back the next time
+		// the same keys are loaded.
 		t.debts.owe(a)
 	}
 	return nil, err
 }
 
-// Attempt is a sign-in that may be tried. Call Fail, Forgive or Succeed once, for
-// its outcome. Their error is that of the store, and then the attempt will count as
-// a failure; call Owe if it is none.
+// Attempt is a sign-in that may be tried. Call one of Fail, Forgive and Succeed
+// once, for its outcome. Their error is that of the store, and then the attempt
+// will count as a failure. If the outcome is not a failure, call Owe then.
 type Attempt struct {
 	t     *Throttle
 	id    [8]byte
@@ -209,7 +209,7 @@ type Attempt struct {
 	way   way
 }
 
-// slotsOf are the counters that may have a say.
+// slotsOf returns the counters that can matter.
 func (t *Throttle) slotsOf(p Place) (slots []*slot) {
 	add := func(r role, rule Rule, label string, parts ...string) {
 		slots = append(slots, &slot{role: r, rule: rule, key: t.digest(label, parts...)})
@@ -240,8 +240,8 @@ func (t *Throttle) slotsOf(p Place) (slots []*slot) {
 	return slots
 }
 
-// ways are tried in turn. The first have counters of their own; the last has the
-// one that all strangers share.
+// ways returns the ways that are tried in turn. The first ones have their own
+// counters; the last one uses the counter that all unknown places share.
 func (a *Attempt) ways(now int64) (ways []way) {
 	switch {
 	case a.place.Session != "":
@@ -259,8 +259,8 @@ func (a *Attempt) ways(now int64) (ways []way) {
 	if a.place.Link != "" {
 		ways = append(ways, way{charged: []role{link}, gates: []role{link, work}})
 	}
-	// The counter of the network is a gate here too. If it were not, a network that
-	// is closed would show which names have signed in from it.
+	// The counter of the network is a gate here too. Otherwise a refused network would
+	// reveal which names have signed in from it.
 	switch known, before := a.knownNetwork(now); {
 	case before:
 		return append(ways, way{charged: []role{former, network}, gates: []role{former, network, work}})
@@ -271,7 +271,7 @@ func (a *Attempt) ways(now int64) (ways []way) {
 }
 
 const (
-	// longestPatience with attempts that are under way, whose outcome decides.
+	// longestPatience limits the wait for pending attempts whose outcome matters.
 	longestPatience = 2 * time.Second
 	pause           = 20 * time.Millisecond
 )
@@ -306,9 +306,9 @@ func (a *Attempt) charge(ctx context.Context) error {
 	}
 }
 
-// choose gives the first way that is open; or by which counter the last one is
-// closed, and for how long. While the caller is patient, a way that depends on
-// attempts which are under way makes it busy: wait and ask again.
+// choose returns the first way that is open. If none is, it returns the counter
+// that closes the last one, and for how long. While patient is true, a way that
+// depends on pending attempts makes it busy: wait and ask again.
 func (a *Attempt) choose(now int64, patient bool) (open way, by *slot, wait time.Duration, busy bool) {
 	for _, w := range a.ways(now) {
 		by, wait, busy = a.closed(w, now)
@@ -319,13 +319,13 @@ func (a *Attempt) choose(now int64, patient bool) (open way, by *slot, wait time
 	return way{}, by, wait, false
 }
 
-// closed gives the gate of a way that is closed for longest, nil if all are open.
-// busy says that it is only closed by attempts that are under way.
+// closed returns the gate that is closed for the longest time, nil if all are open.
+// busy says that only pending attempts close it.
 func (a *Attempt) closed(w way, now int64) (by *slot, wait time.Duration, busy bool) {
 	old := now + (a.t.life - a.t.patience()).Milliseconds()
 	for _, r := range w.gates {
 		s := a.slot(r)
-		if s == nil || s.has(a.id) { // this attempt is charged there already
+		if s == nil || s.has(a.id) { // the attempt is charged there already
 			continue
 		}
 		rest, blocked := s.rule.verdict(&s.counter, now, old)
@@ -336,13 +336,13 @@ func (a *Attempt) closed(w way, now int64) (by *slot, wait time.Duration, busy b
 	return by, wait, by != nil && wait == 0
 }
 
-// chargeOnce is false if another attempt came between.
+// chargeOnce returns false if another attempt changed a counter meanwhile.
 func (a *Attempt) chargeOnce(ctx context.Context, w way, now int64) (stored bool, err error) {
 	dies := now + a.t.life.Milliseconds()
 	left, err := a.swap(ctx, a.slots, func(s *slot) bool {
 		switch {
 		case !slices.Contains(w.charged, s.role):
-			_, changed := s.forgive(a.id) // of a way that has closed since
+			_, changed := s.forgive(a.id) // it was charged for a way that is closed now
 			return changed
 		case s.has(a.id):
 			return false
@@ -353,7 +353,7 @@ func (a *Attempt) chargeOnce(ctx context.Context, w way, now int64) (stored bool
 	return len(left) == 0, err
 }
 
-// refuse takes back what was charged in parts, and remembers the refusal.
+// refuse takes back partial charges, and remembers the refusal.
 func (a *Attempt) refuse(ctx context.Context, by *slot, wait time.Duration, now int64) error {
 	err := a.update(ctx, a.slots, func(s *slot) bool {
 		_, changed := s.forgive(a.id)
@@ -385,8 +385,8 @@ func (a *Attempt) Fail(ctx context.Context) error {
 	})
 }
 
-// Forgive takes the attempt back: no password was compared, say because the store
-// did not answer.
+// Forgive takes the attempt back: no password was compared, for instance because
+// the store did not answer.
 func (a *Attempt) Forgive(ctx context.Context) error {
 	return a.settle(ctx, func(s *slot, _ int64) bool {
 		_, changed := s.forgive(a.id)
@@ -394,10 +394,10 @@ func (a *Attempt) Forgive(ctx context.Context) error {
 	})
 }
 
-// Succeed forgets the failures of the place, and makes its network known to
-// account, which is Place.Account but for a registration. The network only gets
-// its charge back: an attacker would clear it by signing in to an account of its
-// own. The success itself counts weight times as work of the network.
+// Succeed forgets the failures of the place, and makes its network known to owner,
+// which is Place.Account except for a registration. The network only gets its
+// charge back: otherwise an attacker could clear its failures by signing in to
+// another account. The success counts weight times as work of the network.
 func (a *Attempt) Succeed(ctx context.Context, owner string, weight int) error {
 	if a.place.Account == "" && owner != "" {
 		a.place.Account = owner
@@ -429,10 +429,10 @@ func (a *Attempt) Succeed(ctx context.Context, owner string, weight int) error {
 	})
 }
 
-// Changed notes that the password of an account was changed. One who knew the old
-// password may be among the places that the account knows, so they share a counter
-// from now on, until they sign in with the new one. The network of the request that
-// changed it keeps its own, if there is one.
+// Changed records that the password of an account was changed. An attacker who knew
+// the old password may be among the places that the account knows, so all of them
+// share a counter until they sign in with the new password. The network of the
+// request that changed the password, if given, keeps its own counter.
 func (t *Throttle) Changed(ctx context.Context, owner, network string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout)
 	defer cancel()
@@ -451,15 +451,15 @@ func (t *Throttle) Changed(ctx context.Context, owner, network string) error {
 	})
 }
 
-// learns reports whether the success makes the network known. A browser that is
-// known needs no network, and would crowd out others where it moves about; clients
-// whose address is not known have no network.
+// learns reports whether the success makes the network known. A known browser needs
+// no known network, and would displace other networks if it moves around. A client
+// without a known address has no network.
 func (a *Attempt) learns(s *slot) bool {
 	known := s.place(a.tag()) >= 0
 	return a.place.Network != "" && (known || a.place.Device == "")
 }
 
-// settle is done even if the client has gone: the attempt was made.
+// settle runs even if the client has disconnected: the attempt was made.
 func (a *Attempt) settle(ctx context.Context, change func(s *slot, now int64) bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.t.timeout)
 	defer cancel()
@@ -471,8 +471,8 @@ func (a *Attempt) settle(ctx context.Context, change func(s *slot, now int64) bo
 	return err
 }
 
-// Owe is for an attempt whose outcome is not a failure and could not be stored:
-// it is taken back when this process reads its counters again.
+// Owe is for an attempt whose outcome is not a failure and could not be stored: it
+// is taken back when this process loads its counters again.
 func (a *Attempt) Owe() { a.t.debts.owe(a) }
 
 func (a *Attempt) slot(r role) *slot {
@@ -494,7 +494,7 @@ func (a *Attempt) knownNetwork(now int64) (known, before bool) {
 	return s.knows(a.tag(), now)
 }
 
-// tag stands for the network in the counter of the account.
+// tag identifies the network in the counter of the account.
 func (a *Attempt) tag() (tag [8]byte) {
 	copy(tag[:], a.t.digest("known", a.place.Account, a.place.Network))
 	return tag
@@ -541,8 +541,8 @@ func (a *Attempt) update(ctx context.Context, slots []*slot, change func(*slot) 
 	}
 }
 
-// swap stores the slots that change reports as changed, and returns those of them
-// that are not stored because another attempt has changed them: load them again.
+// swap stores the slots that change reports as changed. It returns those that are
+// not stored because another attempt has changed them: the caller loads them again.
 func (a *Attempt) swap(ctx context.Context, slots []*slot, change func(*slot) bool) (left []*slot, err error) {
 	var changed []*slot
 	var swaps []session.AttemptSwap
@@ -558,7 +558,7 @@ func (a *Attempt) swap(ctx context.Context, slots []*slot, change func(*slot) bo
 		return nil, nil
 	}
 	stored, err := a.t.store.SwapAttempts(ctx, swaps)
-	if dberr.IsTransient(err) { // the store has undone it, because others do the same
+	if dberr.IsTransient(err) { // the store rolled it back because of concurrent attempts
 		return changed, sleep(ctx, mathrand.N(pause))
 	}
 	if err != nil {
@@ -574,7 +574,7 @@ func (a *Attempt) swap(ctx context.Context, slots []*slot, change func(*slot) bo
 	return left, nil
 }
 
-// digest is keyed, so a leaked table does not tell who signs in from where.
+// digest is keyed, so that a leaked table does not reveal who signs in from where.
 func (t *Throttle) digest(label string, parts ...string) []byte {
 	return digest(t.key, label, parts...)
 }
@@ -590,9 +590,9 @@ func digest(key []byte, label string, parts ...string) []byte {
 	return mac.Sum(nil)
 }
 
-// coarse is what a client is told to wait, in steps that grow with the wait and
-// not the same for all, so that polling finds out little. It is never less than
-// wait, except that all waits of more than an hour look alike.
+// coarse returns the wait that the client is told. It has coarse steps and random
+// additions, so that polling reveals little. It is never shorter than wait, except
+// that all waits of more than an hour look the same.
 func coarse(wait time.Duration) time.Duration {
 	steps := []time.Duration{1, 2, 5, 10, 20, 30, 60, 2 * 60, 5 * 60, 10 * 60, 15 * 60, 30 * 60}
 	told := time.Hour
