@@ -58,7 +58,7 @@ func (*pages) AfterQuery(context.Context, *bun.QueryEvent) {}
 func TestPruneTakesBitesAndGoesOnWhereItWasStopped(t *testing.T) {
 	db := openSQLite(t, filepath.Join(t.TempDir(), "sessions.db"))
 	require.NoError(t, session.Migrate(t.Context(), db))
-	// 1,500 that count, then 700 that have expired: pages of 500.
+	// 1,500 valid records, then 700 expired ones, in pages of 500.
 	_, err := db.Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2200)
 		INSERT INTO fiberjwt_throttle SELECT CAST(printf('%032d', i) AS BLOB), 1, 0, CASE WHEN i <= 1500 THEN ? ELSE ? END, x'' FROM n`, base+1, base)
 	require.NoError(t, err)

@@ -129,7 +129,8 @@ func (s *SQL) upsertAndRead(ctx context.Context, swaps []AttemptSwap) ([][]byte,
 	return s.nowStored(ctx, swaps)
 }
 
-// swapInTurn is for databases without such a statement.
+// swapInTurn is for databases for which this package has no statement that swaps
+// several records.
 func (s *SQL) swapInTurn(ctx context.Context, swaps []AttemptSwap) ([][]byte, error) {
 	for _, swap := range swaps {
 		row := attempt{ID: swap.Key, Revision: swap.Record.Revision, Was: swap.Old, Expires: swap.Record.Expires, Data: notNull(swap.Record.Value)}

@@ -13,7 +13,8 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// Two tabs send the same refresh token, then a thief sends it an hour later.
+// Two tabs send the same refresh token. An hour later, an attacker who has copied
+// it sends it again.
 func ExampleDecide() {
 	times := session.Times{Grace: 30 * time.Second, Rearm: time.Minute, Age: 5 * time.Minute, Idle: 24 * time.Hour}
 	const minute = 60_000
@@ -24,23 +25,23 @@ func ExampleDecide() {
 	row, second := session.Decide(row, 0, 10*minute+50, times)
 	fmt.Println(second, row.Gen)
 
-	row, _ = session.Decide(row, 1, 20*minute, times) // the tabs go on
-	row, thief := session.Decide(row, 0, 70*minute, times)
-	fmt.Println(thief, row.Alive(70*minute))
+	row, _ = session.Decide(row, 1, 20*minute, times) // the tabs continue
+	row, stolen := session.Decide(row, 0, 70*minute, times)
+	fmt.Println(stolen, row.Alive(70*minute))
 	// Output:
 	// rotate 1
 	// converge 1
 	// reuse false
 }
 
-// A store beside the accounts, on a database that Migrate has prepared.
+// A store in the database of the accounts, which Migrate has prepared.
 func ExampleNewSQL() {
 	ctx := context.Background()
 	conn, err := sql.Open("sqlite3", ":memory:")
 	if err != nil {
 		panic(err)
 	}
-	conn.SetMaxOpenConns(1) // each connection would have a memory of its own
+	conn.SetMaxOpenConns(1) // otherwise each connection has its own database in memory
 	db := bun.NewDB(conn, sqlitedialect.New())
 	defer func() { _ = db.Close() }()
 	if err := session.Migrate(ctx, db); err != nil {

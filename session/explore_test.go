@@ -15,21 +15,22 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// The explorer walks every interleaving of tabs that share a cookie jar, on
-// the rule alone, breadth first, until no state is new. What it finds is
-// therefore the shortest story of its kind, and what it does not find cannot
-// happen in this world:
+// The explorer runs every interleaving of tabs that share a cookie jar, with the
+// rule alone, breadth first, until there is no new state. So the stories that it
+// finds are the shortest ones, and what it does not find cannot happen under these
+// assumptions:
 //
-//   - a tab takes the token that is in the jar and puts a request on the wire;
-//     it has one at a time and may give it up after [timeout];
-//   - servers with one store handle the requests in any order, one at a time,
-//     each within walk.handled of its sending or never, given up or not;
-//   - answers reach the jar in any order as long as their tab waits, or are
-//     lost, also because the server dies between commit and answer;
-//   - the clock of the store judges, whatever the clocks of the servers say; but a
-//     session begins by the clock of the server that was signed in at;
+//   - a tab sends a request with the token that is in the jar; it has one request
+//     at a time and may give it up after [timeout];
+//   - servers with one store handle the requests in any order, one at a time, each
+//     within walk.handled of its sending or never, also if it was given up;
+//   - answers reach the jar in any order while their tab waits, or are lost, also
+//     because the server crashes between commit and answer;
+//   - ages are measured by the clock of the store, whatever the clocks of the servers
+//     say, but a session starts by the clock of the server of the sign-in;
 //   - the store may lose its last commit;
-//   - a thief may copy the token in the jar once, and use what he has.
+//   - an attacker may copy the token in the jar once, and use the tokens that this
+//     gives access to.
 //
 // Time moves in steps, and the deadlines of the session are far away.
 
@@ -39,28 +40,28 @@ const timeout = 10 * time.Second
 // rule is Decide or a wrong variant of it.
 type rule func(row session.Row, g, now int64, t session.Times) (session.Row, session.Outcome)
 
-// walk is what the explorer assumes.
+// walk has the assumptions of the explorer.
 type walk struct {
 	rule    rule
 	tabs    int           // at most maxTabs
 	age     time.Duration // Times.Age
 	step    time.Duration
 	handled time.Duration
-	skew    time.Duration // the store has two nodes, and the clock of one is so far ahead
-	login   time.Duration // how far the clock of the server of the sign-in is ahead of the store
+	skew    time.Duration // the store has two nodes, and the clock of one is ahead by this
+	login   time.Duration // the clock of the server of the sign-in is ahead of the store by this
 
 	lost   []session.Outcome // commits that a failover may lose
-	outage time.Duration     // how long nothing is handled then, and what is on the way fails
+	outage time.Duration     // how long nothing is handled then; messages on their way are lost
 
-	thief bool
-	meet  bool // he and the victim may be given the same generation within the grace
+	attacker bool
+	meet     bool // attacker and victim may get the same generation within the grace period
 }
 
 const maxTabs = 3
 
-// sound is a walk on which Decide must hold. Tabs send the parent until timeout
-// after the last Converge, and all of that must be handled before Replace burns
-// the child: hence handled.
+// sound returns a walk on which Decide must hold. Tabs send the parent until timeout
+// after the last Converge, and all these requests must be handled before Replace
+// invalidates the child. The field handled follows from that.
 func sound(tabs int, age, step time.Duration) walk {
 	w := walk{rule: session.Decide, tabs: tabs, age: age, step: step, handled: times.Rearm - times.Grace - timeout}
 	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
@@ -72,8 +73,8 @@ func sound(tabs int, age, step time.Duration) walk {
 	return w
 }
 
-// The least age that Open allows, when generations follow each other the
-// fastest, and the one of the default access token.
+// The least age that Open allows, with which generations follow each other fastest,
+// and the one for the default access token.
 const (
 	leastAge   = time.Minute
 	defaultAge = 5 * time.Minute
@@ -90,8 +91,8 @@ func TestNoTabIsEverSignedOut(t *testing.T) {
 	}
 }
 
-// B12: the clocks of the servers differ from that of the store, and so from each
-// other. An age is negative where the server is ahead.
+// B12: the clocks of the servers differ from that of the store, and from each other.
+// An age is negative if the server is ahead.
 func TestNoTabIsSignedOutByTheClocksOfServers(t *testing.T) {
 	for _, age := range []time.Duration{leastAge, defaultAge} {
 		for _, login := range []time.Duration{-60 * time.Second, -30 * time.Second, 30 * time.Second, 60 * time.Second} {
@@ -109,10 +110,10 @@ func TestNoTabIsSignedOutByTheClocksOfServers(t *testing.T) {
 	}
 }
 
-// What is left of the premise: nodes of one store, as of Galera, that both judge.
+// The remaining premise: two nodes of one store, as of Galera, that both decide.
 func TestNoTabIsSignedOutByAClockThatIsAhead(t *testing.T) {
 	for _, age := range []time.Duration{leastAge, defaultAge} {
-		for _, skew := range []time.Duration{5 * time.Second, 20 * time.Second} { // of the 20 s that the rule bears
+		for _, skew := range []time.Duration{5 * time.Second, 20 * time.Second} { // of the 20 s that the rule tolerates
 			t.Run(fmt.Sprintf("age=%v/skew=%v", age, skew), func(t *testing.T) {
 				w := sound(2, age, 2500*time.Millisecond)
 				w.skew = skew
@@ -134,7 +135,7 @@ func TestNoTabIsSignedOutByAFailover(t *testing.T) {
 			w.lost = rotation
 			requireNone(t, w)
 		})
-		// Rearm and Replace repair lost answers; to lose them too takes a
+		// Rearm and Replace repair lost answers. Losing these commits too needs a
 		// pause as long as tabs wait, see TestTheRuleHasLimits.
 		t.Run(fmt.Sprintf("tabs=%d/age=%v/that loses any commit and takes a while", w.tabs, w.age), func(t *testing.T) {
 			w.lost, w.outage = append(rotation, session.Rearm, session.Replace), timeout
@@ -143,17 +144,17 @@ func TestNoTabIsSignedOutByAFailover(t *testing.T) {
 	}
 }
 
-// A thief does not come close to the victim if they never are given the same
-// generation within the grace. What he gets between two refreshes of the
-// victim, or of one and the same generation, counts once: while the victim is
-// away, he is the session. The third time is one too many.
+// Attacker and victim never get the same generation within the grace period here. What
+// the attacker gets between two refreshes of the victim, or from one generation,
+// counts once: while the victim is away, the attacker cannot be detected. A third
+// access must not happen.
 func TestAThiefGetsAtMostTwoAccesses(t *testing.T) {
 	for _, tabs := range []int{1, 2} {
 		for _, age := range []time.Duration{leastAge, defaultAge} {
 			t.Run(fmt.Sprintf("tabs=%d/age=%v", tabs, age), func(t *testing.T) {
 				for _, login := range []time.Duration{0, -60 * time.Second, 60 * time.Second} {
 					w := sound(tabs, age, 5*time.Second)
-					w.thief, w.login = true, login
+					w.attacker, w.login = true, login
 					requireNone(t, w)
 				}
 			})
@@ -161,8 +162,8 @@ func TestAThiefGetsAtMostTwoAccesses(t *testing.T) {
 	}
 }
 
-// These are the limits of the rule, each with the shortest way to it. They are
-// pinned so that nobody takes them for excluded and that a better rule shows.
+// These are the limits of the rule, each with the shortest story that leads to it. The
+// test documents that they are possible, and shows when a better rule removes one.
 func TestTheRuleHasLimits(t *testing.T) {
 	for name, change := range map[string]func(*walk){
 		"the server handles a request late":                              func(w *walk) { w.handled += w.step },
@@ -170,7 +171,7 @@ func TestTheRuleHasLimits(t *testing.T) {
 		"the clocks of servers 30 s apart judge, however quick they are": func(w *walk) { w.skew, w.handled = 30*time.Second, w.step },
 		"a failover in no time loses a Rearm":                            func(w *walk) { w.lost = []session.Outcome{session.Rearm} },
 		"a failover in no time loses a Replace":                          func(w *walk) { w.lost = []session.Outcome{session.Replace} },
-		"a thief asks for the victim's child within the grace":           func(w *walk) { w.thief, w.meet = true, true },
+		"an attacker asks for the victim's child within the grace":       func(w *walk) { w.attacker, w.meet = true, true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := sound(2, defaultAge, 5*time.Second)
@@ -180,8 +181,8 @@ func TestTheRuleHasLimits(t *testing.T) {
 	}
 }
 
-// A thief who keeps presenting the parent keeps its grace open, so the victim
-// is given the same child whenever he comes, and neither is found out.
+// An attacker who presents the parent all the time keeps its grace period open, so the
+// victim always gets the same child, and the theft is not detected.
 func TestAThiefWhoNeverPausesSharesTheSession(t *testing.T) {
 	const minute = int64(60_000)
 	row := aRow()
@@ -189,7 +190,7 @@ func TestAThiefWhoNeverPausesSharesTheSession(t *testing.T) {
 	for now := base; now < base+24*60*minute; now += minute / 2 {
 		var o session.Outcome
 		row, o = session.Decide(row, stolen, now, times)
-		require.NotContains(t, []session.Outcome{session.Gone, session.Reuse}, o, "the thief is found out")
+		require.NotContains(t, []session.Outcome{session.Gone, session.Reuse}, o, "the attacker is found out")
 		if now%(10*minute) == 0 {
 			row, o = session.Decide(row, victims, now+1, times)
 			require.NotContains(t, []session.Outcome{session.Gone, session.Reuse}, o, "the victim finds out")
@@ -252,7 +253,7 @@ func TestTheExplorerFindsWhatIsWrong(t *testing.T) {
 
 func TestTheExplorerFindsThatReuseIsMissing(t *testing.T) {
 	w := sound(1, defaultAge, 5*time.Second)
-	w.thief = true
+	w.attacker = true
 	w.rule = func(row session.Row, g, now int64, t session.Times) (session.Row, session.Outcome) {
 		after, o := session.Decide(row, g, now, t)
 		if o == session.Reuse {
@@ -263,7 +264,7 @@ func TestTheExplorerFindsThatReuseIsMissing(t *testing.T) {
 	requireOne(t, w)
 }
 
-// moved is the row with another generation, of the same parent.
+// moved returns the row with another generation, of the same parent.
 func moved(row session.Row, gen, now int64) session.Row {
 	row.Gen, row.Issued = gen, now
 	return row
@@ -287,44 +288,44 @@ func requireOne(t *testing.T, w walk) {
 // scene is a state of the world. Tokens are generations, ages count steps.
 type scene struct {
 	row    stored
-	before stored // the row before the last commit, if that can be lost; else as row
+	before stored // the row before the last commit, if that can be lost; else the same as row
 	theft  theft
 	jar    int8
-	wire   [2 * maxTabs]message // sorted; a tab that gave one up may have another
+	wire   [2 * maxTabs]message // sorted; a tab that gave one up may have another one
 }
 
-// stored is what the store has of a session.
+// stored is what the store knows about a session.
 type stored struct {
 	gen, prev int8
-	age       int16 // of the generation; no more than walk.oldest
+	age       int16 // of the generation, at most walk.oldest
 }
 
-// message is a request with the token that it presents, or the answer with the
-// one that it hands out.
+// message is a request with the token that it presents, or an answer with the token
+// that it returns.
 type message struct {
 	token  int8
 	age    uint8 // since the tab sent the request
 	answer bool
 }
 
-// theft is what a thief has.
+// theft is the state of the attacker.
 type theft struct {
-	pocket   [2]int8 // tokens that the current row knows
-	accesses uint8   // no more than 3
-	copied   bool    // it happened
-	his      bool    // the current generation was given to him
-	victims  bool    // it was given to the victim
-	counted  bool    // he had an access with it
-	visiting bool    // he had an access since the victim's last refresh
+	pocket    [2]int8 // the attacker's tokens that the current row knows
+	accesses  uint8   // at most 3
+	copied    bool    // the theft has happened
+	attackers bool    // the attacker got the current generation
+	victims   bool    // the victim got the current generation
+	counted   bool    // the attacker had an access with it
+	visiting  bool    // the attacker had an access since the victim's last refresh
 }
 
 const (
 	none  = int8(-128) // no token
-	stale = int8(-100) // a token that the store has forgotten for good
+	stale = int8(-100) // a token that the store has forgotten
 )
 
-// explore gives the number of states that it saw and, if a tab can be signed
-// out, the shortest story of it.
+// explore returns the number of states and, if a tab can be signed out, the shortest
+// story that leads to it.
 func (w walk) explore() (states int, story []string) {
 	first := scene{row: stored{prev: -1, age: -int16(w.login / w.step)}, theft: theft{pocket: [2]int8{none, none}, victims: true}}
 	first.before = first.row
@@ -351,8 +352,7 @@ func (w walk) explore() (states int, story []string) {
 	return len(scenes), nil
 }
 
-// move is one thing that happens: text with TOKEN, GIVEN and OUTCOME, or the
-// passing of time.
+// move is one event: a text with TOKEN, GIVEN and OUTCOME, or the passing of time.
 type move struct {
 	text         string
 	token, given int8
@@ -360,7 +360,7 @@ type move struct {
 	bad          bool
 }
 
-// moves yields all that can happen next until it is told to stop.
+// moves yields all events that can happen next, until yield returns false.
 func (w walk) moves(s scene, yield func(move, scene) bool) {
 	_ = w.send(s, yield) && w.work(s, yield) && w.failover(s, yield) && w.steal(s, yield) && w.wait(s, yield)
 }
@@ -379,7 +379,7 @@ func (w walk) send(s scene, yield func(move, scene) bool) bool {
 	return yield(move{text: "a tab sends TOKEN", token: s.jar}, s)
 }
 
-// work brings a message on its way.
+// work handles or delivers a message.
 func (w walk) work(s scene, yield func(move, scene) bool) bool {
 	for i, m := range s.wire {
 		if m.token == none || i > 0 && m == s.wire[i-1] {
@@ -392,8 +392,8 @@ func (w walk) work(s scene, yield func(move, scene) bool) bool {
 	return true
 }
 
-// deliver the answer i, or lose it; but once there is a thief, the victim's
-// answers arrive: nobody else could find him out.
+// deliver delivers the answer i, or loses it. After a theft, the victim's answers always
+// arrive, because only the victim can detect the attacker.
 func (w walk) deliver(s scene, i int, yield func(move, scene) bool) bool {
 	token := s.wire[i].token
 	s.wire[i] = message{token: none}
@@ -404,13 +404,13 @@ func (w walk) deliver(s scene, i int, yield func(move, scene) bool) bool {
 	return yield(move{text: "an answer with TOKEN arrives", token: token}, s)
 }
 
-// handle the request i. Who is refused is signed out, and that is bad; but if
-// there is a thief, it is bad not to be.
+// handle handles the request i. A refused tab is signed out, which is a failure. After a
+// theft it is a failure if no one is signed out.
 func (w walk) handle(s scene, i int, yield func(move, scene) bool) bool {
 	return w.handleBy(s, i, 0, yield) && (w.skew == 0 || w.handleBy(s, i, int16(w.skew/w.step), yield))
 }
 
-// handleBy a clock that is ahead.
+// handleBy handles the request i by a clock that is ahead.
 func (w walk) handleBy(s scene, i int, ahead int16, yield func(move, scene) bool) bool {
 	m := s.wire[i]
 	s.row.age, s.before.age = s.row.age+ahead, s.before.age+ahead
@@ -435,9 +435,10 @@ func (w walk) handleBy(s scene, i int, ahead int16, yield func(move, scene) bool
 
 func (w walk) since(m message) time.Duration { return time.Duration(m.age) * w.step }
 
-// present a token to the store. near: thief and victim are now given the same
-// generation, which takes that one of them presents its parent within Rearm.
-func (w walk) present(s *scene, token int8, thief bool) (o session.Outcome, near bool) {
+// present presents a token to the store. near reports that attacker and victim now have
+// the same generation, which requires that one of them presents its parent within
+// Rearm.
+func (w walk) present(s *scene, token int8, attacker bool) (o session.Outcome, near bool) {
 	old, th := s.row, &s.theft
 	s.row, o = w.decide(old, token)
 	switch {
@@ -447,7 +448,7 @@ func (w walk) present(s *scene, token int8, thief bool) (o session.Outcome, near
 		s.before = s.row
 	}
 	if s.row.gen != old.gen {
-		th.his, th.victims, th.counted = thief, !thief, false
+		th.attackers, th.victims, th.counted = attacker, !attacker, false
 		for i, held := range th.pocket {
 			if held != s.row.prev && held != s.row.gen {
 				th.pocket[i] = none
@@ -456,13 +457,13 @@ func (w walk) present(s *scene, token int8, thief bool) (o session.Outcome, near
 		return o, false
 	}
 	if o.Rotates() {
-		near = th.copied && (thief && !th.his || !thief && !th.victims)
-		th.his, th.victims = th.his || thief, th.victims || !thief
+		near = th.copied && (attacker && !th.attackers || !attacker && !th.victims)
+		th.attackers, th.victims = th.attackers || attacker, th.victims || !attacker
 	}
 	return o, near
 }
 
-// decide is the rule on what is stored.
+// decide applies the rule to what is stored.
 func (w walk) decide(r stored, token int8) (stored, session.Outcome) {
 	const zero = 200 // generations are not negative
 	unit := w.step.Milliseconds()
@@ -491,15 +492,15 @@ func (w walk) failover(s scene, yield func(move, scene) bool) bool {
 	return yield(move{text: "the store loses its last commit and is back at TOKEN", token: s.row.gen}, s)
 }
 
-// steal lets the thief copy the token in the jar, or use one that he has. He
-// gains nothing by racing himself, so his requests are handled at once.
+// steal lets the attacker copy the token in the jar, or use one of the copied ones. Two
+// requests of the attacker at the same time gain nothing, so each is handled at once.
 func (w walk) steal(s scene, yield func(move, scene) bool) bool {
-	if !w.thief {
+	if !w.attacker {
 		return true
 	}
 	if !s.theft.copied {
 		s.theft.copied, s.theft.pocket[0] = true, s.jar
-		return yield(move{text: "a thief copies TOKEN", token: s.jar}, s)
+		return yield(move{text: "an attacker copies TOKEN", token: s.jar}, s)
 	}
 	for _, token := range s.theft.pocket {
 		if token == none {
@@ -511,9 +512,9 @@ func (w walk) steal(s scene, yield func(move, scene) bool) bool {
 			continue
 		}
 		next.theft.access()
-		used := move{text: "the thief presents TOKEN: OUTCOME", token: token, outcome: o}
+		used := move{text: "the attacker presents TOKEN: OUTCOME", token: token, outcome: o}
 		if o.Rotates() {
-			used.text, used.given = "the thief presents TOKEN: OUTCOME, gets GIVEN", next.row.gen
+			used.text, used.given = "the attacker presents TOKEN: OUTCOME, gets GIVEN", next.row.gen
 			next.theft.hold(next.row.gen)
 		}
 		if !yield(used, next) {
@@ -530,7 +531,7 @@ func (th *theft) access() {
 	th.counted, th.visiting = true, true
 }
 
-// hold adds a token to the pocket. There is room: of the two in there, one is
+// hold adds a token to the pocket. There is room, because one of the two tokens in it is
 // the parent of the new one.
 func (th *theft) hold(token int8) {
 	if !slices.Contains(th.pocket[:], token) {
@@ -538,8 +539,7 @@ func (th *theft) hold(token int8) {
 	}
 }
 
-// wait lets a step pass. Once there is a thief, it does not pass over messages
-// that have to arrive.
+// wait lets a step pass. After a theft, it does not pass messages that must arrive.
 func (w walk) wait(s scene, yield func(move, scene) bool) bool {
 	s.row.age, s.before.age = min(s.row.age+1, w.oldest()), min(s.before.age+1, w.oldest())
 	for i := range s.wire {
@@ -559,12 +559,12 @@ func (w walk) wait(s scene, yield func(move, scene) bool) bool {
 	return yield(move{}, s)
 }
 
-// oldest is the age from which on a generation only gets older.
+// oldest is the age after which a larger age makes no difference.
 func (w walk) oldest() int16 { return int16(max(w.age, times.Rearm) / w.step) }
 
-// canonical gives one form to scenes that differ in names only: the current
-// generation is 0, tokens that the store has forgotten are alike, and so are
-// gaps between generations. shift is what 0 was before.
+// canonical returns one form for scenes that differ in names only: the current
+// generation is 0, and tokens that the store has forgotten are the same, as are gaps
+// between generations. shift is the previous name of 0.
 func (s scene) canonical() (canonical scene, shift int8) {
 	row, before := s.row, s.before
 	s.rename(func(token int8) int8 {
@@ -576,7 +576,7 @@ func (s scene) canonical() (canonical scene, shift int8) {
 		}
 		return token - row.gen
 	})
-	// Every Replace leaves the parent one further behind.
+	// Every Replace increases the distance to the parent by one.
 	for parent := max(s.row.prev, s.before.prev); parent < -3; parent++ {
 		s.rename(func(token int8) int8 {
 			if token > stale && token <= parent {
@@ -590,7 +590,7 @@ func (s scene) canonical() (canonical scene, shift int8) {
 	return s, row.gen
 }
 
-// order puts empty messages last.
+// order sorts empty messages last.
 func (m message) order() int {
 	n := -512*int(m.token) + 2*int(m.age)
 	if m.answer {
@@ -608,7 +608,7 @@ func (s *scene) rename(f func(token int8) int8) {
 	}
 }
 
-// tell how scenes[last] came about, and the bad move that follows.
+// tell returns the moves that lead to scenes[last], and the move that fails.
 func (w walk) tell(scenes []scene, parents []int32, last int32) (story []string) {
 	var way []int32
 	for i := last; i >= 0; i = parents[i] {
@@ -634,7 +634,7 @@ func (w walk) tell(scenes []scene, parents []int32, last int32) (story []string)
 	return story
 }
 
-// tell what happens; zero is the name of generation 0.
+// tell returns the text of the move; zero is the name of generation 0.
 func (m move) tell(zero int8) string {
 	name := func(token int8) string {
 		if token == stale {

@@ -84,7 +84,7 @@ func TestTheSQLiteStoreIsAStore(t *testing.T) {
 	fiberjwttest.TestStore(t, func(t *testing.T) session.Store { return session.NewSQL(openSQLite(t, path)) })
 }
 
-// otherDialect makes a store that has no statement of its own for SQLite.
+// otherDialect is a database for which the store has no statements of its own.
 type otherDialect struct{ *sqlitedialect.Dialect }
 
 func (otherDialect) Name() dialect.Name { return dialect.Oracle }

@@ -307,8 +307,8 @@ func (s *SQL) advanceOnce(ctx context.Context, statement string, p present) (Row
 	return found.Row, found.Outcome, err
 }
 
-// compareAndSet is for databases without such a statement: it reads the row,
-// decides in Go, and writes only if the row has not changed.
+// compareAndSet is for databases for which this package has no refresh statement:
+// it reads the row, decides in Go, and writes only if the row has not changed.
 func (s *SQL) compareAndSet(ctx context.Context, p present) (Row, Outcome, error) {
 	for {
 		var found struct {

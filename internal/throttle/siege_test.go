@@ -13,8 +13,7 @@ import (
 )
 
 // For 24 hours attackers guess at an account as often as they can, and its owner
-// signs in once a minute with the right password. The table stands in
-// docs/evidence.md.
+// signs in once a minute with the right password. docs/evidence.md has the table.
 func TestOwnerGetsInFromAKnownPlaceDuringASiege(t *testing.T) {
 	var table strings.Builder
 	table.WriteString("| attacking addresses | wrong passwords compared | owner refused, known browser | known network | new place | new place with a link |\n|---|---|---|---|---|---|\n")
