@@ -67,14 +67,14 @@ type Remote struct {
 	ctx  context.Context // ends with Close
 	stop context.CancelFunc
 
-	mu      sync.Mutex
-	set     *Set          // nil before the first good answer
-	failed  error         // the error of the last fetch; nil if it succeeded
-	started time.Time     // of the last fetch
-	fetched time.Time     // when set arrived
-	running chan struct{} // closed when the running fetch ends; nil if none runs
-	waiting int           // callers of Find who wait for it
-	telling bool          // OnError has not returned yet
+	mu        sync.Mutex
+	set       *Set          // nil before the first good answer
+	failed    error         // the error of the last fetch; nil if it succeeded
+	started   time.Time     // of the last fetch
+	fetched   time.Time     // when set arrived
+	running   chan struct{} // closed when the running fetch ends; nil if none runs
+	waiting   int           // callers of Find who wait for it
+	reporting bool          // OnError has not returned yet
 }
 
 // FromURL makes the [Remote] of an address. The scheme must be https, or http for
@@ -216,20 +216,20 @@ func (r *Remote) run() {
 	}
 	close(r.running)
 	r.running = nil
-	tells := err != nil && r.OnError != nil && !r.telling
-	r.telling = r.telling || tells
+	reports := err != nil && r.OnError != nil && !r.reporting
+	r.reporting = r.reporting || reports
 	r.mu.Unlock()
-	if tells {
-		r.tell(err)
+	if reports {
+		r.report(err)
 	}
 }
 
-// tell runs the hook, which must not end the process.
-func (r *Remote) tell(err error) {
+// report calls OnError. A panic in it must not end the process.
+func (r *Remote) report(err error) {
 	defer func() {
 		_ = recover()
 		r.mu.Lock()
-		r.telling = false
+		r.reporting = false
 		r.mu.Unlock()
 	}()
 	r.OnError(fmt.Errorf("keys: the keys at %s were not fetched: %w", r.address, err))

@@ -115,8 +115,8 @@ func (s Secret) der() bool {
 	return true
 }
 
-// alike reports whether at least four of five bytes are equal.
-func alike(a, b []byte) bool {
+// mostlyEqual reports whether at least four of five bytes are equal.
+func mostlyEqual(a, b []byte) bool {
 	same := 0
 	for i := range a {
 		if a[i] == b[i] {
@@ -143,7 +143,7 @@ func (s Secret) repetitive() bool {
 		return true
 	}
 	for period := 1; period <= len(s)/2; period++ {
-		if alike(s[period:], s[:len(s)-period]) {
+		if mostlyEqual(s[period:], s[:len(s)-period]) {
 			return true
 		}
 	}

@@ -123,7 +123,7 @@ func (s *Store) Create(ctx context.Context, row session.Row) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.run(ctx, enlist, s.accountKey(row.Kind, row.Subject), row.Ends, string(row.SID)); err != nil {
+	if _, err := s.run(ctx, addToIndex, s.accountKey(row.Kind, row.Subject), row.Ends, string(row.SID)); err != nil {
 		return err
 	}
 	_, err = s.run(ctx, create, s.sessionKey(row.SID), value, row.Ends)
@@ -148,7 +148,7 @@ func (s *Store) Refresh(ctx context.Context, kind string, sid []byte, g, now int
 	outcome := session.Outcome(judged[0] - '0')
 	if outcome == session.Reuse || row.Revoked != 0 && now-row.Revoked < lately {
 		// The second condition repeats the report of an end, in case it was lost.
-		_, err = s.run(ctx, tell, s.endsKey(), now, keptFor, string(sid))
+		_, err = s.run(ctx, reportEnds, s.endsKey(), now, keptFor, string(sid))
 	}
 	return row, outcome, err
 }
@@ -212,7 +212,7 @@ func (s *Store) end(ctx context.Context, sids []string, kind, subject string, no
 		news = append(news, sid)
 	}
 	return s.runAll(ctx, revoke, sids, []any{kind, subject, now}, func(pipe redis.Pipeliner) {
-		tell.Eval(ctx, pipe, []string{s.endsKey()}, news...)
+		reportEnds.Eval(ctx, pipe, []string{s.endsKey()}, news...)
 	})
 }
 
@@ -223,7 +223,7 @@ const (
 
 // RevokedSince implements [session.Revocations].
 func (s *Store) RevokedSince(ctx context.Context, since int64) ([][]byte, error) {
-	reply, err := s.run(ctx, told, s.endsKey(), since)
+	reply, err := s.run(ctx, endedSince, s.endsKey(), since)
 	if err != nil {
 		return nil, err
 	}
@@ -296,7 +296,7 @@ func (s *Store) Prune(ctx context.Context, _ int64) (int64, error) { return 0, c
 
 // sessionsOf returns the SIDs in the index of an account.
 func (s *Store) sessionsOf(ctx context.Context, kind, subject string) ([]string, error) {
-	reply, err := s.run(ctx, enlisted, s.accountKey(kind, subject))
+	reply, err := s.run(ctx, readIndex, s.accountKey(kind, subject))
 	if err != nil {
 		return nil, err
 	}

@@ -14,11 +14,11 @@ var create = redis.NewScript(`
 redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PXAT', ARGV[2])
 return 1`)
 
-// enlist adds the session ARGV[2], which ends at ARGV[1], to the index of its
+// addToIndex adds the session ARGV[2], which ends at ARGV[1], to the index of its
 // account, removes entries whose time is over, and lets the index live as long as
 // its last entry. Ended sessions stay in the index: if a failover restores one,
 // RevokeAll still finds it.
-var enlist = redis.NewScript(`
+var addToIndex = redis.NewScript(`
 redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])
 local clock = redis.call('TIME')
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', clock[1] * 1000)
@@ -26,8 +26,8 @@ local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 if last[2] then redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', last[2])) end
 return 1`)
 
-// enlisted returns the SIDs of an index.
-var enlisted = redis.NewScript(`return redis.call('ZRANGE', KEYS[1], 0, -1)`)
+// readIndex returns the SIDs of an index.
+var readIndex = redis.NewScript(`return redis.call('ZRANGE', KEYS[1], 0, -1)`)
 
 // reading is the first part of the scripts that change a session: value is what
 // encode wrote, or false.
@@ -121,14 +121,14 @@ local now, idle, ends = tonumber(ARGV[2]), tonumber(ARGV[3]), number(ENDS)
 if number(REVOKED) == 0 and now < number(IDLE_UNTIL) and now < ends then write(IDLE_UNTIL, math.min(now + idle, ends)) end
 return redis.call('GET', KEYS[1])`)
 
-// tell records that the sessions from ARGV[3] on ended at ARGV[1], and forgets ends
+// reportEnds records that the sessions from ARGV[3] on ended at ARGV[1], and forgets ends
 // that are more than ARGV[2] older.
-var tell = redis.NewScript(`
+var reportEnds = redis.NewScript(`
 local now, kept = tonumber(ARGV[1]), tonumber(ARGV[2])
 for i = 3, #ARGV do redis.call('ZADD', KEYS[1], 'GT', now, ARGV[i]) end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', now - kept))
 redis.call('PEXPIRE', KEYS[1], kept)
 return 1`)
 
-// told returns the sessions that ended after ARGV[1].
-var told = redis.NewScript(`return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. ARGV[1], '+inf')`)
+// endedSince returns the sessions that ended after ARGV[1].
+var endedSince = redis.NewScript(`return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. ARGV[1], '+inf')`)

@@ -38,11 +38,11 @@ func (s *SQL) onGalera(ctx context.Context) (bool, error) {
 	return on, nil
 }
 
-// stillFor checks the account of a new session again. A password change on another
+// recheckAccount checks the account of a new session again. A password change on another
 // node does not wait for the lock of the login. If the change commits first,
-// stillFor sees it. If it commits later, [SQL.Change], which looks for sessions
+// recheckAccount sees it. If it commits later, [SQL.Change], which looks for sessions
 // once more after its commit, sees the session.
-func (s *SQL) stillFor(ctx context.Context, account *bun.SelectQuery, row Row) (found bool, err error) {
+func (s *SQL) recheckAccount(ctx context.Context, account *bun.SelectQuery, row Row) (found bool, err error) {
 	err = dberr.RetryIdempotent(ctx, func() (err error) {
 		found, err = account.Exists(ctx)
 		return err

@@ -132,7 +132,7 @@ func (s *SQL) CreateFor(ctx context.Context, db bun.IDB, row Row, account *bun.S
 	if err != nil || !created || !galera {
 		return created, err
 	}
-	return s.stillFor(ctx, account, row)
+	return s.recheckAccount(ctx, account, row)
 }
 
 // Quoting returns the settings of the database that make it unsafe to write text of
@@ -447,7 +447,7 @@ func (s *SQL) Change(ctx context.Context, kinds []string, subject string, sid []
 	if err != nil || !galera {
 		return err
 	}
-	// See stillFor. The change has committed, so this runs even if ctx is done.
+	// See recheckAccount. The change has committed, so this runs even if ctx is done.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), secondLook)
 	defer cancel()
 	for _, kind := range kinds {
