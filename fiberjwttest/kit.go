@@ -57,7 +57,9 @@ type Kit struct {
 
 // New makes a kit from the Config of an application, which may lack
 //
-//   - DB: an empty SQLite database with the tables of the Entities, deleted after the test. It uses the SQLite driver that the test imports, such as github.com/ncruces/go-sqlite3/driver;
+//   - DB: an empty SQLite database with the tables of the Entities, deleted after the
+//     test. It uses the SQLite driver that the test imports, such as
+//     github.com/ncruces/go-sqlite3/driver;
 //   - Secret: a random one;
 //   - Logger: the log of the test.
 //
