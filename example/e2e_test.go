@@ -291,24 +291,62 @@ func TestTheCurlLinesThatItPrintsWork(t *testing.T) {
 	require.Contains(t, text, "invalid_token", "the last line comes after logout")
 }
 
-func TestTheCurlLinesOfTheREADMEAnswerWhatItSays(t *testing.T) {
+func TestCurlLinesOfTheREADMEAnswerWhatItSays(t *testing.T) {
+	checkCurlLines(t, "../README.md", start(t).base)
+}
+
+// The curl lines of docs/start.md are for the program on that page.
+func TestCurlLinesOfStartAnswerWhatItSays(t *testing.T) {
+	page, err := os.ReadFile("../docs/start.md")
+	require.NoError(t, err)
+	code := regexp.MustCompile("(?s)```go\n(package main.*?)```").FindSubmatch(page)
+	require.NotNil(t, code)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := free.Addr().String()
+	require.NoError(t, free.Close())
+
+	dir := t.TempDir()
+	source := strings.ReplaceAll(string(code[1]), "127.0.0.1:3000", address)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(source), 0o600))
+	out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "shop"), filepath.Join(dir, "main.go")).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	shop := exec.Command(filepath.Join(dir, "shop"))
+	shop.Dir, shop.Env = dir, append(os.Environ(), "SECRET=kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0")
+	require.NoError(t, shop.Start())
+	t.Cleanup(func() {
+		_ = shop.Process.Kill()
+		_ = shop.Wait()
+	})
+	require.Eventually(t, func() bool {
+		connection, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = connection.Close()
+		}
+		return err == nil
+	}, 30*time.Second, 20*time.Millisecond)
+	checkCurlLines(t, "../docs/start.md", "http://"+address)
+}
+
+// checkCurlLines runs the console blocks of a document against a server, and looks for each of the answers.
+func checkCurlLines(t *testing.T, document, base string) {
+	t.Helper()
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("curl is not installed")
 	}
-	readme, err := os.ReadFile("../README.md")
+	text, err := os.ReadFile(document)
 	require.NoError(t, err)
-	block := regexp.MustCompile("(?s)```console\n(.*?)```").FindSubmatch(readme)
-	require.NotNil(t, block)
-	p := start(t)
 	script, want := "set -e\n", []string(nil)
-	for line := range strings.Lines(strings.ReplaceAll(string(block[1]), "http://127.0.0.1:3000", p.base)) {
-		switch {
-		case strings.HasPrefix(line, "$ "):
-			script += "echo; " + line[2:]
-		case strings.HasPrefix(line, "    "):
-			script += line
-		case strings.HasPrefix(line, "{"):
-			want = append(want, strings.TrimSpace(line))
+	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		for line := range strings.Lines(strings.ReplaceAll(block[1], "http://127.0.0.1:3000", base)) {
+			switch {
+			case strings.HasPrefix(line, "$ "):
+				script += "echo; " + line[2:]
+			case strings.HasPrefix(line, "    "):
+				script += line
+			case strings.HasPrefix(line, "{"):
+				want = append(want, strings.TrimSpace(line))
+			}
 		}
 	}
 	out, err := exec.Command("sh", "-c", script).CombinedOutput()
