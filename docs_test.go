@@ -205,11 +205,11 @@ func TestTheTestsThatDocumentsNameExist(t *testing.T) {
 	require.NotZero(t, named)
 }
 
-// section of the README under a heading.
-func section(t *testing.T, heading string) string {
+// section of a document under a heading.
+func section(t *testing.T, path, heading string) string {
 	t.Helper()
-	_, text, found := strings.Cut(documents(t)["README.md"], "\n## "+heading+"\n")
-	require.True(t, found, heading)
+	_, text, found := strings.Cut(documents(t)[path], "\n## "+heading+"\n")
+	require.True(t, found, "%s: %s", path, heading)
 	text, _, _ = strings.Cut(text, "\n## ")
 	return text
 }
@@ -232,11 +232,16 @@ func firstCells(text string) (names []string) {
 	return names
 }
 
-func TestTheREADMEHasEverySettingAndNoOther(t *testing.T) {
-	settings, entity, found := strings.Cut(section(t, "Config"), "An `Entity[T]`")
-	require.True(t, found)
-	require.ElementsMatch(t, fields(reflect.TypeFor[fiberjwt.Config](), ""), firstCells(settings))
-	require.ElementsMatch(t, fields(reflect.TypeFor[fiberjwt.Entity[User]](), ""), firstCells(entity))
+func TestSettingsPageHasEverySettingAndNoOther(t *testing.T) {
+	for heading, structure := range map[string]reflect.Type{
+		"Config":    reflect.TypeFor[fiberjwt.Config](),
+		"Entity":    reflect.TypeFor[fiberjwt.Entity[User]](),
+		"Grant":     reflect.TypeFor[fiberjwt.Grant](),
+		"Issuer":    reflect.TypeFor[fiberjwt.Issuer](),
+		"OldTokens": reflect.TypeFor[fiberjwt.OldTokens](),
+	} {
+		require.ElementsMatch(t, fields(structure, ""), firstCells(section(t, "docs/reference/settings.md", heading)), heading)
+	}
 }
 
 // fields of a structure; those of the Config's own structures under its name.
@@ -252,7 +257,7 @@ func fields(structure reflect.Type, prefix string) (names []string) {
 	return names
 }
 
-func TestTheREADMEHasEveryRouteAndNoOther(t *testing.T) {
+func TestRoutesPageHasEveryRouteAndNoOther(t *testing.T) {
 	app := fiber.New()
 	fiberjwt.New(exampleConfig(app))
 	var routes []string
@@ -264,34 +269,53 @@ func TestTheREADMEHasEveryRouteAndNoOther(t *testing.T) {
 		}
 	}
 	slices.Sort(routes)
-	listed := slices.DeleteFunc(firstCells(section(t, "Routes")), func(name string) bool { return !strings.Contains(name, "/{kind}/") })
-	require.ElementsMatch(t, slices.Compact(routes), listed)
+	require.ElementsMatch(t, slices.Compact(routes), firstCells(documents(t)["docs/reference/routes.md"]))
 }
 
-func TestTheREADMEHasEveryErrorAndNoOther(t *testing.T) {
-	var want, listed []string
-	source, err := os.ReadFile("errors.go")
-	require.NoError(t, err)
-	for _, sentinel := range regexp.MustCompile(`= &Error\{Status: (\d+), Code: "(\w+)"`).FindAllStringSubmatch(string(source), -1) {
-		want = append(want, sentinel[1]+" "+sentinel[2])
+func TestErrorsPageHasEveryErrorAndNoOther(t *testing.T) {
+	var statuses, meanings, listed []string
+	for _, sentinel := range matchesIn(t, "errors.go", `(Err\w+) += &Error\{Status: (\d+), Code: "(\w+)"`) {
+		statuses = append(statuses, sentinel[2]+" "+sentinel[3])
+		meanings = append(meanings, sentinel[3]+" "+sentinel[1])
 	}
-	slices.Sort(want)
-	for _, row := range regexp.MustCompile(`(?m)^\| ([0-9, ]+) \| (.*) \|$`).FindAllStringSubmatch(section(t, "Errors"), -1) {
-		statuses := strings.Split(row[1], ", ")
-		codes := regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(row[2], -1)
-		for i, code := range codes {
-			status := statuses[0]
-			if len(statuses) > 1 { // one code each
-				status = statuses[i]
-			}
-			listed = append(listed, status+" "+code[1])
+	slices.Sort(statuses)
+	page := "docs/reference/errors.md"
+	for _, row := range regexp.MustCompile(`(?m)^\| ([0-9, ]+) \| (.*) \|$`).FindAllStringSubmatch(section(t, page, "Table"), -1) {
+		of := strings.Split(row[1], ", ")
+		for i, code := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(row[2], -1) {
+			listed = append(listed, of[min(i, len(of)-1)]+" "+code[1]) // several statuses have one code each
 		}
 	}
-	require.ElementsMatch(t, slices.Compact(want), listed)
+	require.ElementsMatch(t, slices.Compact(statuses), listed)
+	var explained []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\| `(Err\\w+)` \\|").FindAllStringSubmatch(section(t, page, "What they mean"), -1) {
+		explained = append(explained, row[1]+" "+row[2])
+	}
+	require.ElementsMatch(t, meanings, explained)
 }
 
-func TestTheREADMEStaysShort(t *testing.T) {
-	require.LessOrEqual(t, strings.Count(documents(t)["README.md"], "\n"), 250)
+func TestEventsPageHasEveryEventAndNoOther(t *testing.T) {
+	var want []string
+	for _, event := range matchesIn(t, "events.go", `EventType += "(\w+)"`) {
+		want = append(want, event[1])
+	}
+	page := "docs/reference/events.md"
+	require.ElementsMatch(t, want, firstCells(section(t, page, "Types")))
+	require.ElementsMatch(t, fields(reflect.TypeFor[fiberjwt.Event](), ""), firstCells(section(t, page, "Fields")))
+}
+
+// matchesIn finds a pattern in a source file.
+func matchesIn(t *testing.T, path, pattern string) [][]string {
+	t.Helper()
+	source, err := os.ReadFile(path)
+	require.NoError(t, err)
+	found := regexp.MustCompile(pattern).FindAllStringSubmatch(string(source), -1)
+	require.NotEmpty(t, found)
+	return found
+}
+
+func TestREADMEStaysShort(t *testing.T) {
+	require.LessOrEqual(t, strings.Count(documents(t)["README.md"], "\n"), 200)
 }
 
 // D2: what the root module requires, it raises in each application.
