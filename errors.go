@@ -67,7 +67,7 @@ var (
 	ErrTokenReplaced = &Error{Status: 401, Code: "refresh_required", Description: "The refresh token has a successor. Refresh first."}
 	// ErrBadCredentials: no such account, a wrong password or an account that
 	// [Entity].Allow refuses; deliberately the same for all three.
-	ErrBadCredentials = &Error{Status: 401, Code: "invalid_credentials", Description: "No account with this password is known."}
+	ErrBadCredentials = &Error{Status: 401, Code: "invalid_credentials", Description: "Incorrect email or password."}
 
 	// ErrOneTimeToken: a one-time token that is not valid, has expired or was
 	// used before; deliberately the same for all three.
@@ -87,9 +87,9 @@ var (
 	// different credentials (RFC 6750 §3.1).
 	ErrInvalidRequest = &Error{Status: 400, Code: "invalid_request", Description: "The request is malformed."}
 	// ErrNotFound: no such route for this kind, or no such session.
-	ErrNotFound = &Error{Status: 404, Code: "not_found", Description: "There is nothing here."}
+	ErrNotFound = &Error{Status: 404, Code: "not_found", Description: "Not found."}
 	// ErrMethod: a built-in route under another method.
-	ErrMethod = &Error{Status: 405, Code: "method_not_allowed", Description: "The route does not know this method."}
+	ErrMethod = &Error{Status: 405, Code: "method_not_allowed", Description: "Method not allowed."}
 	// ErrTaken: an account with this identity exists.
 	ErrTaken = &Error{Status: 409, Code: "taken", Description: "An account with these details exists."}
 	// ErrTooLarge: the body is larger than the built-in routes read.
@@ -259,13 +259,6 @@ func wrongFields(fields map[string]string) error {
 	}
 	e := instance(ErrFields)
 	e.Fields = fields
-	return e
-}
-
-// retryAfter is sentinel with the time to wait.
-func retryAfter(sentinel *Error, wait time.Duration) error {
-	e := instance(sentinel)
-	e.RetryAfter = wait
 	return e
 }
 

@@ -293,7 +293,7 @@ func TestFibersOwnErrorHandlerAnswersALoginThatFailed(t *testing.T) {
 	allow = errors.New("marker of the hook")
 	a := w.do("POST", "/door/users/1", "")
 	require.Equal(t, 401, a.Status)
-	require.Contains(t, a.Body, "No account with this password is known.")
+	require.Contains(t, a.Body, "Incorrect email or password.")
 	require.NotContains(t, a.Body, "marker", "the cause of a refusal reached the client")
 
 	allow = nil
@@ -369,7 +369,7 @@ func TestAFiberErrorHandlerOfTheApplicationFindsBothErrors(t *testing.T) {
 	})
 	w := &world{t: t, app: app}
 	require.Equal(t, 401, w.do("POST", "/door", "").Status)
-	require.Equal(t, []string{"invalid_credentials 401 No account with this password is known. true"}, codes)
+	require.Equal(t, []string{"invalid_credentials 401 Incorrect email or password. true"}, codes)
 }
 
 func TestErrorsOfTheApplicationPassThroughTheMiddleware(t *testing.T) {

@@ -170,7 +170,7 @@ func ExampleLogin() {
 	fmt.Println(ask(app, "POST", "/magic/plugh", ""))
 	// Output:
 	// Bearer
-	// 401 fiberjwt: No account with this password is known.
+	// 401 fiberjwt: Incorrect email or password.
 }
 
 func ExampleLogout() {

@@ -249,7 +249,7 @@ func TestErrorsOfHandlersAreAnsweredLikeTheLibrarysOwn(t *testing.T) {
 		"/errors/4":                   `418 {"error":"i_m_a_teapot","error_description":"short and stout"}`,
 		"/errors/5":                   `400 {"error":"invalid_request","error_description":"The request is malformed."}`,
 		"/errors/6":                   `500 {"error":"server_error","error_description":"The server could not answer the request."}`,
-		"/no/such/%3Cscript%3Emarker": `404 {"error":"not_found","error_description":"There is nothing here."}`,
+		"/no/such/%3Cscript%3Emarker": `404 {"error":"not_found","error_description":"Not found."}`,
 	} {
 		a := w.do("GET", path, "")
 		require.Equal(t, want, fmt.Sprint(a.Status, " ", a.Body), path)

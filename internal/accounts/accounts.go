@@ -6,9 +6,10 @@ import (
 	"context"
 	"reflect"
 
-	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/schema"
+
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
 // Declaration is what an application says about a kind, apart from its model.

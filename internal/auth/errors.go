@@ -9,19 +9,18 @@ import (
 )
 
 var (
-	// ErrRevoked: the token is valid, but its session has ended, or its account is gone or no
+	// ErrRevoked says that the token is valid, but its session has ended, or its account is gone or no
 	// longer allowed.
 	ErrRevoked = errors.New("the session of the access token has ended")
-	// ErrSessionEnded: the refresh token belongs to no living session.
+	// ErrSessionEnded says that the refresh token belongs to no living session.
 	ErrSessionEnded = errors.New("the session has ended")
-	// ErrReused: a refresh token came back after its successor was used.
+	// ErrReused says that a refresh token came back after its successor was used.
 	ErrReused = errors.New("the refresh token was used before")
-	// ErrBadCredentials: no such account, a wrong password, or an account that is not allowed.
+	// ErrBadCredentials says that the account does not exist, the password is wrong, or the
+	// account is not allowed.
 	ErrBadCredentials = errors.New("the credentials are wrong")
-	// ErrOneTimeToken: a token of a link is not valid, has expired or was used.
+	// ErrOneTimeToken says that a token of a link is not valid, has expired or was used.
 	ErrOneTimeToken = errors.New("the token of the link is not valid")
-	// ErrNoSession: a token of another issuer has no session here.
-	ErrNoSession = errors.New("the token has no session here")
 )
 
 // because is a cause of one of these errors.

@@ -7,8 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
 // Guard keeps text of clients out of statements until it is known that the

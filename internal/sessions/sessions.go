@@ -8,11 +8,12 @@ import (
 	"errors"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"github.com/fiberjwt/fiberjwt/internal/dberr"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/seal"
 	"github.com/fiberjwt/fiberjwt/session"
-	"github.com/uptrace/bun"
 )
 
 // Config is what [New] takes.
@@ -121,6 +122,7 @@ func (s *Sessions) createThenLook(ctx context.Context, row session.Row, account 
 	return false, err
 }
 
+// Refresh redeems a generation of a session, see [session.Store].
 func (s *Sessions) Refresh(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.write)
 	defer cancel()
@@ -196,6 +198,7 @@ func (s *Sessions) RevokeLiving(ctx context.Context, sid []byte, kind string, no
 	return found && alive, err
 }
 
+// Revoke ends a session, and says whether there was one.
 func (s *Sessions) Revoke(ctx context.Context, sid []byte, kind, subject string, now int64) (found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.write)
 	defer cancel()
@@ -235,6 +238,7 @@ func (s *Sessions) revokeRow(ctx context.Context, kinds []string, subject string
 	return nil
 }
 
+// ForgetAccount drops the cached accounts of a subject.
 func (s *Sessions) ForgetAccount(kinds []string, subject string) {
 	for _, kind := range kinds {
 		s.cache.forgetAccount(kind, subject)
@@ -304,6 +308,7 @@ func (s *Sessions) changeApart(ctx context.Context, db *bun.DB, owner Owner, now
 	return fault.Unavailable(errors.Join(err, dberr.InTx(ctx, db, change.Undo)))
 }
 
+// List returns the living sessions of an account, see [session.Store].
 func (s *Sessions) List(ctx context.Context, kind, subject string, now int64) ([]session.Row, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.read)
 	defer cancel()
