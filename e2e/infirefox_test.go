@@ -36,7 +36,7 @@ func TestThePageInFirefox(t *testing.T) {
 	b.enter(user+`.register [name="email"]`, "ann@example.com")
 	b.enter(user+`.register [name="full_name"]`, "Ann Archer")
 	b.enter(user+`.register [name="password"]`, password)
-	b.click(user + `.register button`)
+	b.click(user + `.register .main`)
 	b.wait(`document.querySelector(%q)`, user+".sessions .here")
 	b.settled() // it moves the focus in the end
 	require.Contains(t, b.text(user+".sessions"), "Firefox on Linux")

@@ -80,11 +80,14 @@ func (b *tab) settled() {
 	b.wait(settled)
 }
 
-// says waits for a message of a panel.
+// says waits for a message of a panel, at the top or next to a button.
 func (b *tab) says(panel, message string) {
 	b.t.Helper()
-	b.wait(`document.querySelector(%q).textContent.includes(%q)`, panel+"> .message", message)
+	b.wait(said, panel+".message", message)
 }
+
+// said: one of the elements is shown and has the text.
+const said = `[...document.querySelectorAll(%q)].some(element => element.checkVisibility() && element.textContent.includes(%q))`
 
 // fault waits for what is said next to a field.
 func (b *tab) fault(field, sentence string) {
@@ -99,7 +102,7 @@ func (b *tab) createUser(email string) {
 	b.enter(user+`.register [name="email"]`, email)
 	b.enter(user+`.register [name="full_name"]`, "Ann Archer")
 	b.enter(user+`.register [name="password"]`, password)
-	b.click(user + `.register button`)
+	b.click(user + `.register .main`)
 	b.wait(`document.querySelector(%q)`, user[:len(user)-1]+".signed-in .account dd")
 	b.settled()
 }
@@ -110,7 +113,7 @@ func (b *tab) createTeacher(login string) {
 	b.enter(teacher+`.register [name="login"]`, login)
 	b.enter(teacher+`.register [name="name"]`, "Toby Teach")
 	b.enter(teacher+`.register [name="password"]`, password)
-	b.click(teacher + `.register button`)
+	b.click(teacher + `.register .main`)
 	b.wait(`document.querySelector(%q)`, teacher[:len(teacher)-1]+".signed-in .account dd")
 	b.settled()
 }
@@ -119,7 +122,7 @@ func (b *tab) signInAs(email, password string) {
 	b.t.Helper()
 	b.enter(user+`.login [name="email"]`, email)
 	b.enter(user+`.login [name="password"]`, password)
-	b.click(user + `.login button`)
+	b.click(user + `.login .main`)
 }
 
 func (b *tab) writeNote(as, text string) {
@@ -130,6 +133,7 @@ func (b *tab) writeNote(as, text string) {
 	b.enter(`#notes textarea`, text)
 	b.click(`#notes .main`)
 	b.wait(`document.querySelector('#notes .list li .text')?.textContent === %q`, text)
+	b.wait(said, "#notes .message", "Note added.")
 }
 
 func TestThePageFromTheFirstVisitToTheLast(t *testing.T) {
@@ -138,12 +142,12 @@ func TestThePageFromTheFirstVisitToTheLast(t *testing.T) {
 	b.shoot("01-stranger")
 	require.Equal(t, "Signed out", b.text(user+".state"))
 
-	b.click(user + `.login button`)
+	b.click(user + `.login .main`)
 	b.fault(user+`.login [name="email"]`, "Enter an email address.")
 	b.click(user + `.tabs label:nth-of-type(2)`)
 	b.enter(user+`.register [name="email"]`, "ann@example.com")
 	b.enter(user+`.register [name="password"]`, "password")
-	b.click(user + `.register button`)
+	b.click(user + `.register .main`)
 	b.wait(`document.querySelector(%q)?.textContent`, user+`.register [data-field="password"] .fault:not([hidden])`)
 	b.shoot("02-fault-next-to-the-field")
 
@@ -166,7 +170,7 @@ func TestThePageFromTheFirstVisitToTheLast(t *testing.T) {
 	b.wait(`!document.querySelector('#notes .list').textContent.includes('Buy hay')`)
 	require.Contains(t, b.text("#notes .list"), "Mark the essays", "ending one kind takes the other with it")
 	b.signInAs("ann@example.com", "wrong pony")
-	b.fault(user+`.login [name="password"]`, "Email or password is wrong.")
+	b.fault(user+`.login [name="password"]`, "Incorrect email or password.")
 	b.signInAs("ann@example.com", password)
 	b.wait(`document.querySelector('#notes .list').textContent.includes('Buy hay')`)
 	b.settled()
@@ -211,11 +215,11 @@ func TestThePageChangesThePassword(t *testing.T) {
 	b.enter(current, "wrong pony")
 	b.enter(next, "two ponies for the trip")
 	b.click(user + "form.password .main")
-	b.fault(current, "This is not your current password.")
+	b.fault(current, "Incorrect password.")
 	b.shoot("1-wrong")
 	b.enter(current, password)
 	b.click(user + "form.password .main")
-	b.says(user, "Your password is changed.")
+	b.says(user, "Password changed.")
 	b.shoot("2-changed")
 
 	other.click(user + ".secret")
@@ -256,12 +260,12 @@ func TestThePageAsksForThePasswordWhereAFreshOneIsNeeded(t *testing.T) {
 	b.press(kb.Escape)
 	b.wait(`!document.querySelector('#proof').open`)
 	b.settled()
-	require.Empty(t, b.text(user+"> .message"), "who thinks better of it is told nothing")
+	require.Empty(t, b.text(user+".safe-answer"), "no message after a cancelled confirmation")
 
 	b.click(user + ".secret")
 	b.wait(`document.querySelector('#proof').open`)
 	b.press("wrong pony" + kb.Enter)
-	b.fault(`#proof [name="password"]`, "This is not your password.")
+	b.fault(`#proof [name="password"]`, "Incorrect password.")
 	b.shoot("2-wrong")
 	b.enter(`#proof [name="password"]`, password+kb.Enter)
 	b.says(user, "within the last five minutes")

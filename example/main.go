@@ -6,8 +6,12 @@
 // It serves a page on which one browser signs in as both, and prints curl lines for the same. It reads ADDR, DATABASE_URL,
 // SECRET and ACCESS_TTL, and needs none of them.
 //
-// This file is what an application writes to use fiberjwt. The rest has rooms of its own: models.go and database.go (tables),
-// notes.go (the service), server.go (Fiber's limits, errors, a graceful stop), page.go, settings.go and welcome.go.
+// The page also lets a person try three things: a teacher's session on a users' route, an access token that expires while two
+// tabs ask at once, and a stolen refresh token that comes back.
+//
+// This file is what an application writes to use fiberjwt. The rest is in models.go and database.go (tables), notes.go (the
+// service), server.go (Fiber's limits, errors, a graceful stop), page.go, tries.go (what the page lets a person try),
+// settings.go and welcome.go.
 package main
 
 import (
@@ -55,7 +59,12 @@ func run(ctx context.Context) error {
 	if err := auth.Check(ctx); err != nil { // a database that would lose or mix accounts
 		return err
 	}
-	if err := addRoutes(app, auth.Handler(), db); err != nil {
+	quick, err := fiberjwt.Open(quickConfig(set, db, app.Group("/quick"))) // for "Try it" on the page alone
+	if err != nil {
+		return err
+	}
+	defer func() { _ = quick.Close() }()
+	if err := addRoutes(app, auth.Handler(), db, quick); err != nil {
 		return err
 	}
 	ln, err := net.Listen("tcp", set.Addr)
@@ -99,13 +108,14 @@ func authConfig(set settings, db *bun.DB, routes fiber.Router) fiberjwt.Config {
 }
 
 // addRoutes shows the order that matters: what stands above the gate is open to all, what stands below it is closed.
-func addRoutes(app *fiber.App, gate fiber.Handler, db *bun.DB) error {
+func addRoutes(app *fiber.App, gate fiber.Handler, db *bun.DB, quick *fiberjwt.Auth) error {
 	if err := servePage(app); err != nil {
 		return err
 	}
 	app.Get("/api/public", func(c *fiber.Ctx) error {
-		return c.JSON(fiber.Map{"message": "Everybody may read this."})
+		return c.JSON(fiber.Map{"message": "Everyone may read this."})
 	})
+	app.Get("/api/session-cookies", sessionCookies)
 
 	app.Use(gate)
 
@@ -131,6 +141,8 @@ func addRoutes(app *fiber.App, gate fiber.Handler, db *bun.DB) error {
 		own.Get("/notes", notes{db, []string{kind}}.list)
 		own.Post("/notes", notes{db, []string{kind}}.add)
 	}
+	addTries[User](api, "users", quick)
+	addTries[Teacher](api, "teachers", quick)
 	return nil
 }
 

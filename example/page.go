@@ -4,6 +4,8 @@ import (
 	"embed"
 	"io/fs"
 	"path"
+	"slices"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -38,4 +40,20 @@ func servePage(app *fiber.App) error {
 		})
 	}
 	return nil
+}
+
+// sessionCookies answers for each kind whether the browser sent a session cookie, expired or not. The page asks this first: a
+// browser without one is signed out, and needs no request that would be answered 401.
+func sessionCookies(c *fiber.Ctx) error {
+	sent := map[string]bool{}
+	for _, kind := range kinds {
+		sent[kind] = false
+	}
+	c.Request().Header.VisitAllCookie(func(name, _ []byte) {
+		kind := strings.TrimPrefix(string(name), "__Host-Http-") // the prefix behind TLS
+		if slices.Contains(kinds, kind) {
+			sent[kind] = true
+		}
+	})
+	return c.JSON(sent)
 }

@@ -1,7 +1,10 @@
-// The page: a panel for each kind of account, and the notes of whoever is signed in. Data reaches the document as text only.
-// The browser keeps the tokens in cookies; what there is to do about them, client.js does, which comes from fiberjwt.
+// The page: a panel for each kind of account, the notes of the accounts that are signed in, and three things to try. The
+// browser keeps the tokens in cookies; client.js, which comes from fiberjwt, signs in and out and renews them.
 
 import { AuthError, createAuth } from '/auth/client.js';
+import './log.js';
+import { answer, make, say, sentenceOf } from './parts.js';
+import { startTries } from './tries.js';
 
 const kinds = [
   {
@@ -11,24 +14,46 @@ const kinds = [
   },
   {
     kind: 'teachers', title: 'Teacher', initial: 'T',
-    identity: { name: 'login', label: 'Login', type: 'text', missing: 'Enter a login.' },
+    identity: { name: 'login', label: 'Username', type: 'text', missing: 'Enter a username.' },
     name: { name: 'name', label: 'Name' },
   },
 ];
 
 // --- forms -------------------------------------------------------------------------------------------------------------------
 
-// Form sends the fields of a form, keeps its button still meanwhile, and puts each complaint below its field.
+// Form sends the fields of a form, disables its button meanwhile, and puts each complaint below its field and anything else
+// below its button.
 class Form {
   constructor(element, prefix, submit) {
     this.element = element;
     this.button = element.querySelector('button.main');
+    this.message = element.querySelector('.message');
     for (const field of element.querySelectorAll('.field')) connect(field, `${prefix}-${element.classList[0]}`);
+    for (const input of element.querySelectorAll('.field [type="password"]')) this.#addToggle(input);
     element.addEventListener('submit', event => {
       event.preventDefault();
       this.#run(submit);
     });
     element.addEventListener('input', event => complain(event.target.closest('.field'), ''));
+  }
+
+  // addToggle adds a button that shows the password, until the form is sent or emptied.
+  #addToggle(input) {
+    const toggle = make('button', 'show', 'Show');
+    toggle.type = 'button';
+    toggle.setAttribute('aria-controls', input.id);
+    const label = input.closest('.field').querySelector('label').textContent.toLowerCase();
+    const set = isShown => {
+      input.type = isShown ? 'text' : 'password';
+      toggle.textContent = isShown ? 'Hide' : 'Show';
+      toggle.setAttribute('aria-label', `${toggle.textContent} ${label}`);
+    };
+    set(false);
+    toggle.addEventListener('click', () => set(input.type === 'password'));
+    for (const event of ['submit', 'reset']) this.element.addEventListener(event, () => set(false));
+    input.spellcheck = false;
+    input.autocapitalize = 'none';
+    input.after(toggle);
   }
 
   get values() {
@@ -70,7 +95,7 @@ class Form {
   }
 }
 
-// connect ties label, input and complaint together for those who hear the page.
+// connect ties label, input and complaint together for screen readers.
 function connect(field, prefix) {
   const input = field.querySelector('input, textarea');
   const id = `${prefix}-${input.name}`;
@@ -96,17 +121,11 @@ function required(values, sentences) {
   return Object.fromEntries(Object.entries(sentences).filter(([name]) => !values[name].trim()));
 }
 
-// say shows a sentence in a live region; kind is 'good', 'bad' or ''.
-function say(element, sentence, kind = '') {
-  element.textContent = sentence;
-  element.className = `message ${kind}`;
-}
-
 // --- one kind of account -----------------------------------------------------------------------------------------------------
 
 class Panel {
   account = null;
-  turn = 0; // counts accounts: what was asked for one is not shown for another, nor for nobody
+  turn = 0; // counts accounts: what was asked for one is not shown for another, nor after a sign-out
   entering = false; // a sign-in of this tab is under way and shows the account itself
 
   constructor(spec) {
@@ -116,7 +135,7 @@ class Panel {
     this.auth.on('ended', () => this.signedOut('This session has ended. Sign in again.'));
     this.element = document.querySelector('#panel').content.firstElementChild.cloneNode(true);
     this.element.dataset.kind = spec.kind;
-    this.message = this.$('.message');
+    this.message = this.$(':scope > .message');
     this.$('h2').id = `${spec.kind}-title`;
     this.element.setAttribute('aria-labelledby', `${spec.kind}-title`);
     this.#fill('identity', spec.identity);
@@ -170,22 +189,27 @@ class Panel {
     return answer;
   }
 
-  // attempt runs an action and turns its fault into sentences: below the fields if they are about fields, else below the panel.
-  async attempt(action, form) {
-    say(this.message, '');
+  // attempt runs an action and turns its error into sentences: below the fields that it is about, else at place, which is next
+  // to the button.
+  async attempt(action, place, form) {
+    this.silence();
     this.element.setAttribute('aria-busy', 'true');
     try {
       await action();
-    } catch (fault) {
-      const about = fault.status === 409 ? { [this.spec.identity.name]: 'This one is taken. Choose another, or sign in.' } : fault.fields;
+    } catch (error) {
+      const about = error.status === 409 ? { [this.spec.identity.name]: 'This one is taken. Choose another, or sign in.' } : error.fields;
       if (about && form?.complain(about)) return;
-      if (this.account || form) say(this.message, sentence(fault), 'bad');
+      if (this.account || form) answer(place, sentenceOf(error), 'bad');
     } finally {
       this.element.setAttribute('aria-busy', 'false');
     }
   }
 
-  // enter runs a sign-in, shows the account, and moves the keyboard to where the form was.
+  silence() {
+    for (const message of this.element.querySelectorAll('.message')) say(message, '');
+  }
+
+  // enter runs a sign-in, shows the account, and moves the focus to its heading.
   async enter(action) {
     this.entering = true;
     try {
@@ -203,72 +227,81 @@ class Panel {
     return this.attempt(async () => {
       try {
         await this.enter(() => this.auth.login(values));
-      } catch (fault) {
-        if (fault.code === 'invalid_credentials') fault.fields = { password: `${this.spec.identity.label} or password is wrong.` };
-        throw fault;
+      } catch (error) {
+        if (error.code === 'invalid_credentials') error.fields = { password: `Incorrect ${this.spec.identity.label.toLowerCase()} or password.` };
+        throw error;
       }
-    }, this.login);
+    }, this.login.message, this.login);
   }
 
   signUp(values) {
     const missing = required(values, { [this.spec.identity.name]: this.spec.identity.missing, password: 'Choose a password.' });
     if (this.register.complain(missing)) return;
-    return this.attempt(() => this.enter(() => this.auth.register(values)), this.register);
+    return this.attempt(() => this.enter(() => this.auth.register(values)), this.register.message, this.register);
   }
 
   changePassword(values) {
-    const missing = required(values, { current_password: 'Enter the password you have now.', password: 'Choose a new password.' });
+    const missing = required(values, { current_password: 'Enter your current password.', password: 'Choose a new password.' });
     if (this.password.complain(missing)) return;
     return this.attempt(async () => {
       try {
         await this.call('POST', `/auth/${this.spec.kind}/password`, values);
-      } catch (fault) {
-        if (fault.code === 'invalid_credentials') fault.fields = { current_password: 'This is not your current password.' };
-        throw fault;
+      } catch (error) {
+        if (error.code === 'invalid_credentials') error.fields = { current_password: 'Incorrect password.' };
+        throw error;
       }
       this.password.clear();
       this.$('details').open = false;
       this.$('summary').focus();
       await this.listSessions();
-      say(this.message, 'Your password is changed. Every other session has ended.', 'good');
-    }, this.password);
+      answer(this.$('.password-answer .message'), 'Password changed. Every other session has ended.', 'good');
+    }, this.password.message, this.password);
   }
 
-  // openSecret asks for what only a password proved lately opens. If it was not, it asks the person and tries again.
+  // openSecret asks for what needs a password that was entered within five minutes. If it was not, it asks for it and tries again.
   openSecret() {
+    const place = this.$('.safe-answer .message');
     return this.attempt(async () => {
       const route = `/api/${this.spec.kind}/sensitive`;
       let { turn } = this;
-      let answer;
+      let safe;
       try {
-        answer = await this.call('GET', route);
-      } catch (fault) {
-        if (fault.code !== 'insufficient_user_authentication') throw fault;
+        safe = await this.call('GET', route);
+      } catch (error) {
+        if (error.code !== 'insufficient_user_authentication') throw error;
         if (!await proof.ask(this)) return;
         ({ turn } = this);
-        answer = await this.call('GET', route);
+        safe = await this.call('GET', route);
       }
-      if (turn === this.turn) say(this.message, answer.message, 'good');
-    });
+      if (turn === this.turn) answer(place, safe.message, 'good');
+    }, place);
   }
 
   signOut(options, farewell) {
     return this.attempt(async () => {
       await this.auth.logout(options);
-      say(this.message, farewell, 'good');
       this.$(`form.login [name="${this.spec.identity.name}"]`).focus();
+      answer(this.message, farewell, 'good');
+    }, this.$('.logout-answer .message'));
+  }
+
+  // start asks for the account only if the browser has a session cookie: the server would answer 401 to a browser without one.
+  start(cookies) {
+    return this.follow(async () => {
+      if ((await cookies)[this.spec.kind]) await this.load();
+      else this.signedOut();
     });
   }
 
   // follow shows what the session is now: at the start, after a sign-in here or in another tab, on the way back to the page.
-  async follow() {
+  async follow(load = () => this.load()) {
     this.element.setAttribute('aria-busy', 'true');
     if (!this.account) say(this.message, '');
     try {
-      await this.load();
-    } catch (fault) {
+      await load();
+    } catch (error) {
       if (!this.account) this.unknown();
-      say(this.message, sentence(fault), 'bad');
+      say(this.message, sentenceOf(error), 'bad');
     } finally {
       this.element.setAttribute('aria-busy', 'false');
     }
@@ -311,7 +344,7 @@ class Panel {
     say(this.message, sentence, tone);
   }
 
-  // unknown: the server did not say who is signed in. Nobody is asked to sign in who may be.
+  // unknown is for a server that does not answer: the person may be signed in, so the page does not ask to sign in.
   unknown() {
     this.conceal();
     this.$('.state').textContent = 'Not known';
@@ -322,8 +355,9 @@ class Panel {
     return !this.$('.unknown').hidden;
   }
 
-  // conceal takes everything private off the page. The keyboard goes to the heading if it was on something that is hidden now.
+  // conceal takes everything private off the page. The focus goes to the heading if it was on something that is hidden now.
   conceal() {
+    const hadAccount = this.account !== null;
     this.account = null;
     this.turn++;
     proof.close(this);
@@ -337,8 +371,8 @@ class Panel {
     this.$('.face').textContent = this.spec.initial;
     this.$('.state').textContent = '…';
     this.$('[name="username"]').value = '';
-    say(this.message, '');
-    notes.forget(this);
+    this.silence();
+    if (hadAccount) notes.forget(this);
     if (focus.closest('[hidden]')) this.$('h2').focus();
   }
 
@@ -373,16 +407,16 @@ class Panel {
       } finally {
         end.ariaDisabled = null;
       }
-      if (session.current) return say(this.message, 'You ended the session of this device.', 'good');
+      if (session.current) return answer(this.message, 'You ended the session of this device.', 'good');
       await this.listSessions();
-      this.$('h2').focus();
-      say(this.message, 'The session has ended.', 'good');
-    }));
+      this.$('.sessions-title').focus();
+      answer(this.$('.sessions-answer .message'), 'The session has ended.', 'good');
+    }, this.$('.sessions-answer .message')));
     return make('li', '', where, end);
   }
 }
 
-// proof is the dialog that asks for the password once more, for what only a fresh one opens.
+// proof is the dialog that asks for the password once more.
 const proof = {
   dialog: document.querySelector('#proof'),
 
@@ -395,14 +429,14 @@ const proof = {
     });
   },
 
-  // ask gives true when the password was proved, false when the person thought better of it.
+  // ask gives true when the password was confirmed, false when the person cancelled.
   ask(panel) {
     this.panel = panel;
     this.proved = false;
     this.dialog.dataset.kind = panel.spec.kind;
     this.dialog.querySelector('.who').textContent = panel.account[panel.spec.identity.name];
     this.dialog.querySelector('[name="username"]').value = panel.account[panel.spec.identity.name];
-    say(this.dialog.querySelector('.message'), '');
+    say(this.form.message, '');
     this.dialog.showModal();
     return new Promise(done => { this.done = done; });
   },
@@ -422,10 +456,10 @@ const proof = {
       await panel.enter(() => panel.auth.login({ [name]: panel.account[name], password }));
       this.proved = true;
       this.dialog.close();
-    } catch (fault) {
-      if (!this.dialog.open) return; // the person thought better of it, or the session has ended
-      if (fault.code === 'invalid_credentials') this.form.complain({ password: 'This is not your password.' });
-      else say(this.dialog.querySelector('.message'), sentence(fault), 'bad');
+    } catch (error) {
+      if (!this.dialog.open) return; // the person cancelled, or the session has ended
+      if (error.code === 'invalid_credentials') this.form.complain({ password: 'Incorrect password.' });
+      else answer(this.form.message, sentenceOf(error), 'bad');
     }
   },
 };
@@ -436,8 +470,8 @@ const notes = {
   element: document.querySelector('#notes'),
 
   start() {
-    this.message = this.element.querySelector('.message');
     this.form = new Form(this.element.querySelector('form'), 'notes', values => this.add(values));
+    this.message = this.form.message;
     const text = this.element.querySelector('textarea');
     const count = this.element.querySelector('.count');
     this.form.element.addEventListener('change', () => this.colour());
@@ -451,29 +485,23 @@ const notes = {
 
   // load fetches the notes of every account that is signed in, each by its own session.
   async load() {
-    const writers = panels.filter(panel => panel.account);
+    const writers = this.offer();
     const turns = writers.map(panel => panel.turn);
-    this.element.hidden = writers.length === 0;
-    if (this.element.hidden) {
-      this.form.clear();
-      say(this.message, '');
-      return;
-    }
-    this.offer(writers);
     try {
       const lists = await Promise.all(writers.map(panel => panel.call('GET', `/api/${panel.spec.kind}/notes`)));
       const current = lists.flatMap((list, i) => writers[i].turn === turns[i] ? list.notes : []);
       this.show(current.sort((a, b) => b.created_at.localeCompare(a.created_at) || b.id - a.id));
-    } catch (fault) {
-      if (fault.status !== 401) say(this.message, sentence(fault), 'bad'); // else the panel says it
+    } catch (error) {
+      if (error.status !== 401) say(this.message, sentenceOf(error), 'bad'); // else the panel says it
     }
   },
 
-  // forget takes the notes of a panel away.
+  // forget takes the notes of a panel away. Those of the other account are on the page already.
   forget({ spec }) {
     for (const item of this.element.querySelectorAll(`.list [data-kind="${spec.kind}"]`)) item.remove();
+    this.element.querySelector('.empty').hidden = this.element.querySelector('.list li') !== null;
     say(this.message, '');
-    this.load();
+    this.offer();
   },
 
   async add({ text }) {
@@ -486,14 +514,21 @@ const notes = {
       this.form.element.querySelector('textarea').value = '';
       this.form.element.dispatchEvent(new Event('input'));
       await this.load();
-      say(this.message, 'Noted.', 'good');
-    } catch (fault) {
-      if (!this.form.complain(fault.fields ?? {})) say(this.message, sentence(fault), 'bad');
+      answer(this.message, 'Note added.', 'good');
+    } catch (error) {
+      if (!this.form.complain(error.fields ?? {})) answer(this.message, sentenceOf(error), 'bad');
     }
   },
 
-  // offer lets the person choose the writer, and keeps the choice while that account stays signed in.
-  offer(writers) {
+  // offer lets the person choose among the accounts that are signed in, and keeps the choice while that account is. It gives
+  // their panels. If there is none, the notes are hidden.
+  offer() {
+    const writers = panels.filter(panel => panel.account);
+    this.element.hidden = writers.length === 0;
+    if (this.element.hidden) {
+      this.form.clear();
+      return writers;
+    }
     const choice = this.element.querySelector('.choice');
     this.element.querySelector('.writer').hidden = writers.length < 2;
     const chosen = choice.querySelector('input:checked')?.value;
@@ -506,6 +541,7 @@ const notes = {
     }));
     if (!choice.querySelector('input:checked')) choice.querySelector('input').checked = true;
     this.colour();
+    return writers;
   },
 
   get writer() {
@@ -528,27 +564,6 @@ const notes = {
 };
 
 // --- small things ------------------------------------------------------------------------------------------------------------
-
-// sentence is what to tell the person about a fault.
-function sentence(fault) {
-  if (fault.status === 429) return `Too many attempts. Try again in ${inWords(fault.retryAfter)}.`;
-  if (fault.status) return fault.message;
-  return 'The server cannot be reached. Is it still running?';
-}
-
-function inWords(seconds) {
-  if (!(seconds > 0)) return 'a moment';
-  if (seconds < 90) return seconds === 1 ? 'a second' : `${seconds} seconds`;
-  return `${Math.ceil(seconds / 60)} minutes`;
-}
-
-// make builds an element; children that are strings become text, never markup.
-function make(tag, className = '', ...children) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  element.append(...children);
-  return element;
-}
 
 function row(term, value) {
   return [make('dt', '', term), make('dd', '', value)];
@@ -583,4 +598,6 @@ addEventListener('pagehide', ({ persisted }) => {
   if (persisted) for (const panel of panels) if (panel.account) panel.conceal();
 });
 
-await Promise.all(panels.map(panel => panel.follow()));
+const cookies = fetch('/api/session-cookies').then(response => response.json());
+await Promise.all(panels.map(panel => panel.start(cookies)));
+startTries(panels);
