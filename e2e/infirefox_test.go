@@ -91,7 +91,7 @@ func TestBackInFirefoxShowsNothingPrivate(t *testing.T) {
 	b.wait(`document.querySelector(%q)`, user+".sessions .here")
 	b.settled() // with a request under way the page is not kept
 	foxEval[any](b, `(() => { `+remember+` })()`)
-	b.visit(x.base + "/style.css") // Firefox makes a page of its own of JSON
+	b.visit(x.base + "/style.css") // Firefox shows JSON in its own viewer
 	foxEval[any](b, `fetch('/auth/users/logout', { method: 'POST' }).then(r => r.text())`)
 	shut.Store(true)
 	b.tell("browsingContext.traverseHistory", fields{"delta": -1})
@@ -135,7 +135,7 @@ func TestTwoTabsOfFirefoxWithSixteenRequestsEachLiveThroughExpiries(t *testing.T
 	}
 	refreshes := w.count(refreshRoute, 200)
 	t.Logf("%d requests, %d refreshes", expiries*16*len(tabs), refreshes)
-	require.Zero(t, w.count(refreshRoute, 401), "a tab was taken for a thief")
+	require.Zero(t, w.count(refreshRoute, 401), "the refresh of a tab was treated as a replay")
 	require.GreaterOrEqual(t, refreshes, expiries)
 	require.Less(t, refreshes, expiries*len(tabs), "each tab refreshes for itself")
 

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// example is the program of the repository, in a process of its own.
+// example is the program of the repository, as a separate process.
 type example struct {
 	t    *testing.T
 	base string

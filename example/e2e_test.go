@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// program is the example, built and started as a process of its own.
+// program is the example, built and started as a process.
 type program struct {
 	base    string
 	welcome string
@@ -120,7 +120,7 @@ func (p *program) listen() {
 	p.welcome = text.String()
 }
 
-// client is somebody with or without cookies.
+// client sends requests, with or without a cookie jar.
 type client struct {
 	t    *testing.T
 	p    *program
@@ -257,6 +257,36 @@ func TestOneBrowserIsUserAndTeacherByCookies(t *testing.T) {
 	require.Equal(t, 200, b.do("GET", "/api/teachers/me", "").status)
 }
 
+func TestTheServerSaysWhichSessionCookiesItGot(t *testing.T) {
+	p := start(t)
+	b := p.browser(t)
+	require.JSONEq(t, `{"users":false,"teachers":false}`, b.do("GET", "/api/session-cookies", "").text)
+	require.Equal(t, 201, b.do("POST", "/auth/teachers/register", inCookies(tobyBody)).status)
+	require.JSONEq(t, `{"users":false,"teachers":true}`, b.do("GET", "/api/session-cookies", "").text)
+	tls := p.client(t).do("GET", "/api/session-cookies", "", "Cookie", "__Host-Http-users=x; teachers.refresh=y")
+	require.JSONEq(t, `{"users":true,"teachers":false}`, tls.text)
+}
+
+func TestTheTriesGiveTokensOnlyToTheirKind(t *testing.T) {
+	p := start(t)
+	require.Equal(t, 401, p.client(t).do("POST", "/api/try/users/tokens", "").status)
+	b := p.browser(t)
+	require.Equal(t, 201, b.do("POST", "/auth/teachers/register", inCookies(tobyBody)).status)
+	require.Equal(t, 401, b.do("POST", "/api/try/users/tokens", "").status)
+	require.Equal(t, 403, b.do("POST", "/api/try/teachers/tokens", "", "Sec-Fetch-Site", "cross-site").status)
+
+	tokens := b.do("POST", "/api/try/teachers/tokens", "")
+	require.Equal(t, 200, tokens.status, tokens.text)
+	require.Equal(t, "wrong_kind", p.client(t).get("/api/users/me", tokens.member("access_token")).member("error"))
+	require.Equal(t, 200, p.client(t).get("/api/teachers/me", tokens.member("access_token")).status)
+	require.Equal(t, 404, p.client(t).do("POST", "/quick/teachers/register", tobyBody).status, "registration stays at /auth")
+
+	expiring := b.do("POST", "/api/try/teachers/expiring", "")
+	require.Equal(t, 200, expiring.status, expiring.text)
+	require.EqualValues(t, 1, expiring.object["expires_in"])
+	require.NotContains(t, expiring.text, "eyJ", "no token in a body")
+}
+
 func TestThePageIsServedUnderAStrictPolicy(t *testing.T) {
 	p := start(t)
 	page := p.client(t).do("GET", "/", "")
@@ -365,8 +395,8 @@ func TestAMissingSecretIsOneLineOfWarning(t *testing.T) {
 	require.Empty(t, start(t, "SECRET=kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0").stop(t))
 }
 
-// A browser opens connections ahead, on which no request may ever come. A
-// server that waits for them waits for ReadTimeout, 10 s.
+// Browsers open connections ahead and may never send a request on them. A
+// server that waits for those connections waits for ReadTimeout, 10 s.
 func TestItStopsWithoutWaitingForABrowser(t *testing.T) {
 	p := start(t)
 	ahead, err := net.Dial("tcp", strings.TrimPrefix(p.base, "http://"))

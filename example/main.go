@@ -3,8 +3,8 @@
 //
 //	go run ./example
 //
-// It serves a page on which one browser signs in as both, and prints curl lines for the same. It reads ADDR, DATABASE_URL,
-// SECRET and ACCESS_TTL, and needs none of them.
+// It serves a page on which one browser signs in as both, and prints curl lines that do the same. The environment variables
+// ADDR, DATABASE_URL, SECRET and ACCESS_TTL are optional.
 //
 // The page also lets a person try three things: a teacher's session on a users' route, an access token that expires while two
 // tabs ask at once, and a stolen refresh token that comes back.
@@ -78,7 +78,7 @@ func run(ctx context.Context) error {
 	return serve(ctx, app, ln)
 }
 
-// authConfig is all that fiberjwt has to be told. What is not named here has a safe default.
+// authConfig is the whole configuration of fiberjwt. Every other field has a safe default.
 func authConfig(set settings, db *bun.DB, routes fiber.Router) fiberjwt.Config {
 	return fiberjwt.Config{
 		DB:     db,
@@ -96,18 +96,18 @@ func authConfig(set settings, db *bun.DB, routes fiber.Router) fiberjwt.Config {
 				AccessTTL: set.AccessTTL,
 			},
 		},
-		// Where register, login, refresh, logout, sessions and password go: they stand above the gate of addRoutes.
+		// Where register, login, refresh, logout, sessions and password are. They are registered before the gate of addRoutes.
 		Routes: routes,
 		// The page imports its client from /auth/client.js.
 		Client: true,
-		// Open without a token; with one, the handler knows who asks.
+		// Open to requests without a token. If there is a token, the handler knows the account.
 		Public: []string{"GET /api/optional"},
-		// This program serves plain http, where browsers refuse Secure cookies. Remove the line once https is in front.
+		// This program serves plain http, where browsers refuse Secure cookies. Remove this line behind https.
 		Cookie: fiberjwt.Cookie{Insecure: true},
 	}
 }
 
-// addRoutes shows the order that matters: what stands above the gate is open to all, what stands below it is closed.
+// addRoutes shows that the order matters: routes above the gate are open, routes below it need a token.
 func addRoutes(app *fiber.App, gate fiber.Handler, db *bun.DB, quick *fiberjwt.Auth) error {
 	if err := servePage(app); err != nil {
 		return err
@@ -120,21 +120,21 @@ func addRoutes(app *fiber.App, gate fiber.Handler, db *bun.DB, quick *fiberjwt.A
 	app.Use(gate)
 
 	api := app.Group("/api")
-	api.Get("/optional", whoever)
+	api.Get("/optional", accounts)
 	api.Get("/me", me)
 
-	// As hands the handler its own model, the one that is in c.Locals("users"), and answers 403 to an account of another kind.
+	// As passes the loaded model to the handler, the one in c.Locals("users"). An account of another kind gets 403.
 	api.Get("/users/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.JSON(u) }))
 	api.Get("/teachers/me", fiberjwt.As(func(c *fiber.Ctx, t *Teacher) error { return c.JSON(t) }))
 
-	// Fresh asks for a password proved lately: a stolen token is of little use here.
+	// Fresh requires a password that was entered within five minutes, so that a stolen token alone is not enough.
 	api.Get("/sensitive", fiberjwt.Fresh(5*time.Minute), sensitive)
 
 	api.Get("/notes", notes{db, kinds}.list)
 	api.Post("/notes", notes{db, kinds}.add)
 
-	// The same for one kind at a time: a page that is signed in as both asks for each by its own session, and a 401 says which
-	// of them wants a refresh.
+	// The same routes for one kind each. A page that is signed in as both sends a request for each session, and a 401 then says
+	// which session to refresh.
 	for _, kind := range kinds {
 		own := api.Group("/"+kind, fiberjwt.Require(kind))
 		own.Get("/sensitive", fiberjwt.Fresh(5*time.Minute, kind), sensitive)
@@ -147,10 +147,10 @@ func addRoutes(app *fiber.App, gate fiber.Handler, db *bun.DB, quick *fiberjwt.A
 }
 
 func sensitive(c *fiber.Ctx) error {
-	return c.JSON(fiber.Map{"message": "You proved your password within the last five minutes."})
+	return c.JSON(fiber.Map{"message": "The safe is open: you entered your password within the last five minutes."})
 }
 
-// me answers the account that is signed in, of whichever kind; the user, if both are.
+// me answers the account that is signed in. If both kinds are, it answers the user.
 func me(c *fiber.Ctx) error {
 	signedIn := sessions(c, kinds)
 	if len(signedIn) == 0 {
@@ -159,19 +159,19 @@ func me(c *fiber.Ctx) error {
 	return c.JSON(account(signedIn[0]))
 }
 
-// whoever answers all accounts that are signed in in this browser, and none to a stranger.
-func whoever(c *fiber.Ctx) error {
-	accounts := []any{}
+// accounts answers all accounts that are signed in in this browser. The list is empty for a request without a session.
+func accounts(c *fiber.Ctx) error {
+	found := []any{}
 	for _, s := range sessions(c, kinds) {
-		accounts = append(accounts, account(s))
+		found = append(found, account(s))
 	}
-	return c.JSON(fiber.Map{"signed_in": len(accounts) > 0, "accounts": accounts})
+	return c.JSON(fiber.Map{"signed_in": len(found) > 0, "accounts": found})
 }
 
-// kinds of account, in the order in which they come first.
+// kinds of account. If several are signed in, the first one wins.
 var kinds = []string{"users", "teachers"}
 
-// sessions returns who of kinds is signed in. A browser has cookies for each kind, so there may be several.
+// sessions returns the sessions of this request. A browser has cookies for each kind, so there may be several.
 func sessions(c *fiber.Ctx, kinds []string) []*fiberjwt.Session {
 	var found []*fiberjwt.Session
 	for _, kind := range kinds {

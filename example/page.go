@@ -13,7 +13,7 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// contentPolicy lets the page load its own files and speak to its own server, nothing else.
+// contentPolicy lets the page load its own files and send requests to its own server, and nothing else.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 

@@ -2,7 +2,7 @@
 
 import { make } from './parts.js';
 
-const LENGTH = 12;
+const LENGTH = 16;
 const rows = document.querySelector('#log tbody');
 const tabs = new BroadcastChannel('fiberjwt example: log');
 const sent = new Map(); // how many requests of this tab went to each path
