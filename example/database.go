@@ -23,13 +23,13 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// connections to a server at most: three copies of this program fit into what PostgreSQL allows by default.
+// connections is the most that this program opens to a server. PostgreSQL's default limit leaves room for three such programs.
 const connections = 20
 
-// patience with a server at start. Afterwards fiberjwt sets a deadline to each of its queries.
+// patience is how long the start may wait for the database. Afterwards each query of fiberjwt has its own deadline.
 const patience = 30 * time.Second
 
-// openDB opens the database at address and creates the tables it lacks. The errors never repeat the address, for it may hold
+// openDB opens the database at address and creates missing tables. Errors never repeat the address, because it may contain
 // a password.
 func openDB(ctx context.Context, address string) (*bun.DB, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -50,7 +50,7 @@ func openDB(ctx context.Context, address string) (*bun.DB, error) {
 	return db, nil
 }
 
-// openPool is all that differs between the databases. The rest of the program is the same on each.
+// openPool holds everything that differs between the databases.
 func openPool(address string) (*sql.DB, schema.Dialect, error) {
 	scheme, _, isURL := strings.Cut(address, "://")
 	switch {
@@ -61,7 +61,7 @@ func openPool(address string) (*sql.DB, schema.Dialect, error) {
 		pool, err := openMySQL(address)
 		return pool, mysqldialect.New(), err
 	case isURL && scheme != "file" && scheme != "sqlite":
-		return nil, nil, fmt.Errorf("%q is not spoken here: give postgres://, mysql:// or the path of a SQLite file", scheme)
+		return nil, nil, fmt.Errorf("%q is not supported: use postgres://, mysql:// or the path of a SQLite file", scheme)
 	}
 	pool, err := openSQLite(address)
 	return pool, sqlitedialect.New(), err
@@ -71,17 +71,18 @@ func openPool(address string) (*sql.DB, schema.Dialect, error) {
 func openPostgres(address string) (*sql.DB, error) {
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
-		return nil, errors.New("this is no address of PostgreSQL: write postgres://user:password@host:port/database")
+		return nil, errors.New("not an address of PostgreSQL: write postgres://user:password@host:port/database")
 	}
-	// Bun writes arguments into the statement. The driver's default would prepare each, a second round trip, and keep it.
+	// Bun writes arguments into the statement. By default the driver would prepare each statement, which takes a second round
+	// trip, and cache it.
 	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	return limited(stdlib.OpenDB(*config)), nil
 }
 
-// openMySQL takes "mysql://user:password@host:port/database", and after a "?" what the driver knows, such as tls=true. The
-// connection speaks utf8mb4, as it does by default.
+// openMySQL takes "mysql://user:password@host:port/database", optionally followed by "?" and parameters of the driver, such as
+// tls=true. The connection uses utf8mb4, the default.
 func openMySQL(address string) (*sql.DB, error) {
-	wrong := errors.New("this is no address of MySQL or MariaDB: write mysql://user:password@host:port/database")
+	wrong := errors.New("not an address of MySQL or MariaDB: write mysql://user:password@host:port/database")
 	parsed, err := url.Parse(address)
 	if err != nil || parsed.Host == "" || len(parsed.Path) < 2 {
 		return nil, wrong
@@ -101,25 +102,25 @@ func openMySQL(address string) (*sql.DB, error) {
 	return limited(sql.OpenDB(connector)), nil
 }
 
-// limited keeps connections open instead of opening one per request, and not more than a server likes.
+// limited keeps connections open between requests and limits their number.
 func limited(pool *sql.DB) *sql.DB {
 	pool.SetMaxOpenConns(connections)
 	pool.SetMaxIdleConns(connections)
 	return pool
 }
 
-// pragmas make SQLite fit for a server: writers wait for each other instead of failing, readers never wait, and a transaction
-// takes its lock when it begins, because one that reads first and writes later would lose to SQLITE_BUSY.
+// pragmas prepare SQLite for a server: writers wait for each other instead of failing, readers never wait, and a transaction
+// takes its lock when it begins, because one that reads first and writes later could fail with SQLITE_BUSY.
 const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(ON)&_txlock=immediate"
 
-// openSQLite takes a path or a "file:" address. An address that brings pragmas is taken as it is written.
+// openSQLite takes a path or a "file:" address. An address that contains pragmas is not changed.
 func openSQLite(address string) (*sql.DB, error) {
 	address = strings.TrimPrefix(address, "sqlite://")
 	if strings.Contains(address, ":memory:") {
-		return nil, errors.New("an in-memory SQLite database is a different one on every connection, name a file instead")
+		return nil, errors.New("an in-memory SQLite database is different on every connection: name a file instead")
 	}
 	if !strings.HasPrefix(address, "file:") {
-		// A path may hold '?', '#' or '%', which mean something else in an address.
+		// A path may contain '?', '#' or '%', which have a meaning in an address.
 		address = "file:" + (&url.URL{Path: address}).EscapedPath()
 	}
 	switch {
@@ -132,8 +133,8 @@ func openSQLite(address string) (*sql.DB, error) {
 	return sql.Open("sqlite3", address)
 }
 
-// createTables may run in several processes at once. PostgreSQL needs a lock for that: there CREATE … IF NOT EXISTS looks first
-// and creates later.
+// createTables may run in several processes at once. PostgreSQL needs a lock for that, because its CREATE … IF NOT EXISTS is
+// not atomic.
 func createTables(ctx context.Context, db *bun.DB) error {
 	err := db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		if db.Dialect().Name() == dialect.PG {
@@ -154,7 +155,7 @@ func createTables(ctx context.Context, db *bun.DB) error {
 	return fiberjwt.Migrate(ctx, db) // the tables of sessions and failed sign-ins
 }
 
-// createIndex leaves an existing one alone. MySQL has no IF NOT EXISTS here, unlike MariaDB, but an error that says so.
+// createIndex keeps an existing index. MySQL, unlike MariaDB, has no IF NOT EXISTS for indexes and answers an error instead.
 func createIndex(ctx context.Context, tx bun.Tx) error {
 	owners := tx.NewCreateIndex().Model((*Note)(nil)).Index("notes_owner").Column("kind", "subject", "id")
 	if tx.Dialect().Name() != dialect.MySQL {

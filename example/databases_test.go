@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// onEachDatabase runs test on SQLite and on the servers that the environment names, each time on an empty database of its own.
+// onEachDatabase runs test on SQLite and on the servers that the environment names, each time on an empty database.
 func onEachDatabase(t *testing.T, test func(t *testing.T, address string)) {
 	t.Run("SQLite", func(t *testing.T) { test(t, "") })
 	t.Run("PostgreSQL", func(t *testing.T) { test(t, postgresSchema(t)) })
@@ -22,7 +22,7 @@ func onEachDatabase(t *testing.T, test func(t *testing.T, address string)) {
 	t.Run("MySQL", func(t *testing.T) { test(t, mysqlDatabase(t)) })
 }
 
-// postgresSchema gives the address of a schema that goes with the test.
+// postgresSchema returns the address of a schema that is dropped after the test.
 func postgresSchema(t *testing.T) string {
 	t.Helper()
 	address := os.Getenv("FIBERJWT_POSTGRES")
@@ -37,7 +37,7 @@ func mariaDatabase(t *testing.T) string { return databaseAt(t, "FIBERJWT_MARIADB
 
 func mysqlDatabase(t *testing.T) string { return databaseAt(t, "FIBERJWT_MYSQL_URL") }
 
-// databaseAt gives the address of a database that goes with the test.
+// databaseAt returns the address of a database that is dropped after the test.
 func databaseAt(t *testing.T, variable string) string {
 	t.Helper()
 	address := os.Getenv(variable)

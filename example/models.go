@@ -6,7 +6,7 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// User signs in by email. The hash has no JSON name: fiberjwt refuses a model that would show it.
+// User signs in by email. The hash has no JSON name, because fiberjwt refuses a model whose JSON contains it.
 type User struct {
 	bun.BaseModel `bun:"table:users"`
 
@@ -16,7 +16,7 @@ type User struct {
 	PasswordHash string `bun:",notnull"          json:"-"`
 }
 
-// Teacher signs in by login. It shares nothing with [User]: another table, other columns, other tokens.
+// Teacher signs in by a username, in the column login. It has its own table, columns and tokens, separate from [User].
 type Teacher struct {
 	bun.BaseModel `bun:"table:teachers"`
 
@@ -26,13 +26,13 @@ type Teacher struct {
 	PasswordHash string `bun:",notnull"          json:"-"`
 }
 
-// Note belongs to one account. Kind and Subject name it together: user 1 and teacher 1 are different people.
+// Note belongs to one account, named by Kind and Subject together: user 1 and teacher 1 are different accounts.
 type Note struct {
 	bun.BaseModel `bun:"table:notes"`
 
 	ID        int64     `bun:",pk,autoincrement" json:"id"`
 	Kind      string    `bun:",notnull"          json:"kind"`
 	Subject   string    `bun:",notnull"          json:"-"`
-	Text      string    `bun:",notnull,type:text" json:"text"` // a plain string is a VARCHAR(255) to MySQL
+	Text      string    `bun:",notnull,type:text" json:"text"` // a plain string would be a VARCHAR(255) on MySQL
 	CreatedAt time.Time `bun:",notnull"          json:"created_at"`
 }

@@ -18,13 +18,13 @@ const (
 	notesListed = 100
 )
 
-// notes are the handlers of the notes of some kinds. They ask fiberjwt who is signed in and never look at a token.
+// notes has the handlers for the notes of some kinds. They ask fiberjwt for the sessions and never read a token.
 type notes struct {
 	db    *bun.DB
 	kinds []string
 }
 
-// list answers the notes of every account that is signed in, the newest first.
+// list answers the notes of every account that is signed in, newest first.
 func (n notes) list(c *fiber.Ctx) error {
 	signedIn := sessions(c, n.kinds)
 	if len(signedIn) == 0 {
@@ -42,7 +42,7 @@ func (n notes) list(c *fiber.Ctx) error {
 	return c.JSON(fiber.Map{"kinds": kinds, "notes": found})
 }
 
-// add stores a note for the account of the kind the body names, or else for the first that is signed in.
+// add stores a note for the account of the kind in the body. Without a kind, it is the first account that is signed in.
 func (n notes) add(c *fiber.Ctx) error {
 	var in struct {
 		Text string `json:"text"`
@@ -59,7 +59,7 @@ func (n notes) add(c *fiber.Ctx) error {
 	if !ok {
 		return fiberjwt.ErrWrongKind
 	}
-	note := Note{Kind: owner.Kind, Subject: owner.Subject, Text: text, CreatedAt: time.Now().UTC().Truncate(time.Second)} // as MySQL keeps it
+	note := Note{Kind: owner.Kind, Subject: owner.Subject, Text: text, CreatedAt: time.Now().UTC().Truncate(time.Second)} // MySQL stores whole seconds
 	if _, err := n.db.NewInsert().Model(&note).Exec(c.UserContext()); err != nil {
 		return err
 	}
@@ -96,8 +96,8 @@ func noteText(text string) (string, error) {
 
 func isUnprintable(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
 
-// readJSON decodes the body into v. The decoder copies, so nothing in v borrows from the request. BodyRaw instead of Body:
-// Fiber would unpack a compressed body to any size, whatever BodyLimit says.
+// readJSON decodes the body into v. The decoder copies, so v keeps no memory of the request. It uses BodyRaw because Body would
+// decompress a body to any size, beyond BodyLimit.
 func readJSON(c *fiber.Ctx, v any) error {
 	if !c.Is("json") {
 		return fiberjwt.ErrMediaType

@@ -15,14 +15,14 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// newServer returns a Fiber app with limits, for Fiber has none of its own: no deadline and 4 MiB of body.
+// newServer returns a Fiber app with limits. By default Fiber has no deadlines and accepts bodies of 4 MiB.
 func newServer() *fiber.App {
 	app := fiber.New(fiber.Config{
 		AppName:               "fiberjwt example",
 		ReadTimeout:           10 * time.Second,
 		WriteTimeout:          10 * time.Second,
 		IdleTimeout:           60 * time.Second,
-		ReadBufferSize:        16 << 10, // the cookies of two accounts and a header of the application's own fit well
+		ReadBufferSize:        16 << 10, // enough for the cookies of two accounts
 		BodyLimit:             64 << 10,
 		DisableStartupMessage: true,
 		ErrorHandler:          answerError,
@@ -31,14 +31,14 @@ func newServer() *fiber.App {
 	app.Use(func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 		c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
-		c.Set(fiber.HeaderCacheControl, "no-store") // answers are about one account; the page says otherwise for itself
+		c.Set(fiber.HeaderCacheControl, "no-store") // responses are about one account; servePage overrides this
 		return c.Next()
 	})
 	return app
 }
 
-// answerError is the one place where an error of a handler becomes an answer, in the shape fiberjwt gives its own. Fiber's texts
-// are dropped, they repeat the path: no answer contains a word of what the client sent.
+// answerError turns the error of a handler into a response, in the same JSON as fiberjwt's own. It drops the texts of Fiber
+// because they repeat the path: no response contains text that the client sent.
 func answerError(c *fiber.Ctx, err error) error {
 	answer := &fiberjwt.Error{Status: fiber.StatusInternalServerError}
 	var known *fiber.Error
@@ -59,8 +59,8 @@ func answerError(c *fiber.Ctx, err error) error {
 	}{answer.Code, answer.Description, answer.Fields})
 }
 
-// serve runs app until ctx ends. What is under way then has a second to finish: a browser may hold connections open
-// that no request will ever come on, and they must not keep the program.
+// serve runs app until ctx ends. Requests in progress then have a second to finish. The limit is needed because browsers keep
+// idle connections open.
 func serve(ctx context.Context, app *fiber.App, ln net.Listener) error {
 	served := make(chan error, 1)
 	go func() { served <- app.Listener(ln) }()

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// settings is what the environment may change. All of it has a default: the program starts on an empty environment.
+// settings come from the environment. Each has a default, so the program starts with an empty environment.
 type settings struct {
 	Addr            string        // ADDR, "127.0.0.1:3000"; port 0 takes a free one
 	Database        string        // DATABASE_URL: postgres://…, mysql://… or a path, "fiberjwt-example.db" in the working directory
 	Secret          []byte        // SECRET, 32 bytes or more
-	SecretGenerated bool          // SECRET was missing, so this one lasts as long as the process
-	AccessTTL       time.Duration // ACCESS_TTL, "90s" or "15m"; zero leaves the default to fiberjwt
+	SecretGenerated bool          // SECRET was missing, so the sessions end with the process
+	AccessTTL       time.Duration // ACCESS_TTL, "90s" or "15m"; zero is the default of fiberjwt
 }
 
 func readSettings(getenv func(string) string) (settings, error) {

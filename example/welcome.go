@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// walk is a tour of the API for a POSIX shell: each line stands alone and may be pasted as it is.
+// walk is a tour of the API for a POSIX shell. Each line can be pasted as it is.
 const walk = `
 fiberjwt example, listening on BASE (open it in a browser)
 
@@ -23,7 +23,7 @@ Or paste these lines into a shell, in this order:
 
 `
 
-// welcome tells where addr is to be reached, and how to try it.
+// welcome says at which address the server is reached, and how to try it.
 func welcome(addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
