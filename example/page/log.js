@@ -1,10 +1,10 @@
 // The list of the last requests that the tabs of this page sent. It wraps fetch, so that it also sees those of client.js.
 
-import { make } from './parts.js';
+import { make, Tabs } from './parts.js';
 
 const LENGTH = 16;
 const rows = document.querySelector('#log tbody');
-const tabs = new BroadcastChannel('fiberjwt example: log');
+const tabs = new Tabs('log');
 const sent = new Map(); // how many requests of this tab went to each path
 
 // countOf is how many requests this tab has sent to a path.
@@ -44,4 +44,4 @@ function add({ method, path, status, code }, isOther = false) {
   rows.closest('#log').hidden = false;
 }
 
-tabs.onmessage = ({ data }) => add(data, true);
+tabs.addEventListener('message', ({ data }) => add(data, true));

@@ -34,3 +34,26 @@ function inWords(seconds) {
 }
 
 export const sleep = milliseconds => new Promise(done => { setTimeout(done, milliseconds); });
+
+// Tabs is a BroadcastChannel that is closed while the page is in the back/forward cache, where a message would remove the page.
+export class Tabs extends EventTarget {
+  #channel;
+
+  constructor(name) {
+    super();
+    const open = () => {
+      this.#channel = new BroadcastChannel(`fiberjwt example: ${name}`);
+      this.#channel.onmessage = ({ data }) => this.dispatchEvent(new MessageEvent('message', { data }));
+    };
+    open();
+    addEventListener('pagehide', () => {
+      this.#channel.close();
+      this.#channel = null;
+    });
+    addEventListener('pageshow', ({ persisted }) => persisted && open());
+  }
+
+  postMessage(data) {
+    this.#channel?.postMessage(data);
+  }
+}

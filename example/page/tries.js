@@ -3,11 +3,11 @@
 
 import { AuthError } from '/auth/client.js';
 import { countOf } from './log.js';
-import { answer, make, sentenceOf, sleep } from './parts.js';
+import { answer, make, sentenceOf, sleep, Tabs } from './parts.js';
 
 const REQUESTS = 3; // of each tab at once
 const EXPIRED = 7; // seconds until a token that lives for 1 s is refused: the server allows 5 s for clocks that differ
-const tabs = new BroadcastChannel('fiberjwt example: tries');
+const tabs = new Tabs('tries');
 
 // Try is one of the cards. Its steps appear one by one; the verdict comes last.
 class Try {
