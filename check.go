@@ -18,7 +18,7 @@ import (
 // the store and at each table may take 30 s each, or Config.ReadTimeout if that is
 // more, since catalogs can be slow. docs/operate/databases.md lists what it finds.
 //
-// Its error names all problems at once, with field and mend as that of Open, and is
+// Its error names all problems at once, with the field and how to fix it, as that of Open does, and is
 // ErrSetup; or it is ErrUnavailable, with the cause in its text, if a store could
 // not be asked. What a server refuses to tell is no problem. Without Entities there
 // is nothing to look at.

@@ -493,7 +493,7 @@ func (p publicRoute) matches(c *fiber.Ctx) bool {
 	return path != "" && !dotted(path) && fiber.RoutePatternMatch(path, p.pattern, rules)
 }
 
-// dotted: a segment is "." or "..", written in whatever way. Whoever takes the
+// dotted: a segment is "." or "..", in any spelling. A handler that takes the
 // path for the name of a file resolves it, as Static does, and leaves what the
 // pattern names.
 func dotted(path string) bool {

@@ -14,7 +14,7 @@ import (
 // Cookie sets how cookies are written. The zero value is right behind TLS.
 type Cookie struct {
 	// Insecure drops the Secure attribute and the __Host- and __Secure- name
-	// prefixes, for development over plain http. Whoever can read or write the
+	// prefixes, for development over plain http. An attacker who can read or write the
 	// network can then take sessions over: never set it in production.
 	Insecure bool
 	// Namespace keeps the cookies of several applications on one host apart: give
@@ -33,8 +33,8 @@ type Cookie struct {
 	// The token of a [Grant] that differs from what Entity says is left to expire.
 	//
 	// Who pauses for longer than a token lives is signed out unless a client
-	// refreshes: give AccessTTL half an hour or more. And whoever copies a
-	// cookie keeps the session alive with it, like that of any cookie session,
+	// refreshes: give AccessTTL half an hour or more. And an attacker who copies
+	// a cookie keeps the session alive with it, like that of any cookie session,
 	// until SessionTTL or a logout; without Sliding he has it for AccessTTL. Where
 	// no client refreshes, that holds for the refresh cookie too: what does not
 	// rotate cannot show a copy.
@@ -45,11 +45,11 @@ type Cookie struct {
 	// routes of their kind alone, and opens POST /{kind}/token, where such a server
 	// exchanges one for an access token.
 	//
-	// Every handler and log below this host sees refresh tokens then. And a thief of
+	// Every handler and log below this host sees refresh tokens then. And an attacker with a copy of
 	// one can exchange it too, until the owner's next rotation; unlike a refresh that
 	// leaves no trace but [EventExchange]. Exchange the token of the request at hand
-	// and keep none: an old one is taken for a thief's. The cookies have names of
-	// their own: whoever is signed in by cookie when this is switched signs in again.
+	// and keep none: an old one is taken for a stolen one. The cookies have names of
+	// their own: users who are signed in by cookie when this is switched sign in again.
 	RefreshEverywhere bool
 	// Path is what browsers see in front of "/{kind}" of the built-in routes.
 	// The refresh cookies are limited to it. Default: the prefix of the router

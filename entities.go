@@ -96,7 +96,7 @@ type Entity[T any] struct {
 	// kind: user 3 and teacher 3 have the same iss and sub. Default: Config.Audience.
 	Audience []string
 	// Claims adds claims of the application's own to access tokens. They are
-	// readable by whoever holds the token. Names of registered claims and of
+	// readable by every holder of the token. Names of registered claims and of
 	// the library's are refused when the token is issued.
 	Claims func(account *T) map[string]any
 	// FromIssuer finds the account that a token of one of Config.Issuers is for,
@@ -124,7 +124,7 @@ func Anyone[T any](*fiber.Ctx, *T) error { return nil }
 // holds to be variants of others are replaced by those (NFKC), so that "Ann",
 // "ＡＮＮ" and "ann" are one name. It is idempotent.
 //
-// Identities with characters that nobody sees are refused, since they would look
+// Identities with invisible characters are refused, since they would look
 // like those of other people: controls, formatting such as a zero width space, a
 // soft hyphen, a byte order mark or a direction override, fillers, variation
 // selectors, white space other than U+0020 inside, private and unassigned code
@@ -206,7 +206,7 @@ func (k *kind) timeProblems(r Refresh) (problems []string) {
 	}
 	if k.SessionTTL < k.IdleTTL {
 		session := k.SessionTTL.String()
-		if k.SessionTTL == defaultSessionTTL { // which nobody may have set
+		if k.SessionTTL == defaultSessionTTL { // which the application may not have set
 			session = "the default of 90 days"
 		}
 		problems = append(problems, fmt.Sprintf("SessionTTL: %s is shorter than IdleTTL, %v: set SessionTTL to %v or more, or IdleTTL to %v or less", session, k.IdleTTL, k.IdleTTL, k.SessionTTL))

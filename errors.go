@@ -60,7 +60,7 @@ var (
 	// ErrSessionEnded: the refresh token belongs to no living session.
 	ErrSessionEnded = &Error{Status: 401, Code: "session_ended", Description: "The session has ended. Sign in again."}
 	// ErrTokenReused: a refresh token came back long after its successor was
-	// used. The session is ended, since one of the two holders is a thief.
+	// used. The session is ended, since one of the two holders is an attacker.
 	ErrTokenReused = &Error{Status: 401, Code: "session_revoked", Description: "The refresh token was used before. For safety the session has been ended."}
 	// ErrTokenReplaced: the refresh token has a successor. That is told by
 	// POST /{kind}/token only, which cannot hand it out; a refresh can.
@@ -102,7 +102,7 @@ var (
 	// ErrRateLimited: too many failed attempts; see Error.RetryAfter.
 	ErrRateLimited = &Error{Status: 429, Code: "rate_limited", Description: "Too many attempts. Wait before the next."}
 
-	// ErrSetup: the application is put together wrongly; the log says how to mend it.
+	// ErrSetup: the application is set up wrongly; the log says how to fix it.
 	ErrSetup = &Error{Status: 500, Code: "server_error", Description: "The server is not set up for this request.", class: fault.ErrSetup}
 	// ErrUnavailable: the store did not answer. Nothing was decided: no token
 	// was refused, no session ended, no cookie touched.

@@ -288,7 +288,7 @@ func takeScheme(c *fiber.Ctx, scheme string) (string, error) {
 }
 
 // onlyOne gives the one value, "" for none. Two that differ are 400 (RFC 6750
-// §3.1): whoever takes the first can be made to take another's.
+// §3.1): a server that takes the first can be made to take an attacker's.
 func onlyOne(values [][]byte) (string, error) {
 	if len(values) == 0 {
 		return "", nil

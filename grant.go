@@ -103,7 +103,7 @@ func only(grant []Grant) Grant {
 	return grant[0]
 }
 
-// proved is the AuthTime that a Login has by default. Whoever exchanges a token
+// proved is the AuthTime that a Login has by default. A caller that exchanges a token
 // of OldTokens, of Issuers or a ticket has proved nothing now.
 func (r *request) proved(k *kind, account any) (when time.Time) {
 	s := r.session(k.Name)

@@ -143,7 +143,7 @@ func (a *Auth) handle(route builtIn, k *kind) fiber.Handler {
 	}
 }
 
-// otherMethod answers 405, and leaves OPTIONS to whoever is below.
+// otherMethod answers 405, and leaves OPTIONS to the handlers below.
 func (a *Auth) otherMethod(allowed string) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		if c.Method() == fiber.MethodOptions {
@@ -325,7 +325,7 @@ func (a *Auth) handleLogoutAll(c *fiber.Ctx, k *kind) error {
 }
 
 // leave ends what the request is from and clears the cookies, unless another
-// site sent a request that carries none. Nobody signed in is no problem.
+// site sent a request that carries none. A request that is not signed in is fine.
 func (a *Auth) leave(c *fiber.Ctx, k *kind, what EventType, end func(sid []byte) (ended bool, err error)) error {
 	leaving, err := a.leaving(c, k)
 	if err != nil {
@@ -535,7 +535,7 @@ func join(held []auth.Pair, p auth.Pair) []auth.Pair {
 }
 
 // transportOf is how the client wants its tokens. Cookies are set only for
-// pages of our own, or a page elsewhere could sign the person in as somebody else.
+// pages of our own, or a page elsewhere could sign the user in as another account.
 func (a *Auth) transportOf(c *fiber.Ctx, body form) (Transport, error) {
 	transport := a.transport[0]
 	if value, ok := body["transport"]; ok {

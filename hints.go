@@ -76,11 +76,11 @@ func isBuiltIn(path string) bool {
 func (l logs) missedRoute(c *fiber.Ctx, kinds []string, mounted bool) {
 	method := slog.String("method", strings.Clone(c.Method()))
 	if !mounted {
-		l.hint(c.UserContext(), "a request looks like one for a built-in route, and there are none; it is answered 404",
+		l.Hint(c.UserContext(), "a request looks like one for a built-in route, and there are none; it is answered 404",
 			"set Config.Routes, for instance to app.Group(\"/auth\"), or call Auth.Mount before app.Use(auth.Handler())", method)
 		return
 	}
-	l.hint(c.UserContext(), "a request looks like one for a built-in route, but its kind or its route does not exist; it is answered 404",
+	l.Hint(c.UserContext(), "a request looks like one for a built-in route, but its kind or its route does not exist; it is answered 404",
 		"let the client use /{kind}/login and so on below Config.Routes, where {kind} is one of "+strings.Join(kinds, ", "), method)
 }
 
@@ -100,7 +100,7 @@ func (a *Auth) explainNoToken(c *fiber.Ctx) {
 	default:
 		return
 	}
-	a.logs.hint(c.UserContext(), "a request is refused that has a token in "+place+", where none is read",
+	a.logs.Hint(c.UserContext(), "a request is refused that has a token in "+place+", where none is read",
 		`let clients send "Authorization: Bearer <token>", or let Config.Extractor read what they send; the names of the cookies change with Config.Cookie.Insecure`)
 }
 
@@ -112,13 +112,13 @@ func looksLikeToken(text []byte) bool {
 
 // crossOrigin warns of a refusal that a page of the application may have met.
 func (l logs) crossOrigin(c *fiber.Ctx) {
-	l.hint(c.UserContext(), "a request with cookies from another origin is refused",
+	l.Hint(c.UserContext(), "a request with cookies from another origin is refused",
 		"if it is from a front end of yours, name its origin in Config.TrustedOrigins; if the front end has the same origin, let the proxy pass the header Host on; else it may be an attack, and there is nothing to do")
 }
 
 // closedRoute warns of a request for a built-in route that its kind does not offer.
 func (l logs) closedRoute(c *fiber.Ctx, route builtIn, k *kind) {
-	l.hint(c.UserContext(), "a request is for a built-in route that its kind does not offer; it is answered 404",
+	l.Hint(c.UserContext(), "a request is for a built-in route that its kind does not offer; it is answered 404",
 		route.opened, slog.String("kind", k.Name), slog.String("route", route.path))
 }
 
@@ -129,11 +129,11 @@ func (l logs) dropped(ctx context.Context, k *kind, body form) {
 		case field == k.PK || field == k.Password || field == k.Identity || field == k.Table.SoftDeleteField:
 		case slices.Contains(k.Fillable, field):
 			if body.has(name) && !body.has(field.Name) {
-				l.hint(ctx, "a registration has the member of a column under the name of its JSON, and loses it", "let the client send it under the name of the column",
+				l.Hint(ctx, "a registration has the member of a column under the name of its JSON, and loses it", "let the client send it under the name of the column",
 					slog.String("kind", k.Name), slog.String("column", field.Name))
 			}
 		case body.has(field.Name) || body.has(name):
-			l.hint(ctx, "a registration has a member for a column that clients may not fill, and loses it", "if clients may choose it, add the column to Entity.Fillable; else set it in Register",
+			l.Hint(ctx, "a registration has a member for a column that clients may not fill, and loses it", "if clients may choose it, add the column to Entity.Fillable; else set it in Register",
 				slog.String("kind", k.Name), slog.String("column", field.Name))
 		}
 	}

@@ -48,16 +48,10 @@ func (s *Session) Claim(name string, target any) bool {
 	if pointer.Kind() != reflect.Pointer || pointer.IsNil() {
 		return false
 	}
-	var claim strictjson.Value
-	err := strictjson.Object(s.payload, func(member string, value strictjson.Value) error {
-		if member == name {
-			claim = value
-		}
-		return nil
-	})
+	claim, ok := strictjson.Member(s.payload, name)
 	// Into a value of its own first: one that does not fit is written in part.
 	whole := reflect.New(pointer.Type().Elem())
-	if err != nil || claim == nil || json.Unmarshal(claim, whole.Interface()) != nil {
+	if !ok || json.Unmarshal(claim, whole.Interface()) != nil {
 		return false
 	}
 	pointer.Elem().Set(whole.Elem())

@@ -154,8 +154,3 @@ func (l logs) asserted(c *fiber.Ctx, kind string) {
 		Hint: `the account of this kind is c.Locals("` + kind + `"); fiberjwt.As cannot be wrong about it`,
 	})
 }
-
-// hint warns of what looks like a mistake of the application.
-func (l logs) hint(ctx context.Context, message, hint string, attrs ...slog.Attr) {
-	l.Log(ctx, journal.Line{Level: slog.LevelWarn, Message: message, Hint: hint, Attrs: attrs, Cause: fmt.Sprint(attrs)})
-}

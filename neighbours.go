@@ -42,7 +42,7 @@ func (a *Auth) neighbours(c *fiber.Ctx) neighbours {
 	n := a.neighboursIn(app)
 	a.apps.Store(app, n)
 	if n.csrf {
-		a.logs.hint(c.UserContext(), "Fiber's csrf middleware stands above the built-in routes and answers 403 to every sign-in without its token",
+		a.logs.Hint(c.UserContext(), "Fiber's csrf middleware stands above the built-in routes and answers 403 to every sign-in without its token",
 			"remove it, because fiberjwt checks itself which origin a request with cookies comes from; or register it below the middleware, for routes whose pages send its token")
 	}
 	return n
@@ -156,7 +156,7 @@ func (r *request) vary(c *fiber.Ctx) {
 	}
 }
 
-// owner is who the answer is for, as text that says it to nobody else.
+// owner is who the answer is for, as text that does not show it.
 func (r *request) owner() string {
 	hash := sha256.New()
 	for _, s := range r.sessions {

@@ -13,7 +13,7 @@ import (
 
 // OldTokens lets access tokens in that the system which an application is moved
 // from has issued: Flask-JWT-Router, Flask-JWT, Flask-JWT-Extended,
-// flask-jwtlogin and their like, all signed by HS256. So nobody is signed out on
+// flask-jwtlogin and their like, all signed by HS256. So users stay signed in on
 // the day of the move.
 //
 //	OldTokens{Secret: old, Until: day}                                 // Flask-JWT-Router: table_name, and the key by its column
@@ -33,8 +33,8 @@ import (
 // A route below the middleware that calls [Login] exchanges it for a session,
 // which is as little fresh, and which lives on after Until.
 //
-// Whoever knows the old secret can sign in as anybody until Until, and keep the
-// sessions that he exchanged; short secrets are guessed from any old token. Keep
+// An attacker who knows the old secret can sign in as any account until Until, and keep the
+// sessions that it started with them; short secrets are guessed from any old token. Keep
 // the time short.
 type OldTokens struct {
 	// Secret of the old system, as it is.
@@ -78,7 +78,7 @@ func (o OldTokens) problems(cfg Config, kinds []*kind) (problems []string) {
 	case slices.ContainsFunc(append([]Secret{cfg.Secret}, cfg.OldSecrets...), func(s Secret) bool { return bytes.Equal(o.Secret, s) }):
 		problems = append(problems, "Config.OldTokens.Secret is Config.Secret too, or one of OldSecrets: take a new one for this system")
 	case bytes.Contains(o.Secret, []byte("-----BEGIN")):
-		// Whoever has the public key could sign (RFC 8725 §2.1).
+		// Everyone who has the public key could sign (RFC 8725 §2.1).
 		problems = append(problems, "Config.OldTokens.Secret is a key in PEM: only tokens by HS256 can be read")
 	}
 	switch {

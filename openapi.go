@@ -49,7 +49,7 @@ type contract struct {
 	summary  string
 	detail   string                            // what the summary leaves out
 	offered  func(*kind) bool                  // nil: by every kind
-	security func(*Auth, *kind) []object       // nil: anybody may ask
+	security func(*Auth, *kind) []object       // nil: open to all
 	body     func(*Auth, *kind) (object, bool) // its schema, and whether there must be one; nil: none
 	status   int                               // when all is well
 	answer   func(*kind) object                // schema of the body then; nil: none
@@ -295,7 +295,7 @@ func registered(k *kind) object {
 	return objectOf(members, "entity")
 }
 
-// Who may ask. A list is of alternatives; an empty object is nobody in particular.
+// Who may ask. A list is of alternatives; an empty object is open to all.
 
 func byAccessToken(a *Auth, k *kind) (ways []object) {
 	for _, scheme := range a.schemes(k) {

@@ -138,7 +138,7 @@ func kindOf[T any](a *Auth) (*kind, error) {
 	return a.kind(name), nil
 }
 
-// ResetToken makes a token for the link in a mail to somebody who forgot the
+// ResetToken makes a token for the link in a mail to a user who forgot the
 // password of account, a stored row that was loaded whole. ttl is at most 24
 // hours; 0 is 30 minutes. Look the account up by what the person typed, and
 // answer and take the same time whether there is one.

@@ -48,8 +48,8 @@ func Migrate(ctx context.Context, db *bun.DB) error { return session.Migrate(ctx
 //
 // While the transaction that stores the account is open, hand it over by [Grant].DB.
 //
-// Whoever can make a browser visit the route signs it in as an account of his
-// own: let the flow carry a state that is bound to the browser (RFC 9700 §4.7).
+// An attacker who can make a browser visit the route signs it in as the attacker's
+// account: let the flow carry a state that is bound to the browser (RFC 9700 §4.7).
 func Login[T any](c *fiber.Ctx, account *T, grant ...Grant) (Tokens, error) {
 	tokens, err := login(c, account, only(grant))
 	if err != nil {
@@ -141,7 +141,7 @@ func (a *Auth) handNew(c *fiber.Ctx, k *kind, p auth.Pair, grant Grant) Tokens {
 	return tokens
 }
 
-// endReplaced ends the sessions whose cookies a sign-in replaces: nobody holds
+// endReplaced ends the sessions whose cookies a sign-in replaces: no client holds
 // them any longer, a list would show the browser twice, and an answer that is
 // late could bring a living one back. If the store fails now, they end when they
 // were idle for long enough.

@@ -22,18 +22,6 @@ func (Fields) Error() string { return ErrRefused.Error() }
 // Unwrap makes errors.Is find ErrRefused.
 func (Fields) Unwrap() error { return ErrRefused }
 
-// classified is a cause of one of the errors above.
-type classified struct{ class, cause error }
-
-func because(class, cause error) error { return &classified{class, cause} }
-
-func (e *classified) Error() string { return e.cause.Error() }
-
-func (e *classified) Unwrap() []error { return []error{e.class, e.cause} }
-
-// Cause is for [fault.Cause].
-func (e *classified) Cause() error { return e.cause }
-
 // isOurs reports whether err is classified already.
 func isOurs(err error) bool {
 	var answer *fault.Answer

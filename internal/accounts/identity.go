@@ -28,7 +28,7 @@ var (
 // holds to be variants of others are replaced by those (NFKC), so that "Ann",
 // "ＡＮＮ" and "ann" are one name. It is idempotent.
 //
-// Identities with characters that nobody sees are refused, since they would look
+// Identities with invisible characters are refused, since they would look
 // like those of other people: controls, formatting such as a zero width space, a
 // soft hyphen, a byte order mark or a direction override, fillers, variation
 // selectors, white space other than U+0020 inside, private and unassigned code

@@ -33,9 +33,9 @@ func (k *Kind) WriteError(err error) error {
 	}
 	switch dberr.ConstraintOf(err) {
 	case dberr.Unique:
-		return because(ErrTaken, err)
+		return fault.Because(ErrTaken, err)
 	case dberr.Other, dberr.RefusedValue, dberr.Raised:
-		return because(ErrRefused, err)
+		return fault.Because(ErrRefused, err)
 	}
 	return fault.Unavailable(err)
 }

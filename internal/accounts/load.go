@@ -58,7 +58,7 @@ func (k *Kind) Scan(ctx context.Context, db bun.IDB, subject string, narrow func
 		return nil, err
 	}
 	// A Load hook that leaves the key out, or a column that compares loosely,
-	// must not answer as somebody else.
+	// must not answer as another account.
 	if found, err := k.Subject(account); err != nil || found != subject {
 		return nil, fault.Setupf("kind %s: the loaded row has another primary key than the token: let Load select the key column and give it a binary collation", k.Name)
 	}

@@ -23,18 +23,6 @@ var (
 	ErrOneTimeToken = errors.New("the token of the link is not valid")
 )
 
-// because is a cause of one of these errors.
-func because(is, cause error) error { return &caused{is, cause} }
-
-type caused struct{ is, cause error }
-
-func (e *caused) Error() string { return e.cause.Error() }
-
-func (e *caused) Unwrap() []error { return []error{e.is, e.cause} }
-
-// Cause is for [fault.Cause].
-func (e *caused) Cause() error { return e.cause }
-
 // wrong is what is wrong with members of a body, nil if nothing is.
 func wrong(fields accounts.Fields) error {
 	if len(fields) == 0 {

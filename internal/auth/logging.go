@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -20,14 +19,9 @@ import (
 // below token.ClockSkew, so that there is time to do something.
 const clocksApart = 5 * time.Second
 
-// hint warns of what looks like a mistake of the application.
-func (a *Service) hint(ctx context.Context, message, hint string, attrs ...slog.Attr) {
-	a.Journal.Log(ctx, journal.Line{Level: slog.LevelWarn, Message: message, Hint: hint, Attrs: attrs, Cause: fmt.Sprint(attrs)})
-}
-
 // logUnknownKey warns of a token that another fiberjwt may have signed.
 func (a *Service) logUnknownKey(ctx context.Context, which string) {
-	a.hint(ctx, which+" is signed with a secret or key that this process does not have",
+	a.Journal.Hint(ctx, which+" is signed with a secret or key that this process does not have",
 		"give all processes the same Config.Secret, or Keys, and the same kinds; keep a replaced secret in OldSecrets until its sessions have ended; a random secret that is made at start is another one after each start")
 }
 
@@ -49,7 +43,7 @@ func (a *Service) logRefusedRow(ctx context.Context, k *Kind, err error) {
 	var changed *accounts.NotKept
 	switch broken := dberr.ConstraintOf(cause); {
 	case errors.Is(err, accounts.ErrTaken) && errors.As(err, &changed):
-		a.hint(ctx, "a registration is answered 409 because another account has its identity, but no unique index keeps the two apart",
+		a.Journal.Hint(ctx, "a registration is answered 409 because another account has its identity, but no unique index keeps the two apart",
 			"give the column a unique index, as Auth.Check says: without one, two registrations at the same time are both stored, and neither account can sign in", slog.String("kind", k.Name))
 		return
 	case !errors.Is(err, accounts.ErrRefused):

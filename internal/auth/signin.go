@@ -82,7 +82,7 @@ func (a *Service) compare(ctx context.Context, k *Kind, identity, password strin
 	}
 	if !ok || account == nil {
 		if unknownHash(hash) {
-			a.hint(ctx, "no password matches a stored hash, which is neither argon2id nor bcrypt",
+			a.Journal.Hint(ctx, "no password matches a stored hash, which is neither argon2id nor bcrypt",
 				"import hashes as they are, into a column that neither pads nor changes them, such as VARCHAR(255); accounts with hashes of another kind need a new password, by ResetToken",
 				slog.String("kind", k.Name), slog.String("column", k.Password.Name))
 		}

@@ -128,7 +128,7 @@ func (a *Service) whyNot(ctx context.Context, db bun.IDB, k *Kind, account any) 
 		return &noRow{k}
 	case k.Password == nil, k.Deleted(row), k.Hash(row) != k.Hash(account):
 		if k.Password != nil && k.Raw(account, k.Password) == "" { // or it has got its first password just now
-			a.hint(ctx, "Login or Issue was called with an account that has no hash, though its row has one",
+			a.Journal.Hint(ctx, "Login or Issue was called with an account that has no hash, though its row has one",
 				"load the account whole, without Column or with the column of the hash", slog.String("kind", k.Name))
 		}
 		return ErrBadCredentials

@@ -153,7 +153,7 @@ func (a *Service) allowed(ctx context.Context, k *Kind, account any, refused err
 	if err == nil || undecided(err) {
 		return err
 	}
-	return because(refused, err)
+	return fault.Because(refused, err)
 }
 
 // at is a claim of time, zero if it is absent.

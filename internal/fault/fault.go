@@ -35,34 +35,29 @@ func (Setup) Unwrap() error { return ErrSetup }
 // Setupf formats a [Setup].
 func Setupf(format string, args ...any) error { return Setup(fmt.Sprintf(format, args...)) }
 
-// Unavailable is err as the error of a store that did not answer. It is nil if
-// err is nil.
-func Unavailable(err error) error {
-	if err == nil {
+// Because is class to errors.Is, with the text of cause. It is nil if cause is nil.
+func Because(class, cause error) error {
+	if cause == nil {
 		return nil
 	}
-	return &unavailable{err}
+	return &classified{class, cause}
 }
 
-type unavailable struct{ cause error }
+type classified struct{ class, cause error }
 
-func (e *unavailable) Error() string { return e.cause.Error() }
+func (e *classified) Error() string { return e.cause.Error() }
 
-func (e *unavailable) Unwrap() []error { return []error{ErrUnavailable, e.cause} }
+func (e *classified) Unwrap() []error { return []error{e.class, e.cause} }
 
-func (e *unavailable) Cause() error { return e.cause }
+// Cause is for [Cause].
+func (e *classified) Cause() error { return e.cause }
 
-// Broken is err as an error about how the application is set up, where the text of
-// err is not for the developer alone: a panic, or an encoder that fails.
-func Broken(err error) error { return &broken{err} }
+// Unavailable is err as the error of a store that did not answer.
+func Unavailable(err error) error { return Because(ErrUnavailable, err) }
 
-type broken struct{ cause error }
-
-func (e *broken) Error() string { return e.cause.Error() }
-
-func (e *broken) Unwrap() []error { return []error{ErrBroken, e.cause} }
-
-func (e *broken) Cause() error { return e.cause }
+// Broken is err as an error about how the application is set up, if the text of err is
+// for the log alone: a panic, or an encoder that fails.
+func Broken(err error) error { return Because(ErrBroken, err) }
 
 // Answer is an error of a hook that the client is answered with as it is.
 type Answer struct {
@@ -77,8 +72,7 @@ func (a *Answer) Unwrap() error { return a.Err }
 // Cause is for [Cause].
 func (a *Answer) Cause() error { return a.Err }
 
-// Cause is the innermost error below the classes of this package, and of those whose
-// classes have a method Cause.
+// Cause is the innermost error below the classes of this package, and of an [Answer].
 func Cause(err error) error {
 	if class, ok := err.(interface{ Cause() error }); ok { // an error that wraps one of these has a text of its own
 		return Cause(class.Cause())

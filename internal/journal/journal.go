@@ -5,6 +5,7 @@ package journal
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -46,6 +47,11 @@ func (j *Journal) Log(ctx context.Context, l Line) {
 	if count, due := j.another(l); due {
 		j.write(ctx, l, slog.Int("count", count))
 	}
+}
+
+// Hint warns, like Log, of what looks like a mistake of the application.
+func (j *Journal) Hint(ctx context.Context, message, hint string, attrs ...slog.Attr) {
+	j.Log(ctx, Line{Level: slog.LevelWarn, Message: message, Hint: hint, Attrs: attrs, Cause: fmt.Sprint(attrs)})
 }
 
 // Each writes every occurrence, for what the operator has to act on one by one.

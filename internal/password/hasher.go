@@ -88,7 +88,7 @@ func leastMemory(time uint32) uint32 {
 // Hasher makes and verifies the hashes of passwords. It is safe for concurrent use.
 type Hasher struct {
 	minLength int
-	dummy     phc             // of nobody's password, with the parameters for new hashes
+	dummy     phc             // of an unknown password, with the parameters for new hashes
 	slots     chan struct{}   // one for each that computes
 	gate      *admission.Gate // those who sign in, register or change a password
 	took      atomic.Int64    // nanoseconds of a hash, a moving average

@@ -66,7 +66,7 @@ func (h *Hasher) Problem(password string, words ...string) string {
 var commonPasswords string
 
 // isCommon searches the text as it lies in the binary: a map would cost every
-// program a megabyte and a start, also those that register nobody.
+// program a megabyte and a start, also those without registration.
 func isCommon(word string) bool {
 	low, high := 0, len(commonPasswords) // where lines begin, or the end
 	for low < high {

@@ -128,8 +128,8 @@ func (c *cache) claim(k Key) (entry *cached, mine bool) {
 	return entry, true
 }
 
-// fill loads the account. What could not be loaded is not kept, and pushes
-// nobody out: whoever has the token of an ended session can ask without end.
+// fill loads the account. What could not be loaded is not kept, and takes no place of
+// others: a client with the token of an ended session can ask without end.
 func (c *cache) fill(entry *cached, load func() (any, error)) {
 	defer close(entry.done)
 	entry.err = fault.Recover(func() (err error) {

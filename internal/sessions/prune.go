@@ -18,7 +18,7 @@ const (
 
 // pruner deletes what is over from the tables of the library, in the background.
 // It has no goroutine of its own that waits: a round is started by what makes the
-// tables grow, so where nobody signs in nothing runs. Safe for concurrent use.
+// tables grow, so without sign-ins nothing runs. Safe for concurrent use.
 type pruner struct {
 	prune func(context.Context) error
 	fail  func(error) // is told why a round failed

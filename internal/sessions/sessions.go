@@ -100,8 +100,9 @@ func (s *Sessions) Start(ctx context.Context, db bun.IDB, row session.Row, accou
 	return ok, fault.Unavailable(err)
 }
 
-// createThenLook is for a store elsewhere, with no transaction open. Whoever changes the password does so
-// before he ends the sessions: either he sees this one, or we see the change.
+// createThenLook is for a store elsewhere, with no transaction open. A change of the
+// password is written before it ends the sessions: either it ends this one too, or we see
+// the change.
 func (s *Sessions) createThenLook(ctx context.Context, row session.Row, account *bun.SelectQuery) (bool, error) {
 	if err := s.store.Create(ctx, row); err != nil {
 		return false, err
@@ -135,7 +136,7 @@ func (s *Sessions) Refresh(ctx context.Context, kind string, sid []byte, g, now 
 
 // Present tells what a refresh would say, and does none: it writes only where
 // the session has to end. What a refresh would answer with an access token is
-// Same, but for a parent whose grace is over. That may be a thief's, which a
+// Same, but for a parent whose grace is over. That may be an attacker's, which a
 // Refresh brings to light by its Replace; here it would get token upon token.
 func (s *Sessions) Present(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
 	row, _, err := s.Living(ctx, kind, sid, now)
@@ -316,7 +317,7 @@ func (s *Sessions) List(ctx context.Context, kind, subject string, now int64) ([
 	return rows, fault.Unavailable(err)
 }
 
-// Prune takes small bites, so that nobody waits for a lock.
+// Prune takes small bites, so that no request waits for a lock.
 func (s *Sessions) Prune(ctx context.Context, now int64) (deleted int64, err error) {
 	for {
 		n, err := s.pruneOnce(ctx, now)

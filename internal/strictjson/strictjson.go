@@ -313,6 +313,18 @@ func (s *scanner) peek() byte {
 	return s.text[s.at]
 }
 
+// Member returns the member of an object by its name. It is not ok if there is none, or if
+// b is not an object.
+func Member(b []byte, name string) (value Value, ok bool) {
+	err := Object(b, func(member string, v Value) error {
+		if member == name {
+			value, ok = v, true
+		}
+		return nil
+	})
+	return value, ok && err == nil
+}
+
 // unescape returns the text of the inside of a valid JSON string.
 func unescape(inside []byte) string {
 	var text strings.Builder

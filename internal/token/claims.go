@@ -200,11 +200,8 @@ func (c *Claims) isFor(wanted []string) (found bool) {
 
 // Subject is the claim sub of a payload.
 func Subject(payload []byte) (subject string) {
-	_ = strictjson.Object(payload, func(name string, value strictjson.Value) error {
-		if name == "sub" {
-			subject, _ = value.Text()
-		}
-		return nil
-	})
+	if value, ok := strictjson.Member(payload, "sub"); ok {
+		subject, _ = value.Text()
+	}
 	return subject
 }

@@ -56,13 +56,10 @@ type OldClaims struct {
 
 // OldTable returns the claim table_name of a payload, and whether there is one.
 func OldTable(payload []byte) (table string, ok bool) {
-	_ = strictjson.Object(payload, func(name string, value strictjson.Value) error {
-		if name == "table_name" {
-			table, _ = value.Text()
-			ok = true
-		}
-		return nil
-	})
+	value, ok := strictjson.Member(payload, "table_name")
+	if ok {
+		table, _ = value.Text()
+	}
 	return table, ok
 }
 
