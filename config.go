@@ -1,22 +1,16 @@
 package fiberjwt
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
 
-	"github.com/fiberjwt/fiberjwt/internal/fault"
-	"github.com/fiberjwt/fiberjwt/internal/password"
 	"github.com/fiberjwt/fiberjwt/keys"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -180,6 +174,43 @@ const (
 	TransportCookie Transport = "cookie"
 )
 
+// Refresh sets the times of refresh token rotation. They hang together and
+// [Open] checks them against each other; change them only if clients need more
+// than ten seconds for a refresh.
+type Refresh struct {
+	// Timeout is how long a client waits for the answer of one refresh, and how
+	// long the server tries: a refresh that is done later can sign the client out.
+	// Default 10 s.
+	Timeout time.Duration
+	// Grace is how long the parent of a refresh token still gives that token,
+	// the same bits for every tab that asks. Default 30 s, at least 2 Timeout.
+	Grace time.Duration
+	// Rearm is how long the parent still gives that token but restarts the
+	// grace, for answers that were lost on the way. Default 60 s, at least
+	// Grace + 2 Timeout. A refresh token is not rotated before this age
+	// either, nor before half the life of an access token.
+	Rearm time.Duration
+}
+
+// Password sets what hashing a password costs and which passwords are taken.
+// The zero value is right for most applications.
+//
+// Hashes are argon2id. Raise the cost as far as a login may take: weaker hashes
+// and those of bcrypt still verify, and are replaced at the next login. At most
+// GOMAXPROCS - 1 passwords are hashed at once, and at least one. Logins take that
+// many times Memory, and as much again until the garbage is collected. A request
+// waits for ReadTimeout and WriteTimeout together at most; one that would have to
+// wait longer is answered 503 at once.
+//
+// Settings below those that OWASP holds to be equally strong are refused: 47104
+// KiB with 1 pass, 19456 with 2, 12288 with 3, 9216 with 4, 7168 with 5 or more.
+type Password struct {
+	Memory    uint32 // KiB; default 19456, at most 1048576
+	Time      uint32 // passes over the memory; default 2, at most 16
+	Threads   uint8  // default 1, at most 16; more shortens a login and leaves fewer processors for others
+	MinLength int    // code points, 8 to 64; default 8. Take 15 where nothing but the password protects much (NIST SP 800-63B)
+}
+
 // withDefaults is a copy that shares no slice with cfg.
 func (cfg Config) withDefaults() Config {
 	cfg.OldSecrets = slices.Clone(cfg.OldSecrets)
@@ -215,310 +246,15 @@ func (cfg Config) withDefaults() Config {
 	return cfg
 }
 
-// problems of a Config that has its defaults, apart from those of its parts.
-func (cfg Config) problems() (problems []string) {
-	problems = append(problems, cfg.secretProblems()...)
-	problems = append(problems, cfg.keyProblems()...)
-	problems = append(problems, cfg.storeProblems()...)
-	problems = append(problems, cfg.sessionProblems()...)
-	problems = append(problems, cfg.Extractor.problems()...)
-	problems = append(problems, cfg.transportProblems()...)
-	problems = append(problems, cfg.Refresh.problems()...)
-	problems = append(problems, password.Settings(cfg.Password).Problems()...)
-	if cfg.Leeway < 0 || cfg.Leeway > time.Minute {
-		problems = append(problems, fmt.Sprintf("Config.Leeway: %v is not between 0, which is the default of 5 s, and 60 s", cfg.Leeway))
+func (r Refresh) withDefaults() Refresh {
+	return Refresh{
+		Timeout: cmp.Or(r.Timeout, 10*time.Second),
+		Grace:   cmp.Or(r.Grace, 30*time.Second),
+		Rearm:   cmp.Or(r.Rearm, 60*time.Second),
 	}
-	if slices.Contains(cfg.Audience, "") {
-		problems = append(problems, "Config.Audience has an empty name: remove it")
-	}
-	if slices.Contains(cfg.RequiredClaims, "") {
-		problems = append(problems, "Config.RequiredClaims has an empty name, which no token has: remove it")
-	}
-	return append(problems, cfg.timeoutProblems()...)
 }
 
-// leastTimeout is far below what a query takes: a shorter time lacks its unit.
-const leastTimeout = 100 * time.Microsecond
-
-// timeoutProblems refuses times that lack their unit, and those above Refresh.Rearm: a
-// client that has waited for so long has given up, and does not hear the answer.
-func (cfg Config) timeoutProblems() (problems []string) {
-	for _, timeout := range []struct {
-		name, usual string
-		set         time.Duration
-	}{{"ReadTimeout", "2 s", cfg.ReadTimeout}, {"WriteTimeout", "5 s", cfg.WriteTimeout}} {
-		if timeout.set < leastTimeout {
-			problems = append(problems, fmt.Sprintf("Config.%s: %v is too short for any query: give a unit, as in 2 * time.Second, or leave it out for the default of %s", timeout.name, timeout.set, timeout.usual))
-		}
-		if timeout.set > cfg.Refresh.Rearm {
-			problems = append(problems, fmt.Sprintf("Config.%s: %v is longer than Refresh.Rearm, %v, and clients do not wait that long: lower it, or leave it out for the default of %s",
-				timeout.name, timeout.set, cfg.Refresh.Rearm, timeout.usual))
-		}
-	}
-	return problems
-}
-
-func (cfg Config) secretProblems() (problems []string) {
-	if others := cfg.Keys != nil || len(cfg.Issuers) > 0; len(cfg.Secret) == 0 && others && len(cfg.Entities) == 0 && len(cfg.OldSecrets) == 0 {
-		return nil // it only verifies
-	}
-	if err := cfg.Secret.Check(); err != nil {
-		problems = append(problems, "Config.Secret "+err.Error())
-	}
-	for i, old := range cfg.OldSecrets {
-		// A text that was in use with the newline of its file goes on verifying with it.
-		// Bytes that end like white space, as those of a key in DER may, are no text.
-		trimmed := Secret(bytes.TrimSpace(old))
-		text := !bytes.ContainsFunc(trimmed, func(r rune) bool { return r < ' ' || r > '~' })
-		if len(trimmed) < len(old) && text && trimmed.Check() == nil {
-			continue
-		}
-		if err := old.Check(); err != nil {
-			problems = append(problems, fmt.Sprintf("Config.OldSecrets[%d] %v", i, err))
-		}
-	}
-	return problems
-}
-
-func (cfg Config) keyProblems() (problems []string) {
-	if cfg.Keys == nil {
-		return nil
-	}
-	if problem := sourceProblem(cfg.Keys); problem != "" {
-		return []string{"Config.Keys " + problem}
-	}
-	if source, ok := cfg.Keys.(interface{ Symmetric() bool }); ok && source.Symmetric() {
-		return []string{"Config.Keys gives shared secrets: give yours as Config.Secret, and no Keys, or those of others in Issuers"}
-	}
-	set, ok := cfg.Keys.(*keys.Set)
-	if !ok {
-		if len(cfg.Entities) > 0 {
-			problems = append(problems, "Config.Keys only verifies, but Entities sign: give a *keys.Set with a private key")
-		}
-		return problems
-	}
-	for _, k := range set.All() {
-		if k.Symmetric() {
-			return []string{"Config.Keys has a shared secret: give that as Config.Secret, and no Keys"}
-		}
-	}
-	if _, signs := set.Signer(); !signs && len(cfg.Entities) > 0 {
-		problems = append(problems, "Config.Keys has only public keys, but Entities sign: give keys.NewSet a private key")
-	}
-	return problems
-}
-
-// sourceProblem says why keys cannot come from source, "" if they can.
-func sourceProblem(source keys.Source) string {
-	if v := reflect.ValueOf(source); v.Kind() == reflect.Pointer && v.IsNil() {
-		return "is nil: look at the error of what made it"
-	}
-	if source, ok := source.(interface{ Check() error }); ok {
-		if err := source.Check(); err != nil {
-			return strings.TrimPrefix(err.Error(), "keys: ")
-		}
-	}
-	return ""
-}
-
-func (cfg Config) storeProblems() (problems []string) {
-	if cfg.DB == nil && len(cfg.Entities) > 0 {
-		problems = append(problems, "Config.DB is nil, but Entities need it: give the *bun.DB with their tables")
-	}
-	if cfg.DB != nil && len(cfg.Entities) == 0 {
-		problems = append(problems, "Config.Entities is empty: declare a kind of account, such as fiberjwt.Entity[User]{}")
-	}
-	if cfg.Routes != nil && len(cfg.Entities) == 0 {
-		problems = append(problems, "Config.Routes is set, but without Entities there is nobody to sign in: declare a kind of account, such as fiberjwt.Entity[User]{}, or remove Routes")
-	}
-	if cfg.DB == nil && len(cfg.Entities) == 0 && (cfg.Sessions != nil || cfg.CacheTTL != 0) {
-		problems = append(problems, "Config.Sessions or CacheTTL is set, but without DB and Entities there are no sessions: give these, or remove those")
-	}
-	return problems
-}
-
-func (cfg Config) sessionProblems() (problems []string) {
-	if v := reflect.ValueOf(cfg.Sessions); v.Kind() == reflect.Pointer && v.IsNil() {
-		problems = append(problems, "Config.Sessions is a nil pointer: look at the error of what made it, or leave it out")
-	}
-	if cfg.CacheTTL < 0 || cfg.CacheTTL > time.Hour {
-		problems = append(problems, fmt.Sprintf("Config.CacheTTL: %v is not between 0 and 1 h", cfg.CacheTTL))
-	}
-	if _, ok := cfg.Sessions.(session.Revocations); cfg.CacheTTL > 0 && cfg.Sessions != nil && !ok {
-		problems = append(problems, "Config.CacheTTL: the store in Config.Sessions does not tell revocations (RevokedSince), so nothing can be cached")
-	}
-	if _, ok := cfg.Sessions.(session.Slider); cfg.Cookie.Sliding && (cfg.Sessions != nil && !ok || cfg.DB == nil) {
-		problems = append(problems, "Config.Cookie.Sliding: there is no store of sessions that can prolong them (Slide)")
-	}
-	if cfg.CacheTTL > 0 && cfg.ReadTimeout+cfg.WriteTimeout > 3*time.Minute {
-		// session.Revocations are kept for ten minutes.
-		problems = append(problems, "Config.ReadTimeout and WriteTimeout are above 3 min together, which Config.CacheTTL does not bear")
-	}
-	return problems
-}
-
-func (cfg Config) transportProblems() (problems []string) {
-	for i, transport := range cfg.Transport {
-		if transport != TransportBody && transport != TransportCookie {
-			problems = append(problems, fmt.Sprintf("Config.Transport[%d]: %q is neither TransportBody nor TransportCookie", i, transport))
-		}
-	}
-	setsCookies := slices.Contains(cfg.Transport, TransportCookie)
-	if cfg.Client && !setsCookies {
-		problems = append(problems, "Config.Client: the client keeps its tokens in cookies: add TransportCookie to Config.Transport")
-	}
-	const unread = ": the tokens are in the kinds' own cookies: add FromCookie(\"\"), which reads those of every kind, to the Chain of Config.Extractor"
-	if cfg.Client && !cfg.Extractor.readsOwnCookies() {
-		problems = append(problems, "Config.Client"+unread)
-	}
-	if cfg.Cookie.Sliding && !cfg.Extractor.readsOwnCookies() {
-		problems = append(problems, "Config.Cookie.Sliding"+unread)
-	}
-	if cfg.Cookie.RefreshEverywhere && !setsCookies {
-		problems = append(problems, "Config.Cookie.RefreshEverywhere: there are no cookies: add TransportCookie to Config.Transport")
-	}
-	return append(problems, cfg.Cookie.problems()...)
-}
-
-func (s Cookie) problems() (problems []string) {
-	if !validNamespace(s.Namespace) {
-		problems = append(problems, fmt.Sprintf("Config.Cookie.Namespace: %q cannot stand in a cookie's name: take letters, digits and \"-\", at most 32", s.Namespace))
-	}
-	if s.Path != "" && (!strings.HasPrefix(s.Path, "/") || !plainPath(s.Path)) {
-		problems = append(problems, fmt.Sprintf("Config.Cookie.Path: %q is not a path: write it like /auth, without parameters", s.Path))
-	}
-	return problems
-}
-
-func validNamespace(name string) bool {
-	const plain = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	return len(name) <= 32 && strings.Trim(name, plain) == ""
-}
-
-// plainPath: a path that can stand in a cookie: no parameter of a route, no
-// character that ends an attribute (RFC 6265bis §4.1.1).
-func plainPath(path string) bool {
-	for i := range len(path) {
-		b := path[i]
-		if b <= ' ' || b >= 0x7f || strings.IndexByte(`;,:*+?"\`, b) >= 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// openKinds resolves the declarations; two kinds must not meet in a name or in a model.
-func (cfg Config) openKinds() (kinds []*kind, problems []string) {
-	for i, entity := range cfg.Entities {
-		if entity == nil || reflect.ValueOf(entity).Kind() == reflect.Pointer && reflect.ValueOf(entity).IsNil() {
-			problems = append(problems, fmt.Sprintf("Config.Entities[%d] is nil", i))
-			continue
-		}
-		k, wrong := entity.open(cfg.DB)
-		wrong = append(wrong, k.timeProblems(cfg.Refresh)...)
-		label := fmt.Sprintf("Config.Entities[%d] (%s)", i, k.Label)
-		for _, problem := range wrong {
-			problems = append(problems, label+": "+problem)
-		}
-		for _, other := range kinds {
-			if k.Name != "" && other.Name == k.Name {
-				problems = append(problems, fmt.Sprintf("%s: the kind %q is declared twice: give one another Name", label, k.Name))
-			}
-			if k.Name == other.Name+"-refresh" || other.Name == k.Name+"-refresh" {
-				problems = append(problems, fmt.Sprintf("%s: the cookies of the kinds %q and %q would meet: give one another Name", label, k.Name, other.Name))
-			}
-			for _, problem := range k.ShareProblems(other.Kind.Kind) {
-				problems = append(problems, label+": "+problem)
-			}
-		}
-		kinds = append(kinds, k)
-	}
-	return kinds, problems
-}
-
-// publicRoute is an entry of Config.Public.
-type publicRoute struct {
-	method  string
-	pattern string
-	fixed   string // what stands before the first parameter, in lower case
-}
-
-func newPublicRoutes(entries []string) (routes []publicRoute, problems []string) {
-	for i, entry := range entries {
-		method, pattern, _ := strings.Cut(entry, " ")
-		if !slices.Contains(fiber.DefaultMethods, method) || !strings.HasPrefix(pattern, "/") {
-			problems = append(problems, fmt.Sprintf(`Config.Public[%d]: %q is not a route: write it like "GET /assets/*", the method in capitals`, i, entry))
-			continue
-		}
-		if strings.ContainsAny(pattern, "<>") {
-			// Fiber's matching by pattern folds the case of values, its router does
-			// not: a constraint would open more than the route.
-			problems = append(problems, fmt.Sprintf("Config.Public[%d]: %q has a constraint, which cannot be matched here as the router does: use Config.Next, or register the route above the middleware", i, entry))
-			continue
-		}
-		// The router panics on a pattern that it cannot read.
-		if err := fault.Recover(func() error { fiber.RoutePatternMatch("/", pattern); return nil }); err != nil {
-			problems = append(problems, fmt.Sprintf("Config.Public[%d]: %q has a pattern that Fiber's router cannot read", i, entry))
-			continue
-		}
-		routes = append(routes, publicRoute{method, pattern, strings.ToLower(fixedPart(pattern))})
-	}
-	return routes, problems
-}
-
-// fixedPart is what stands before the first parameter of a pattern, without slashes
-// at its end.
-func fixedPart(pattern string) string {
-	if end := strings.IndexAny(pattern, ":*+\\"); end >= 0 {
-		pattern = pattern[:end]
-	}
-	return strings.TrimRight(pattern, "/")
-}
-
-// matches by the rules of the application's own router.
-func (p publicRoute) matches(c *fiber.Ctx) bool {
-	method := c.Method()
-	if method != p.method && (method != fiber.MethodHead || p.method != fiber.MethodGet) {
-		return false
-	}
-	path := c.Path()
-	if len(path) < len(p.fixed) || !strings.EqualFold(path[:len(p.fixed)], p.fixed) {
-		return false // what the router says at last, but cheaper
-	}
-	rules := c.App().Config()
-	if !rules.StrictRouting && len(path) > 1 {
-		path = strings.TrimRight(path, "/")
-	}
-	// The router takes neither "" nor "//" for "/".
-	return path != "" && !dotted(path) && fiber.RoutePatternMatch(path, p.pattern, rules)
-}
-
-// dotted: a segment is "." or "..", in any spelling. A handler that takes the
-// path for the name of a file resolves it, as Static does, and leaves what the
-// pattern names.
-func dotted(path string) bool {
-	for segment := range strings.SplitSeq(unescaped.Replace(path), "/") {
-		if segment == "." || segment == ".." {
-			return true
-		}
-	}
-	return false
-}
-
-var unescaped = strings.NewReplacer("%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", "/", "%5C", "/", `\`, "/")
-
-// joinProblems makes one error of all, nil of none.
-func joinProblems(problems []string) error {
-	if len(problems) == 0 {
-		return nil
-	}
-	return errors.New("fiberjwt: " + inOne("the Config", problems))
-}
-
-// inOne is the text of one problem or of many.
-func inOne(whose string, problems []string) string {
-	if len(problems) == 1 {
-		return problems[0]
-	}
-	return fmt.Sprintf("%s has %d problems:\n  - %s", whose, len(problems), strings.Join(problems, "\n  - "))
+// times of a kind.
+func (r Refresh) times(access, idle time.Duration) session.Times {
+	return session.Times{Grace: r.Grace, Rearm: r.Rearm, Age: max(r.Rearm, access/2), Idle: idle}
 }

@@ -2,19 +2,12 @@ package fiberjwt
 
 import (
 	"cmp"
-	"errors"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
-	"github.com/fiberjwt/fiberjwt/internal/accounts"
-	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
-	"github.com/fiberjwt/fiberjwt/internal/sessions"
-	"github.com/fiberjwt/fiberjwt/internal/throttle"
-	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 
 // Error is a refusal as a client sees it. Every error that this package
@@ -164,78 +157,6 @@ func (e *Error) As(target any) bool {
 	return ok
 }
 
-// face is err as applications see it: every error of an inner package becomes an
-// *Error or, if it is about how the application is set up, an error with its text
-// that is ErrSetup.
-func face(err error) error {
-	if err == nil {
-		return nil
-	}
-	if e, ok := err.(*Error); ok { //nolint:errorlint // a wrapped one goes on below, and errors.Is costs memory that anyone can ask for
-		return e
-	}
-	if e := readyRefusal(err); e != nil {
-		return e
-	}
-	var known *Error
-	switch {
-	case errors.Is(err, ErrSetup), errors.Is(err, ErrUnavailable):
-		return err
-	case errors.Is(err, fault.ErrSetup) && !errors.Is(err, fault.ErrBroken):
-		return &setupError{err}
-	case errors.As(err, &known) && !fault.IsUnavailable(err):
-		return err
-	}
-	return refusal(err)
-}
-
-// answerOf is an *Error that a hook of the application returned, nil if err has none.
-func answerOf(err error) *fault.Answer {
-	var known *Error
-	if !errors.As(err, &known) {
-		return nil
-	}
-	return &fault.Answer{Err: err, Decided: known == nil || known.Status < 500}
-}
-
-// allowError classifies what Entity.Allow returned. Any refusal of it is answered like a
-// wrong password or an ended session; what could not be decided is not.
-func allowError(err error) error {
-	if err == nil {
-		return nil
-	}
-	if fault.IsUnavailable(err) {
-		return fault.Unavailable(err)
-	}
-	if answer := answerOf(err); answer != nil && !answer.Decided {
-		return answer
-	}
-	var fibers *fiber.Error
-	if errors.As(err, &fibers) && fibers.Code >= 500 {
-		return fault.Unavailable(err)
-	}
-	return err
-}
-
-// registerError classifies what Entity.Register returned: its own *Error or *fiber.Error is
-// the answer, any other is 403.
-func registerError(err error) error {
-	if err == nil || errors.Is(err, fault.ErrSetup) && !errors.Is(err, ErrSetup) {
-		return err
-	}
-	if fault.IsUnavailable(err) {
-		return fault.Unavailable(err)
-	}
-	if answer := answerOf(err); answer != nil {
-		return answer
-	}
-	var fibers *fiber.Error
-	if errors.As(err, &fibers) {
-		return answerOf(&Error{Status: fibers.Code, Code: "refused", Description: fibers.Message, cause: err})
-	}
-	return answerOf(because(ErrForbidden, err))
-}
-
 // setupError tells the developer how to fix the application. It is ErrSetup to
 // errors.Is and to clients.
 type setupError struct{ cause error }
@@ -296,146 +217,4 @@ func instance(sentinel *Error) *Error {
 	e := *sentinel
 	e.of = sentinel
 	return &e
-}
-
-type innerRefusal struct {
-	inner   error
-	refusal *Error
-}
-
-// refusals says which refusal an error of an inner package is.
-var refusals = []innerRefusal{
-	{auth.ErrRevoked, ErrTokenRevoked},
-	{auth.ErrSessionEnded, ErrSessionEnded},
-	{auth.ErrReused, ErrTokenReused},
-	{auth.ErrBadCredentials, ErrBadCredentials},
-	{auth.ErrOneTimeToken, ErrOneTimeToken},
-	{token.ErrMalformed, ErrTokenMalformed},
-	{token.ErrClaims, ErrTokenClaims},
-	{token.ErrExpired, ErrTokenExpired},
-	{sessions.ErrReplaced, ErrTokenReplaced},
-	{accounts.ErrTaken, ErrTaken},
-	{accounts.ErrRefused, ErrFields},
-}
-
-// ready are the refusals of errors that inner packages return as they are. An attacker
-// can have them returned for every request, so they are made once.
-var ready = func() (ready []innerRefusal) {
-	for _, err := range []error{
-		token.ErrMalformed, token.ErrUnknownKey, token.ErrSignature, token.ErrClaims, token.ErrMissing, token.ErrWrong, token.ErrIssuer,
-		token.ErrAudience, token.ErrIssued, token.ErrNotBefore, token.ErrExpired,
-		auth.ErrRevoked, auth.ErrSessionEnded, auth.ErrBadCredentials, auth.ErrOneTimeToken,
-	} {
-		ready = append(ready, innerRefusal{err, refusalOfInner(err)})
-	}
-	return ready
-}()
-
-// readyRefusal is nil if err is not one of them. It is no map, since a map panics if
-// an error of an application cannot be compared.
-func readyRefusal(err error) *Error {
-	for _, row := range ready {
-		if err == row.inner { //nolint:errorlint // a wrapped one has a cause of its own
-			return row.refusal
-		}
-	}
-	return nil
-}
-
-// refusalOfInner is nil if err is not an error of an inner package.
-func refusalOfInner(err error) *Error {
-	for _, row := range refusals {
-		if errors.Is(err, row.inner) {
-			e := instance(row.refusal)
-			e.cause = err
-			var fields accounts.Fields
-			if errors.As(err, &fields) {
-				e.Fields = fields
-			}
-			return e
-		}
-	}
-	return nil
-}
-
-// refusal finds the *Error of any error, so that whatever a store or a hook
-// returned has one row of the table.
-func refusal(err error) *Error {
-	if e, ok := err.(*Error); ok && e != nil && e.Status >= 400 { //nolint:errorlint // a wrapped one goes on below
-		return e
-	}
-	if e := readyRefusal(err); e != nil {
-		return e
-	}
-	if e := refusalOfInner(err); e != nil {
-		return e
-	}
-	var wait throttle.Refusal
-	if errors.As(err, &wait) {
-		e := instance(ErrRateLimited)
-		e.RetryAfter = wait.Wait
-		return e
-	}
-	e := instance(ErrSetup)
-	var wrapped *Error
-	if errors.As(err, &wrapped) && wrapped != nil && wrapped.Status >= 400 {
-		e = instance(wrapped)
-	}
-	if fault.IsUnavailable(err) {
-		e = instance(ErrUnavailable)
-	}
-	e.cause = err
-	return e
-}
-
-// recovered runs f, whose error goes to Fiber: a panic becomes an *Error, since Fiber
-// shows the text of an error to the client.
-func recovered(f func() error) error {
-	err := fault.Recover(f)
-	if errors.Is(err, fault.ErrSetup) {
-		return refusal(err)
-	}
-	return err
-}
-
-// answer writes err as a response: headers, status and, unless handler
-// replaces it, the JSON body.
-func answer(c *fiber.Ctx, err error, logs logs, handler fiber.ErrorHandler) error {
-	e := refusal(err)
-	e.announce(c, logs)
-	if handler != nil {
-		return handler(c, instance(e)) // its own: the Err… values are for all requests
-	}
-	return c.Status(e.Status).JSON(struct {
-		Error       string            `json:"error"`
-		Description string            `json:"error_description"`
-		Fields      map[string]string `json:"fields,omitempty"`
-	}{e.Code, e.Description, e.Fields})
-}
-
-// announce sets the headers that go with a refusal, whoever writes its body,
-// and logs what the client must not see.
-func (e *Error) announce(c *fiber.Ctx, logs logs) {
-	if e.Status >= 500 && !e.logged {
-		logs.failed(c, e)
-	}
-	if errors.Is(e, ErrCSRF) {
-		logs.crossOrigin(c)
-	}
-	c.Set(fiber.HeaderCacheControl, "no-store")
-	if e.Status == fiber.StatusUnauthorized {
-		// RFC 9110 §15.5.2: every 401 carries a challenge.
-		c.Set(fiber.HeaderWWWAuthenticate, bearer(e.challenge))
-	}
-	if e.RetryAfter > 0 {
-		seconds := int64((e.RetryAfter + time.Second - 1) / time.Second)
-		c.Set(fiber.HeaderRetryAfter, strconv.FormatInt(seconds, 10))
-	}
-}
-
-func bearer(parameters string) string {
-	if parameters == "" {
-		return "Bearer"
-	}
-	return "Bearer " + parameters
 }

@@ -3,6 +3,7 @@ package fiberjwt
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -160,4 +161,21 @@ func (f form) newIdentity(k *kind, wrong map[string]string) (string, error) {
 		return "", nil
 	}
 	return k.NewIdentity(text, wrong)
+}
+
+// transportOf is how the client wants its tokens. Cookies are set only for
+// pages of our own, or a page elsewhere could sign the user in as another account.
+func (a *Auth) transportOf(c *fiber.Ctx, body form) (Transport, error) {
+	transport := a.transport[0]
+	if value, ok := body["transport"]; ok {
+		text, _ := value.Text()
+		transport = Transport(text)
+	}
+	switch {
+	case !slices.Contains(a.transport, transport):
+		return "", wrongFields(map[string]string{"transport": "is not one that this server offers"})
+	case transport == TransportCookie:
+		return transport, a.checkUnsafeOrigin(c)
+	}
+	return transport, nil
 }

@@ -3,15 +3,196 @@ package fiberjwt
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
+	"net"
+	"net/netip"
 	"reflect"
 	"runtime"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fiberjwt/fiberjwt/internal/auth"
+	"github.com/fiberjwt/fiberjwt/internal/clientip"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/origin"
+	"github.com/fiberjwt/fiberjwt/internal/throttle"
 )
+
+// borrow reads bytes of a request as a string without a copy. It is valid as
+// long as the request: clone what outlives the handler.
+func borrow(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// clientAddress is the address of the client. Behind a proxy that Fiber trusts,
+// it stands in fiber.Config.ProxyHeader; c.IP() would take the first address of
+// a list, which is the client's to write.
+func clientAddress(c *fiber.Ctx) (netip.Addr, bool) {
+	config := c.App().Config()
+	if header := config.ProxyHeader; header != "" && c.IsProxyTrusted() {
+		if lines := c.Request().Header.PeekAll(header); len(lines) > 0 {
+			texts := make([]string, len(lines))
+			for i, line := range lines {
+				texts[i] = borrow(line)
+			}
+			return clientip.Parse(strings.Join(texts, ","), clientip.ParseTrusted(config.TrustedProxies))
+		}
+	}
+	if _, local := c.Context().RemoteAddr().(*net.UnixAddr); local {
+		return netip.Addr{}, false
+	}
+	address, ok := netip.AddrFromSlice(c.Context().RemoteIP())
+	return address.Unmap(), ok
+}
+
+// address of the client, "" if it is not known.
+func address(c *fiber.Ctx) string {
+	if ip, ok := clientAddress(c); ok {
+		return ip.String()
+	}
+	return ""
+}
+
+// networkOf is the part of a Place that the connection tells. Clients whose
+// address is not known share one limit, and never become known by it.
+func (a *Auth) networkOf(c *fiber.Ctx) throttle.Place {
+	ip, ok := clientAddress(c)
+	if !ok {
+		a.logs.noAddress(c)
+		return throttle.Place{}
+	}
+	return throttle.Place{Network: clientip.Network(ip), Site: clientip.Site(ip)}
+}
+
+// clientOf is where a request to sign in as a kind comes from.
+func (a *Auth) clientOf(c *fiber.Ctx, k *kind) auth.Client {
+	return auth.Client{Address: address(c), Agent: agent(c), Network: a.networkOf(c), Device: k.device(c)}
+}
+
+// askedMethods are the headers in which proxies name the method of a request that they
+// ask about.
+var askedMethods = [...]string{"X-Forwarded-Method", "X-Original-Method"}
+
+// byProxy reports whether a proxy asks about a request of a client.
+func byProxy(c *fiber.Ctx) bool {
+	for _, header := range askedMethods {
+		if len(c.Request().Header.Peek(header)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// originOf is what the cross-origin rule looks at. Its strings are borrowed.
+func originOf(c *fiber.Ctx) origin.Request {
+	header := &c.Request().Header
+	r := origin.Request{
+		Method: c.Method(), Host: borrow(c.Request().Host()), Origin: borrow(header.Peek(fiber.HeaderOrigin)), FetchSite: borrow(header.Peek("Sec-Fetch-Site")),
+		// A proxy that asks may have taken Upgrade away, which is for the next hop alone, but
+		// not the rest.
+		Opens: len(header.Peek(fiber.HeaderUpgrade)) > 0 || byProxy(c) && len(header.Peek(fiber.HeaderSecWebSocketVersion)) > 0,
+	}
+	for _, name := range askedMethods {
+		for _, method := range header.PeekAll(name) {
+			r.Asked = append(r.Asked, borrow(method))
+		}
+	}
+	return r
+}
+
+// checkOrigin is for a request whose credential came from a cookie.
+func (a *Auth) checkOrigin(c *fiber.Ctx) error {
+	r := originOf(c)
+	if origin.IsSafe(r) && !c.App().Config().DisableHeaderNormalizing {
+		return nil
+	}
+	return a.checkOriginOf(c, r)
+}
+
+// checkUnsafeOrigin is for a request that sets or clears cookies, whatever its method.
+func (a *Auth) checkUnsafeOrigin(c *fiber.Ctx) error { return a.checkOriginOf(c, originOf(c)) }
+
+func (a *Auth) checkOriginOf(c *fiber.Ctx, r origin.Request) error {
+	if c.App().Config().DisableHeaderNormalizing {
+		return fault.Setup("fiber.Config.DisableHeaderNormalizing hides the headers by which a browser says where a request comes from: leave it off where cookies are used")
+	}
+	if !a.origins.AllowsUnsafe(r) {
+		return ErrCSRF
+	}
+	return nil
+}
+
+// publicRoute is an entry of Config.Public.
+type publicRoute struct {
+	method  string
+	pattern string
+	fixed   string // what stands before the first parameter, in lower case
+}
+
+func newPublicRoutes(entries []string) (routes []publicRoute, problems []string) {
+	for i, entry := range entries {
+		method, pattern, _ := strings.Cut(entry, " ")
+		if !slices.Contains(fiber.DefaultMethods, method) || !strings.HasPrefix(pattern, "/") {
+			problems = append(problems, fmt.Sprintf(`Config.Public[%d]: %q is not a route: write it like "GET /assets/*", the method in capitals`, i, entry))
+			continue
+		}
+		if strings.ContainsAny(pattern, "<>") {
+			// Fiber's matching by pattern folds the case of values, its router does
+			// not: a constraint would open more than the route.
+			problems = append(problems, fmt.Sprintf("Config.Public[%d]: %q has a constraint, which cannot be matched here as the router does: use Config.Next, or register the route above the middleware", i, entry))
+			continue
+		}
+		// The router panics on a pattern that it cannot read.
+		if err := fault.Recover(func() error { fiber.RoutePatternMatch("/", pattern); return nil }); err != nil {
+			problems = append(problems, fmt.Sprintf("Config.Public[%d]: %q has a pattern that Fiber's router cannot read", i, entry))
+			continue
+		}
+		routes = append(routes, publicRoute{method, pattern, strings.ToLower(fixedPart(pattern))})
+	}
+	return routes, problems
+}
+
+// fixedPart is what stands before the first parameter of a pattern, without slashes
+// at its end.
+func fixedPart(pattern string) string {
+	if end := strings.IndexAny(pattern, ":*+\\"); end >= 0 {
+		pattern = pattern[:end]
+	}
+	return strings.TrimRight(pattern, "/")
+}
+
+// matches by the rules of the application's own router.
+func (p publicRoute) matches(c *fiber.Ctx) bool {
+	method := c.Method()
+	if method != p.method && (method != fiber.MethodHead || p.method != fiber.MethodGet) {
+		return false
+	}
+	path := c.Path()
+	if len(path) < len(p.fixed) || !strings.EqualFold(path[:len(p.fixed)], p.fixed) {
+		return false // what the router says at last, but cheaper
+	}
+	rules := c.App().Config()
+	if !rules.StrictRouting && len(path) > 1 {
+		path = strings.TrimRight(path, "/")
+	}
+	// The router takes neither "" nor "//" for "/".
+	return path != "" && !dotted(path) && fiber.RoutePatternMatch(path, p.pattern, rules)
+}
+
+// dotted: a segment is "." or "..", in any spelling. A handler that takes the
+// path for the name of a file resolves it, as Static does, and leaves what the
+// pattern names.
+func dotted(path string) bool {
+	for segment := range strings.SplitSeq(unescaped.Replace(path), "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+var unescaped = strings.NewReplacer("%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", "/", "%5C", "/", `\`, "/")
 
 // Some of Fiber's own middlewares keep an answer and give it to the next client
 // without asking who that is. The table in docs/operate/deployment.md says which order is

@@ -1,0 +1,396 @@
+package fiberjwt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
+	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/password"
+	"github.com/fiberjwt/fiberjwt/keys"
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// problems of a Config that has its defaults, apart from those of its parts.
+func (cfg Config) problems() (problems []string) {
+	problems = append(problems, cfg.secretProblems()...)
+	problems = append(problems, cfg.keyProblems()...)
+	problems = append(problems, cfg.storeProblems()...)
+	problems = append(problems, cfg.sessionProblems()...)
+	problems = append(problems, cfg.Extractor.problems()...)
+	problems = append(problems, cfg.transportProblems()...)
+	problems = append(problems, cfg.Refresh.problems()...)
+	problems = append(problems, password.Settings(cfg.Password).Problems()...)
+	if cfg.Leeway < 0 || cfg.Leeway > time.Minute {
+		problems = append(problems, fmt.Sprintf("Config.Leeway: %v is not between 0, which is the default of 5 s, and 60 s", cfg.Leeway))
+	}
+	if slices.Contains(cfg.Audience, "") {
+		problems = append(problems, "Config.Audience has an empty name: remove it")
+	}
+	if slices.Contains(cfg.RequiredClaims, "") {
+		problems = append(problems, "Config.RequiredClaims has an empty name, which no token has: remove it")
+	}
+	return append(problems, cfg.timeoutProblems()...)
+}
+
+// leastTimeout is far below what a query takes: a shorter time lacks its unit.
+const leastTimeout = 100 * time.Microsecond
+
+// timeoutProblems refuses times that lack their unit, and those above Refresh.Rearm: a
+// client that has waited for so long has given up, and does not hear the answer.
+func (cfg Config) timeoutProblems() (problems []string) {
+	for _, timeout := range []struct {
+		name, usual string
+		set         time.Duration
+	}{{"ReadTimeout", "2 s", cfg.ReadTimeout}, {"WriteTimeout", "5 s", cfg.WriteTimeout}} {
+		if timeout.set < leastTimeout {
+			problems = append(problems, fmt.Sprintf("Config.%s: %v is too short for any query: give a unit, as in 2 * time.Second, or leave it out for the default of %s", timeout.name, timeout.set, timeout.usual))
+		}
+		if timeout.set > cfg.Refresh.Rearm {
+			problems = append(problems, fmt.Sprintf("Config.%s: %v is longer than Refresh.Rearm, %v, and clients do not wait that long: lower it, or leave it out for the default of %s",
+				timeout.name, timeout.set, cfg.Refresh.Rearm, timeout.usual))
+		}
+	}
+	return problems
+}
+
+func (cfg Config) secretProblems() (problems []string) {
+	if others := cfg.Keys != nil || len(cfg.Issuers) > 0; len(cfg.Secret) == 0 && others && len(cfg.Entities) == 0 && len(cfg.OldSecrets) == 0 {
+		return nil // it only verifies
+	}
+	if err := cfg.Secret.Check(); err != nil {
+		problems = append(problems, "Config.Secret "+err.Error())
+	}
+	for i, old := range cfg.OldSecrets {
+		// A text that was in use with the newline of its file goes on verifying with it.
+		// Bytes that end like white space, as those of a key in DER may, are no text.
+		trimmed := Secret(bytes.TrimSpace(old))
+		text := !bytes.ContainsFunc(trimmed, func(r rune) bool { return r < ' ' || r > '~' })
+		if len(trimmed) < len(old) && text && trimmed.Check() == nil {
+			continue
+		}
+		if err := old.Check(); err != nil {
+			problems = append(problems, fmt.Sprintf("Config.OldSecrets[%d] %v", i, err))
+		}
+	}
+	return problems
+}
+
+func (cfg Config) keyProblems() (problems []string) {
+	if cfg.Keys == nil {
+		return nil
+	}
+	if problem := sourceProblem(cfg.Keys); problem != "" {
+		return []string{"Config.Keys " + problem}
+	}
+	if source, ok := cfg.Keys.(interface{ Symmetric() bool }); ok && source.Symmetric() {
+		return []string{"Config.Keys gives shared secrets: give yours as Config.Secret, and no Keys, or those of others in Issuers"}
+	}
+	set, ok := cfg.Keys.(*keys.Set)
+	if !ok {
+		if len(cfg.Entities) > 0 {
+			problems = append(problems, "Config.Keys only verifies, but Entities sign: give a *keys.Set with a private key")
+		}
+		return problems
+	}
+	for _, k := range set.All() {
+		if k.Symmetric() {
+			return []string{"Config.Keys has a shared secret: give that as Config.Secret, and no Keys"}
+		}
+	}
+	if _, signs := set.Signer(); !signs && len(cfg.Entities) > 0 {
+		problems = append(problems, "Config.Keys has only public keys, but Entities sign: give keys.NewSet a private key")
+	}
+	return problems
+}
+
+// sourceProblem says why keys cannot come from source, "" if they can.
+func sourceProblem(source keys.Source) string {
+	if v := reflect.ValueOf(source); v.Kind() == reflect.Pointer && v.IsNil() {
+		return "is nil: look at the error of what made it"
+	}
+	if source, ok := source.(interface{ Check() error }); ok {
+		if err := source.Check(); err != nil {
+			return strings.TrimPrefix(err.Error(), "keys: ")
+		}
+	}
+	return ""
+}
+
+func (cfg Config) storeProblems() (problems []string) {
+	if cfg.DB == nil && len(cfg.Entities) > 0 {
+		problems = append(problems, "Config.DB is nil, but Entities need it: give the *bun.DB with their tables")
+	}
+	if cfg.DB != nil && len(cfg.Entities) == 0 {
+		problems = append(problems, "Config.Entities is empty: declare a kind of account, such as fiberjwt.Entity[User]{}")
+	}
+	if cfg.Routes != nil && len(cfg.Entities) == 0 {
+		problems = append(problems, "Config.Routes is set, but without Entities there is nobody to sign in: declare a kind of account, such as fiberjwt.Entity[User]{}, or remove Routes")
+	}
+	if cfg.DB == nil && len(cfg.Entities) == 0 && (cfg.Sessions != nil || cfg.CacheTTL != 0) {
+		problems = append(problems, "Config.Sessions or CacheTTL is set, but without DB and Entities there are no sessions: give these, or remove those")
+	}
+	return problems
+}
+
+func (cfg Config) sessionProblems() (problems []string) {
+	if v := reflect.ValueOf(cfg.Sessions); v.Kind() == reflect.Pointer && v.IsNil() {
+		problems = append(problems, "Config.Sessions is a nil pointer: look at the error of what made it, or leave it out")
+	}
+	if cfg.CacheTTL < 0 || cfg.CacheTTL > time.Hour {
+		problems = append(problems, fmt.Sprintf("Config.CacheTTL: %v is not between 0 and 1 h", cfg.CacheTTL))
+	}
+	if _, ok := cfg.Sessions.(session.Revocations); cfg.CacheTTL > 0 && cfg.Sessions != nil && !ok {
+		problems = append(problems, "Config.CacheTTL: the store in Config.Sessions does not tell revocations (RevokedSince), so nothing can be cached")
+	}
+	if _, ok := cfg.Sessions.(session.Slider); cfg.Cookie.Sliding && (cfg.Sessions != nil && !ok || cfg.DB == nil) {
+		problems = append(problems, "Config.Cookie.Sliding: there is no store of sessions that can prolong them (Slide)")
+	}
+	if cfg.CacheTTL > 0 && cfg.ReadTimeout+cfg.WriteTimeout > 3*time.Minute {
+		// session.Revocations are kept for ten minutes.
+		problems = append(problems, "Config.ReadTimeout and WriteTimeout are above 3 min together, which Config.CacheTTL does not bear")
+	}
+	return problems
+}
+
+func (cfg Config) transportProblems() (problems []string) {
+	for i, transport := range cfg.Transport {
+		if transport != TransportBody && transport != TransportCookie {
+			problems = append(problems, fmt.Sprintf("Config.Transport[%d]: %q is neither TransportBody nor TransportCookie", i, transport))
+		}
+	}
+	setsCookies := slices.Contains(cfg.Transport, TransportCookie)
+	if cfg.Client && !setsCookies {
+		problems = append(problems, "Config.Client: the client keeps its tokens in cookies: add TransportCookie to Config.Transport")
+	}
+	const unread = ": the tokens are in the kinds' own cookies: add FromCookie(\"\"), which reads those of every kind, to the Chain of Config.Extractor"
+	if cfg.Client && !cfg.Extractor.readsOwnCookies() {
+		problems = append(problems, "Config.Client"+unread)
+	}
+	if cfg.Cookie.Sliding && !cfg.Extractor.readsOwnCookies() {
+		problems = append(problems, "Config.Cookie.Sliding"+unread)
+	}
+	if cfg.Cookie.RefreshEverywhere && !setsCookies {
+		problems = append(problems, "Config.Cookie.RefreshEverywhere: there are no cookies: add TransportCookie to Config.Transport")
+	}
+	return append(problems, cfg.Cookie.problems()...)
+}
+
+func (s Cookie) problems() (problems []string) {
+	if !validNamespace(s.Namespace) {
+		problems = append(problems, fmt.Sprintf("Config.Cookie.Namespace: %q cannot stand in a cookie's name: take letters, digits and \"-\", at most 32", s.Namespace))
+	}
+	if s.Path != "" && (!strings.HasPrefix(s.Path, "/") || !plainPath(s.Path)) {
+		problems = append(problems, fmt.Sprintf("Config.Cookie.Path: %q is not a path: write it like /auth, without parameters", s.Path))
+	}
+	return problems
+}
+
+func validNamespace(name string) bool {
+	const plain = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	return len(name) <= 32 && strings.Trim(name, plain) == ""
+}
+
+// plainPath: a path that can stand in a cookie: no parameter of a route, no
+// character that ends an attribute (RFC 6265bis §4.1.1).
+func plainPath(path string) bool {
+	for i := range len(path) {
+		b := path[i]
+		if b <= ' ' || b >= 0x7f || strings.IndexByte(`;,:*+?"\`, b) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// openKinds resolves the declarations; two kinds must not meet in a name or in a model.
+func (cfg Config) openKinds() (kinds []*kind, problems []string) {
+	for i, entity := range cfg.Entities {
+		if entity == nil || reflect.ValueOf(entity).Kind() == reflect.Pointer && reflect.ValueOf(entity).IsNil() {
+			problems = append(problems, fmt.Sprintf("Config.Entities[%d] is nil", i))
+			continue
+		}
+		k, wrong := entity.open(cfg.DB)
+		wrong = append(wrong, k.timeProblems(cfg.Refresh)...)
+		label := fmt.Sprintf("Config.Entities[%d] (%s)", i, k.Label)
+		for _, problem := range wrong {
+			problems = append(problems, label+": "+problem)
+		}
+		for _, other := range kinds {
+			if k.Name != "" && other.Name == k.Name {
+				problems = append(problems, fmt.Sprintf("%s: the kind %q is declared twice: give one another Name", label, k.Name))
+			}
+			if k.Name == other.Name+"-refresh" || other.Name == k.Name+"-refresh" {
+				problems = append(problems, fmt.Sprintf("%s: the cookies of the kinds %q and %q would meet: give one another Name", label, k.Name, other.Name))
+			}
+			for _, problem := range k.ShareProblems(other.Kind.Kind) {
+				problems = append(problems, label+": "+problem)
+			}
+		}
+		kinds = append(kinds, k)
+	}
+	return kinds, problems
+}
+
+// The largest Timeout and Rearm, so that sums of times do not overflow.
+const (
+	longestRefresh = time.Hour
+	longestRearm   = 24 * time.Hour
+)
+
+// problems of r, which has its defaults.
+func (r Refresh) problems() []string {
+	var problems []string
+	if r.Timeout < leastTimeout || r.Timeout > longestRefresh {
+		return []string{fmt.Sprintf("Config.Refresh.Timeout: %v is not between 100 µs and 1 h: give a unit, as in 10 * time.Second, or leave it out for the default of 10 s", r.Timeout)}
+	}
+	if r.Rearm > longestRearm {
+		return []string{fmt.Sprintf("Config.Refresh.Rearm: %v is more than a day, in which a stolen refresh token would be taken for a late one", r.Rearm)}
+	}
+	if r.Grace < 2*r.Timeout {
+		problems = append(problems, fmt.Sprintf("Config.Refresh.Grace is %v; it must be at least twice the Timeout of %v, or a slow answer signs people out", r.Grace, r.Timeout))
+	}
+	if r.Rearm-2*r.Timeout < r.Grace {
+		problems = append(problems, fmt.Sprintf("Config.Refresh.Rearm is %v; it must be at least Grace + 2 Timeout, %v", r.Rearm, r.Grace+2*r.Timeout))
+	}
+	return problems
+}
+
+// joinProblems makes one error of all, nil of none.
+func joinProblems(problems []string) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	return errors.New("fiberjwt: " + inOne("the Config", problems))
+}
+
+// inOne is the text of one problem or of many.
+func inOne(whose string, problems []string) string {
+	if len(problems) == 1 {
+		return problems[0]
+	}
+	return fmt.Sprintf("%s has %d problems:\n  - %s", whose, len(problems), strings.Join(problems, "\n  - "))
+}
+
+// Check looks at the database, and at the store in Config.Sessions, for what Open
+// cannot see: tables, columns and indexes, settings of the server and of the
+// connection, its clock, and the library's own tables. Call it at start, after
+// [Migrate]; it changes nothing and sends about a dozen statements. Its looks at
+// the store and at each table may take 30 s each, or Config.ReadTimeout if that is
+// more, since catalogs can be slow. docs/operate/databases.md lists what it finds.
+//
+// Its error names all problems at once, with the field and how to fix it, as that of Open does, and is
+// ErrSetup; or it is ErrUnavailable, with the cause in its text, if a store could
+// not be asked. What a server refuses to tell is no problem. Without Entities there
+// is nothing to look at.
+func (a *Auth) Check(ctx context.Context) error { return face(a.checkStores(ctx)) }
+
+func (a *Auth) checkStores(ctx context.Context) error {
+	if a.service.Sessions == nil {
+		return nil
+	}
+	var problems []string
+	for _, part := range a.checks() {
+		found, err := part.within(ctx, a)
+		if err != nil {
+			return unasked{part.label, err}
+		}
+		for _, problem := range found {
+			problems = append(problems, part.label+": "+problem)
+		}
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return fault.Setup(inOne("the database", problems))
+}
+
+// patience is what a part of Check may take: to read its catalog, a server may open
+// all the tables that it has.
+const patience = 30 * time.Second
+
+// check is a part of what Check looks at.
+type check struct {
+	label string // the field of the Config
+	look  func(ctx context.Context) ([]string, error)
+}
+
+func (c check) within(ctx context.Context, a *Auth) (problems []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, max(patience, a.service.ReadTimeout))
+	defer cancel()
+	err = fault.Recover(func() (err error) {
+		problems, err = c.look(ctx)
+		return err
+	})
+	return problems, err
+}
+
+func (a *Auth) checks() (checks []check) {
+	checker, checked := a.service.Sessions.Store().(session.Checker)
+	if !checked || !a.service.Sessions.BesideAccounts() {
+		checks = append(checks, check{"Config.DB", func(ctx context.Context) ([]string, error) {
+			return dbcheck.Database(ctx, a.service.DB, a.service.MachineClock)
+		}})
+	}
+	if checked {
+		label := "Config.Sessions"
+		if a.service.Sessions.BesideAccounts() {
+			label = "Config.DB"
+		}
+		checks = append(checks, check{label, func(ctx context.Context) ([]string, error) {
+			return checker.Check(ctx, a.service.MachineClock)
+		}})
+	}
+	for i, k := range a.kinds {
+		checks = append(checks, check{fmt.Sprintf("Config.Entities[%d] (%s)", i, k.Label), func(ctx context.Context) ([]string, error) {
+			found, known, err := dbcheck.Look(ctx, a.service.DB, k.Table.Name)
+			if err != nil || !known {
+				return nil, err
+			}
+			problems := k.Wanted(a.service.Hasher.HashLength()).Faults(found)
+			if !found.View {
+				return problems, nil
+			}
+			shared, err := a.viewProblems(ctx, k)
+			return append(problems, shared...), err
+		}})
+	}
+	return checks
+}
+
+// viewProblems says which kinds have rows of the table that k reads through a view:
+// Open could not see that they share it, so what ends the sessions of a row would
+// leave those of the other kind.
+func (a *Auth) viewProblems(ctx context.Context, k *kind) (problems []string, err error) {
+	if len(a.kinds) == 1 {
+		return nil, nil
+	}
+	views, err := dbcheck.ViewsOf(ctx, a.service.DB)
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range a.kinds {
+		if !slices.Contains(k.Sharing, other.Kind.Kind) && views.Meet(k.Table.Name, other.Table.Name) {
+			problems = append(problems, fmt.Sprintf("the view and the table of kind %q show rows of one table, and a new password in one kind would not end the sessions in the other: declare the kind by another type on that table, as in type Admin User, and let Load say which rows are of that kind", other.Name))
+		}
+	}
+	return problems, nil
+}
+
+// unasked is ErrUnavailable for a developer, who needs the cause.
+type unasked struct {
+	label string
+	cause error
+}
+
+func (u unasked) Error() string {
+	return fmt.Sprintf("fiberjwt: %s could not be asked: %v", u.label, rootCause(u.cause))
+}
+
+func (u unasked) Unwrap() []error { return []error{ErrUnavailable, u.cause} }
