@@ -1,4 +1,0 @@
-package fiberjwt
-
-// ProvedKinds counts the keys that an Auth without Entities has remembered.
-func ProvedKinds(a *Auth) int { return a.service.Tokens.RememberedKinds() }

@@ -1,0 +1,406 @@
+package api_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/internal/elapsed/asleep"
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// selects counts the SELECTs of users and teachers, and the looks of the feed.
+// after, if set, runs once, when the next account was read.
+type selects struct {
+	n, teachers, looks atomic.Int64
+	after              func()
+}
+
+func (s *selects) BeforeQuery(ctx context.Context, event *bun.QueryEvent) context.Context {
+	if strings.HasPrefix(event.Query, `SELECT "user"`) {
+		s.n.Add(1)
+	}
+	if strings.HasPrefix(event.Query, `SELECT "teacher"`) {
+		s.teachers.Add(1)
+	}
+	return ctx
+}
+
+func (s *selects) AfterQuery(_ context.Context, event *bun.QueryEvent) {
+	if strings.HasPrefix(event.Query, `SELECT "user"`) && s.after != nil {
+		do := s.after
+		s.after = nil
+		do()
+	}
+	if strings.Contains(event.Query, "revoked > ") {
+		s.looks.Add(1)
+	}
+}
+
+// machine is what a cache runs on. Its clock is that of the machine of the test,
+// but for what has passed since then.
+type machine struct {
+	mu             sync.Mutex
+	passed, asleep time.Duration
+}
+
+func (m *machine) Now() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return asleep.After(m.asleep, time.Now().Add(m.passed))
+}
+
+func (m *machine) pass(awake, suspended time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.passed, m.asleep = m.passed+awake, m.asleep+suspended
+}
+
+// cachedWorld caches for a minute; its feed has answered once.
+func cachedWorld(t *testing.T, configure ...func(*fiberjwt.Config)) (*world, *selects, tokens) {
+	t.Helper()
+	return cachedOn(t, &machine{}, configure...)
+}
+
+func cachedOn(t *testing.T, m *machine, configure ...func(*fiberjwt.Config)) (*world, *selects, tokens) {
+	t.Helper()
+	caching := func(cfg *fiberjwt.Config) { cfg.CacheTTL = time.Minute }
+	w := newWorld(t, append([]func(*fiberjwt.Config){caching}, configure...)...)
+	onMachine(w.auth, m.Now)
+	t.Cleanup(func() { require.NoError(t, w.auth.Close()) })
+	counted := &selects{}
+	w.db.AddQueryHook(counted)
+	pair := w.register("users", "ann@example.com")
+	require.Eventually(t, func() bool { // until the feed has answered, nothing is cached
+		before := counted.n.Load()
+		require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+		return counted.n.Load() == before
+	}, patience, time.Millisecond)
+	counted.n.Store(0)
+	return w, counted, pair
+}
+
+func TestCachedAccountsCostNoQuery(t *testing.T) {
+	w, counted, pair := cachedWorld(t)
+	trustCache(w.auth)
+	for range 50 {
+		require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+	}
+	require.Zero(t, counted.n.Load())
+	w.clock.Advance(time.Minute)
+	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+	require.EqualValues(t, 1, counted.n.Load(), "the entry is over after CacheTTL")
+}
+
+func TestALogoutHereEmptiesTheCacheAtOnce(t *testing.T) {
+	for name, end := range map[string]func(w *world, pair tokens){
+		"logout": func(w *world, p tokens) { w.do("POST", "/auth/users/logout", "", "Authorization", "Bearer "+p.Access) },
+		"logout-all": func(w *world, p tokens) {
+			w.do("POST", "/auth/users/logout-all", "", "Authorization", "Bearer "+p.Access)
+		},
+		"RevokeAll": func(w *world, _ tokens) { require.NoError(w.t, w.auth.RevokeAll(w.t.Context(), "users", "1")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, _, pair := cachedWorld(t)
+			end(w, pair)
+			require.Equal(t, 401, w.get("/users/me", pair.Access).Status)
+		})
+	}
+}
+
+// The feed looks once a second, by the machine's clock. So the bound is a number
+// of its looks: the one that was under way as the session ended, and the next.
+func TestALogoutElsewhereIsSeenByTheNextLookOfTheFeed(t *testing.T) {
+	for name, behind := range map[string]time.Duration{
+		"by the same clock": 0,
+		// Its clock is a minute behind, its statement took all of WriteTimeout, and
+		// a look in between all of ReadTimeout.
+		"by a clock that is behind": time.Minute + 2*patience,
+		"by a clock that is ahead":  -60 * time.Second,
+	} {
+		t.Run(name, func(t *testing.T) { testLogoutElsewhere(t, behind) })
+	}
+}
+
+func testLogoutElsewhere(t *testing.T, behind time.Duration) {
+	w, counted, pair := cachedWorld(t)
+	// Another process on the same database, which caches nothing.
+	now := func() time.Time { return w.clock.Now().Add(-behind) }
+	other, err := fiberjwt.Open(fiberjwt.Config{DB: w.db, Secret: []byte(testSecret), Now: now,
+		Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}}})
+	require.NoError(t, err)
+	require.NoError(t, other.RevokeAll(t.Context(), "users", "1"))
+	ended, began := counted.looks.Load(), time.Now()
+	require.Eventually(t, func() bool {
+		before := counted.looks.Load()
+		status := w.get("/users/me", pair.Access).Status
+		// A look that has answered may not have emptied the cache yet, so one more.
+		require.False(t, status == 200 && before > ended+2, "after %d looks the cache still answers", before-ended)
+		return status == 401
+	}, patience, time.Millisecond)
+	t.Logf("seen after %v", time.Since(began).Round(10*time.Millisecond))
+}
+
+// B13: the machine was suspended for half an hour, or the process stopped, and
+// another one has ended the session 25 minutes ago. No look goes back so far.
+func TestAfterAGapOfTheFeedNothingIsBelieved(t *testing.T) {
+	for name, gap := range map[string]func(*machine){
+		"suspended": func(m *machine) { m.pass(0, 30*time.Minute) },
+		"stopped":   func(m *machine) { m.pass(30*time.Minute, 0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := &machine{}
+			w, counted, pair := cachedOn(t, m, func(cfg *fiberjwt.Config) {
+				cfg.CacheTTL = time.Hour
+				cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], AccessTTL: time.Hour}}
+			})
+			w.clock.Advance(30 * time.Minute)
+			w.sql(fmt.Sprint("UPDATE fiberjwt_sessions SET revoked = ", w.clock.Now().Add(-25*time.Minute).UnixMilli()))
+			gap(m)
+			require.Equal(t, 401, w.get("/users/me", pair.Access).Status, "before the feed has looked again")
+			looks := counted.looks.Load()
+			require.Eventually(t, func() bool { return counted.looks.Load() >= looks+2 }, patience, time.Millisecond)
+			require.Equal(t, 401, w.get("/users/me", pair.Access).Status, "when it has looked")
+		})
+	}
+}
+
+// B13: what a machine had cached before it was suspended is as old as the clock
+// on the wall says.
+func TestAnEntryGetsOlderWhileTheMachineIsSuspended(t *testing.T) {
+	m := &machine{}
+	w, counted, pair := cachedWorld(t, func(cfg *fiberjwt.Config) { cfg.Now = m.Now })
+	trustCache(w.auth)
+	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+	counted.n.Store(0)
+	m.pass(0, time.Minute)
+	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+	require.EqualValues(t, 1, counted.n.Load())
+}
+
+func TestWithoutTheFeedNothingIsBelieved(t *testing.T) {
+	w, _, pair := cachedWorld(t)
+	_, err := w.db.Exec("ALTER TABLE fiberjwt_sessions RENAME TO away")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return w.get("/users/me", pair.Access).Status == 503 }, patience, 10*time.Millisecond)
+	_, err = w.db.Exec("ALTER TABLE away RENAME TO fiberjwt_sessions")
+	require.NoError(t, err)
+	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+}
+
+func TestEachRequestHasAnAccountOfItsOwn(t *testing.T) {
+	w, _, pair := cachedWorld(t)
+	w.app.Get("/rename", fiberjwt.As(func(c *fiber.Ctx, u *User) error {
+		u.FullName = "somebody else"
+		return c.JSON(u)
+	}))
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() { w.get("/rename", pair.Access) })
+	}
+	group.Wait()
+	require.NotContains(t, w.get("/users/me", pair.Access).Body, "somebody else")
+}
+
+func TestManyWhoWaitForOneAccountCostOneQuery(t *testing.T) {
+	w, counted, pair := cachedWorld(t)
+	trustCache(w.auth)
+	w.clock.Advance(2 * time.Minute)
+	var group sync.WaitGroup
+	for range 32 {
+		group.Go(func() { require.Equal(t, 200, w.get("/users/me", pair.Access).Status) })
+	}
+	group.Wait()
+	require.EqualValues(t, 1, counted.n.Load())
+}
+
+func TestADeadSessionPushesNobodyOutOfTheCache(t *testing.T) {
+	w, counted, first := cachedWorld(t)
+	trustCache(w.auth)
+	shrinkCache(w.auth, 2)
+	living, dead := []tokens{first, w.register("users", "bob@example.com")}, w.register("users", "cat@example.com")
+	require.Equal(t, 204, w.do("POST", "/auth/users/logout", "", "Authorization", "Bearer "+dead.Access).Status)
+	for _, pair := range living {
+		require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+	}
+	counted.n.Store(0)
+	for range 5 {
+		require.Equal(t, 401, w.get("/users/me", dead.Access).Status)
+	}
+	require.EqualValues(t, 5, counted.n.Load())
+	for _, pair := range living {
+		require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+	}
+	require.EqualValues(t, 5, counted.n.Load(), "the living are asked for again")
+}
+
+// What selects by the context of a request.
+type (
+	tenantKey struct{}
+	tenants   struct {
+		bun.BaseModel `bun:"table:users"`
+		ID            int64 `bun:",pk,autoincrement"`
+		Email         string
+		FullName      string // the tenant
+		Admin         bool
+		Disabled      bool
+		PasswordHash  string `json:"-"`
+	}
+	BeforeSelectUser  tenants
+	AfterSelectUser   tenants
+	BeforeScanRowUser tenants
+	AfterScanRowUser  tenants
+)
+
+func tenantOf(ctx context.Context) string { name, _ := ctx.Value(tenantKey{}).(string); return name }
+
+func otherTenant(ctx context.Context) error {
+	if tenantOf(ctx) == "b" {
+		return sql.ErrNoRows
+	}
+	return nil
+}
+
+func (BeforeSelectUser) BeforeSelect(ctx context.Context, q *bun.SelectQuery) error {
+	q.Where("full_name = ?", tenantOf(ctx))
+	return nil
+}
+
+func (*AfterSelectUser) AfterSelect(ctx context.Context, _ *bun.SelectQuery) error {
+	return otherTenant(ctx)
+}
+func (*BeforeScanRowUser) BeforeScanRow(ctx context.Context) error { return otherTenant(ctx) }
+func (*AfterScanRowUser) AfterScanRow(ctx context.Context) error   { return otherTenant(ctx) }
+
+// B7: a cached account of one tenant is not let in at another.
+func TestModelThatSelectsByTheRequestIsNotCached(t *testing.T) {
+	for hook, entity := range map[string]fiberjwt.Kind{
+		"BeforeSelect":  fiberjwt.Entity[BeforeSelectUser]{},
+		"AfterSelect":   fiberjwt.Entity[AfterSelectUser]{},
+		"BeforeScanRow": fiberjwt.Entity[BeforeScanRowUser]{},
+		"AfterScanRow":  fiberjwt.Entity[AfterScanRowUser]{},
+	} {
+		t.Run(hook, func(t *testing.T) {
+			w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.CacheTTL, cfg.Entities[0] = time.Hour, entity })
+			t.Cleanup(func() { require.NoError(t, w.auth.Close()) })
+			w.add(&User{Email: "ann@example.com", FullName: "a", PasswordHash: hashOfTestPassword})
+			tenant := "a"
+			app := fiber.New()
+			app.Use(func(c *fiber.Ctx) error {
+				c.SetUserContext(context.WithValue(c.UserContext(), tenantKey{}, tenant))
+				return c.Next()
+			})
+			w.auth.Mount(app.Group("/auth"))
+			app.Get("/me", w.auth.Handler(), fiberjwt.Require("users"), func(c *fiber.Ctx) error { return c.SendString("in") })
+			w.app = app
+			held := w.login("users", "ann@example.com")
+			counted, teacher := &selects{}, w.register("teachers", "tom").Access
+			w.db.AddQueryHook(counted)
+			require.Eventually(t, func() bool { // until the feed has answered, nothing is cached
+				before := counted.teachers.Load()
+				require.Equal(t, 200, w.get("/auth/teachers/me", teacher).Status)
+				return counted.teachers.Load() == before
+			}, patience, time.Millisecond)
+			trustCache(w.auth)
+			require.Equal(t, 200, w.get("/me", held.Access).Status)
+			tenant = "b"
+			require.NotEqual(t, 200, w.get("/me", held.Access).Status, "a session of tenant a is let in at tenant b")
+			tenant = "a"
+			require.Equal(t, 200, w.get("/me", held.Access).Status)
+			require.Contains(t, w.log.String(), hook)
+			require.Contains(t, w.log.String(), "kind=users")
+			require.NotContains(t, w.log.String(), "kind=teachers")
+		})
+	}
+}
+
+func TestTheCacheIsBounded(t *testing.T) {
+	w, counted, ann := cachedWorld(t)
+	trustCache(w.auth)
+	shrinkCache(w.auth, 2)
+	bob, cat := w.register("users", "bob@example.com"), w.register("users", "cat@example.com")
+	cost := func(pair tokens) int64 {
+		before := counted.n.Load()
+		require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+		return counted.n.Load() - before
+	}
+	cost(bob)
+	cost(ann) // now the last used
+	require.EqualValues(t, 1, cost(cat))
+	require.Zero(t, cost(ann)+cost(cat))
+	require.EqualValues(t, 1, cost(bob), "who was asked for the longest ago has made room")
+}
+
+// The account was read before the session ended, and would be kept after it.
+func TestASessionThatEndsWhileItIsLoadedIsNotKept(t *testing.T) {
+	w, counted, ann := cachedWorld(t)
+	trustCache(w.auth)
+	shrinkCache(w.auth, 2)
+	bob, cat := w.register("users", "bob@example.com"), w.register("users", "cat@example.com")
+	for _, pair := range []tokens{ann, bob} {
+		require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+	}
+	counted.after = func() { require.NoError(t, w.auth.RevokeAll(t.Context(), "users", "3")) }
+	w.get("/users/me", cat.Access) // what it is told does not matter: the session was alive
+	require.Nil(t, counted.after)
+	require.Equal(t, 401, w.get("/users/me", cat.Access).Status)
+
+	counted.n.Store(0)
+	for _, pair := range []tokens{ann, bob} {
+		require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+	}
+	require.Zero(t, counted.n.Load(), "it has taken the place of another")
+}
+
+// deaf tells no end to caches, so that they know only what happens in the process.
+type deaf struct{ *session.SQL }
+
+func (deaf) RevokedSince(context.Context, int64) ([][]byte, error) { return nil, nil }
+
+func TestTheOwnCacheHearsOfEveryEndWithoutTheFeed(t *testing.T) {
+	for name, end := range map[string]func(w *world, first, second tokens){
+		"a change of the password": func(w *world, first, _ tokens) {
+			a := w.do("POST", "/auth/users/password", `{"current_password":"`+testPassword+`","password":"`+newPassword+`"}`, "Authorization", "Bearer "+first.Access)
+			require.Equal(w.t, 204, a.Status, a.Body)
+		},
+		"a password that was reset": func(w *world, _, _ tokens) {
+			ann := &User{}
+			require.NoError(w.t, w.db.NewSelect().Model(ann).Where("id = 1").Scan(w.t.Context()))
+			token, err := fiberjwt.ResetToken(w.auth, ann, 0)
+			require.NoError(w.t, err)
+			_, err = fiberjwt.ResetPassword[User](w.t.Context(), w.auth, token, newPassword)
+			require.NoError(w.t, err)
+		},
+		"a reuse": func(w *world, _, second tokens) {
+			requireRefusal(w.t, w.refresh("users", second.Refresh), 401, "session_revoked")
+		},
+		"a reuse that an exchange finds": func(w *world, _, second tokens) {
+			requireRefusal(w.t, w.exchange("users", second.Refresh), 401, "session_revoked")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, _, first := cachedWorld(t, withPages, func(cfg *fiberjwt.Config) { cfg.Sessions = deaf{session.NewSQL(cfg.DB)} })
+			trustCache(w.auth)
+			second := w.login("users", "ann@example.com")
+			newest := second
+			for range 2 {
+				w.clock.Advance(6 * time.Minute)
+				newest = w.tokensOf(w.refresh("users", newest.Refresh))
+			}
+			first.Access = w.tokensOf(w.refresh("users", first.Refresh)).Access
+			require.Equal(t, 200, w.get("/users/me", newest.Access).Status)
+			end(w, first, second)
+			require.Equal(t, 401, w.get("/users/me", newest.Access).Status)
+		})
+	}
+}

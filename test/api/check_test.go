@@ -1,0 +1,219 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+func TestCheckFindsNothingInWhatBunAndMigrateMade(t *testing.T) {
+	w := newWorld(t)
+	require.NoError(t, w.auth.Check(t.Context()))
+}
+
+// B8 and what else SQLite can have wrong. The statements replace the table users.
+func TestCheckFindsWhatIsWrongWithATable(t *testing.T) {
+	const rest = ", full_name TEXT, admin BOOLEAN, disabled BOOLEAN, password_hash TEXT NOT NULL)"
+	for name, c := range map[string]struct {
+		ddl  []string
+		want string // "" for nothing
+	}{
+		"no table":            {nil, "the table does not exist"},
+		"a column is missing": {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, full_name TEXT, admin BOOLEAN, password_hash TEXT)"}, `the table has no column "disabled"`},
+		"no identity":         {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, mail TEXT UNIQUE" + rest}, `Identity: the table has no column "email": bring it up to the model; its columns are id, mail`},
+		"no index":            {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT" + rest}, `Identity: no unique index on the column "email" alone`},
+		"an index that is not unique": {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT" + rest, "CREATE INDEX i ON users (email)"},
+			`Identity: no unique index on the column "email" alone`},
+		"an index with another column": {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT" + rest, "CREATE UNIQUE INDEX by_name ON users (email, full_name)"},
+			`by_name is for (email, full_name)`},
+		"an index of some rows": {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT" + rest, "CREATE UNIQUE INDEX some ON users (email) WHERE admin"},
+			`some is for (email) where admin`},
+		"numbers": {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email STRING UNIQUE" + rest}, `Identity: the column "email" is a STRING, which takes digits for a number`},
+		"a constraint, and a length at which SQLite does not look": {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email VARCHAR(20), full_name, admin, disabled, password_hash VARCHAR(60), UNIQUE (email))"}, ""},
+		"a row takes the place of another":                         {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE ON CONFLICT REPLACE" + rest}, "a constraint of the table has ON CONFLICT REPLACE"},
+		"a row is left out":                                        {[]string{"CREATE TABLE Users (id INTEGER PRIMARY KEY, email TEXT" + rest[:len(rest)-1] + ", UNIQUE (email)\n on /* so */ conflict\tignore)"}, "a constraint of the table has ON CONFLICT IGNORE"},
+		"no row is lost": {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE ON CONFLICT FAIL, full_name TEXT NOT NULL ON CONFLICT REPLACE DEFAULT 'it''s on conflict ignore'," +
+			" admin BOOLEAN, disabled BOOLEAN, password_hash TEXT) -- on conflict replace"}, ""},
+		"an index":                      {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT" + rest, "CREATE UNIQUE INDEX i ON users (email COLLATE NOCASE)"}, ""},
+		"an index of all that have one": {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT" + rest, "CREATE UNIQUE INDEX i ON users (email) WHERE (email IS NOT NULL)"}, ""},
+		"an expression":                 {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT" + rest, "CREATE UNIQUE INDEX i ON users (lower(email))"}, ""},
+		"an expression of two":          {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT" + rest, "CREATE UNIQUE INDEX i ON users (lower(email || full_name))"}, "no unique index"},
+		"generated of two":              {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, folded TEXT AS (email || full_name) STORED UNIQUE" + rest}, "no unique index"},
+		"other case":                    {[]string{"CREATE TABLE USERS (ID INTEGER PRIMARY KEY, Email TEXT UNIQUE" + rest}, ""},
+		"a view":                        {[]string{"CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT UNIQUE" + rest, "CREATE VIEW users AS SELECT * FROM people"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			for _, statement := range append([]string{"DROP TABLE users"}, c.ddl...) {
+				_, err := w.db.Exec(statement)
+				require.NoError(t, err)
+			}
+			err := w.auth.Check(t.Context())
+			if c.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, fiberjwt.ErrSetup)
+			require.ErrorContains(t, err, c.want)
+			require.True(t, strings.HasPrefix(err.Error(), "fiberjwt: Config.Entities[0] (User, table users): "), err)
+		})
+	}
+}
+
+// B6: the sessions of a row would not end in a kind that reads it through a view.
+func TestCheckRefusesAViewOnTheTableOfAnotherKind(t *testing.T) {
+	const table, fault = "CREATE TABLE %s (id INTEGER PRIMARY KEY, login TEXT UNIQUE, email TEXT UNIQUE, full_name TEXT, admin BOOLEAN, disabled BOOLEAN, password_hash TEXT)",
+		`Config.Entities[1] (Teacher, table teachers): the view and the table of kind "users" show rows of one table`
+	for name, c := range map[string]struct {
+		ddl  []string
+		want string // "" for nothing
+	}{
+		"a view":                    {[]string{`CREATE VIEW teachers AS SELECT * FROM "Users" WHERE admin`}, fault},
+		"a view with a schema":      {[]string{"CREATE VIEW teachers AS SELECT * FROM main.users"}, fault},
+		"a view on a view":          {[]string{"CREATE VIEW v AS SELECT u.* FROM (users AS u)", "CREATE VIEW teachers AS SELECT v.* FROM roles, v"}, fault},
+		"a view that joins":         {[]string{"CREATE VIEW teachers AS SELECT users.* FROM roles JOIN users ON users.id = roles.id"}, fault},
+		"two views on one table":    {[]string{"ALTER TABLE users RENAME TO people", "CREATE VIEW users AS SELECT * FROM people", "CREATE VIEW teachers AS SELECT * FROM people"}, fault},
+		"a view on another table":   {[]string{fmt.Sprintf(table, "people"), "CREATE VIEW teachers AS SELECT id, login, email AS users, password_hash FROM people"}, ""},
+		"the other one is the view": {[]string{fmt.Sprintf(table, "teachers"), "DROP TABLE users", "CREATE VIEW users AS SELECT * FROM teachers"}, `Config.Entities[0] (User, table users): the view and the table of kind "teachers"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.sql("DROP TABLE teachers", "DROP TABLE users", "CREATE TABLE roles (id INTEGER)", fmt.Sprintf(table, "users"))
+			w.sql(c.ddl...)
+			err := w.auth.Check(t.Context())
+			if c.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, fiberjwt.ErrSetup)
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+type Softly struct {
+	bun.BaseModel `bun:"table:softly"`
+	ID            int64     `bun:",pk,autoincrement" json:"id"`
+	Tenant        int64     `json:"tenant"`
+	Email         string    `json:"email"`
+	PasswordHash  string    `json:"-"`
+	DeletedAt     time.Time `bun:",soft_delete,nullzero" json:"-"`
+}
+
+func TestCheckLetsOneIdentityComeAgainWhereOnlyOneIsSeen(t *testing.T) {
+	narrowed := fiberjwt.Entity[Softly]{Load: func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("tenant = 1") }}
+	for name, c := range map[string]struct {
+		index string
+		kind  fiberjwt.Kind
+		found bool
+	}{
+		"living rows":                  {"(email) WHERE deleted_at IS NULL", fiberjwt.Entity[Softly]{}, false},
+		"living rows, quoted":          {`(email) WHERE ("deleted_at" IS NULL) AND email IS NOT NULL`, fiberjwt.Entity[Softly]{}, false},
+		"dead rows":                    {"(email) WHERE deleted_at IS NOT NULL", fiberjwt.Entity[Softly]{}, true},
+		"with the time, which is NULL": {"(email, deleted_at)", fiberjwt.Entity[Softly]{}, true},
+		"tenants":                      {"(tenant, email)", fiberjwt.Entity[Softly]{}, true},
+		"tenants, and Load sees one":   {"(tenant, email)", narrowed, false},
+		"Load and no index of it":      {"(tenant)", narrowed, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Entities = []fiberjwt.Kind{c.kind} })
+			_, err := w.db.NewCreateTable().Model((*Softly)(nil)).Exec(t.Context())
+			require.NoError(t, err)
+			_, err = w.db.Exec("CREATE UNIQUE INDEX softly_email ON softly " + c.index)
+			require.NoError(t, err)
+			if err := w.auth.Check(t.Context()); c.found {
+				require.ErrorContains(t, err, "Identity: no unique index")
+			} else {
+				require.NoError(t, err)
+			}
+		})
+	}
+}
+
+func TestCheckNamesAllFaultsAtOnce(t *testing.T) {
+	w := newWorld(t)
+	for _, statement := range []string{"DROP TABLE fiberjwt_throttle", "ALTER TABLE fiberjwt_sessions DROP COLUMN agent", "DROP TABLE teachers", "ALTER TABLE users DROP COLUMN full_name"} {
+		_, err := w.db.Exec(statement)
+		require.NoError(t, err)
+	}
+	err := w.auth.Check(t.Context())
+	require.ErrorIs(t, err, fiberjwt.ErrSetup)
+	require.EqualError(t, err, `fiberjwt: the database has 4 problems:
+  - Config.DB: the table fiberjwt_sessions lacks agent: call fiberjwt.Migrate(ctx, db) at every start
+  - Config.DB: the table fiberjwt_throttle is missing: call fiberjwt.Migrate(ctx, db) at every start
+  - Config.Entities[0] (User, table users): Fillable[0]: the table has no column "full_name": bring it up to the model; its columns are id, email, admin, disabled, password_hash
+  - Config.Entities[1] (Teacher, table teachers): the table does not exist: create it before the first request`)
+}
+
+func TestCheckFindsAnOlderVersionOfTheTables(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.db.Exec("DELETE FROM fiberjwt_migrations WHERE name = '20261130000000'")
+	require.NoError(t, err)
+	require.ErrorContains(t, w.auth.Check(t.Context()), "the tables of the library lack the step 20261130000000")
+	require.NoError(t, fiberjwt.Migrate(t.Context(), w.db))
+	require.NoError(t, w.auth.Check(t.Context()))
+	_, err = w.db.Exec("DROP TABLE fiberjwt_migrations") // who serves may not read it
+	require.NoError(t, err)
+	require.NoError(t, w.auth.Check(t.Context()))
+}
+
+func TestCheckSaysWhichStoreCouldNotBeAsked(t *testing.T) {
+	w := newWorld(t)
+	require.NoError(t, w.db.Close())
+	err := w.auth.Check(t.Context())
+	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
+	require.EqualError(t, err, "fiberjwt: Config.DB could not be asked: sql: database is closed")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err = newWorld(t).auth.Check(ctx)
+	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+// checkedStore answers Check.
+type checkedStore struct {
+	session.Store
+	check func(ctx context.Context, clock bool) ([]string, error)
+}
+
+func (s checkedStore) Check(ctx context.Context, clock bool) ([]string, error) {
+	return s.check(ctx, clock)
+}
+
+func TestCheckAsksAStoreElsewhere(t *testing.T) {
+	var clocks []bool
+	answer := errors.New("no route")
+	store := checkedStore{session.NewSQL(newDB(t)), func(ctx context.Context, clock bool) ([]string, error) {
+		clocks = append(clocks, clock)
+		_, bounded := ctx.Deadline()
+		require.True(t, bounded)
+		return []string{"it forgets", "it lies"}, answer
+	}}
+	with := func(cfg *fiberjwt.Config) { cfg.Sessions = store }
+	err := newWorld(t, with).auth.Check(t.Context())
+	require.EqualError(t, err, "fiberjwt: Config.Sessions could not be asked: no route")
+	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
+	answer = nil
+	err = newWorld(t, with, func(cfg *fiberjwt.Config) { cfg.Now = nil }).auth.Check(t.Context())
+	require.EqualError(t, err, "fiberjwt: the database has 2 problems:\n  - Config.Sessions: it forgets\n  - Config.Sessions: it lies")
+	require.Equal(t, []bool{false, true}, clocks, "Config.Now rules where it is set")
+
+	store.check = func(context.Context, bool) ([]string, error) { panic("of the store") }
+	require.Error(t, newWorld(t, with).auth.Check(t.Context()))
+}
+
+func TestCheckWithoutEntitiesHasNothingToLookAt(t *testing.T) {
+	auth, err := fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret)})
+	require.NoError(t, err)
+	require.NoError(t, auth.Check(t.Context()))
+}

@@ -1,0 +1,200 @@
+package api_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fiberjwt/fiberjwt"
+)
+
+const deviceCookie = "__Secure-users-device"
+
+// clientsWorld is an application whose clients have the address that they write
+// into X-Real-IP, with ann as a user.
+func clientsWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
+	t.Helper()
+	w := quickWorld(t, append(configure, withoutRoutes)...)
+	w.mounted(fiber.New(fiber.Config{ProxyHeader: "X-Real-IP"}))
+	w.addUser("ann@example.com")
+	return w
+}
+
+// signIn by the right password from an address; more are members of the body.
+func (w *world) signInFrom(address, identity string, more ...string) answer {
+	w.t.Helper()
+	return w.guess(address, identity, testPassword, more...)
+}
+
+func (w *world) guess(address, identity, password string, more ...string) answer {
+	w.t.Helper()
+	return w.do("POST", "/auth/users/login", loginBody(identity, password, more...), "X-Real-IP", address)
+}
+
+// loginBody takes further members as name, value pairs.
+func loginBody(identity, password string, more ...string) string {
+	body := strings.TrimSuffix(credentials("users", identity, password), "}")
+	for i := 0; i < len(more); i += 2 {
+		body += fmt.Sprintf(`,%q:%q`, more[i], more[i+1])
+	}
+	return body + "}"
+}
+
+// siege has strangers guess at ann's password from ever new addresses, until none
+// of them is let try again for a while.
+func (w *world) siege() {
+	w.t.Helper()
+	for i, refused := 0, 0; refused < 3; i++ {
+		a := w.guess(fmt.Sprintf("192.0.%d.%d", 2+i>>8, i&0xff), "ann@example.com", newPassword)
+		if a.Status == 429 {
+			refused++
+			continue
+		}
+		requireRefusal(w.t, a, 401, "invalid_credentials")
+		refused = 0
+		w.clock.Advance(2 * time.Second)
+	}
+	requireRefusal(w.t, w.signInFrom("198.51.100.99", "ann@example.com"), 429, "rate_limited", "a place that is not known")
+}
+
+// enterFrom signs the browser in by cookie from an address.
+func (b *browser) enterFrom(address, identity string) answer {
+	b.w.t.Helper()
+	return b.do("POST", "/auth/users/login", loginBody(identity, testPassword, "transport", "cookie"), "X-Real-IP", address)
+}
+
+func TestDeviceCookieHasTheStrictestAttributes(t *testing.T) {
+	w := clientsWorld(t)
+	b := w.browser()
+	require.Equal(t, 200, b.enterFrom("198.51.100.1", "ann@example.com").Status)
+	cookie := b.mark[deviceCookie]
+	require.NotNil(t, cookie)
+	require.Equal(t, []any{"/auth/users", "", true, true, http.SameSiteStrictMode, 180 * 24 * 3600},
+		[]any{cookie.Path, cookie.Domain, cookie.Secure, cookie.HttpOnly, cookie.SameSite, cookie.MaxAge})
+	text, err := base64.RawURLEncoding.DecodeString(cookie.Value)
+	require.NoError(t, err)
+	require.NotContains(t, string(text), "ann@example.com")
+	require.Equal(t, 204, b.do("POST", "/auth/users/logout", "").Status)
+	require.Equal(t, cookie, b.mark[deviceCookie], "it outlives the session")
+
+	w = clientsWorld(t, func(cfg *fiberjwt.Config) { cfg.Cookie.Insecure = true })
+	b = w.browser()
+	require.Equal(t, 200, b.enterFrom("198.51.100.1", "ann@example.com").Status)
+	require.NotNil(t, b.mark["users-device"])
+	require.False(t, b.mark["users-device"].Secure)
+}
+
+func TestSignInWithoutCookiesSetsNoDeviceCookie(t *testing.T) {
+	w := clientsWorld(t)
+	require.Empty(t, w.signInFrom("198.51.100.1", "ann@example.com").Header.Values("Set-Cookie"))
+}
+
+func TestKnownBrowserGetsInDuringASiege(t *testing.T) {
+	for name, enter := range map[string]func(*browser) answer{
+		"by login":    func(b *browser) answer { return b.enterFrom("198.51.100.1", "ann@example.com") },
+		"by Login[T]": func(b *browser) answer { return b.do("POST", "/oauth", "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := clientsWorld(t, func(cfg *fiberjwt.Config) { cfg.Public = []string{"POST /oauth"} })
+			w.app.Post("/oauth", func(c *fiber.Ctx) error {
+				_, err := fiberjwt.Login(c, stored[User](w), fiberjwt.Grant{Transport: fiberjwt.TransportCookie})
+				return err
+			})
+			known, stranger := w.browser(), w.browser()
+			require.Equal(t, 200, enter(known).Status)
+			w.siege()
+			for i := range 30 { // on the road, with another address each time
+				require.Equal(t, 200, known.enterFrom(fmt.Sprintf("203.0.113.%d", i), "ann@example.com").Status)
+				w.clock.Advance(time.Minute)
+			}
+			w.siege()
+			require.Equal(t, 429, stranger.enterFrom("203.0.113.100", "ann@example.com").Status)
+		})
+	}
+}
+
+func TestBrowserThatRegisteredIsKnown(t *testing.T) {
+	w := clientsWorld(t)
+	w.sql("DELETE FROM users")
+	b := w.browser()
+	b.register("users", "ann@example.com")
+	w.siege()
+	require.Equal(t, 200, b.enterFrom("203.0.113.1", "ann@example.com").Status)
+}
+
+func TestStolenDeviceCookieBuysACounterOfItsOwn(t *testing.T) {
+	w := clientsWorld(t)
+	b := w.browser()
+	require.Equal(t, 200, b.enterFrom("198.51.100.1", "ann@example.com").Status)
+	w.siege()
+	guess := func(i int) int {
+		return b.do("POST", "/auth/users/login", loginBody("ann@example.com", newPassword), "X-Real-IP", fmt.Sprintf("203.0.113.%d", i)).Status
+	}
+	for i := range 5 {
+		require.Equal(t, 401, guess(i))
+	}
+	require.Equal(t, 429, guess(5))
+	require.Equal(t, 200, w.signInFrom("198.51.100.1", "ann@example.com").Status, "the owner at home")
+}
+
+func TestDeviceCookieIsForItsAccountsOnly(t *testing.T) {
+	w := clientsWorld(t)
+	w.addUser("bob@example.com")
+	bobs := w.browser()
+	require.Equal(t, 200, bobs.enterFrom("203.0.113.1", "bob@example.com").Status)
+	w.siege()
+	require.Equal(t, 429, bobs.enterFrom("203.0.113.2", "ann@example.com").Status)
+
+	good := bobs.mark[deviceCookie].Value
+	for i := range good {
+		forged := good[:i] + string(good[i]^1) + good[i+1:]
+		bobs.mark[deviceCookie].Value = forged
+		if bobs.enterFrom("203.0.113.3", "ann@example.com").Status != 429 {
+			t.Fatalf("with byte %d changed", i)
+		}
+	}
+	for _, forged := range []string{"", "A", strings.Repeat("A", 3000), good + good, good[:len(good)-8], "%00", "=" + good} {
+		bobs.mark[deviceCookie].Value = forged
+		require.Equal(t, 429, bobs.enterFrom("203.0.113.4", "ann@example.com").Status, forged)
+	}
+}
+
+func TestBrowserRemembersSixAccounts(t *testing.T) {
+	w := clientsWorld(t)
+	family := w.browser()
+	require.Equal(t, 200, family.enterFrom("203.0.113.1", "ann@example.com").Status)
+	for i := range 6 {
+		name := fmt.Sprintf("child%d@example.com", i)
+		w.addUser(name)
+		require.Equal(t, 200, family.enterFrom("203.0.113.1", name).Status)
+		known := family.mark[deviceCookie].Value
+		w.siege()
+		if i < 5 {
+			require.Equal(t, 200, family.enterFrom(fmt.Sprintf("203.0.113.%d", 10+i), "ann@example.com").Status, "%d others", i+1)
+		} else {
+			family.mark[deviceCookie].Value = known
+			require.Equal(t, 200, family.enterFrom("203.0.113.16", name).Status)
+		}
+	}
+	require.LessOrEqual(t, len(family.mark[deviceCookie].Value), 160)
+}
+
+func TestDeviceCookieSurvivesAChangeOfTheSecret(t *testing.T) {
+	w := clientsWorld(t)
+	b := w.browser()
+	require.Equal(t, 200, b.enterFrom("198.51.100.1", "ann@example.com").Status)
+	next := clientsWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.OldSecrets, cfg.Secret = []fiberjwt.Secret{cfg.Secret}, []byte("xQ3vL8mT1cY6rK0bW5nZ2hF9dS4gJ7pA")
+	})
+	next.siege()
+	b.w = next
+	require.Equal(t, 200, b.enterFrom("203.0.113.1", "ann@example.com").Status)
+	next.siege()
+	require.Equal(t, 200, b.enterFrom("203.0.113.2", "ann@example.com").Status, "by the mark under the new one")
+}

@@ -1,0 +1,473 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+	"github.com/valyala/fasthttp"
+
+	"github.com/fiberjwt/fiberjwt"
+)
+
+// witness keeps what Config.OnEvent was told.
+type witness struct {
+	mu     sync.Mutex
+	events []fiberjwt.Event
+}
+
+func (w *witness) listen(cfg *fiberjwt.Config) {
+	cfg.OnEvent = func(_ context.Context, e fiberjwt.Event) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.events = append(w.events, e)
+	}
+}
+
+// heard gives what was told since it was asked last.
+func (w *witness) heard() []fiberjwt.Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	events := w.events
+	w.events = nil
+	return events
+}
+
+// one is the only event since it was asked last.
+func (w *witness) one(t *testing.T, after answer) fiberjwt.Event {
+	t.Helper()
+	events := w.heard()
+	require.Len(t, events, 1, "%d %s: %v", after.Status, after.Body, events)
+	return events[0]
+}
+
+func TestEveryOutcomeIsOneEvent(t *testing.T) {
+	var seen witness
+	w := newWorld(t, seen.listen)
+	ann := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword), "User-Agent", "Tab/1")
+	e := seen.one(t, ann)
+	require.Equal(t, fiberjwt.EventRegister, e.Type)
+	require.Equal(t, "users", e.Kind)
+	require.Equal(t, "1", e.Subject)
+	require.Len(t, e.SessionID, 22)
+	require.Equal(t, "0.0.0.0", e.Address)
+	require.Equal(t, "Tab/1", e.UserAgent)
+	require.Empty(t, e.Reason)
+	first, firstID := w.tokensOf(ann), e.SessionID
+
+	a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword))
+	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventRegisterRefused, Kind: "users", Reason: "taken", Address: "0.0.0.0"}, seen.one(t, a))
+
+	a = w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword))
+	e = seen.one(t, a)
+	second, secondID := w.tokensOf(a), e.SessionID
+	require.NotEqual(t, firstID, secondID)
+	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventLogin, Kind: "users", Subject: "1", SessionID: secondID, Address: "0.0.0.0"}, e)
+
+	a = w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", "something else"))
+	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventLoginRefused, Kind: "users", Reason: "invalid_credentials", Address: "0.0.0.0"}, seen.one(t, a))
+
+	w.clock.Advance(6 * time.Minute)
+	a = w.refresh("users", first.Refresh)
+	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventRefresh, Kind: "users", Subject: "1", SessionID: firstID, Address: "0.0.0.0"}, seen.one(t, a))
+	third := w.tokensOf(a).Refresh
+	w.clock.Advance(6 * time.Minute)
+	seen.one(t, w.refresh("users", third))
+	a = w.refresh("users", first.Refresh)
+	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventReuse, Kind: "users", Subject: "1", SessionID: firstID, Reason: "session_revoked", Address: "0.0.0.0"}, seen.one(t, a))
+	a = w.refresh("users", "fjr_nonsense")
+	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventRefreshRefused, Kind: "users", Reason: "session_ended", Address: "0.0.0.0"}, seen.one(t, a))
+
+	second = w.tokensOf(w.refresh("users", second.Refresh))
+	seen.heard()
+	a = w.get("/teachers/me", second.Access)
+	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventDenied, Kind: "users", Subject: "1", SessionID: secondID, Reason: "wrong_kind", Address: "0.0.0.0"}, seen.one(t, a))
+	a = w.get("/auth/teachers/me", second.Access)
+	require.Equal(t, fiberjwt.EventDenied, seen.one(t, a).Type)
+	a = w.get("/fresh", second.Access)
+	require.Equal(t, "insufficient_user_authentication", seen.one(t, a).Reason)
+
+	body := `{"current_password":"something else","password":"` + newPassword + `"}`
+	a = w.do("POST", "/auth/users/password", body, "Authorization", "Bearer "+second.Access)
+	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventPasswordRefused, Kind: "users", Subject: "1", SessionID: secondID, Reason: "invalid_credentials", Address: "0.0.0.0"}, seen.one(t, a))
+	body = `{"current_password":"` + testPassword + `","password":"` + newPassword + `"}`
+	a = w.do("POST", "/auth/users/password", body, "Authorization", "Bearer "+second.Access)
+	require.Equal(t, fiberjwt.EventPassword, seen.one(t, a).Type)
+
+	a = w.do("DELETE", "/auth/users/sessions/"+secondID, "", "Authorization", "Bearer "+second.Access)
+	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventRevoke, Kind: "users", Subject: "1", SessionID: secondID, Address: "0.0.0.0"}, seen.one(t, a))
+}
+
+func TestLogoutsAreEvents(t *testing.T) {
+	var seen witness
+	w := newWorld(t, seen.listen)
+	w.app.Post("/leave", func(c *fiber.Ctx) error { return fiberjwt.Logout(c) })
+	for _, test := range []struct {
+		path string
+		want fiberjwt.EventType
+	}{
+		{"/auth/users/logout", fiberjwt.EventLogout},
+		{"/auth/users/logout-all", fiberjwt.EventLogoutAll},
+		{"/leave", fiberjwt.EventLogout},
+	} {
+		access := w.register("users", fmt.Sprintf("%d@example.com", len(test.path))).Access
+		signedIn := seen.heard()[0]
+		a := w.do("POST", test.path, "", "Authorization", "Bearer "+access)
+		e := seen.one(t, a)
+		require.Equal(t, test.want, e.Type, test.path)
+		require.Equal(t, signedIn.Subject, e.Subject, test.path)
+		require.Equal(t, signedIn.SessionID, e.SessionID, test.path)
+	}
+	w.do("POST", "/auth/users/logout", "")
+	require.Empty(t, seen.heard(), "nobody was signed in")
+}
+
+func TestALogoutThatEndsNothingIsNoEvent(t *testing.T) {
+	var seen witness
+	w := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users"}, seen.listen)
+	w.app.Post("/leave", func(c *fiber.Ctx) error { return fiberjwt.Logout(c) })
+	ended, other := w.login("users", "ann@example.com"), w.login("users", "ann@example.com")
+	bearer := "Bearer " + ended.Access
+	require.Equal(t, 204, w.do("POST", "/auth/users/logout", "", "Authorization", bearer).Status)
+	seen.heard()
+	for _, path := range []string{"/auth/users/logout", "/auth/users/logout-all"} {
+		require.Equal(t, 204, w.do("POST", path, "", "Authorization", bearer).Status, "it is no fault")
+		require.Empty(t, seen.heard(), path)
+	}
+	require.Equal(t, 200, w.refresh("users", other.Refresh).Status, "the other session lives")
+	seen.heard()
+
+	old := "Bearer " + oldToken(fmt.Sprintf(`{"sub":"1","exp":%d}`, w.hence(time.Hour)))
+	require.Equal(t, 200, w.do("POST", "/leave", "", "Authorization", old).Status)
+	require.Equal(t, 204, w.do("POST", "/auth/users/logout", "", "Authorization", old).Status)
+	require.Equal(t, 403, w.do("POST", "/auth/users/logout-all", "", "Authorization", old).Status, "as for tokens of other issuers")
+	require.Empty(t, seen.heard())
+}
+
+func TestAOneTimeTokenThatIsNoGoodIsAnEvent(t *testing.T) {
+	var seen witness
+	w := newWorld(t, seen.listen)
+	w.register("users", "ann@example.com")
+	token, err := confirm.Token(w.auth, stored[User](w))
+	require.NoError(t, err)
+	_, err = confirm.Redeem(t.Context(), w.auth, token)
+	require.NoError(t, err)
+	reset, err := fiberjwt.ResetToken(w.auth, stored[User](w), time.Minute)
+	require.NoError(t, err)
+	w.clock.Advance(time.Minute)
+	seen.heard()
+	for _, try := range []struct {
+		call    func() (*User, error)
+		subject string
+	}{
+		{func() (*User, error) { return confirm.Redeem(t.Context(), w.auth, token) }, "1"},
+		{func() (*User, error) { return confirm.Redeem(t.Context(), w.auth, "fjo_guess") }, ""},
+		{func() (*User, error) { return confirm.Check(t.Context(), w.auth, reset) }, ""},
+		{func() (*User, error) {
+			return fiberjwt.ResetPassword[User](t.Context(), w.auth, reset, newPassword)
+		}, "1"},
+	} {
+		_, err := try.call()
+		require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
+		want := fiberjwt.Event{Type: fiberjwt.EventLinkRefused, Kind: "users", Subject: try.subject, Reason: fiberjwt.ErrOneTimeToken.Code}
+		require.Equal(t, []fiberjwt.Event{want}, seen.heard())
+	}
+}
+
+func TestLoginByTheApplicationIsAnEvent(t *testing.T) {
+	var seen witness
+	w := newWorld(t, seen.listen, func(cfg *fiberjwt.Config) { cfg.Public = append(cfg.Public, "POST /magic") })
+	w.app.Post("/magic", func(c *fiber.Ctx) error {
+		tokens, err := fiberjwt.Login(c, &User{ID: 1, PasswordHash: c.Get("Hash")})
+		if err != nil {
+			return err
+		}
+		return c.JSON(tokens)
+	})
+	w.addUser("ann@example.com")
+	a := w.do("POST", "/magic", "")
+	require.Equal(t, 401, a.Status, "the row has another hash")
+	e := seen.one(t, a)
+	require.Equal(t, fiberjwt.EventLoginRefused, e.Type)
+	require.Equal(t, "invalid_credentials", e.Reason)
+}
+
+func TestAThrottledAttemptIsAnEventOfItsOwn(t *testing.T) {
+	var seen witness
+	w := newWorld(t, seen.listen)
+	for range 5 {
+		w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", "something else"))
+	}
+	seen.heard()
+	a := w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", "something else"))
+	require.Equal(t, 429, a.Status, a.Body)
+	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventThrottled, Kind: "users", Reason: "rate_limited", Address: "0.0.0.0"}, seen.one(t, a))
+}
+
+func TestARefusedTokenSaysWhyAndWhoseItIsOnceItsSignatureHolds(t *testing.T) {
+	var seen witness
+	w := newWorld(t, seen.listen)
+	access := w.register("users", "ann@example.com").Access
+	signedIn := seen.heard()[0]
+	get := func(token string) fiberjwt.Event {
+		t.Helper()
+		return seen.one(t, w.get("/any", token))
+	}
+	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventTokenRefused, Reason: "token_malformed", Address: "0.0.0.0"}, get("nonsense"))
+	require.Equal(t, "token_malformed", get(strings.TrimRight(access, "A")[:len(access)-8]+"AAAAAAAA").Reason)
+	require.Equal(t, "token_malformed", get("two words").Reason)
+
+	w.do("GET", "/open", "", "Authorization", "Bearer nonsense")
+	require.Equal(t, "token_malformed", seen.heard()[0].Reason, "an open route lets it pass, but tells")
+
+	w.clock.Advance(11 * time.Minute)
+	e := get(access)
+	require.Equal(t, "token_expired", e.Reason)
+	require.Equal(t, signedIn.SessionID, e.SessionID)
+	w.clock.Advance(-11 * time.Minute)
+	require.NoError(t, w.auth.Revoke(t.Context(), signedIn.SessionID))
+	require.Equal(t, fiberjwt.Event{
+		Type: fiberjwt.EventTokenRefused, Kind: "users", Subject: "1", SessionID: signedIn.SessionID, Reason: "token_revoked", Address: "0.0.0.0",
+	}, get(access))
+}
+
+func TestWhatCarriesNothingOrMakesNoSenseIsNoEvent(t *testing.T) {
+	var seen witness
+	w := newWorld(t, seen.listen)
+	w.do("GET", "/any", "")
+	w.do("GET", "/any", "", "Authorization", "Basic eA==")
+	w.do("POST", "/auth/users/login", "{")
+	w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", "short"))
+	w.do("POST", "/auth/users/refresh", "")
+	w.do("PUT", "/auth/users/login", "{}")
+	require.Empty(t, seen.heard())
+}
+
+func TestAnotherSitesRequestIsAnEvent(t *testing.T) {
+	var seen witness
+	w := newWorld(t, seen.listen)
+	b := w.browser()
+	b.register("users", "ann@example.com")
+	seen.heard()
+	b.site = "cross-site"
+	require.Equal(t, "csrf", seen.one(t, b.do("POST", "/any", "")).Reason)
+	e := seen.one(t, b.do("POST", "/auth/users/refresh", ""))
+	require.Equal(t, fiberjwt.EventRefreshRefused, e.Type)
+	require.Equal(t, "csrf", e.Reason)
+}
+
+func TestAFailingStoreIsOneEventAndNoRefusal(t *testing.T) {
+	var seen witness
+	w := newWorld(t, seen.listen)
+	ann := w.register("users", "ann@example.com")
+	seen.heard()
+	require.NoError(t, w.db.Close())
+	for _, request := range [][3]string{
+		{"GET", "/any", ""},
+		{"POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)},
+		{"POST", "/auth/users/register", credentials("users", "bob@example.com", testPassword)},
+		{"POST", "/auth/users/refresh", `{"refresh_token":"` + ann.Refresh + `"}`},
+		{"POST", "/auth/users/logout", ""},
+	} {
+		a := w.do(request[0], request[1], request[2], "Authorization", "Bearer "+ann.Access)
+		require.Equal(t, 503, a.Status, request)
+		e := seen.one(t, a)
+		require.Equal(t, fiberjwt.EventFailed, e.Type, request)
+		require.Equal(t, "temporarily_unavailable", e.Reason)
+	}
+}
+
+func TestOneRefusedTokenIsOneEvent(t *testing.T) {
+	var seen witness
+	w := newWorld(t, seen.listen, func(cfg *fiberjwt.Config) { cfg.Routes, cfg.Public = nil, []string{"GET /auth/users/me"} })
+	app := fiber.New()
+	app.Use(w.auth.Handler())
+	w.auth.Mount(app.Group("/auth")) // below the middleware
+	w.app = app
+	for range 2 {
+		require.Equal(t, 401, w.get("/auth/users/me", "nonsense").Status)
+		require.Len(t, seen.heard(), 1, "in each request")
+	}
+}
+
+// Whoever sends bad tokens makes events, and must not make lines with them.
+func TestAListenerThatPanicsIsALineAMinute(t *testing.T) {
+	w := newWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.OnEvent = func(context.Context, fiberjwt.Event) { panic("the counter is broken") }
+	})
+	for range 5 {
+		w.get("/any", "nonsense")
+	}
+	require.Equal(t, 1, strings.Count(w.log.String(), "OnEvent panicked"))
+	w.clock.Advance(time.Minute)
+	w.get("/any", "nonsense")
+	require.Equal(t, 2, strings.Count(w.log.String(), "OnEvent panicked"))
+	require.Contains(t, w.log.String(), "count=5")
+}
+
+func TestAListenerThatPanicsChangesNoAnswer(t *testing.T) {
+	w := newWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.OnEvent = func(context.Context, fiberjwt.Event) { panic("the counter is broken") }
+	})
+	access := w.register("users", "ann@example.com").Access
+	require.Contains(t, w.log.String(), "Config.OnEvent panicked")
+	require.Contains(t, w.log.String(), "the counter is broken")
+	require.Equal(t, 200, w.get("/users/me", access).Status)
+	require.Equal(t, 401, w.get("/users/me", "nonsense").Status)
+	require.Equal(t, 204, w.do("POST", "/auth/users/logout", "", "Authorization", "Bearer "+access).Status)
+}
+
+func TestEventsTellNoSecretAndNoIdentity(t *testing.T) {
+	var seen witness
+	w := newWorld(t, seen.listen)
+	ann := w.register("users", "ann@example.com")
+	w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", "a wrong password"))
+	w.get("/any", ann.Access+"x")
+	w.refresh("users", ann.Refresh)
+	w.refresh("users", ann.Refresh+"x")
+	all, err := json.Marshal(seen.heard())
+	require.NoError(t, err)
+	for _, secret := range []string{"ann@", "example.com", testPassword, "a wrong password", ann.Access, ann.Refresh, ann.Access[60:]} {
+		require.NotContains(t, string(all), secret)
+	}
+}
+
+func TestReasonsAreAFixedSetWhateverHooksReturn(t *testing.T) {
+	for name, hook := range map[string]error{
+		"refused":   fiber.NewError(402, "x@example.com has not paid"),
+		"forbidden": errors.New("x@example.com is not wanted"),
+	} {
+		var seen witness
+		w := newWorld(t, seen.listen, func(cfg *fiberjwt.Config) {
+			cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{Register: func(*fiber.Ctx, *User) error { return hook }}}
+		})
+		a := w.do("POST", "/auth/users/register", credentials("users", "x@example.com", testPassword))
+		require.Equal(t, name, seen.one(t, a).Reason)
+	}
+	var seen witness
+	w := newWorld(t, seen.listen, func(cfg *fiberjwt.Config) {
+		cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{Register: func(*fiber.Ctx, *User) error {
+			return &fiberjwt.Error{Status: 403, Code: "x@example.com", Description: "x@example.com"}
+		}}}
+	})
+	a := w.do("POST", "/auth/users/register", credentials("users", "x@example.com", testPassword))
+	require.Equal(t, "refused", seen.one(t, a).Reason)
+}
+
+func TestAnEventIsAGroupInALog(t *testing.T) {
+	var text strings.Builder
+	w := newWorld(t, func(cfg *fiberjwt.Config) {
+		audit := slog.New(slog.NewTextHandler(&text, nil))
+		cfg.OnEvent = func(ctx context.Context, e fiberjwt.Event) { audit.InfoContext(ctx, "auth", "event", e) }
+	})
+	w.do("GET", "/any", "", "Authorization", "Bearer x", "User-Agent", "a\tb")
+	require.Contains(t, text.String(), `event.type=token_refused event.reason=token_malformed event.address=0.0.0.0 event.user_agent=ab`)
+}
+
+func TestWithoutAListenerARefusalCostsNoMore(t *testing.T) {
+	cost := func(configure ...func(*fiberjwt.Config)) float64 {
+		w := newWorld(t, configure...)
+		handler := w.app.Handler()
+		var c fasthttp.RequestCtx
+		c.Request.SetRequestURI("/any")
+		c.Request.Header.Set("Authorization", "Bearer nonsense")
+		return testing.AllocsPerRun(100, func() {
+			c.Response.Reset()
+			c.ResetUserValues() // as a server does
+			handler(&c)
+		})
+	}
+	silent := cost()
+	heard := cost(func(cfg *fiberjwt.Config) { cfg.OnEvent = func(context.Context, fiberjwt.Event) {} })
+	require.Less(t, silent, heard, "the listener is what costs")
+}
+
+// wanderer is a query hook that looks for a value of the request's context.
+type wanderer struct {
+	mu    sync.Mutex
+	lost  []string
+	found int
+}
+
+type requestName struct{}
+
+func (h *wanderer) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+
+func (h *wanderer) AfterQuery(ctx context.Context, e *bun.QueryEvent) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if ctx.Value(requestName{}) == nil {
+		h.lost = append(h.lost, e.Query)
+		return
+	}
+	h.found++
+}
+
+func TestTheUserContextReachesEveryQueryHookAndEvent(t *testing.T) {
+	for name, configure := range map[string]func(*fiberjwt.Config){
+		"every request asks": func(*fiberjwt.Config) {},
+		"CacheTTL":           func(cfg *fiberjwt.Config) { cfg.CacheTTL = time.Minute },
+	} {
+		t.Run(name, func(t *testing.T) {
+			untold := 0
+			has := func(ctx context.Context) {
+				if ctx.Value(requestName{}) == nil {
+					untold++
+				}
+			}
+			app := fiber.New()
+			app.Use(func(c *fiber.Ctx) error {
+				c.SetUserContext(context.WithValue(context.Background(), requestName{}, "request"))
+				return c.Next()
+			})
+			w := newWorld(t, configure, func(cfg *fiberjwt.Config) {
+				cfg.Routes = app.Group("/auth")
+				cfg.OnEvent = func(ctx context.Context, _ fiberjwt.Event) { has(ctx) }
+				cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{
+					Register: fiberjwt.Anyone[User],
+					Allow:    func(ctx context.Context, _ *User) error { has(ctx); return nil },
+				}}
+			})
+			app.Use(w.auth.Handler())
+			app.Get("/users/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.JSON(u) }))
+			app.Post("/leave", func(c *fiber.Ctx) error { return fiberjwt.Logout(c) })
+			w.app = app
+			hook := &wanderer{}
+			w.db.AddQueryHook(hook)
+
+			ann := w.register("users", "ann@example.com")
+			w.login("users", "ann@example.com")
+			w.clock.Advance(6 * time.Minute)
+			ann = w.tokensOf(w.refresh("users", ann.Refresh))
+			bearer := []string{"Authorization", "Bearer " + ann.Access}
+			for _, request := range [][3]string{
+				{"GET", "/users/me", ""},
+				{"GET", "/auth/users/sessions", ""},
+				{"DELETE", "/auth/users/sessions/AAAAAAAAAAAAAAAAAAAAAA", ""},
+				{"POST", "/auth/users/password", `{"current_password":"` + testPassword + `","password":"` + newPassword + `"}`},
+				{"POST", "/leave", ""},
+				{"POST", "/auth/users/logout-all", ""},
+				{"POST", "/auth/users/logout", ""},
+			} {
+				a := w.do(request[0], request[1], request[2], bearer...)
+				require.Less(t, a.Status, 500, "%s %s", request, w.log)
+			}
+			hook.mu.Lock()
+			defer hook.mu.Unlock()
+			for _, query := range hook.lost { // the feed of revocations is nobody's request
+				require.Contains(t, query, "revoked >", "a query without the context of its request")
+			}
+			require.Greater(t, hook.found, 12)
+			require.Zero(t, untold)
+		})
+	}
+}

@@ -1,0 +1,196 @@
+package api_test
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt"
+)
+
+// Models that cannot be marshalled while they are empty, or that hide the hash badly.
+type (
+	plainRow struct {
+		ID           int64 `bun:",pk"`
+		Email        string
+		PasswordHash string `json:"-"`
+	}
+	Panicking   struct{ plainRow }
+	PanicsByPtr struct{ plainRow }
+	Failing     struct{ plainRow }
+	BadMember   struct {
+		plainRow
+		Role role
+	}
+	Unmarshalable struct {
+		plainRow
+		Notify func() `bun:"-"`
+	}
+	InBase64    struct{ plainRow }
+	InBase64URL struct{ plainRow }
+	InHex       struct{ plainRow }
+	InText      struct{ plainRow }
+	role        string
+)
+
+func (m Panicking) MarshalJSON() ([]byte, error) {
+	parts := strings.Split(m.Email, "@")
+	return json.Marshal(parts[1])
+}
+
+func (m *PanicsByPtr) MarshalJSON() ([]byte, error) {
+	if m.ID == 0 {
+		panic("no id")
+	}
+	return json.Marshal(m.Email)
+}
+
+func (Failing) MarshalJSON() ([]byte, error) { return nil, errors.New("not yet stored") }
+
+func (r role) MarshalText() ([]byte, error) {
+	if r == "" {
+		return nil, errors.New("no role")
+	}
+	return []byte(r), nil
+}
+
+func (m InBase64) MarshalJSON() ([]byte, error) { return json.Marshal([]byte(m.PasswordHash)) }
+
+func (m InBase64URL) MarshalJSON() ([]byte, error) {
+	return json.Marshal(base64.RawURLEncoding.EncodeToString([]byte(m.PasswordHash)))
+}
+
+func (m InHex) MarshalJSON() ([]byte, error) {
+	return json.Marshal(strings.ToUpper(hex.EncodeToString([]byte(m.PasswordHash))))
+}
+
+func (m InText) MarshalText() ([]byte, error) { return []byte(m.Email + ":" + m.PasswordHash), nil }
+
+// C16: what cannot be looked at is not taken for hidden.
+func TestAModelThatCannotBeMarshalledIsRefused(t *testing.T) {
+	for name, test := range map[string]struct {
+		kind fiberjwt.Kind
+		says string
+	}{
+		"MarshalJSON panics":             {fiberjwt.Entity[Panicking]{}, "take empty values (a hook panicked: runtime error: index out of range [1] with length 1)"},
+		"MarshalJSON of pointers panics": {fiberjwt.Entity[PanicsByPtr]{}, "take empty values (a hook panicked: no id)"},
+		"MarshalJSON fails":              {fiberjwt.Entity[Failing]{}, "not yet stored"},
+		"MarshalText of a member fails":  {fiberjwt.Entity[BadMember]{}, "no role"},
+		"a member has no JSON":           {fiberjwt.Entity[Unmarshalable]{}, "take empty values"},
+		"the hash in base64":             {fiberjwt.Entity[InBase64]{}, "the JSON of the model shows PasswordHash"},
+		"the hash in base64url":          {fiberjwt.Entity[InBase64URL]{}, "the JSON of the model shows PasswordHash"},
+		"the hash in hex":                {fiberjwt.Entity[InHex]{}, "the JSON of the model shows PasswordHash"},
+		"the hash in MarshalText":        {fiberjwt.Entity[InText]{}, "the JSON of the model shows PasswordHash"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := goodConfig(t)
+			cfg.Entities = []fiberjwt.Kind{test.kind}
+			_, err := openShielded(cfg)
+			require.ErrorContains(t, err, "Password: ")
+			require.ErrorContains(t, err, test.says)
+			require.NotContains(t, err.Error(), "goroutine", "no stack")
+		})
+	}
+}
+
+// Chatty shows its hash only where another column says so, which Open cannot see.
+type Chatty struct {
+	ID           int64  `bun:",pk,autoincrement"`
+	Email        string `bun:",unique"`
+	Verbose      string
+	PasswordHash string `bun:",notnull"`
+}
+
+func (m Chatty) MarshalJSON() ([]byte, error) {
+	shown := map[string]any{"email": m.Email}
+	if m.Verbose == "yes" {
+		shown["all"] = m.PasswordHash
+	}
+	return json.Marshal(shown)
+}
+
+// C16: answers of the built-in routes are looked at too.
+func TestAnAnswerNeverShowsTheHash(t *testing.T) {
+	chatty := func(cfg *fiberjwt.Config) {
+		_, err := cfg.DB.NewCreateTable().Model((*Chatty)(nil)).Exec(t.Context())
+		require.NoError(t, err)
+		cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[Chatty]{Name: "users", Register: fiberjwt.Anyone[Chatty], Fillable: []string{"verbose"}}}
+	}
+	w := newWorld(t, chatty)
+	body := func(verbose string) string {
+		return strings.TrimSuffix(credentials("users", "ann@example.com", testPassword), "}") + `,"verbose":` + verbose + `}`
+	}
+	a := w.do("POST", "/auth/users/register", body(`"yes"`))
+	requireRefusal(t, a, 500, "server_error")
+	require.Zero(t, w.count("chatties"), "nothing is stored")
+	require.Contains(t, w.log.String(), "the JSON of kind users shows PasswordHash")
+	require.NotContains(t, w.log.String(), "argon2id")
+
+	a = w.do("POST", "/auth/users/register", body(`"no"`))
+	require.Equal(t, 201, a.Status, a.Body)
+	access := w.tokensOf(a).Access
+	require.Equal(t, `{"email":"ann@example.com"}`, w.get("/auth/users/me", access).Body)
+	w.sql("UPDATE chatties SET verbose = 'yes'")
+	requireRefusal(t, w.get("/auth/users/me", access), 500, "server_error")
+}
+
+// C16: an encoder of the application's own may not obey tags.
+func TestAnEncoderThatShowsTheHashIsFoundOut(t *testing.T) {
+	w := newWorld(t)
+	pair := w.register("users", "ann@example.com")
+	for name, encode := range map[string]func(u *User) string{
+		"as it is":             func(u *User) string { return u.PasswordHash },
+		"with slashes escaped": func(u *User) string { return strings.ReplaceAll(u.PasswordHash, "/", `\/`) },
+	} {
+		app := fiber.New(fiber.Config{JSONEncoder: func(v any) ([]byte, error) {
+			if u, ok := v.(*User); ok {
+				return json.RawMessage(`{"hash":"` + encode(u) + `"}`), nil
+			}
+			return json.Marshal(v)
+		}})
+		w.auth.Mount(app.Group("/auth"))
+		other := &world{t: t, app: app, log: w.log}
+		a := other.get("/auth/users/me", pair.Access)
+		require.Equal(t, 500, a.Status, "%s: %s", name, a.Body)
+		require.NotContains(t, a.Body, "argon2id")
+	}
+	require.Equal(t, 200, w.get("/auth/users/me", pair.Access).Status)
+}
+
+// C16: what is no hash is no secret, and may be part of any text.
+func TestAShortMarkInPlaceOfAHashIsNotLookedFor(t *testing.T) {
+	w := newWorld(t)
+	pair := w.register("users", "ann@example.com")
+	for _, mark := range []string{"", "!", "/", "ann@example.com"} {
+		w.sql("UPDATE users SET password_hash = '" + mark + "'")
+		require.Equal(t, 200, w.get("/auth/users/me", pair.Access).Status, mark)
+	}
+}
+
+// shy shows nothing of an account that is empty.
+type shy struct {
+	bun.BaseModel `bun:"table:users"`
+	ID            int64 `bun:",pk,autoincrement"`
+	Email         string
+	PasswordHash  string
+}
+
+func (s *shy) MarshalJSON() ([]byte, error) {
+	if s.ID == 0 {
+		return []byte("null"), nil
+	}
+	return json.Marshal(map[string]any{"id": s.ID, "h": s.PasswordHash})
+}
+
+// C16: the model is looked at with and without values.
+func TestModelThatShowsTheHashOfAFullAccountIsRefused(t *testing.T) {
+	_, err := fiberjwt.Open(fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.Kind{fiberjwt.Entity[shy]{}}})
+	require.ErrorContains(t, err, "shows PasswordHash")
+}

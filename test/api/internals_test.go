@@ -1,0 +1,82 @@
+package api_test
+
+import (
+	"reflect"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/internal/auth"
+	"github.com/fiberjwt/fiberjwt/internal/seal"
+)
+
+// This file reaches inside an Auth, for what no request can bring about: a full
+// cache, a busy hasher, a cache that hears of nothing.
+
+// serviceOf returns the layer of a without HTTP.
+func serviceOf(a *fiberjwt.Auth) *auth.Service {
+	field := reflect.ValueOf(a).Elem().FieldByName("service")
+	return *(**auth.Service)(unsafe.Pointer(field.UnsafeAddr()))
+}
+
+// shrinkCache bounds the cache to n accounts.
+func shrinkCache(a *fiberjwt.Auth, n int) { serviceOf(a).Sessions.ShrinkCache(n) }
+
+// trustCache lets the cache answer for an hour without its feed of revocations.
+func trustCache(a *fiberjwt.Auth) { serviceOf(a).Sessions.TrustCache() }
+
+// onMachine gives the cache another clock than that of this machine, before the
+// first request.
+func onMachine(a *fiberjwt.Auth, now func() time.Time) { serviceOf(a).Sessions.OnMachine(now) }
+
+// letStoreJudge leaves refreshes to the clock of the store, as without Config.Now;
+// that is then the clock of this server.
+func letStoreJudge(a *fiberjwt.Auth) {
+	service := serviceOf(a)
+	service.MachineClock = true
+	for _, k := range service.Kinds {
+		k.Times.StoreClock = true
+	}
+}
+
+// awaitPruning waits for the round of pruning that runs, if one does.
+func awaitPruning(a *fiberjwt.Auth) { serviceOf(a).Sessions.AwaitPruning() }
+
+// pruneAtOnce lets the next round start with the next row.
+func pruneAtOnce(a *fiberjwt.Auth) { serviceOf(a).Sessions.PruneFrom(serviceOf(a).Now()) }
+
+// nextPruning is when the next round may start.
+func nextPruning(a *fiberjwt.Auth) time.Time { return serviceOf(a).Sessions.NextPruning() }
+
+// closeGate refuses every password that would be hashed, until open is called.
+func closeGate(a *fiberjwt.Auth) (open func()) { return serviceOf(a).Hasher.CloseGate() }
+
+// takeSlots leaves no room for another hash, until free is called.
+func takeSlots(a *fiberjwt.Auth) (free func()) { return serviceOf(a).Hasher.TakeSlots() }
+
+// hashingSlots is how many passwords are hashed at once with the default Config.
+func hashingSlots(t *testing.T) int {
+	t.Helper()
+	a, err := fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret)})
+	require.NoError(t, err)
+	return serviceOf(a).Hasher.Slots()
+}
+
+// markDevice returns the device cookie of a browser that has signed in to an
+// account of the first kind.
+func markDevice(a *fiberjwt.Auth, account string) string {
+	return serviceOf(a).Kinds[0].Mark(seal.Device{}, account, serviceOf(a).Now())
+}
+
+// deviceOf returns the device of a cookie, "" if it is not one of the account.
+func deviceOf(a *fiberjwt.Auth, value, account string) string {
+	device, _ := serviceOf(a).Kinds[0].Device(value)
+	id, _ := device.SignedIn(account)
+	return id
+}
+
+// provedKinds counts the keys that an Auth without Entities has remembered.
+func provedKinds(a *fiberjwt.Auth) int { return serviceOf(a).Tokens.RememberedKinds() }

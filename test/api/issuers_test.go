@@ -1,0 +1,593 @@
+package api_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/keys"
+)
+
+const provider = "https://id.example.com"
+
+// federation is a world that takes tokens of a provider too.
+type federation struct {
+	*world
+	key keys.Key // of the provider
+}
+
+// newFederation signs users in by the address of mail that the provider proved.
+func newFederation(t *testing.T, configure ...func(*fiberjwt.Config)) federation {
+	t.Helper()
+	key := newKey(t, keys.ES256)
+	f := federation{key: key}
+	f.world = newWorld(t, append([]func(*fiberjwt.Config){func(cfg *fiberjwt.Config) {
+		cfg.Entities[0] = fiberjwt.Entity[User]{
+			Register: fiberjwt.Anyone[User],
+			FromIssuer: func(ctx context.Context, s *fiberjwt.Session) (*User, error) {
+				var email string
+				s.Claim("email", &email)
+				account := &User{}
+				err := cfg.DB.NewSelect().Model(account).Where("email = ?", email).Scan(ctx)
+				return account, err
+			},
+			Allow: func(_ context.Context, u *User) error {
+				if u.Disabled {
+					return errors.New("disabled")
+				}
+				return nil
+			},
+		}
+		cfg.Issuers = []fiberjwt.Issuer{{Name: provider, Keys: newSet(t, key.Public()), Audience: []string{"shop"}, Kind: "users"}}
+	}}, configure...)...)
+	f.register("users", "bob@example.com")
+	f.register("users", "ann@example.com")
+	return f
+}
+
+func (f federation) header() string {
+	return `{"alg":"ES256","typ":"at+jwt","kid":"` + f.key.ID() + `"}`
+}
+
+// claims of a good token of the provider, for the second user.
+func (f federation) claims() claimSet {
+	now := f.clock.Now().Unix()
+	return claimSet{}.add("iss", `"`+provider+`"`).add("aud", `["shop","other"]`).add("sub", `"auth0|1"`).add("sid", `"AAAAAAAAAAAAAAAAAAAAAA"`).
+		add("iat", number(now)).add("exp", number(now+86400)).add("email", `"ann@example.com"`)
+}
+
+func (f federation) token() string { return signed(f.t, f.key, f.header(), f.claims().String()) }
+
+func TestATokenOfAnotherIssuerSignsInAsTheAccountThatTheHookFinds(t *testing.T) {
+	f := newFederation(t)
+	a := f.get("/users/me", f.token())
+	require.Equal(t, 200, a.Status, a.Body)
+	require.Equal(t, "ann@example.com", a.JSON(t)["email"])
+	require.Equal(t, "users:2", f.get("/any", f.token()).Body, "the subject is the primary key")
+	require.Equal(t, 200, f.get("/auth/users/me", f.token()).Status)
+	require.Equal(t, 403, f.get("/teachers/me", f.token()).Status)
+
+	s, err := f.auth.Verify(context.Background(), f.token())
+	require.NoError(t, err)
+	require.Equal(t, provider, s.Issuer)
+	require.Empty(t, s.ID)
+	require.Empty(t, s.TokenID)
+	require.True(t, s.AuthTime.IsZero())
+	var sub string
+	require.True(t, s.Claim("sub", &sub))
+	require.Equal(t, "auth0|1", sub)
+}
+
+func TestATokenOfAnotherIssuerMayLeaveTheKidOutIfItHasOneKey(t *testing.T) {
+	f := newFederation(t)
+	require.Equal(t, 200, f.get("/users/me", signed(t, f.key, `{"alg":"ES256","typ":"at+jwt"}`, f.claims().String())).Status)
+}
+
+func TestAForeignTokenThatIsNotAsAgreedIsRefused(t *testing.T) {
+	f := newFederation(t, func(cfg *fiberjwt.Config) {
+		cfg.Issuers[0].Type = "application/at+JWT"
+		cfg.Issuers[0].RequiredClaims = []string{"email"}
+	})
+	start := `{"alg":"ES256","kid":"` + f.key.ID() + `","typ":"at+jwt"`
+	require.Equal(t, 200, f.get("/users/me", signed(t, f.key, start+`}`, f.claims().String())).Status)
+	mint := outsider{testSecret}
+	der, armored := publicKey(t, f.key.Crypto())
+	confused := func(secret []byte) string {
+		text := segment(`{"alg":"HS256","kid":"`+f.key.ID()+`","typ":"at+jwt"}`) + "." + segment(f.claims().String())
+		mac, err := jwt.SigningMethodHS256.Sign(text, secret)
+		require.NoError(t, err)
+		return text + "." + segment(string(mac))
+	}
+	for attack, token := range map[string]string{
+		"HS256 with the PEM": confused(armored), "HS256 with the DER": confused(der), "HS256 with our secret": confused([]byte(testSecret)),
+		"our own key": mint.token("users", f.claims().set("kind", `"users"`).String()),
+		"none":        segment(`{"alg":"none","typ":"at+jwt"}`) + "." + segment(f.claims().String()) + ".",
+		"another key": signed(t, newKey(t, keys.ES256), start+`}`, f.claims().String()),
+	} {
+		t.Run(attack, func(t *testing.T) { requireRefused(t, f.get("/users/me", token), token) })
+	}
+	for attack, header := range map[string]string{
+		"typ JWT": `{"alg":"ES256","typ":"JWT"}`, "no typ": `{"alg":"ES256"}`, "typ a number": `{"alg":"ES256","typ":1}`, "no alg": `{"typ":"at+jwt"}`,
+		"another alg": `{"alg":"ES384","typ":"at+jwt"}`, "alg of another case": `{"alg":"es256","typ":"at+jwt"}`, "alg twice": start + `,"alg":"ES256"}`,
+		"ALG": `{"ALG":"ES256","typ":"at+jwt"}`, "an unknown kid": `{"alg":"ES256","kid":"x","typ":"at+jwt"}`, "an empty kid": `{"alg":"ES256","kid":"","typ":"at+jwt"}`,
+		"kid a number": `{"alg":"ES256","kid":1,"typ":"at+jwt"}`, "a kid that is an address": `{"alg":"ES256","kid":"https://evil.example/k","typ":"at+jwt"}`,
+		"crit": start + `,"crit":["exp"]}`, "an empty crit": start + `,"crit":[]}`, "b64": start + `,"b64":true}`, "zip": start + `,"zip":"DEF"}`, "cty": start + `,"cty":"JWT"}`,
+		"jwk": start + `,"jwk":{}}`, "jku": start + `,"jku":"https://evil.example"}`, "x5u": start + `,"x5u":"https://evil.example"}`, "x5c": start + `,"x5c":[]}`,
+		"no object": `"ES256"`, "trailing data": start + `}{}`, "nothing": ``,
+	} {
+		t.Run(attack, func(t *testing.T) {
+			token := signed(t, f.key, header, f.claims().String())
+			requireRefused(t, f.get("/users/me", token), token)
+		})
+	}
+	at := func(d time.Duration) string { return number(f.clock.Now().Add(d).Unix()) }
+	for attack, payload := range map[string]claimSet{
+		"another issuer": f.claims().set("iss", `"https://id.example.com/"`), "no issuer": f.claims().drop("iss"), "two issuers": f.claims().set("iss", `["`+provider+`"]`),
+		"issuer twice": f.claims().add("iss", `"`+provider+`"`), "our issuer": f.claims().set("iss", `"fiberjwt"`),
+		"another audience": f.claims().set("aud", `"fiberjwt"`), "no audience": f.claims().drop("aud"), "aud a number": f.claims().set("aud", "1"),
+		"no sub": f.claims().drop("sub"), "an empty sub": f.claims().set("sub", `""`), "sub a number": f.claims().set("sub", "1"), "sub twice": f.claims().add("sub", `"2"`),
+		"no exp": f.claims().drop("exp"), "exp of zero": f.claims().set("exp", "0"), "expired": f.claims().set("exp", at(-5*time.Second)), "exp a string": f.claims().set("exp", `"9999999999"`),
+		"not yet": f.claims().add("nbf", at(6*time.Second)), "of tomorrow": f.claims().set("iat", at(6*time.Second)), "auth_time of tomorrow": f.claims().add("auth_time", at(6*time.Second)),
+		"for longer than a day": f.claims().set("exp", at(24*time.Hour+6*time.Second)), "for ever": f.claims().set("exp", "253402300799"),
+		"without the claim": f.claims().drop("email"), "of a stranger": f.claims().set("email", `"eve@example.com"`),
+	} {
+		t.Run(attack, func(t *testing.T) {
+			token := signed(t, f.key, start+`}`, payload.String())
+			requireRefused(t, f.get("/users/me", token), token)
+		})
+	}
+}
+
+func TestAnIssuerSpeaksWithItsOwnKeysOnly(t *testing.T) {
+	other := newKey(t, keys.ES256)
+	f := newFederation(t, func(cfg *fiberjwt.Config) {
+		cfg.Issuers = append(cfg.Issuers, fiberjwt.Issuer{Name: "https://other.example.com", Keys: newSet(t, other), Audience: []string{"shop"}, Kind: "users"})
+	})
+	token := signed(t, other, `{"alg":"ES256","typ":"at+jwt","kid":"`+other.ID()+`"}`, f.claims().String())
+	requireRefused(t, f.get("/users/me", token), token)
+	theirs := signed(t, other, `{"alg":"ES256","typ":"at+jwt","kid":"`+other.ID()+`"}`, f.claims().set("iss", `"https://other.example.com"`).String())
+	require.Equal(t, 200, f.get("/users/me", theirs).Status)
+}
+
+func TestAForeignTokenHasNoSessionHere(t *testing.T) {
+	f := newFederation(t)
+	own := f.login("users", "ann@example.com")
+	theirs := f.token()
+	before := f.count("fiberjwt_sessions")
+	require.Equal(t, 401, f.get("/fresh", theirs).Status, "nobody proved a password")
+	require.Equal(t, 403, f.do("POST", "/auth/users/password", `{"current_password":"`+testPassword+`","password":"`+newPassword+`"}`, "Authorization", "Bearer "+theirs).Status)
+	require.Equal(t, 204, f.do("POST", "/auth/users/logout", "", "Authorization", "Bearer "+theirs).Status)
+	require.Equal(t, 403, f.do("POST", "/auth/users/logout-all", "", "Authorization", "Bearer "+theirs).Status, "it could not say what has ended")
+	require.Equal(t, 200, f.get("/users/me", theirs).Status, "its issuer ends it")
+	require.Equal(t, 200, f.get("/users/me", own.Access).Status, "and it ends nothing of ours")
+	require.Equal(t, before, f.count("fiberjwt_sessions"))
+
+	recent := signed(t, f.key, f.header(), f.claims().add("auth_time", number(f.clock.Now().Unix()-60)).String())
+	require.Equal(t, 200, f.get("/fresh", recent).Status, "the issuer may say when")
+}
+
+func TestATokenOfAnotherIssuerDoesNotHideTheSessionThatLogsOut(t *testing.T) {
+	for _, route := range []string{"logout", "logout-all"} {
+		f := newFederation(t)
+		own, other := f.login("users", "ann@example.com"), f.login("users", "ann@example.com")
+		a := f.do("POST", "/auth/users/"+route, `{"refresh_token":"`+own.Refresh+`"}`, "Authorization", "Bearer "+f.token())
+		require.Equal(t, 204, a.Status, a.Body)
+		require.Equal(t, 401, f.get("/users/me", own.Access).Status, route)
+		require.Equal(t, map[string]int{"logout": 200, "logout-all": 401}[route], f.get("/users/me", other.Access).Status, route)
+	}
+}
+
+// The subject of a provider is text of its own: "2" is not the account 2.
+func TestAnEventNamesTheAccountOfAForeignTokenOnlyOnceItIsFound(t *testing.T) {
+	var seen witness
+	f := newFederation(t, seen.listen)
+	_, err := f.db.NewUpdate().Model((*User)(nil)).Set("disabled = ?", true).Where("id = 1").Exec(context.Background())
+	require.NoError(t, err)
+	seen.heard()
+	for who, tc := range map[string]struct {
+		claims claimSet
+		want   string
+	}{
+		"expired":  {f.claims().set("exp", number(f.clock.Now().Unix()-60)), ""},
+		"unknown":  {f.claims().set("email", `"eve@example.com"`), ""},
+		"disabled": {f.claims().set("email", `"bob@example.com"`), "1"},
+	} {
+		a := f.get("/users/me", signed(t, f.key, f.header(), tc.claims.set("sub", `"2"`).String()))
+		require.Equal(t, 401, a.Status, who)
+		require.Equal(t, tc.want, seen.one(t, a).Subject, who)
+	}
+}
+
+func TestAForeignAccountThatIsNoRowIsAFault(t *testing.T) {
+	f := newFederation(t, func(cfg *fiberjwt.Config) {
+		cfg.Entities[0] = fiberjwt.Entity[User]{
+			Register:   fiberjwt.Anyone[User],
+			FromIssuer: func(context.Context, *fiberjwt.Session) (*User, error) { return &User{}, nil }, // an error of Scan was ignored
+		}
+	})
+	require.Equal(t, 500, f.get("/users/me", f.token()).Status)
+	require.Contains(t, f.log.String(), "gives an account without a primary key")
+}
+
+func TestTokensForOtherUsesAreToldFromAccessTokens(t *testing.T) {
+	strict := newFederation(t)
+	lax := newFederation(t, func(cfg *fiberjwt.Config) { cfg.Issuers[0].Type = fiberjwt.AnyType })
+	ask := func(f federation, typ string, claims claimSet) int {
+		return f.get("/users/me", signed(t, f.key, `{"alg":"ES256"`+typ+`}`, claims.String())).Status
+	}
+	for typ, want := range map[string][2]int{
+		`,"typ":"at+jwt"`: {200, 200}, `,"typ":"application/at+JWT"`: {200, 200}, `,"typ":"JWT"`: {401, 200}, ``: {401, 200},
+		`,"typ":"logout+jwt"`: {401, 401}, `,"typ":"application/SecEvent+JWT"`: {401, 401}, `,"typ":"dpop+jwt"`: {401, 401},
+	} {
+		require.Equal(t, want, [2]int{ask(strict, typ, strict.claims()), ask(lax, typ, lax.claims())}, typ)
+	}
+	for _, claim := range []string{"nonce", "at_hash", "events"} {
+		require.Equal(t, 401, ask(lax, "", lax.claims().add(claim, `"x"`)), claim)
+		require.Equal(t, 200, ask(strict, `,"typ":"at+jwt"`, strict.claims().add(claim, `"x"`)), claim)
+	}
+}
+
+func TestWhatIsCertainlyNotOfAnIssuerIsNotReadForIt(t *testing.T) {
+	var finds atomic.Int64
+	f := newFederation(t, func(cfg *fiberjwt.Config) {
+		cfg.Issuers[0].Keys = source(func(context.Context, string) (keys.Key, error) { finds.Add(1); return keys.Key{}, keys.ErrNoKey })
+	})
+	own := f.login("users", "ann@example.com").Access
+	head, _, _ := strings.Cut(own, ".")
+	payload := segment(f.claims().String())
+	require.Equal(t, 401, f.get("/any", head+"."+payload+".x").Status, "the header is ours")
+	require.Equal(t, 401, f.get("/any", segment(`{"alg":"ES256","typ":"at+jwt","x":"`+strings.Repeat("x", 1000)+`"}`)+"."+payload+".x").Status, "the header is too long")
+	require.Zero(t, finds.Load())
+	require.Equal(t, 401, f.get("/any", segment(f.header())+"."+payload+".x").Status)
+	require.Equal(t, int64(1), finds.Load())
+
+	long := func(n int) string {
+		return outsider{testSecret}.token("users", claimsOf(t, own).add("x", `"`+strings.Repeat("x", n)+`"`).String())
+	}
+	require.Equal(t, 200, f.get("/users/me", long(2400)).Status)
+	require.Equal(t, 401, f.get("/users/me", long(3000)).Status, "own tokens have their own bound")
+}
+
+func TestAForeignAccountThatIsNotAllowedIsRefused(t *testing.T) {
+	f := newFederation(t)
+	_, err := f.db.NewUpdate().Model((*User)(nil)).Set("disabled = ?", true).Where("id = 2").Exec(context.Background())
+	require.NoError(t, err)
+	requireRefused(t, f.get("/users/me", f.token()), f.token())
+}
+
+func TestAHookThatFailsIsNoRefusal(t *testing.T) {
+	for what, tc := range map[string]struct {
+		err    error
+		panics bool
+		status int
+	}{
+		"no rows": {err: sql.ErrNoRows, status: 401}, "nobody": {status: 401}, "any error": {err: errors.New("no such table"), status: 503},
+		"deadline": {err: context.DeadlineExceeded, status: 503}, "an error of ours": {err: fiberjwt.ErrForbidden, status: 403}, "a panic": {panics: true, status: 500},
+	} {
+		t.Run(what, func(t *testing.T) {
+			f := newFederation(t, func(cfg *fiberjwt.Config) {
+				cfg.Entities[0] = fiberjwt.Entity[User]{
+					Register: fiberjwt.Anyone[User],
+					FromIssuer: func(context.Context, *fiberjwt.Session) (*User, error) {
+						if tc.panics {
+							panic("in the hook")
+						}
+						return nil, tc.err
+					},
+				}
+			})
+			require.Equal(t, tc.status, f.get("/users/me", f.token()).Status)
+		})
+	}
+}
+
+func TestAnIssuerWithoutKindTakesItFromTheClaim(t *testing.T) {
+	f := newFederation(t, func(cfg *fiberjwt.Config) { cfg.Issuers[0].Kind = "" })
+	token := func(kind string) string {
+		return signed(t, f.key, f.header(), f.claims().add("kind", kind).String())
+	}
+	require.Equal(t, 200, f.get("/users/me", token(`"users"`)).Status)
+	for _, kind := range []string{`"teachers"`, `"admins"`, `""`, `1`} { // teachers have no hook
+		require.Equal(t, 401, f.get("/any", token(kind)).Status, kind)
+	}
+	require.Equal(t, 401, f.get("/any", f.token()).Status)
+}
+
+// twoServices is a service A, and a service B that takes the tokens of A and finds
+// its users by issuer and sub, as the Issuer that configure makes says.
+func twoServices(t *testing.T, configure func(*fiberjwt.Issuer)) (a, b *world) {
+	t.Helper()
+	const name = "https://a.example.com"
+	set := newSet(t, newKey(t, keys.ES256))
+	a = newWorld(t, func(cfg *fiberjwt.Config) { cfg.Issuer, cfg.Keys, cfg.Audience = name, set, []string{"b"} })
+	issuer := fiberjwt.Issuer{Name: name, Keys: keys.FromURL(serveKeys(t, set)), Audience: []string{"b"}}
+	configure(&issuer)
+	b = newWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.Entities[0] = fiberjwt.Entity[User]{
+			Register: fiberjwt.Anyone[User],
+			FromIssuer: func(ctx context.Context, s *fiberjwt.Session) (*User, error) {
+				account := &User{}
+				return account, cfg.DB.NewSelect().Model(account).Where("full_name = ?", s.Issuer+" "+s.Subject).Scan(ctx)
+			},
+		}
+		cfg.Entities[1] = fiberjwt.Entity[Teacher]{
+			Identity: "login", FromIssuer: func(context.Context, *fiberjwt.Session) (*Teacher, error) { return nil, nil },
+		}
+		cfg.Issuers = []fiberjwt.Issuer{issuer}
+	})
+	b.add(&User{Email: "ann@example.com", FullName: name + " 1", PasswordHash: hashOfTestPassword})
+	return a, b
+}
+
+// C17: teacher 1 of another service is not its user 1.
+func TestKindsOfAnotherServiceAreNeverReplaced(t *testing.T) {
+	for name, tc := range map[string]struct {
+		issuer        func(*fiberjwt.Issuer)
+		user, teacher int
+	}{
+		"by Kind":                  {issuer: func(i *fiberjwt.Issuer) { i.Kind = "users" }, user: 200, teacher: 401},
+		"by the claim":             {issuer: func(*fiberjwt.Issuer) {}, user: 200, teacher: 401},
+		"by Kinds":                 {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"users": "users"} }, user: 200, teacher: 401},
+		"teachers are users here":  {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"teachers": "users"} }, user: 401, teacher: 200},
+		"kinds are swapped":        {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"teachers": "users", "users": "teachers"} }, user: 401, teacher: 200},
+		"Kind for tokens of no":    {issuer: func(i *fiberjwt.Issuer) { i.Kind, i.Kinds = "users", map[string]string{"users": "teachers"} }, user: 401, teacher: 401},
+		"kinds in another case":    {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"Users": "users"} }, user: 401, teacher: 401},
+		"a kind that is not there": {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"pupils": "users"} }, user: 401, teacher: 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b := twoServices(t, tc.issuer)
+			require.Equal(t, tc.user, b.get("/users/me", a.register("users", "ann@example.com").Access).Status, "user 1")
+			require.Equal(t, tc.teacher, b.get("/users/me", a.register("teachers", "tom").Access).Status, "teacher 1")
+		})
+	}
+}
+
+// C17: a hook sees what the token says of the kind, beside what it is here.
+func TestHookSeesTheKindThatTheIssuerSigned(t *testing.T) {
+	f := newFederation(t, func(cfg *fiberjwt.Config) {
+		cfg.Issuers[0].Kinds = map[string]string{"people": "users"}
+		cfg.Issuers[0].Kind = ""
+	})
+	s, err := f.auth.Verify(t.Context(), signed(t, f.key, f.header(), f.claims().add("kind", `"people"`).String()))
+	require.NoError(t, err)
+	var theirs string
+	require.True(t, s.Claim("kind", &theirs))
+	require.Equal(t, "users people", s.Kind+" "+theirs)
+	requireRefused(t, f.get("/any", f.token()), f.token())
+}
+
+// C17: a verifier without accounts takes the kind that it was told, too.
+func TestServiceWithoutAccountsTakesOneKindOfAnother(t *testing.T) {
+	f := newFederation(t)
+	auth, err := fiberjwt.Open(fiberjwt.Config{Now: f.clock.Now, Issuers: []fiberjwt.Issuer{
+		{Name: provider, Keys: newSet(t, f.key.Public()), Audience: []string{"shop"}, Kinds: map[string]string{"people": "users"}},
+	}})
+	require.NoError(t, err)
+	for kind, want := range map[string]error{`"people"`: nil, `"users"`: fiberjwt.ErrTokenClaims, `""`: fiberjwt.ErrTokenClaims} {
+		_, err := auth.Verify(t.Context(), signed(t, f.key, f.header(), f.claims().add("kind", kind).String()))
+		require.ErrorIs(t, err, want, kind)
+	}
+}
+
+// C1, C2: what an issuer publishes is used as far as it can be.
+func TestIssuerThatPublishesOddKeysIsUnderstood(t *testing.T) {
+	key, other := newKey(t, keys.ES256), newKey(t, keys.ES256).Named("twin")
+	twin, err := json.Marshal([]keys.Key{other, newKey(t, keys.ES256).Named("twin"), key, key, newKey(t, keys.ES384).Named(key.ID())})
+	require.NoError(t, err)
+	secret := `{"kty":"oct","kid":"` + key.ID() + `","alg":"HS256","k":"` + segment(testSecret) + `"}`
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
+		out.Header().Set("Content-Type", "text/plain")
+		_, _ = io.WriteString(out, `{"keys":[`+secret+`,`+string(twin[1:]))
+		_, _ = io.WriteString(out, "}")
+	}))
+	t.Cleanup(server.Close)
+	f := newFederation(t, func(cfg *fiberjwt.Config) { cfg.Issuers[0].Keys = keys.FromURL(server.URL) })
+	t.Cleanup(func() { require.NoError(t, f.auth.Close()) })
+	f.key = key
+	require.Equal(t, 200, f.get("/users/me", f.token()).Status)
+	f.key = other
+	require.Equal(t, 401, f.get("/users/me", f.token()).Status, "nothing tells whose signature it is")
+	text := segment(`{"alg":"HS256","kid":"`+key.ID()+`","typ":"at+jwt"}`) + "." + segment(f.claims().String())
+	mac, err := jwt.SigningMethodHS256.Sign(text, []byte(testSecret))
+	require.NoError(t, err)
+	require.Equal(t, 401, f.get("/users/me", text+"."+segment(string(mac))).Status, "everybody has that secret")
+}
+
+func TestAServiceMayTakeTokensOfOthersAlone(t *testing.T) {
+	f := newFederation(t)
+	auth, err := fiberjwt.Open(fiberjwt.Config{Now: f.clock.Now, ReadTimeout: patience, Issuers: []fiberjwt.Issuer{
+		{Name: provider, Keys: keys.FromURL(serveKeys(t, newSet(t, f.key))), Audience: []string{"shop"}, Kind: "people"},
+	}})
+	require.NoError(t, err)
+	s, err := auth.Verify(context.Background(), f.token())
+	require.NoError(t, err)
+	require.Equal(t, "people", s.Kind)
+	require.Equal(t, "auth0|1", s.Subject)
+	_, err = auth.Verify(context.Background(), f.login("users", "ann@example.com").Access)
+	require.ErrorIs(t, err, fiberjwt.ErrTokenMalformed)
+	require.NoError(t, auth.Close())
+}
+
+func TestKeysThatCannotBeFetchedAre503(t *testing.T) {
+	f := newFederation(t, func(cfg *fiberjwt.Config) { cfg.Issuers[0].Keys = keys.FromURL("http://127.0.0.1:1/jwks.json") })
+	a := f.get("/users/me", f.token())
+	require.Equal(t, 503, a.Status, a.Body)
+	require.Equal(t, "1", a.Header.Get("Retry-After"))
+	require.Equal(t, 200, f.get("/users/me", f.login("users", "ann@example.com").Access).Status, "own tokens do not wait for it")
+}
+
+func TestTokensOfOthersCauseNoFetchButForAnIssuerOfOurs(t *testing.T) {
+	var fetches atomic.Int64
+	f := newFederation(t, func(cfg *fiberjwt.Config) {
+		cfg.Issuers[0].Keys = keys.Func(func(*jwt.Token) (any, error) { fetches.Add(1); return nil, errors.New("unknown") }, keys.ES256)
+	})
+	for _, iss := range []string{`"https://evil.example"`, `"fiberjwt"`, `""`, `null`, `{}`, `"` + provider + `/"`, `"` + strings.ToUpper(provider) + `"`} {
+		requireStatus := f.get("/any", signed(t, f.key, f.header(), f.claims().set("iss", iss).String())).Status
+		require.Equal(t, 401, requireStatus, iss)
+	}
+	require.Zero(t, fetches.Load())
+	require.Equal(t, 401, f.get("/any", f.token()).Status)
+	require.Equal(t, int64(1), fetches.Load())
+}
+
+// source is a keys.Source of the application's own.
+type source func(ctx context.Context, kid string) (keys.Key, error)
+
+func (s source) Find(ctx context.Context, kid string, _ keys.Algorithm) (keys.Key, error) {
+	return s(ctx, kid)
+}
+
+var errUnknownKey = errors.New("unknown key")
+
+func TestASourceOfKeysThatPanicsFailsTheRequestAlone(t *testing.T) {
+	f := newFederation(t, func(cfg *fiberjwt.Config) {
+		cfg.Issuers[0].Keys = keys.Func(func(token *jwt.Token) (any, error) {
+			return nil, fmt.Errorf("%w: %s", errUnknownKey, token.Header["kid"].(string))
+		}, keys.ES256)
+	})
+	without := segment(`{"alg":"ES256","typ":"at+jwt"}`) + "." + segment(`{"iss":"`+provider+`"}`) + ".x"
+	require.Equal(t, 500, f.get("/any", without).Status, "anybody can send it")
+	require.Equal(t, 401, f.get("/any", f.token()).Status)
+	_, err := f.auth.Verify(context.Background(), f.token())
+	require.ErrorIs(t, err, jwt.ErrTokenMalformed)
+	require.ErrorIs(t, err, errUnknownKey, "the cause is kept")
+
+	auth, err := fiberjwt.Open(fiberjwt.Config{Keys: source(func(context.Context, string) (keys.Key, error) { panic("in the source") })})
+	require.NoError(t, err)
+	_, err = auth.Verify(context.Background(), signed(t, f.key, `{"alg":"ES256","kid":"x","typ":"at+jwt"}`, `{}`))
+	require.ErrorIs(t, err, fiberjwt.ErrSetup)
+}
+
+func TestASourceOfKeysIsWaitedForNoLongerThanForTheDatabase(t *testing.T) {
+	f := newFederation(t, func(cfg *fiberjwt.Config) {
+		cfg.ReadTimeout = 50 * time.Millisecond
+		cfg.Issuers[0].Keys = source(func(ctx context.Context, _ string) (keys.Key, error) {
+			<-ctx.Done()
+			return keys.Key{}, ctx.Err()
+		})
+	})
+	require.Equal(t, 503, f.get("/any", f.token()).Status)
+}
+
+func TestAKeyIsUsedForItsOwnAlgorithmWhateverTheSourceSays(t *testing.T) {
+	var f federation
+	any := source(func(context.Context, string) (keys.Key, error) { return f.key, nil })
+	f = newFederation(t, func(cfg *fiberjwt.Config) { cfg.Issuers[0].Keys = any })
+	require.Equal(t, 200, f.get("/users/me", f.token()).Status)
+	for _, alg := range []string{"none", "HS256", "ES384", "RS256"} {
+		token := signed(t, f.key, `{"alg":"`+alg+`","typ":"at+jwt"}`, f.claims().String())
+		requireRefused(t, f.get("/users/me", token), token)
+	}
+	auth, err := fiberjwt.Open(fiberjwt.Config{Keys: any})
+	require.NoError(t, err)
+	_, err = auth.Verify(context.Background(), signed(t, f.key, `{"alg":"none","kid":"x","typ":"at+jwt"}`, `{}`))
+	require.ErrorIs(t, err, jwt.ErrTokenMalformed)
+}
+
+func TestAnIssuerThatIsDeclaredWronglyIsAFaultOfOpen(t *testing.T) {
+	set := newSet(t, newKey(t, keys.ES256))
+	good := fiberjwt.Issuer{Name: provider, Keys: set, Audience: []string{"shop"}, Kind: "users"}
+	with := func(change func(*fiberjwt.Issuer)) []fiberjwt.Issuer {
+		issuer := good
+		change(&issuer)
+		return []fiberjwt.Issuer{issuer}
+	}
+	for want, issuers := range map[string][]fiberjwt.Issuer{
+		"Name is empty":                     with(func(i *fiberjwt.Issuer) { i.Name = "" }),
+		"Audience is empty":                 with(func(i *fiberjwt.Issuer) { i.Audience = nil }),
+		"RequiredClaims has an empty":       with(func(i *fiberjwt.Issuer) { i.RequiredClaims = []string{""} }),
+		"Keys is nil":                       with(func(i *fiberjwt.Issuer) { i.Keys = nil }),
+		"Keys: is nil":                      with(func(i *fiberjwt.Issuer) { i.Keys = (*keys.Set)(nil) }),
+		"needs https":                       with(func(i *fiberjwt.Issuer) { i.Keys = keys.FromURL("http://example.com") }),
+		"has no algorithms":                 with(func(i *fiberjwt.Issuer) { i.Keys = keys.Func(func(*jwt.Token) (any, error) { return nil, nil }) }),
+		"has FromIssuer":                    with(func(i *fiberjwt.Issuer) { i.Kind = "teachers" }),
+		"cannot name a kind":                with(func(i *fiberjwt.Issuer) { i.Kind = "Users" }),
+		"name of a kind of Config.Entities": with(func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"people": "pupils", "users": "users"} }),
+		"would both be the kind \"users\"": with(func(i *fiberjwt.Issuer) {
+			i.Kind, i.Kinds = "", map[string]string{"people": "users", "guests": "users"}
+		}),
+		"tokens without a kind would both": with(func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"people": "users"} }),
+		"that of this":                     with(func(i *fiberjwt.Issuer) { i.Name = "fiberjwt" }),
+		"the Name is that of another":      {good, good},
+	} {
+		t.Run(want, func(t *testing.T) {
+			_, err := fiberjwt.Open(fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Issuers: issuers, Entities: []fiberjwt.Kind{
+				fiberjwt.Entity[User]{FromIssuer: func(context.Context, *fiberjwt.Session) (*User, error) { return nil, nil }},
+				fiberjwt.Entity[Teacher]{Identity: "login"},
+			}})
+			require.ErrorContains(t, err, want)
+		})
+	}
+}
+
+// C17: a kind of an issuer that is never signed in is a mistake, also beside others.
+func TestEveryKindOfAnIssuerNeedsFromIssuer(t *testing.T) {
+	issuer := fiberjwt.Issuer{
+		Name: provider, Keys: newSet(t, newKey(t, keys.ES256)), Audience: []string{"shop"},
+		Kind: "users", Kinds: map[string]string{"tutors": "teachers", "bosses": "admins"},
+	}
+	_, err := fiberjwt.Open(fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Issuers: []fiberjwt.Issuer{issuer}, Entities: []fiberjwt.Kind{
+		fiberjwt.Entity[User]{FromIssuer: func(context.Context, *fiberjwt.Session) (*User, error) { return nil, nil }},
+		fiberjwt.Entity[Teacher]{Identity: "login"},
+		fiberjwt.Entity[Admin]{Name: "admins", Allow: isAdmin},
+	}})
+	require.ErrorContains(t, err, `no Entity of the kind "teachers" has FromIssuer`)
+	require.ErrorContains(t, err, `no Entity of the kind "admins" has FromIssuer`)
+	require.NotContains(t, err.Error(), `"users" has FromIssuer`)
+}
+
+func TestAnIssuerCannotNameTheKindWhereNoneIsDeclared(t *testing.T) {
+	issuer := fiberjwt.Issuer{Name: provider, Keys: newSet(t, newKey(t, keys.ES256)), Audience: []string{"shop"}}
+	_, err := fiberjwt.Open(fiberjwt.Config{Issuers: []fiberjwt.Issuer{issuer}})
+	require.ErrorContains(t, err, "Kind is empty: without Entities")
+}
+
+func TestALongTokenOfAnotherIssuerIsRead(t *testing.T) {
+	f := newFederation(t)
+	sized := func(n int) string {
+		return signed(t, f.key, f.header(), f.claims().add("roles", `"`+strings.Repeat("r", n)+`"`).String())
+	}
+	require.Equal(t, 200, f.get("/users/me", sized(5600)).Status)
+	require.Equal(t, 401, f.get("/users/me", sized(6000)).Status)
+}
+
+// A session in exchange is as fresh as the issuer says, also where its clock is
+// some seconds ahead, and never fresher.
+func TestASessionInExchangeForATokenOfAnotherIssuerIsAsFreshAsThat(t *testing.T) {
+	f := newFederation(t)
+	f.app.Post("/exchange", fiberjwt.As(func(c *fiber.Ctx, u *User) error {
+		tokens, err := fiberjwt.Login(c, u)
+		if err != nil {
+			return err
+		}
+		return c.JSON(tokens)
+	}))
+	now := f.clock.Now().Unix()
+	for name, test := range map[string]struct {
+		token  string
+		status int
+	}{
+		"says nothing": {f.token(), 401},
+		"long ago":     {signed(t, f.key, f.header(), f.claims().add("auth_time", number(now-3600)).String()), 401},
+		"just now":     {signed(t, f.key, f.header(), f.claims().add("auth_time", number(now-60)).String()), 200},
+		"ahead":        {signed(t, f.key, f.header(), f.claims().add("auth_time", number(now+3)).String()), 200},
+	} {
+		a := f.do("POST", "/exchange", "", "Authorization", "Bearer "+test.token)
+		require.Equal(t, 200, a.Status, "%s: %s", name, a.Body)
+		require.Equal(t, test.status, f.get("/fresh", f.tokensOf(a).Access).Status, name)
+	}
+}

@@ -1,0 +1,442 @@
+package api_test
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// confirm is a purpose with everything.
+var confirm = fiberjwt.Purpose[User]{Name: "confirm-email", TTL: time.Hour, Binds: func(u *User) string { return u.Email }}
+
+// stored is the row of a kind's first account.
+func stored[T any](w *world) *T {
+	w.t.Helper()
+	account := new(T)
+	require.NoError(w.t, w.db.NewSelect().Model(account).Where("id = 1").Scan(context.Background()))
+	return account
+}
+
+func TestAOneTimeTokenIsGoodOnce(t *testing.T) {
+	w := newWorld(t)
+	w.register("users", "ann@example.com")
+	token, err := confirm.Token(w.auth, stored[User](w))
+	require.NoError(t, err)
+	require.Regexp(t, `^fjo_[A-Za-z0-9_-]{80,160}$`, token, "it goes into a link as it is")
+
+	for range 2 {
+		u, err := confirm.Check(t.Context(), w.auth, token)
+		require.NoError(t, err, "to look at it uses nothing up")
+		require.Equal(t, "ann@example.com", u.Email)
+	}
+	u, err := confirm.Redeem(t.Context(), w.auth, token)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, u.ID)
+	for range 3 {
+		u, err = confirm.Redeem(t.Context(), w.auth, token)
+		require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
+		require.Nil(t, u)
+	}
+	another, err := confirm.Token(w.auth, stored[User](w))
+	require.NoError(t, err)
+	_, err = confirm.Redeem(t.Context(), w.auth, another)
+	require.NoError(t, err, "each token counts for itself")
+}
+
+func TestOfManyWhoRedeemATokenAtOnceOneGetsTheAccount(t *testing.T) {
+	for name, configure := range map[string]func(*fiberjwt.Config){
+		"beside the accounts": func(*fiberjwt.Config) {},
+		"a store elsewhere": func(cfg *fiberjwt.Config) {
+			cfg.Sessions = struct{ session.Store }{session.NewSQL(newDB(t))}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, configure)
+			w.register("users", "ann@example.com")
+			for range 5 {
+				token, err := confirm.Token(w.auth, stored[User](w))
+				require.NoError(t, err)
+				var winners atomic.Int32
+				var all sync.WaitGroup
+				for range 16 {
+					all.Go(func() {
+						_, err := confirm.Redeem(context.Background(), w.auth, token)
+						if err == nil {
+							winners.Add(1)
+						} else if !errors.Is(err, fiberjwt.ErrOneTimeToken) {
+							t.Error(err)
+						}
+					})
+				}
+				all.Wait()
+				require.EqualValues(t, 1, winners.Load())
+			}
+		})
+	}
+}
+
+// B12: and of requests at once the one whose clock was read first may come last.
+func TestAOneTimeTokenIsGoodOnceWhereClocksDiffer(t *testing.T) {
+	w := newWorld(t)
+	w.register("users", "ann@example.com")
+	for _, behind := range []time.Duration{time.Millisecond, 30 * time.Second, 30 * time.Minute} {
+		token, err := confirm.Token(w.auth, stored[User](w))
+		require.NoError(t, err)
+		_, err = confirm.Redeem(t.Context(), w.auth, token)
+		require.NoError(t, err)
+		w.clock.Advance(-behind)
+		_, err = confirm.Redeem(t.Context(), w.auth, token)
+		require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "on a server whose clock is %v behind", behind)
+	}
+}
+
+func TestAOneTimeTokenEndsWithWhatItIsAbout(t *testing.T) {
+	for name, change := range map[string]func(*world){
+		"the address changed": func(w *world) {
+			_, err := w.db.NewUpdate().Model((*User)(nil)).Set("email = ?", "other@example.com").Where("id = 1").Exec(context.Background())
+			require.NoError(w.t, err)
+		},
+		"the account is gone": func(w *world) {
+			_, err := w.db.NewDelete().Model((*User)(nil)).Where("id = 1").Exec(context.Background())
+			require.NoError(w.t, err)
+		},
+		"the password changed": func(w *world) {
+			reset, err := fiberjwt.ResetToken(w.auth, stored[User](w), 0)
+			require.NoError(w.t, err)
+			_, err = fiberjwt.ResetPassword[User](context.Background(), w.auth, reset, newPassword)
+			require.NoError(w.t, err)
+		},
+		"time":                     func(w *world) { w.clock.Advance(time.Hour) },
+		"nothing: this is a check": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.register("users", "ann@example.com")
+			token, err := confirm.Token(w.auth, stored[User](w))
+			require.NoError(t, err)
+			if change == nil {
+				w.clock.Advance(time.Hour - time.Second)
+				_, err = confirm.Redeem(t.Context(), w.auth, token)
+				require.NoError(t, err)
+				return
+			}
+			change(w)
+			_, err = confirm.Check(t.Context(), w.auth, token)
+			require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
+			_, err = confirm.Redeem(t.Context(), w.auth, token)
+			require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
+		})
+	}
+}
+
+func TestAOneTimeTokenIsForItsPurposeAndKindAlone(t *testing.T) {
+	w := newWorld(t)
+	ann := w.register("users", "ann@example.com")
+	w.register("teachers", "ann")
+	token, err := confirm.Token(w.auth, stored[User](w))
+	require.NoError(t, err)
+
+	_, err = fiberjwt.Purpose[User]{Name: "magic", Binds: confirm.Binds}.Redeem(t.Context(), w.auth, token)
+	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "another purpose")
+	_, err = fiberjwt.Purpose[Teacher]{Name: "confirm-email"}.Redeem(t.Context(), w.auth, token)
+	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "another kind")
+	_, err = fiberjwt.ResetPassword[User](t.Context(), w.auth, token, newPassword)
+	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "a reset")
+	require.Equal(t, "invalid_token", w.get("/any", token).Code(t), "an access token")
+	require.Equal(t, "session_ended", w.refresh("users", token).Code(t), "a refresh token")
+	_, err = w.auth.Verify(t.Context(), token)
+	require.ErrorIs(t, err, fiberjwt.ErrTokenMalformed)
+	for _, other := range []string{ann.Access, ann.Refresh, "", "fjo_", "fjo_!"} {
+		_, err = confirm.Redeem(t.Context(), w.auth, other)
+		require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
+	}
+	_, err = confirm.Redeem(t.Context(), w.auth, token)
+	require.NoError(t, err, "none of that used it up")
+	require.Len(t, w.sessionsOf("users"), 1, "and what remembers its use is no session")
+}
+
+func (w *world) sessionsOf(kind string) []fiberjwt.SessionInfo {
+	w.t.Helper()
+	infos, err := w.auth.Sessions(context.Background(), kind, "1")
+	require.NoError(w.t, err)
+	return infos
+}
+
+func TestEveryBitOfAOneTimeTokenCountsAndAForgedOneCostsNoQuery(t *testing.T) {
+	w := newWorld(t)
+	w.register("users", "ann@example.com")
+	token, err := confirm.Token(w.auth, stored[User](w))
+	require.NoError(t, err)
+	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(token, "fjo_"))
+	require.NoError(t, err)
+	queries := &wanderer{}
+	w.db.AddQueryHook(queries)
+	for bit := range 8 * len(raw) {
+		raw[bit/8] ^= 1 << (bit % 8)
+		_, err := confirm.Check(t.Context(), w.auth, "fjo_"+base64.RawURLEncoding.EncodeToString(raw))
+		require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "bit %d", bit)
+		raw[bit/8] ^= 1 << (bit % 8)
+	}
+	for _, form := range []string{token + "\n", token[:20] + "\r\n" + token[20:], token + "=", token + "A", " " + token, strings.ToUpper(token)} {
+		_, err := confirm.Check(t.Context(), w.auth, form)
+		require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
+	}
+	require.Empty(t, queries.lost)
+	require.Zero(t, queries.found)
+	_, err = confirm.Check(t.Context(), w.auth, token)
+	require.NoError(t, err)
+	require.NotEmpty(t, queries.lost, "a good one costs one")
+}
+
+// C7: mail programs take a "-" or "_" at the end for punctuation behind the link.
+func TestLinksEndInALetterOrDigit(t *testing.T) {
+	w := newTicketWorld(t)
+	w.register("users", "ann@example.com")
+	ann := stored[User](w)
+	for _, id := range []int64{1, 10, 21, 99, 100, 1234, 12345} {
+		ann.ID = id
+		_, err := w.db.NewUpdate().Model(ann).Set("id = ?", id).Where("email = ?", ann.Email).Exec(t.Context())
+		require.NoError(t, err)
+		for range 200 {
+			reset, err := fiberjwt.ResetToken(w.auth, ann, 0)
+			require.NoError(t, err)
+			unlock, err := fiberjwt.UnlockToken(w.auth, ann, 0)
+			require.NoError(t, err)
+			link, err := confirm.Token(w.auth, ann)
+			require.NoError(t, err)
+			for _, token := range []string{reset, unlock, link} {
+				require.Regexp(t, `^[a-z]{3}_[A-Za-z0-9_-]*[A-Za-z0-9]$`, token)
+			}
+		}
+		for range 5 {
+			pair := w.login("users", ann.Email)
+			ticket := w.ticket(pair.Access, "/films/7.mp4", "")
+			require.Regexp(t, `[A-Za-z0-9]$`, ticket)
+			require.Regexp(t, `[A-Za-z0-9]$`, pair.Refresh)
+			require.Equal(t, 200, w.do("GET", "/films/7.mp4?ticket="+ticket, "").Status)
+		}
+		link, err := confirm.Token(w.auth, ann)
+		require.NoError(t, err)
+		found, err := confirm.Redeem(t.Context(), w.auth, link)
+		require.NoError(t, err, "account %d", id)
+		require.Equal(t, id, found.ID)
+	}
+}
+
+func TestAOneTimeTokenOutlivesTheReplacementOfTheSecret(t *testing.T) {
+	w := newWorld(t)
+	w.register("users", "ann@example.com")
+	token, err := confirm.Token(w.auth, stored[User](w))
+	require.NoError(t, err)
+	later := newWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.DB, cfg.Now = w.db, w.clock.Now
+		cfg.Secret, cfg.OldSecrets = []byte("m2X8pQ5vB1zN7cK4jH9sD6gF3wR0tY2e"), []fiberjwt.Secret{[]byte(testSecret)}
+	})
+	_, err = confirm.Redeem(t.Context(), later.auth, token)
+	require.NoError(t, err)
+	_, err = confirm.Redeem(t.Context(), w.auth, token)
+	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "once in all processes")
+}
+
+func TestTheLinksOfOneServiceAreNotThoseOfAnother(t *testing.T) {
+	w := newTicketWorld(t)
+	access := w.register("users", "ann@example.com").Access
+	token, err := confirm.Token(w.auth, stored[User](w))
+	require.NoError(t, err)
+	reset, err := fiberjwt.ResetToken(w.auth, stored[User](w), 0)
+	require.NoError(t, err)
+	ticket := w.ticket(access, "/films/7.mp4", "")
+	other := newTicketWorld(t, func(cfg *fiberjwt.Config) { cfg.DB, cfg.Now, cfg.Issuer = w.db, w.clock.Now, "another" })
+	_, err = confirm.Check(t.Context(), other.auth, token)
+	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "though secret and database are the same")
+	_, err = fiberjwt.ResetPassword[User](t.Context(), other.auth, reset, newPassword)
+	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
+	require.Equal(t, 401, other.do("GET", "/films/7.mp4?ticket="+ticket, "").Status)
+	require.Equal(t, 200, w.do("GET", "/films/7.mp4?ticket="+ticket, "").Status)
+}
+
+func TestAStoreThatFailsUsesNoTokenUp(t *testing.T) {
+	w := newWorld(t)
+	w.register("users", "ann@example.com")
+	token, err := confirm.Token(w.auth, stored[User](w))
+	require.NoError(t, err)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = confirm.Redeem(ended, w.auth, token)
+	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
+	_, err = confirm.Redeem(t.Context(), w.auth, token)
+	require.NoError(t, err)
+}
+
+func TestTheMemoryOfATokenIsPrunedAfterItExpired(t *testing.T) {
+	w := newWorld(t)
+	w.register("users", "ann@example.com")
+	token, err := confirm.Token(w.auth, stored[User](w))
+	require.NoError(t, err)
+	_, err = confirm.Redeem(t.Context(), w.auth, token)
+	require.NoError(t, err)
+	require.Equal(t, 2, w.count("fiberjwt_sessions"))
+	_, err = w.auth.Prune(t.Context())
+	require.NoError(t, err)
+	_, err = confirm.Redeem(t.Context(), w.auth, token)
+	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
+	w.clock.Advance(time.Hour + 2*time.Minute)
+	_, err = w.auth.Prune(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, w.count("fiberjwt_sessions"), "the session is left")
+}
+
+func TestAPurposeThatIsSetUpWronglySaysSo(t *testing.T) {
+	w := newWorld(t)
+	w.register("users", "ann@example.com")
+	u := stored[User](w)
+	for why, make := range map[string]func() (string, error){
+		"Purpose.Name": func() (string, error) { return fiberjwt.Purpose[User]{Name: "Confirm it"}.Token(w.auth, u) },
+		"Purpose.TTL": func() (string, error) {
+			return fiberjwt.Purpose[User]{Name: "a", TTL: 8 * 24 * time.Hour}.Token(w.auth, u)
+		},
+		"the account is nil":     func() (string, error) { return confirm.Token(w.auth, nil) },
+		"no model":               func() (string, error) { return fiberjwt.Purpose[world]{Name: "a"}.Token(w.auth, &world{}) },
+		"account is nil":         func() (string, error) { return fiberjwt.ResetToken[User](w.auth, nil, 0) },
+		"not between 0 and 24 h": func() (string, error) { return fiberjwt.ResetToken(w.auth, u, 25*time.Hour) },
+		"there are no sessions":  func() (string, error) { return confirm.Token(verifyOnly(t), u) },
+		"Binds broke on this user": func() (string, error) {
+			return fiberjwt.Purpose[User]{Name: "a", Binds: func(*User) string { panic("Binds broke on this user") }}.Token(w.auth, u)
+		},
+	} {
+		_, err := make()
+		require.ErrorIs(t, err, fiberjwt.ErrSetup, why)
+		var e *fiberjwt.Error
+		if errors.As(err, &e) && e.LogValue().String() != "" && !strings.Contains(err.Error(), why) {
+			require.Contains(t, e.LogValue().String(), why)
+			continue
+		}
+		require.ErrorContains(t, err, why)
+	}
+}
+
+func verifyOnly(t *testing.T) *fiberjwt.Auth {
+	t.Helper()
+	auth, err := fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret)})
+	require.NoError(t, err)
+	return auth
+}
+
+func TestAForgottenPasswordIsResetOnce(t *testing.T) {
+	var seen witness
+	w := newWorld(t, seen.listen)
+	ann := w.register("users", "ann@example.com")
+	bob := w.register("users", "bob@example.com")
+	seen.heard()
+	token, err := fiberjwt.ResetToken(w.auth, stored[User](w), 0)
+	require.NoError(t, err)
+	older, err := fiberjwt.ResetToken(w.auth, stored[User](w), time.Hour)
+	require.NoError(t, err)
+
+	_, err = fiberjwt.ResetPassword[User](t.Context(), w.auth, token, "password1")
+	require.ErrorIs(t, err, fiberjwt.ErrFields, "a password that is not taken leaves the token as it was")
+	u, err := fiberjwt.ResetPassword[User](t.Context(), w.auth, token, newPassword)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, u.ID)
+	require.Equal(t, []fiberjwt.Event{{Type: fiberjwt.EventPassword, Kind: "users", Subject: "1"}}, seen.heard())
+
+	require.Equal(t, 401, w.get("/any", ann.Access).Status, "every session ended")
+	require.Equal(t, "session_ended", w.refresh("users", ann.Refresh).Code(t))
+	require.Equal(t, 200, w.get("/any", bob.Access).Status, "of that account only")
+	require.Equal(t, 401, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)).Status)
+	require.Equal(t, 200, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", newPassword)).Status)
+	for _, used := range []string{token, older} {
+		_, err = fiberjwt.ResetPassword[User](t.Context(), w.auth, used, testPassword)
+		require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
+	}
+}
+
+func TestOfTwoResetsAtOnceOneWins(t *testing.T) {
+	for name, configure := range map[string]func(*fiberjwt.Config){
+		"beside the accounts": func(*fiberjwt.Config) {},
+		"a store elsewhere": func(cfg *fiberjwt.Config) {
+			cfg.Sessions = struct{ session.Store }{session.NewSQL(newDB(t))}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, configure)
+			ann := w.register("users", "ann@example.com")
+			token, err := fiberjwt.ResetToken(w.auth, stored[User](w), 0)
+			require.NoError(t, err)
+			var winners atomic.Int32
+			var all sync.WaitGroup
+			for range 4 {
+				all.Go(func() {
+					_, err := fiberjwt.ResetPassword[User](context.Background(), w.auth, token, newPassword)
+					if err == nil {
+						winners.Add(1)
+					} else if !errors.Is(err, fiberjwt.ErrOneTimeToken) {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			require.EqualValues(t, 1, winners.Load())
+			require.Equal(t, 401, w.get("/any", ann.Access).Status)
+		})
+	}
+}
+
+func TestAResetEndsByTimeAndByAChangeOfThePassword(t *testing.T) {
+	w := newWorld(t)
+	access := w.register("users", "ann@example.com").Access
+	token, err := fiberjwt.ResetToken(w.auth, stored[User](w), 0)
+	require.NoError(t, err)
+	body := `{"current_password":"` + testPassword + `","password":"` + newPassword + `"}`
+	require.Equal(t, 204, w.do("POST", "/auth/users/password", body, "Authorization", "Bearer "+access).Status)
+	_, err = fiberjwt.ResetPassword[User](t.Context(), w.auth, token, testPassword)
+	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
+
+	token, err = fiberjwt.ResetToken(w.auth, stored[User](w), 0)
+	require.NoError(t, err)
+	w.clock.Advance(30 * time.Minute)
+	_, err = fiberjwt.ResetPassword[User](t.Context(), w.auth, token, testPassword)
+	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
+}
+
+func TestAnAccountWithoutAPasswordGetsItsFirstByAReset(t *testing.T) {
+	w := newWorld(t)
+	u := &User{Email: "ann@example.com"}
+	_, err := w.db.NewInsert().Model(u).Exec(t.Context())
+	require.NoError(t, err)
+	token, err := fiberjwt.ResetToken(w.auth, u, 0)
+	require.NoError(t, err)
+	_, err = fiberjwt.ResetPassword[User](t.Context(), w.auth, token, testPassword)
+	require.NoError(t, err)
+	w.login("users", "ann@example.com")
+}
+
+// B11: keys are given again to accounts that the application stores itself, and a
+// locked account may have the same hash as the next.
+func TestALinkIsVoidForTheNextAccountWithTheKey(t *testing.T) {
+	w := quickWorld(t)
+	confirm := fiberjwt.Purpose[User]{Name: "confirm"}
+	ann := &User{Email: "ann@example.com", PasswordHash: "!"}
+	w.add(ann)
+	link, err := confirm.Token(w.auth, ann)
+	require.NoError(t, err)
+	reset, err := fiberjwt.ResetToken(w.auth, ann, 0)
+	require.NoError(t, err)
+	w.sql("DELETE FROM users")
+	w.add(&User{ID: ann.ID, Email: "bob@example.com", PasswordHash: "!"})
+	_, err = confirm.Redeem(t.Context(), w.auth, link)
+	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
+	_, err = fiberjwt.ResetPassword[User](t.Context(), w.auth, reset, newPassword)
+	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
+	require.Equal(t, "!", stored[User](w).PasswordHash)
+}

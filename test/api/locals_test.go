@@ -1,0 +1,770 @@
+package api_test
+
+import (
+	"bytes"
+	"fmt"
+	"log"
+	"log/slog"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+	"github.com/valyala/fasthttp"
+
+	"github.com/fiberjwt/fiberjwt"
+)
+
+// captureLog gives what slog.Default gets during the test.
+func captureLog(t *testing.T) *bytes.Buffer {
+	t.Helper()
+	var text bytes.Buffer
+	logger, writer, flags := slog.Default(), log.Writer(), log.Flags()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&text, nil)))
+	t.Cleanup(func() {
+		slog.SetDefault(logger)
+		log.SetOutput(writer) // SetDefault bends these too
+		log.SetFlags(flags)
+	})
+	return &text
+}
+
+func reached(c *fiber.Ctx) error { return c.SendString("reached") }
+
+func TestAGuardAboveTheMiddlewareNeverPasses(t *testing.T) {
+	text := captureLog(t)
+	w, ann := newSignedInWorld(t)
+	app := fiber.New()
+	app.Get("/as", fiberjwt.As(func(c *fiber.Ctx, _ *User) error { return reached(c) }))
+	app.Get("/require", fiberjwt.Require("users"), reached)
+	app.Get("/require-any", fiberjwt.Require(), reached)
+	app.Get("/fresh", fiberjwt.Fresh(time.Hour), reached)
+	app.Get("/fresh-users", fiberjwt.Fresh(time.Hour, "users"), reached)
+	app.Use(w.auth.Handler()) // too late for all of them
+	for _, path := range []string{"/as", "/require", "/require-any", "/fresh", "/fresh-users"} {
+		text.Reset()
+		a := raw(t, app, getWith(path, ann.Access))[0]
+		require.Equal(t, 500, a.Status, path)
+		require.Equal(t, "server_error", a.Code(t), path)
+		require.NotContains(t, a.Body, "middleware", "the cause is for the log")
+		require.Contains(t, text.String(), "without the middleware above it", path)
+	}
+}
+
+func TestWithoutTheMiddlewareNobodyIsSignedIn(t *testing.T) {
+	captureLog(t)
+	app := fiber.New()
+	app.Get("/", func(c *fiber.Ctx) error {
+		account, ok := fiberjwt.Current[User](c)
+		require.Nil(t, account)
+		require.False(t, ok)
+		s, ok := fiberjwt.SessionOf(c)
+		require.True(t, s == nil)
+		require.False(t, ok)
+		_, err := fiberjwt.Login(c, &User{ID: 1})
+		require.ErrorIs(t, err, fiberjwt.ErrSetup)
+		require.ErrorIs(t, fiberjwt.Logout(c), fiberjwt.ErrSetup)
+		return nil
+	})
+	require.Equal(t, 200, raw(t, app, request("GET", "/"))[0].Status)
+}
+
+func TestAnUnknownKindIsFoundAndNeverPasses(t *testing.T) {
+	w, ann := newSignedInWorld(t, func(cfg *fiberjwt.Config) { cfg.Public = append(cfg.Public, "GET /public/*") })
+	type Stranger struct{ ID int64 }
+	for _, prefix := range []string{"/below", "/public"} {
+		w.app.Get(prefix+"/misspelled", fiberjwt.Require("user"), reached)
+		w.app.Get(prefix+"/one-misspelled", fiberjwt.Require("users", "teacher"), reached)
+		w.app.Get(prefix+"/empty", fiberjwt.Require(""), reached)
+		w.app.Get(prefix+"/fresh", fiberjwt.Fresh(time.Hour, "pupil"), reached)
+		w.app.Get(prefix+"/model", fiberjwt.As(func(c *fiber.Ctx, _ *Stranger) error { return reached(c) }))
+		w.app.Get(prefix+"/pointer", fiberjwt.As(func(c *fiber.Ctx, _ **User) error { return reached(c) }))
+		for _, header := range []string{"Authorization: Bearer " + ann.Access, "X-Nothing: 1"} {
+			if prefix == "/below" && strings.HasPrefix(header, "X-") {
+				continue // refused before
+			}
+			w.clock.Advance(time.Minute) // each cause is logged once a minute
+			for path, why := range map[string]string{
+				"/misspelled": "user", "/one-misspelled": "teacher", "/empty": "users, teachers", "/fresh": "pupil", "/model": "Stranger", "/pointer": "*api_test.User",
+			} {
+				w.log.Reset()
+				a := raw(t, w.app, request("GET", prefix+path, header))[0]
+				require.Equal(t, 500, a.Status, path)
+				require.NotContains(t, a.Body, "reached")
+				require.Contains(t, w.log.String(), why)
+			}
+		}
+	}
+	w.app.Get("/below/current", func(c *fiber.Ctx) error {
+		_, ok := fiberjwt.Current[Stranger](c)
+		return c.JSON(ok)
+	})
+	require.Equal(t, "false", w.get("/below/current", ann.Access).Body)
+	s, ok := (*fiberjwt.Session)(nil), true
+	w.app.Get("/below/session", func(c *fiber.Ctx) error { s, ok = fiberjwt.SessionOf(c, "user"); return nil })
+	require.Equal(t, 200, w.get("/below/session", ann.Access).Status)
+	require.True(t, s == nil)
+	require.False(t, ok)
+}
+
+func TestRequirePassesTheKindsThatItNames(t *testing.T) {
+	w, user := newSignedInWorld(t)
+	teacher := w.signIn("teachers", "ann")
+	w.app.Get("/only/users", fiberjwt.Require("users"), reached)
+	w.app.Get("/only/teachers", fiberjwt.Require("teachers"), reached)
+	w.app.Get("/both", fiberjwt.Require("users"), fiberjwt.Require("teachers"), reached)
+	w.app.Get("/all", fiberjwt.Require(), reached)
+	both := "Cookie: __Host-Http-users=" + user.Access + "; __Host-Http-teachers=" + teacher.Access
+	for _, test := range []struct {
+		who, path, credential string
+		status                int
+	}{
+		{"user", "/only/users", "Authorization: Bearer " + user.Access, 200},
+		{"user", "/only/teachers", "Authorization: Bearer " + user.Access, 403},
+		{"user", "/either", "Authorization: Bearer " + user.Access, 200},
+		{"user", "/both", "Authorization: Bearer " + user.Access, 403},
+		{"user", "/all", "Authorization: Bearer " + user.Access, 200},
+		{"teacher", "/only/users", "Authorization: Bearer " + teacher.Access, 403},
+		{"teacher", "/only/teachers", "Authorization: Bearer " + teacher.Access, 200},
+		{"teacher", "/either", "Authorization: Bearer " + teacher.Access, 200},
+		{"user and teacher", "/only/users", both, 200},
+		{"user and teacher", "/only/teachers", both, 200},
+		{"user and teacher", "/both", both, 200},
+	} {
+		a := raw(t, w.app, request("GET", test.path, test.credential))[0]
+		require.Equal(t, test.status, a.Status, "%s at %s: %s", test.who, test.path, a.Body)
+		if test.status == 403 {
+			require.Equal(t, "wrong_kind", a.Code(t))
+			require.Empty(t, a.Header.Get("WWW-Authenticate"))
+		}
+	}
+}
+
+func TestTheKindsOfAGuardAreCopied(t *testing.T) {
+	w, ann := newSignedInWorld(t)
+	kinds := []string{"teachers"}
+	w.app.Get("/require", fiberjwt.Require(kinds...), reached)
+	w.app.Get("/fresh-teachers", fiberjwt.Fresh(time.Hour, kinds...), reached)
+	kinds[0] = "users"
+	require.Equal(t, 403, w.get("/require", ann.Access).Status)
+	require.Equal(t, 403, w.get("/fresh-teachers", ann.Access).Status)
+}
+
+func TestFreshCountsFromTheLastProofOfThePassword(t *testing.T) {
+	w, ann := newSignedInWorld(t)
+	w.clock.Advance(5 * time.Minute)
+	require.Equal(t, 200, w.get("/fresh", ann.Access).Status)
+	w.clock.Advance(time.Second)
+	a := w.get("/fresh", ann.Access)
+	require.Equal(t, 401, a.Status)
+	require.Equal(t, "insufficient_user_authentication", a.Code(t))
+	require.Equal(t, []string{`Bearer error="insufficient_user_authentication", max_age=300`}, a.Header["Www-Authenticate"])
+
+	refreshed := w.tokensOf(w.refresh("users", ann.Refresh)).Access
+	require.Equal(t, 401, w.get("/fresh", refreshed).Status, "a refresh proves no password")
+	require.Equal(t, 200, w.get("/users/me", refreshed).Status)
+	require.Equal(t, 200, w.get("/fresh", w.signIn("users", "ann@example.com").Access).Status)
+	require.Equal(t, 401, w.do("GET", "/fresh", "").Status)
+}
+
+func TestAFreshSignInOfOneKindDoesNotVouchForAnother(t *testing.T) {
+	w, user := newSignedInWorld(t)
+	w.app.Get("/fresh/users", fiberjwt.Fresh(5*time.Minute, "users"), reached)
+	w.app.Get("/fresh/teachers", fiberjwt.Fresh(5*time.Minute, "teachers"), reached)
+	w.clock.Advance(6 * time.Minute)
+	teacher := w.signIn("teachers", "ann")
+	both := "Cookie: __Host-Http-users=" + user.Access + "; __Host-Http-teachers=" + teacher.Access
+	for path, status := range map[string]int{"/fresh": 401, "/fresh/users": 401, "/fresh/teachers": 200} {
+		require.Equal(t, status, raw(t, w.app, request("GET", path, both))[0].Status, path)
+	}
+	require.Equal(t, 403, w.get("/fresh/users", teacher.Access).Status)
+}
+
+func TestCurrentLocalsAndSessionAreOfOneAccount(t *testing.T) {
+	w, user := newSignedInWorld(t)
+	teacher := w.signIn("teachers", "ann")
+	w.app.Get("/everything", func(c *fiber.Ctx) error {
+		u, isUser := fiberjwt.Current[User](c)
+		v, isTeacher := fiberjwt.Current[Teacher](c)
+		us, _ := fiberjwt.SessionOf(c, "users")
+		ts, _ := fiberjwt.SessionOf(c, "teachers")
+		first, _ := fiberjwt.SessionOf(c)
+		switch {
+		case isUser && (c.Locals("users") != any(u) || us.Account != any(u)):
+			return fiber.NewError(500, "users")
+		case isTeacher && (c.Locals("teachers") != any(v) || ts.Account != any(v)):
+			return fiber.NewError(500, "teachers")
+		case !isUser && (u != nil || c.Locals("users") != nil || us != nil), !isTeacher && (v != nil || c.Locals("teachers") != nil || ts != nil):
+			return fiber.NewError(500, "something of a kind that is not signed in")
+		case isUser && first != us, !isUser && first != ts:
+			return fiber.NewError(500, "not the first in the order of Config.Entities")
+		}
+		return c.SendString(fmt.Sprint(isUser, isTeacher))
+	})
+	for credential, want := range map[string]string{
+		"Authorization: Bearer " + user.Access:                                                               "true false",
+		"Authorization: Bearer " + teacher.Access:                                                            "false true",
+		"Cookie: __Host-Http-teachers=" + teacher.Access + "; __Host-Http-users=" + user.Access:              "true true",
+		"Cookie: __Host-Http-teachers=" + teacher.Access + "; __Host-Http-users=x":                           "false true",
+		"Cookie: __Host-Http-teachers=" + teacher.Access + "; __Host-Http-users=" + teacher.Access + "; a=b": "false true",
+	} {
+		require.Equal(t, want, raw(t, w.app, request("GET", "/everything", credential))[0].Body, credential)
+	}
+}
+
+func TestABareAssertionOnTheOtherKindIsAnswered(t *testing.T) {
+	w, user := newSignedInWorld(t, func(cfg *fiberjwt.Config) { cfg.Public = append(cfg.Public, "GET /locals/*") })
+	teacher := w.signIn("teachers", "ann")
+	for _, test := range []struct {
+		who, path, credential string
+		status                int
+		code                  string
+	}{
+		{"a teacher", "/locals/users", "Authorization: Bearer " + teacher.Access, 403, "wrong_kind"},
+		{"a user", "/locals/teachers", "Authorization: Bearer " + user.Access, 403, "wrong_kind"},
+		{"nobody", "/locals/users", "X-Nothing: 1", 401, "no_token"},
+		{"a bad token", "/locals/users", "Authorization: Bearer x", 401, "invalid_token"},
+		{"a bad cookie", "/locals/users", "Cookie: __Host-Http-users=x; __Host-Http-teachers=" + teacher.Access, 401, "invalid_token"},
+	} {
+		t.Run(test.who, func(t *testing.T) {
+			answers := raw(t, w.app, request("GET", test.path, test.credential), getWith("/users/me", user.Access))
+			require.Len(t, answers, 2, "the connection did not survive")
+			require.Equal(t, test.status, answers[0].Status)
+			require.Equal(t, test.code, answers[0].Code(t))
+			require.Equal(t, 200, answers[1].Status)
+		})
+	}
+}
+
+func TestEveryOtherPanicGoesOn(t *testing.T) {
+	w, user := newSignedInWorld(t)
+	teacher := w.signIn("teachers", "ann")
+	for name, handler := range map[string]fiber.Handler{
+		"a panic":                             func(*fiber.Ctx) error { panic("boom") },
+		"an index out of range":               func(c *fiber.Ctx) error { return c.SendString(strings.Split(c.Path(), "?")[1]) },
+		"an assertion of another key":         func(c *fiber.Ctx) error { _ = c.Locals("other").(*int); return nil },
+		"an assertion to no account":          func(c *fiber.Ctx) error { _ = c.Locals("users").(string); return nil },
+		"an assertion to a value":             func(c *fiber.Ctx) error { _ = c.Locals("users").(User); return nil },
+		"an assertion to the other kind's":    func(c *fiber.Ctx) error { _ = c.Locals("teachers").(*User); return nil },
+		"an assertion of somebody signed in":  func(c *fiber.Ctx) error { c.Locals("teachers", nil); _ = c.Locals("teachers").(*Teacher); return nil },
+		"a text that only looks like the one": func(*fiber.Ctx) error { panic("interface conversion: interface {} is nil, not *api_test.User") },
+		"an error that only looks like it": func(*fiber.Ctx) error {
+			panic(fmt.Errorf("interface conversion: interface {} is nil, not *%T", User{}))
+		},
+		"a dereference of an account not here": func(c *fiber.Ctx) error { u, _ := fiberjwt.Current[User](c); return c.SendString(u.Email) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := "/panics/" + strings.ReplaceAll(name, " ", "-")
+			w.app.Get(path, handler)
+			var c fasthttp.RequestCtx
+			c.Request.SetRequestURI(path)
+			c.Request.Header.Set("Authorization", "Bearer "+teacher.Access)
+			require.Panics(t, func() { w.app.Handler()(&c) })
+		})
+	}
+	require.Equal(t, 200, w.get("/users/me", user.Access).Status)
+}
+
+// Root is a kind of a second Config.
+type Root struct {
+	bun.BaseModel `bun:"table:users"`
+	ID            int64  `bun:",pk,autoincrement" json:"id"`
+	Email         string `bun:",unique,notnull"   json:"email"`
+	PasswordHash  string `bun:",notnull"          json:"-"`
+}
+
+// innerConfig is a Config on the rows of w under another secret, with the
+// token in a header of its own.
+func innerConfig(w *world, entity fiberjwt.Kind) fiberjwt.Config {
+	return fiberjwt.Config{
+		DB: w.db, Secret: []byte(otherSecret), Now: w.clock.Now, ReadTimeout: patience, WriteTimeout: patience, Entities: []fiberjwt.Kind{entity},
+		Extractor: fiberjwt.FromHeader("X-Inner"), Optional: true, Logger: slog.New(slog.NewTextHandler(w.log, nil)),
+	}
+}
+
+func TestTwoMiddlewaresWithTwoConfigsAreBothSeen(t *testing.T) {
+	w, user := newSignedInWorld(t)
+	inner := w.app.Group("/inner", fiberjwt.New(innerConfig(w, fiberjwt.Entity[Root]{Name: "admins"})))
+	inner.Post("/sign-in", func(c *fiber.Ctx) error {
+		a := &Root{Email: "root@example.com", PasswordHash: "none"}
+		if _, err := w.db.NewInsert().Model(a).Exec(t.Context()); err != nil {
+			return err
+		}
+		return answerLogin(c, a)
+	})
+	who := func(c *fiber.Ctx) error {
+		u, isUser := fiberjwt.Current[User](c)
+		a, isAdmin := fiberjwt.Current[Root](c)
+		var seen []string
+		if isUser && c.Locals("users") == any(u) {
+			seen = append(seen, u.Email)
+		}
+		if isAdmin && c.Locals("admins") == any(a) {
+			seen = append(seen, a.Email)
+		}
+		for _, kind := range []string{"users", "admins"} {
+			if s, ok := fiberjwt.SessionOf(c, kind); ok {
+				seen = append(seen, s.Kind)
+			}
+		}
+		return c.SendString(strings.Join(seen, " "))
+	}
+	inner.Get("/who", who)
+	inner.Get("/admin", fiberjwt.As(func(c *fiber.Ctx, _ *Root) error { return reached(c) }))
+	inner.Get("/user", fiberjwt.As(func(c *fiber.Ctx, _ *User) error { return reached(c) }))
+	inner.Get("/both", fiberjwt.Require("users"), fiberjwt.Require("admins"), reached)
+	inner.Get("/bare", func(c *fiber.Ctx) error { _ = c.Locals("admins").(*Root); return reached(c) })
+	w.app.Get("/outer/who", who)
+
+	outer := []string{"Authorization", "Bearer " + user.Access}
+	a := w.do("POST", "/inner/sign-in", "", outer...)
+	require.Equal(t, 200, a.Status, a.Body)
+	both := append(outer, "X-Inner", w.tokensOf(a).Access)
+
+	require.Equal(t, "ann@example.com root@example.com users admins", w.do("GET", "/inner/who", "", both...).Body)
+	require.Equal(t, "ann@example.com users", w.do("GET", "/inner/who", "", outer...).Body)
+	require.Equal(t, "ann@example.com users", w.do("GET", "/outer/who", "", both...).Body)
+	for path, status := range map[string]int{"/inner/admin": 200, "/inner/user": 200, "/inner/both": 200, "/inner/bare": 200} {
+		require.Equal(t, status, w.do("GET", path, "", both...).Status, path)
+	}
+	for path, status := range map[string]int{"/inner/admin": 401, "/inner/user": 200, "/inner/both": 401, "/inner/bare": 401} {
+		require.Equal(t, status, w.do("GET", path, "", outer...).Status, path)
+	}
+	require.Equal(t, 401, w.do("GET", "/inner/who", "", append(outer, "X-Inner", user.Access)...).Status, "the token of the outer one is no good for the inner")
+	require.Equal(t, 401, w.do("GET", "/inner/who", "", "X-Inner", w.tokensOf(a).Access).Status, "the inner one does not open the outer")
+}
+
+func TestGuardsAgreeWithAsAcrossTwoMiddlewares(t *testing.T) {
+	w, user := newSignedInWorld(t, func(cfg *fiberjwt.Config) { cfg.Optional = true })
+	teacher := w.signIn("teachers", "ann")
+	inner := w.app.Group("/inner", fiberjwt.New(innerConfig(w, fiberjwt.Entity[Root]{Name: "admins"})))
+	inner.Post("/sign-in", func(c *fiber.Ctx) error {
+		root := &Root{Email: "root@example.com", PasswordHash: "none"}
+		if _, err := w.db.NewInsert().Model(root).Exec(t.Context()); err != nil {
+			return err
+		}
+		return answerLogin(c, root)
+	})
+	admin := w.tokensOf(w.do("POST", "/inner/sign-in", ""))
+	inner.Get("/as/users", fiberjwt.As(func(c *fiber.Ctx, _ *User) error { return reached(c) }))
+	inner.Get("/as/admins", fiberjwt.As(func(c *fiber.Ctx, _ *Root) error { return reached(c) }))
+	for _, kind := range []string{"users", "admins"} {
+		inner.Get("/require/"+kind, fiberjwt.Require(kind), reached)
+		inner.Get("/fresh/"+kind, fiberjwt.Fresh(time.Hour, kind), reached)
+	}
+	inner.Get("/bare/users", func(c *fiber.Ctx) error { _ = c.Locals("users").(*User); return reached(c) })
+	inner.Get("/bare/admins", func(c *fiber.Ctx) error { _ = c.Locals("admins").(*Root); return reached(c) })
+	for _, outside := range []string{"X-Nothing: 1", "Authorization: Bearer " + user.Access, "Authorization: Bearer " + teacher.Access, "Cookie: __Host-Http-users=x; __Host-Http-teachers=" + teacher.Access} {
+		for _, inside := range []string{"X-Nothing: 2", "X-Inner: " + admin.Access} {
+			for _, kind := range []string{"users", "admins"} {
+				as := raw(t, w.app, request("GET", "/inner/as/"+kind, outside, inside))[0]
+				for _, guard := range []string{"require", "fresh", "bare"} {
+					a := raw(t, w.app, request("GET", "/inner/"+guard+"/"+kind, outside, inside))[0]
+					require.Equal(t, as.Body, a.Body, "%s of %s with %.40s and %.12s", guard, kind, outside, inside)
+				}
+			}
+		}
+	}
+}
+
+func TestTheInnermostMiddlewareOfAKindDecides(t *testing.T) {
+	w, user := newSignedInWorld(t)
+	inner := w.app.Group("/inner", fiberjwt.New(innerConfig(w, fiberjwt.Entity[User]{})))
+	inner.Get("/as", fiberjwt.As(func(c *fiber.Ctx, _ *User) error { return reached(c) }))
+	inner.Get("/require", fiberjwt.Require("users"), reached)
+	inner.Get("/fresh", fiberjwt.Fresh(time.Hour, "users"), reached)
+	inner.Get("/bare", func(c *fiber.Ctx) error { _ = c.Locals("users").(*User); return reached(c) })
+	// Signed in to the outer one only: the inner one, a system of its own
+	// with a kind of the same name, knows nobody.
+	for _, path := range []string{"/inner/as", "/inner/bare", "/inner/require", "/inner/fresh"} {
+		a := w.get(path, user.Access)
+		require.Equal(t, 401, a.Status, "%s was opened by a session of another Config: %s", path, a.Body)
+	}
+}
+
+func TestSessionOfAKindIsThatOfTheInnermostMiddleware(t *testing.T) {
+	w, user := newSignedInWorld(t)
+	inner := w.app.Group("/inner", fiberjwt.New(innerConfig(w, fiberjwt.Entity[User]{})))
+	inner.Get("/session", func(c *fiber.Ctx) error {
+		_, session := fiberjwt.SessionOf(c, "users")
+		_, current := fiberjwt.Current[User](c)
+		return c.SendString(fmt.Sprint(session, current, c.Locals("users") != nil))
+	})
+	require.Equal(t, "false false false", w.get("/inner/session", user.Access).Body)
+}
+
+func TestLocalsOfAnEarlierHandlerAreNotBelieved(t *testing.T) {
+	w, ann := newSignedInWorld(t)
+	app := fiber.New(fiber.Config{ReadBufferSize: 16 << 10})
+	app.Use(func(c *fiber.Ctx) error {
+		c.Locals("users", &User{ID: 99, Admin: true})
+		c.Locals("teachers", &Teacher{ID: 99})
+		c.Locals("other", "stays")
+		return c.Next()
+	})
+	app.Use(w.auth.Handler())
+	who := func(c *fiber.Ctx) error {
+		return c.SendString(fmt.Sprintf("%v %v %v", c.Locals("users") != nil && c.Locals("users").(*User).ID == 1, c.Locals("teachers"), c.Locals("other")))
+	}
+	app.Get("/open", who)
+	app.Get("/any", who)
+	require.Equal(t, "true <nil> stays", raw(t, app, getWith("/any", ann.Access))[0].Body)
+	require.Equal(t, "false <nil> stays", raw(t, app, request("GET", "/open"))[0].Body)
+	require.Equal(t, "false <nil> stays", raw(t, app, getWith("/open", "x"))[0].Body)
+}
+
+func TestAPublicRouteIsOpenToAllAndSignsInWhoCan(t *testing.T) {
+	w, ann := newSignedInWorld(t)
+	expired := outsider{testSecret}.token("users", claimsOf(t, ann.Access).set("iat", "1").set("exp", "2").String())
+	for name, test := range map[string]struct{ credential, body string }{
+		"nobody":              {"X-Nothing: 1", ""},
+		"a good token":        {"Authorization: Bearer " + ann.Access, "users:1"},
+		"a good cookie":       {"Cookie: __Host-Http-users=" + ann.Access, "users:1"},
+		"a bad token":         {"Authorization: Bearer x", ""},
+		"an expired token":    {"Authorization: Bearer " + expired, ""},
+		"a bad cookie":        {"Cookie: __Host-Http-users=x", ""},
+		"the scheme alone":    {"Authorization: Bearer", ""},
+		"bad before good one": {"Authorization: Bearer x\r\nCookie: __Host-Http-users=" + ann.Access, ""},
+	} {
+		a := raw(t, w.app, request("GET", "/open", test.credential))[0]
+		require.Equal(t, 200, a.Status, name)
+		require.Equal(t, test.body, a.Body, name)
+	}
+	two := request("GET", "/open", "Authorization: Bearer "+ann.Access, "Authorization: Bearer x")
+	require.Equal(t, 400, raw(t, w.app, two)[0].Status, "a request that nobody can answer for")
+}
+
+func TestAPublicRouteWithAGuardIsStillGuarded(t *testing.T) {
+	w, ann := newSignedInWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.Public = append(cfg.Public, "GET /either", "GET /users/*", "GET /fresh")
+	})
+	for _, path := range []string{"/either", "/users/me", "/fresh"} {
+		require.Equal(t, "no_token", w.do("GET", path, "").Code(t), path)
+		require.Equal(t, "invalid_token", w.get(path, "x").Code(t), path)
+		require.Equal(t, 200, w.get(path, ann.Access).Status, path)
+	}
+}
+
+func TestOptionalLetsPassWhoHasNoTokenAndRefusesABadOne(t *testing.T) {
+	w, ann := newSignedInWorld(t, func(cfg *fiberjwt.Config) { cfg.Optional = true })
+	expired := outsider{testSecret}.token("users", claimsOf(t, ann.Access).set("iat", "1").set("exp", "2").String())
+	for name, test := range map[string]struct {
+		credential string
+		status     int
+		body       string
+	}{
+		"nobody":                   {"X-Nothing: 1", 200, ""},
+		"a foreign scheme":         {"Authorization: Basic eDp5", 200, ""},
+		"a good token":             {"Authorization: Bearer " + ann.Access, 200, "users:1"},
+		"a bad token":              {"Authorization: Bearer x", 401, "invalid_token"},
+		"an expired token":         {"Authorization: Bearer " + expired, 401, "invalid_token"},
+		"a bad cookie":             {"Cookie: __Host-Http-users=x", 401, "invalid_token"},
+		"the scheme alone":         {"Authorization: Bearer", 401, "invalid_token"},
+		"a bad and a good cookie":  {"Cookie: __Host-Http-teachers=x; __Host-Http-users=" + ann.Access, 200, "users:1"},
+		"a bad token, good cookie": {"Authorization: Bearer x\r\nCookie: __Host-Http-users=" + ann.Access, 401, "invalid_token"},
+	} {
+		a := raw(t, w.app, request("GET", "/any", test.credential))[0]
+		require.Equal(t, test.status, a.Status, name)
+		require.Contains(t, a.Body, test.body, name)
+	}
+	for _, path := range []string{"/users/me", "/either", "/fresh", "/locals/users"} {
+		require.Equal(t, 401, w.do("GET", path, "").Status, path)
+	}
+}
+
+func TestNextSkipsTheMiddleware(t *testing.T) {
+	w, ann := newSignedInWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.Next = func(c *fiber.Ctx) bool {
+			if c.Get("X-Panic") != "" {
+				panic("no ground under it")
+			}
+			return c.Get("X-Skip") == "1"
+		}
+	})
+	require.Equal(t, 401, w.do("GET", "/any", "").Status)
+	a := w.do("GET", "/any", "", "X-Skip", "1", "Authorization", "Bearer "+ann.Access)
+	require.Equal(t, 200, a.Status)
+	require.Empty(t, a.Body, "who skips it is not signed in by it")
+	require.Equal(t, 401, w.do("GET", "/any", "", "Authorization", "Bearer x").Status)
+
+	captureLog(t)
+	for _, path := range []string{"/users/me", "/either", "/fresh"} {
+		require.Equal(t, 500, w.do("GET", path, "", "X-Skip", "1", "Authorization", "Bearer "+ann.Access).Status, path)
+	}
+
+	answers := raw(t, w.app, request("GET", "/any", "X-Panic: 1", "Authorization: Bearer "+ann.Access), getWith("/any", ann.Access))
+	require.Len(t, answers, 2, "the connection did not survive")
+	require.Equal(t, 500, answers[0].Status)
+	require.NotContains(t, answers[0].Body, "ground")
+	require.Contains(t, w.log.String(), "no ground under it")
+	require.Equal(t, "users:1", answers[1].Body)
+}
+
+func TestAPreflightIsNeitherRefusedNorServed(t *testing.T) {
+	w, ann := newSignedInWorld(t, func(cfg *fiberjwt.Config) { cfg.Public = append(cfg.Public, "OPTIONS /open") })
+	served := false
+	w.app.Options("/options", func(c *fiber.Ctx) error { served = true; return reached(c) })
+	for _, path := range []string{"/options", "/any", "/users/me", "/no/such/route"} {
+		for _, credential := range []string{"X-Nothing: 1", "Authorization: Bearer " + ann.Access, "Authorization: Bearer x", "Cookie: __Host-Http-users=" + ann.Access} {
+			a := raw(t, w.app, request("OPTIONS", path, "Origin: https://evil.example", "Access-Control-Request-Method: GET", credential))[0]
+			require.Equal(t, 204, a.Status, path)
+			require.Empty(t, a.Body)
+			require.Empty(t, a.Header.Get("Access-Control-Allow-Origin"), "it allows nothing")
+			require.False(t, served, "a preflight reached the handler")
+		}
+	}
+	// OPTIONS that is no preflight is a request like any other.
+	require.Equal(t, 401, w.do("OPTIONS", "/options", "").Status)
+	require.Equal(t, 200, w.do("OPTIONS", "/options", "", "Authorization", "Bearer "+ann.Access).Status)
+	require.True(t, served)
+	for _, method := range []string{"GET", "POST"} {
+		require.Equal(t, 401, w.do(method, "/any", "", "Access-Control-Request-Method", "GET").Status, method)
+	}
+}
+
+// hostilePaths are tried against every pattern below.
+func hostilePaths(path string) []string {
+	return []string{
+		path, path + "/", path + "//", "/" + path, "//" + path, path + "/.", path + "/..", path + "/../secret", path + "/%2e%2e/secret",
+		"/secret/.." + path, "/secret/%2e%2e" + path, "/." + path, path + "/secret", path + "secret", path + "%2fsecret", path + "%2Fsecret",
+		path + "%00", path + "%20", path + "%", path + ";x", path + ";/secret", path + "?x=/secret", path + "#/secret", path + ".", path + "*",
+		strings.ToUpper(path), strings.Replace(path, "o", "%6f", 1), strings.Replace(path, "o", "%6F", 1), strings.Replace(path, "o", "%4F", 1),
+		strings.Replace(path, "/", "\\", 1), strings.Replace(path, "/", "%2f", 1), "/secret" + path, path + "\\..\\secret", path + "/%5c../secret",
+		"/secret?" + path, "/secret#" + path, "http://example.com" + path, "http://example.com/secret/.." + path, path + "é", path + "%c3%a9", path + "\xff",
+	}
+}
+
+func TestAPublicPatternOpensNothingThatTheRouterRoutesElsewhere(t *testing.T) {
+	patterns := map[string][]string{ // pattern: paths to begin from
+		"/":                         {"/", ""},
+		"/open":                     {"/open"},
+		"/open/":                    {"/open"},
+		"/Open/Door":                {"/Open/Door", "/open/door"},
+		"/item/:id":                 {"/item/1", "/item/secret", "/item", "/ITEM/ABC"},
+		"/item/:id?":                {"/item/1", "/item"},
+		"/item/:id/x":               {"/item/1/x", "/item//x", "/item/1/X"},
+		"/files/*":                  {"/files/a", "/files", "/files/a/b"},
+		"/plus/+":                   {"/plus/a", "/plus", "/plus/"},
+		"/from-:a-to-:b":            {"/from-a-to-b", "/from--to-"},
+		"/colon\\:x":                {"/colon:x"},
+		"/item/:name.json":          {"/item/a.json", "/item/a.JSON", "/item/.json"},
+		"/spaced%20out":             {"/spaced%20out", "/spaced out"},
+		"/mixed/*/tail":             {"/mixed/a/tail", "/mixed/a/b/tail", "/mixed/tail"},
+		"/very/long/fixed/part/:id": {"/very/long/fixed/part/1", "/VERY/long/fixed/PART/1"},
+	}
+	for name, config := range map[string]fiber.Config{
+		"as it comes":    {},
+		"strict":         {StrictRouting: true},
+		"case-sensitive": {CaseSensitive: true},
+		"both":           {StrictRouting: true, CaseSensitive: true},
+		"unescaping":     {UnescapePath: true},
+	} {
+		for pattern, paths := range patterns {
+			t.Run(name+" "+pattern, func(t *testing.T) {
+				guarded, reference := publicApp(config, pattern, true), publicApp(config, pattern, false)
+				var wrong []string
+				for _, path := range paths {
+					for _, method := range []string{"HEAD", "POST", "OPTIONS"} {
+						wrong = append(wrong, openedOtherwise(t, guarded, reference, method, path)...)
+					}
+					for _, hostile := range hostilePaths(path) {
+						wrong = append(wrong, openedOtherwise(t, guarded, reference, "GET", hostile)...)
+					}
+				}
+				slices.Sort(wrong)
+				require.Empty(t, slices.Compact(wrong), "GET %s", pattern)
+			})
+		}
+	}
+}
+
+// publicApp has the public route and one for everything else.
+func publicApp(config fiber.Config, pattern string, guarded bool) *fiber.App {
+	config.ReadBufferSize = 16 << 10
+	app := fiber.New(config)
+	if guarded {
+		app.Use(fiberjwt.New(fiberjwt.Config{Secret: []byte(testSecret), Public: []string{"GET " + pattern}}))
+	}
+	app.Get(pattern, func(c *fiber.Ctx) error { c.Set("X-Route", "public"); return nil })
+	app.All("/*", func(c *fiber.Ctx) error { c.Set("X-Route", "secret"); return nil })
+	return app
+}
+
+// openedOtherwise says where Public and the router do not agree.
+func openedOtherwise(t *testing.T, guarded, reference *fiber.App, method, path string) []string {
+	t.Helper()
+	text := request(method, strings.ReplaceAll(path, " ", "%20"))
+	got, want := raw(t, guarded, text), raw(t, reference, text)
+	require.Equal(t, len(want), len(got), "%s %s", method, path)
+	if len(want) == 0 {
+		return nil
+	}
+	opened, routed := got[0].Header.Get("X-Route"), want[0].Header.Get("X-Route")
+	if opened == "secret" {
+		return []string{fmt.Sprintf("%s %q is opened, but another handler serves it", method, path)}
+	}
+	if routed == "public" && opened != "public" && !dotted(path) {
+		return []string{fmt.Sprintf("%s %q is routed there, but not opened", method, path)}
+	}
+	return nil
+}
+
+// dotted: whoever resolves the path as the name of a file ends elsewhere.
+func dotted(path string) bool {
+	decoded, err := url.PathUnescape(path)
+	if err != nil {
+		decoded = path
+	}
+	segments := strings.FieldsFunc(decoded, func(r rune) bool { return r == '/' || r == '\\' })
+	return slices.Contains(segments, ".") || slices.Contains(segments, "..")
+}
+
+// Static resolves the path by rules of its own, after the router has matched it.
+func TestAPublicPatternOpensNoFileBesideIt(t *testing.T) {
+	root := t.TempDir()
+	for _, name := range []string{"assets/open.txt", "assets/a..b.txt", "members/list.txt"} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(name), 0o600))
+	}
+	for _, pattern := range []string{"/assets/*", "/assets/+", "/:folder/:name"} {
+		app := fiber.New()
+		app.Use(fiberjwt.New(fiberjwt.Config{Secret: []byte(testSecret), Public: []string{"GET " + pattern}}))
+		app.Static("/", root)
+		for _, name := range []string{"open.txt", "a..b.txt", "a%2e.b.txt"} {
+			a := raw(t, app, request("GET", "/assets/"+name))[0]
+			require.Equal(t, 200, a.Status, "%s %s", pattern, name)
+			require.Contains(t, a.Body, "assets/")
+		}
+		for _, path := range []string{
+			"/assets/../members/list.txt", "/assets/%2e%2e/members/list.txt", "/assets/.%2E/members/list.txt", "/assets/..%2fmembers%2flist.txt",
+			"/assets/%2e%2e%2fmembers%2flist.txt", "/assets/x/../../members/list.txt", "/assets//../members/list.txt", "/assets/./../members/list.txt",
+			`/assets/..\members\list.txt`, `/assets/..%5cmembers%5clist.txt`,
+		} {
+			for _, a := range raw(t, app, request("GET", path)) {
+				require.NotContains(t, a.Body, "members/", "%s %s", pattern, path)
+			}
+		}
+	}
+}
+
+func TestPublicNamesOneMethod(t *testing.T) {
+	w := newVerifier(t, func(cfg *fiberjwt.Config) { cfg.Public = []string{"GET /any", "HEAD /head", "POST /post/:id"} })
+	app := w.app
+	app.All("/*", reached)
+	for _, test := range []struct {
+		method, path string
+		status       int
+	}{
+		{"GET", "/any", 200}, {"HEAD", "/any", 200}, {"POST", "/any", 401}, {"PUT", "/any", 401}, {"DELETE", "/any", 401}, {"OPTIONS", "/any", 401}, {"PATCH", "/any", 401},
+		{"HEAD", "/head", 200}, {"GET", "/head", 401},
+		{"POST", "/post/1", 200}, {"GET", "/post/1", 401}, {"POST", "/post", 401}, {"POST", "/post/1/2", 401},
+	} {
+		require.Equal(t, test.status, raw(t, app, request(test.method, test.path, "Content-Length: 0"))[0].Status, "%s %s", test.method, test.path)
+	}
+}
+
+func TestPublicEntriesThatNoRouterTakesAreRefusedByOpen(t *testing.T) {
+	for _, entry := range []string{
+		// A constraint is matched otherwise than by the router: without regard to case.
+		"GET /item/:id<int>", "GET /item/:id<regex(^[a-z]+$)>", "GET /item/:id<minLen(3);alpha>",
+		"", "/open", "GET", "GET open", "get /open", "GET  /open", "GETS /open", " GET /open", "* /open", "GET\t/open",
+		// The router panics on these when they are registered; here they
+		// would do so on the first request.
+		"GET /o/:id<regex(()>", "GET /" + strings.Repeat(":a/", 40),
+	} {
+		t.Run(entry, func(t *testing.T) {
+			auth, err := fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret), Public: []string{"GET /good", entry}})
+			if err == nil {
+				app := fiber.New()
+				app.Use(auth.Handler())
+				require.NotPanics(t, func() { raw(t, app, request("GET", "/o/1"), request("GET", "/"+strings.Repeat("a/", 40))) }, "a request ends the process")
+			}
+			require.ErrorContains(t, err, "Config.Public[1]")
+		})
+	}
+}
+
+func TestTheMiddlewareInAMountedAppKnowsItsPaths(t *testing.T) {
+	sub := fiber.New()
+	sub.Use(fiberjwt.New(fiberjwt.Config{Secret: []byte(testSecret), Public: []string{"GET /api/open"}}))
+	sub.Get("/open", reached)
+	sub.Get("/closed", reached)
+	app := fiber.New()
+	app.Mount("/api", sub)
+	require.Equal(t, "reached", raw(t, app, request("GET", "/api/open"))[0].Body)
+	require.Equal(t, 401, raw(t, app, request("GET", "/api/closed"))[0].Status)
+	require.NotEqual(t, 200, raw(t, app, request("GET", "/open"))[0].Status)
+}
+
+func TestAnAsHandlersErrorAndStatusAreItsOwn(t *testing.T) {
+	w, ann := newSignedInWorld(t)
+	w.app.Get("/teapot", fiberjwt.As(func(*fiber.Ctx, *User) error { return fiber.NewError(418, "short and stout") }))
+	w.app.Get("/created", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.Status(201).SendString(u.Email) }))
+	require.Equal(t, 418, w.get("/teapot", ann.Access).Status)
+	a := w.get("/created", ann.Access)
+	require.Equal(t, 201, a.Status)
+	require.Equal(t, "ann@example.com", a.Body)
+}
+
+func TestGuardsAnswerByTheErrorHandlerOfTheConfig(t *testing.T) {
+	w, ann := newSignedInWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.ErrorHandler = func(c *fiber.Ctx, err error) error { return c.Status(499).SendString("ours: " + err.Error()) }
+	})
+	for path, text := range map[string]string{"/teachers/me": "another kind", "/locals/teachers": "another kind"} {
+		a := w.get(path, ann.Access)
+		require.Equal(t, 499, a.Status, path)
+		require.Contains(t, a.Body, text)
+		require.Equal(t, "no-store", a.Header.Get("Cache-Control"))
+	}
+	response, err := w.app.Test(httptest.NewRequest("GET", "/any", nil), -1)
+	require.NoError(t, err)
+	require.Equal(t, 499, response.StatusCode)
+	require.Equal(t, "Bearer", response.Header.Get("WWW-Authenticate"))
+}
+
+// Guards.
+
+func TestAGuardDoesNotLookPastTheMiddlewareThatDeclaresTheKind(t *testing.T) {
+	w := quickWorld(t)
+	inner, err := fiberjwt.Open(fiberjwt.Config{
+		DB: w.db, Secret: []byte("xQ3vL8mT1cY6rK0bW5nZ2hF9dS4gJ7pA"), Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}},
+		Extractor: fiberjwt.FromHeader("X-Inner"), Optional: true, Now: w.clock.Now, Logger: quiet,
+	})
+	require.NoError(t, err)
+	group := w.app.Group("/inner", inner.Handler())
+	passed := func(c *fiber.Ctx) error { return c.SendString("passed") }
+	group.Get("/users", fiberjwt.Require("users"), passed)
+	group.Get("/teachers", fiberjwt.Require("teachers"), passed)
+	group.Get("/any", fiberjwt.Require(), passed)
+	group.Get("/as", fiberjwt.As(func(c *fiber.Ctx, _ *User) error { return passed(c) }))
+	group.Get("/who", func(c *fiber.Ctx) error {
+		var found []string
+		for _, kinds := range [][]string{{"users"}, {"teachers"}, nil} {
+			if s, ok := fiberjwt.SessionOf(c, kinds...); ok {
+				found = append(found, s.Kind)
+			}
+		}
+		return c.SendString(strings.Join(found, " "))
+	})
+	w.addUser("ann@example.com")
+	w.addTeacher("ann")
+
+	user := w.enter("users", 1)
+	require.Equal(t, 200, w.get("/users/me", user.Access).Status)
+	for _, path := range []string{"/inner/users", "/inner/any", "/inner/as"} {
+		requireRefusal(t, w.get(path, user.Access), 401, "no_token", path)
+	}
+	require.Equal(t, "", w.get("/inner/who", user.Access).Body)
+
+	teacher := w.enter("teachers", 1) // a kind that the inner one does not know
+	require.Equal(t, "passed", w.get("/inner/teachers", teacher.Access).Body)
+	require.Equal(t, "passed", w.get("/inner/any", teacher.Access).Body)
+	require.Equal(t, "teachers teachers", w.get("/inner/who", teacher.Access).Body)
+}

@@ -1,0 +1,266 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fiberjwt/fiberjwt"
+)
+
+// linesWithCauses is how many lines a minute may have at most for one sort of
+// failure: one for each of 16 causes, and one for all others.
+const linesWithCauses = 17
+
+// refusedDial is what a driver returns while the database server is down.
+var refusedDial = &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+
+// counted is the sum of the attribute count over lines.
+func counted(t *testing.T, lines []string) (sum int) {
+	t.Helper()
+	for _, line := range lines {
+		match := regexp.MustCompile(` count=(\d+) `).FindStringSubmatch(line)
+		require.NotNil(t, match, "a line without count: %s", line)
+		n, err := strconv.Atoi(match[1])
+		require.NoError(t, err)
+		sum += n
+	}
+	return sum
+}
+
+func TestStoreOutageIsOneLogLineAMinute(t *testing.T) {
+	const clients, each = 50, 10
+	w, f := troubledWorld(t)
+	w.addUser("ann@example.com")
+	pair := w.enter("users", 1)
+	all := w.requests(pair)
+	var requests []func() answer
+	for _, name := range []string{"login", "refresh", "GET /users/me by header", "logout by refresh", "logout by cookie"} {
+		requests = append(requests, all[name])
+	}
+
+	f.set(refusedDial, false, "")
+	var unavailable atomic.Int32
+	var group sync.WaitGroup
+	for client := range clients {
+		group.Go(func() {
+			for i := range each {
+				if requests[(client+i)%len(requests)]().Status == 503 {
+					unavailable.Add(1)
+				}
+			}
+		})
+	}
+	group.Wait()
+	require.EqualValues(t, clients*each, unavailable.Load(), "every request needs the store")
+	require.Len(t, w.lines(), 1)
+	require.Contains(t, w.lines()[0], "level=ERROR")
+	require.Contains(t, w.lines()[0], "count=1 status=503 ")
+	require.Contains(t, w.lines()[0], "connect: connection refused", "the first line has the cause")
+
+	w.clock.Advance(time.Minute - time.Millisecond)
+	require.Equal(t, 503, w.get("/users/me", pair.Access).Status)
+	require.Len(t, w.lines(), 1, "the minute is not over")
+	w.clock.Advance(time.Millisecond)
+	require.Equal(t, 503, w.get("/users/me", pair.Access).Status)
+	require.Len(t, w.lines(), 2)
+	require.Equal(t, 1+clients*each+1, counted(t, w.lines()), "all responses of 503")
+
+	f.over()
+	w.clock.Advance(time.Minute)
+	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+	require.Len(t, w.lines(), 2, "nothing failed")
+}
+
+func TestEachCauseOfAnOutageHasItsOwnLogLine(t *testing.T) {
+	w, f := troubledWorld(t)
+	w.addUser("ann@example.com")
+	access := w.enter("users", 1).Access
+	fail := func() string {
+		before := len(w.lines())
+		for range 3 {
+			require.Equal(t, 503, w.get("/users/me", access).Status)
+		}
+		require.Len(t, w.lines(), before+1)
+		return w.lines()[before]
+	}
+	f.set(refusedDial, false, "")
+	require.Contains(t, fail(), "connection refused")
+	f.set(fmt.Errorf("marker of a driver: %w", context.DeadlineExceeded), false, "")
+	require.Contains(t, fail(), "marker of a driver: context deadline exceeded")
+	f.set(fmt.Errorf("marker of a store: %w", &net.DNSError{Err: "no such host", Name: "db"}), false, "")
+	require.Contains(t, fail(), "no such host", "the type of the innermost error counts")
+	f.over()
+	w.sql(`ALTER TABLE fiberjwt_sessions RENAME TO elsewhere`)
+	require.Contains(t, fail(), "call fiberjwt.Migrate(ctx, db) at every start", "an outage does not hide the missing table")
+	w.sql(`ALTER TABLE users RENAME TO people`)
+	require.Contains(t, fail(), "a table of Config.Entities is missing")
+
+	w.clock.Advance(time.Minute)
+	w.sql(`ALTER TABLE people RENAME TO users`)
+	require.Equal(t, 503, w.get("/users/me", access).Status)
+	require.Contains(t, w.lines()[5], "count=3 ", "each cause has its own count")
+}
+
+func TestTextInAStoreErrorMakesNoFurtherLogLines(t *testing.T) {
+	w, f := troubledWorld(t)
+	w.addUser("ann@example.com")
+	access := w.enter("users", 1).Access
+	for i := range 100 {
+		f.set(fmt.Errorf("no row for %d", i), false, "")
+		require.Equal(t, 503, w.get("/users/me", access).Status)
+	}
+	require.Len(t, w.lines(), 1, "clients may decide what is in the text")
+}
+
+// panickingWorld has users whose Allow panics with what text returns, and an
+// access token of one.
+func panickingWorld(t *testing.T, text func() string) (*world, *trouble, string) {
+	t.Helper()
+	ready := false
+	w, f := troubledWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{Allow: func(context.Context, *User) error {
+			if ready {
+				panic(text())
+			}
+			return nil
+		}}, fiberjwt.Entity[Teacher]{Identity: "login"}}
+	})
+	w.addUser("ann@example.com")
+	access := w.enter("users", 1).Access
+	ready = true
+	return w, f, access
+}
+
+func TestPanicOfAHookIsOneLogLineAMinute(t *testing.T) {
+	w, _, access := panickingWorld(t, func() string { return "the limit is broken" })
+	for range 50 { // each in a goroutine of its own, which the stack names
+		require.Equal(t, 500, w.get("/users/me", access).Status)
+	}
+	require.Len(t, w.lines(), 1)
+	require.Contains(t, w.lines()[0], "the limit is broken")
+	w.clock.Advance(time.Minute)
+	require.Equal(t, 500, w.get("/users/me", access).Status)
+	require.Len(t, w.lines(), 2)
+	require.Contains(t, w.lines()[1], "count=50 status=500 ")
+}
+
+func TestFloodOfDifferentPanicsHasABoundedLog(t *testing.T) {
+	text, panics := "", 0
+	w, f, access := panickingWorld(t, func() string { return text })
+	var all []string
+	// flood panics with different texts, each of them several times.
+	flood := func(texts, each int) {
+		w.log.Reset()
+		for i := range texts * each {
+			text = fmt.Sprint("panic ", panics+i/each)
+			require.Equal(t, 500, w.get("/users/me", access).Status)
+		}
+		panics += texts * each
+		require.Len(t, w.lines(), linesWithCauses)
+		all = append(all, w.lines()...)
+	}
+	flood(150, 3)
+	require.Contains(t, all[0], "panic 0")
+
+	w.log.Reset()
+	f.set(refusedDial, false, "")
+	require.Equal(t, 503, w.get("/users/me", access).Status)
+	require.Contains(t, w.log.String(), "connection refused", "the flood does not hide an outage")
+	f.over()
+
+	w.clock.Advance(time.Minute)
+	flood(150, 3)
+	require.Contains(t, w.log.String(), "panic 451", "after a minute there is room for new causes")
+	w.clock.Advance(time.Minute)
+	flood(linesWithCauses, 1)
+	require.Equal(t, panics, counted(t, all), "every panic is in a count")
+}
+
+func TestLongErrorsAreOneCauseByTheirBeginning(t *testing.T) {
+	n := 0
+	w, _, access := panickingWorld(t, func() string { n++; return strings.Repeat("x", 300) + fmt.Sprint(n) })
+	for range 50 {
+		require.Equal(t, 500, w.get("/users/me", access).Status)
+	}
+	require.Len(t, w.lines(), 1)
+}
+
+func TestRefusedRowsAreOneLogLineAMinute(t *testing.T) {
+	w := newWorld(t)
+	w.sql(`CREATE TABLE strict (id INTEGER PRIMARY KEY, email TEXT UNIQUE, full_name TEXT CHECK (full_name <> ''), admin, disabled, password_hash TEXT)`)
+	w.sql(`DROP TABLE users`)
+	w.sql(`ALTER TABLE strict RENAME TO users`)
+	register := func(name string) {
+		require.Equal(t, 422, w.do("POST", "/auth/users/register", credentials("users", name+"@example.com", testPassword)).Status)
+	}
+	for _, name := range []string{"ann", "bob", "cid"} {
+		register(name)
+	}
+	require.Len(t, w.lines(), 1)
+	w.clock.Advance(time.Minute)
+	register("dan")
+	require.Len(t, w.lines(), 2)
+	require.Contains(t, w.lines()[1], "count=3 ")
+}
+
+// refusedText is how PostgreSQL refuses a value, which it repeats.
+type refusedText string
+
+func (r refusedText) Error() string  { return "invalid input syntax: " + string(r) }
+func (refusedText) SQLState() string { return "22P02" }
+
+func TestRefusedValuesMakeNoFurtherLogLines(t *testing.T) {
+	w, f := troubledWorld(t)
+	for _, name := range []string{"ann", "bob", "cid"} {
+		f.set(refusedText(name), false, `INSERT INTO "users"`)
+		a := w.do("POST", "/auth/users/register", credentials("users", name+"@example.com", testPassword))
+		require.Equal(t, 422, a.Status, a.Body)
+	}
+	require.Len(t, w.lines(), 1)
+	require.NotContains(t, w.log.String(), "ann", "what clients sent stays out of the log")
+}
+
+func TestRecoveredAssertionsAreOneLogLineAMinute(t *testing.T) {
+	w := newWorld(t)
+	w.app.Get("/typo", func(c *fiber.Ctx) (err error) { return c.JSON(c.Locals("user").(*User)) })
+	access := w.register("users", "ann@example.com").Access
+	for range 5 {
+		require.Panics(t, func() { serve(w.app.Handler(), "/typo", access) })
+	}
+	require.Len(t, w.lines(), 1)
+	w.clock.Advance(time.Minute)
+	require.Panics(t, func() { serve(w.app.Handler(), "/typo", access) })
+	require.Len(t, w.lines(), 2)
+	require.Contains(t, w.lines()[1], "count=5 ")
+}
+
+// Errors of an application's handlers are its own, and as many as its clients want.
+func TestErrorHandlerLogsOneLineAMinute(t *testing.T) {
+	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Public = append(cfg.Public, "GET /errors/*") })
+	app := fiber.New(fiber.Config{ErrorHandler: fiberjwt.ErrorHandler})
+	app.Use(w.auth.Handler())
+	app.Get("/errors/own", func(*fiber.Ctx) error { return errors.New("the mail server is down") })
+	app.Get("/errors/net", func(*fiber.Ctx) error { return refusedDial })
+	w.app = app
+	for range 50 {
+		require.Equal(t, 500, w.do("GET", "/errors/own", "").Status)
+		require.Equal(t, 503, w.do("GET", "/errors/net", "").Status)
+	}
+	require.Len(t, w.lines(), 2)
+	require.Contains(t, w.lines()[0], "the mail server is down")
+	require.Contains(t, w.lines()[1], "connection refused")
+}

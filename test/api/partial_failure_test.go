@@ -1,0 +1,156 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fiberjwt/fiberjwt"
+)
+
+// These tests are about what is left when hashing or one statement of several
+// fails: nothing half done, and nothing that the client cannot try again.
+
+// impatient lets the application give up requests that say when. Nothing that a
+// test expects depends on when that time is over.
+func impatient(cfg *fiberjwt.Config) {
+	cfg.Routes = cfg.Routes.(*fiber.Group).Group("", func(c *fiber.Ctx) error {
+		limit, err := time.ParseDuration(c.Get("Impatient"))
+		if err != nil {
+			return c.Next()
+		}
+		ctx, cancel := context.WithTimeout(c.UserContext(), limit)
+		defer cancel()
+		c.SetUserContext(ctx)
+		return c.Next()
+	})
+}
+
+func TestRegisterWithoutHashingSlotStoresNothing(t *testing.T) {
+	w := quickWorld(t, impatient)
+	free := takeSlots(w.auth)
+	a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword), "Impatient", "1s")
+	requireRefusal(t, a, 503, "temporarily_unavailable")
+	require.Zero(t, w.count("users"))
+	require.Zero(t, w.count("fiberjwt_sessions"))
+
+	free()
+	w.register("users", "ann@example.com")
+}
+
+func TestRehashWithoutHashingSlotKeepsTheHash(t *testing.T) {
+	var w *world
+	var free func()
+	w = quickWorld(t, impatient, func(cfg *fiberjwt.Config) {
+		cfg.Password.Time = 3 // so the stored hash is weaker than new ones
+		cfg.Entities[0] = fiberjwt.Entity[User]{Allow: func(context.Context, *User) error {
+			if free == nil {
+				free = takeSlots(w.auth) // Allow runs between the comparison and the new hash
+			}
+			return nil
+		}}
+	})
+	w.addUser("ann@example.com")
+	requireRefusal(t, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword), "Impatient", "10s"), 503, "temporarily_unavailable")
+	require.Equal(t, hashOfTestPassword, stored[User](w).PasswordHash)
+	require.Zero(t, w.count("fiberjwt_sessions"))
+
+	free()
+	w.login("users", "ann@example.com")
+	require.NotEqual(t, hashOfTestPassword, stored[User](w).PasswordHash, "the hash was not raised afterwards")
+}
+
+func TestChangeWithoutHashingSlotKeepsPasswordAndSessions(t *testing.T) {
+	w := quickWorld(t, impatient)
+	w.addUser("ann@example.com")
+	pair, other := w.enter("users", 1), w.enter("users", 1)
+	change := func(headers ...string) answer {
+		headers = append(headers, "Authorization", "Bearer "+pair.Access)
+		return w.do("POST", "/auth/users/password", `{"current_password":"`+testPassword+`","password":"`+newPassword+`"}`, headers...)
+	}
+	free := takeSlots(w.auth)
+	requireRefusal(t, change("Impatient", "1s"), 503, "temporarily_unavailable")
+	require.Equal(t, hashOfTestPassword, stored[User](w).PasswordHash)
+	require.Equal(t, 200, w.get("/users/me", other.Access).Status)
+
+	free()
+	require.Equal(t, 204, change().Status)
+	requireRefusal(t, w.get("/users/me", other.Access), 401, "invalid_token")
+}
+
+func TestResetWithoutHashingSlotLeavesTheLinkGood(t *testing.T) {
+	w := quickWorld(t)
+	token, err := fiberjwt.ResetToken(w.auth, w.addUser("ann@example.com"), 0)
+	require.NoError(t, err)
+	free := takeSlots(w.auth)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err = fiberjwt.ResetPassword[User](ctx, w.auth, token, newPassword)
+	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
+	require.Equal(t, hashOfTestPassword, stored[User](w).PasswordHash)
+
+	free()
+	_, err = fiberjwt.ResetPassword[User](t.Context(), w.auth, token, newPassword)
+	require.NoError(t, err)
+}
+
+func TestResetThatFailsInTheStoreLeavesTheLinkGood(t *testing.T) {
+	for _, statement := range []string{"SELECT", "BEGIN", "UPDATE", "COMMIT"} {
+		t.Run(statement, func(t *testing.T) {
+			w, f := troubledWorld(t)
+			token, err := fiberjwt.ResetToken(w.auth, w.addUser("ann@example.com"), 0)
+			require.NoError(t, err)
+			pair := w.enter("users", 1)
+			f.set(errors.New("the disk is full"), false, statement)
+			_, err = fiberjwt.ResetPassword[User](t.Context(), w.auth, token, newPassword)
+			require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
+
+			f.over()
+			require.Equal(t, hashOfTestPassword, stored[User](w).PasswordHash)
+			require.Equal(t, 200, w.get("/users/me", pair.Access).Status, "the session ended without a new password")
+			_, err = fiberjwt.ResetPassword[User](t.Context(), w.auth, token, newPassword)
+			require.NoError(t, err)
+			requireRefusal(t, w.get("/users/me", pair.Access), 401, "invalid_token")
+		})
+	}
+}
+
+func TestRedeemThatFailsInTheStoreGivesNoAccount(t *testing.T) {
+	confirm := fiberjwt.Purpose[User]{Name: "confirm"}
+	for _, statement := range []string{"SELECT", "INSERT", "UPDATE"} {
+		t.Run(statement, func(t *testing.T) {
+			w, f := troubledWorld(t)
+			token, err := confirm.Token(w.auth, w.addUser("ann@example.com"))
+			require.NoError(t, err)
+			f.set(errors.New("the disk is full"), false, statement)
+			account, err := confirm.Redeem(t.Context(), w.auth, token)
+			require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
+			require.Nil(t, account)
+
+			f.over()
+			_, err = confirm.Redeem(t.Context(), w.auth, token)
+			require.NoError(t, err, "nothing was claimed, so the token is still good")
+			_, err = confirm.Redeem(t.Context(), w.auth, token)
+			require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
+		})
+	}
+}
+
+func TestListThatFailsInTheStoreIsUnavailable(t *testing.T) {
+	w, f := troubledWorld(t)
+	w.addUser("ann@example.com")
+	pair := w.enter("users", 1)
+	f.set(errors.New("the disk is full"), false, "ORDER BY") // the list alone: the session of the request is found
+	requireRefusal(t, w.get("/auth/users/sessions", pair.Access), 503, "temporarily_unavailable")
+	infos, err := w.auth.Sessions(t.Context(), "users", "1")
+	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
+	require.Empty(t, infos, "a list that could not be read must not look like no sessions")
+
+	f.over()
+	require.Equal(t, 1, strings.Count(w.get("/auth/users/sessions", pair.Access).Body, `"id"`))
+}

@@ -1,0 +1,211 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// D4: nobody has to call Prune.
+
+func prunes(cfg *fiberjwt.Config) { cfg.ManualPrune = false }
+
+// deadRows adds sessions that are long over, and a failed sign-in that is.
+func (w *world) deadRows(n int) {
+	w.t.Helper()
+	w.sql(fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+		INSERT INTO fiberjwt_sessions SELECT randomblob(16), 'users', '1', 0, -1, 0, 1, 1, NULL, 0, 0, '', '' FROM n`, n),
+		`INSERT INTO fiberjwt_throttle VALUES (randomblob(32), 1, 0, 1, x'')`)
+}
+
+// dead says how many rows of deadRows are left.
+func (w *world) dead() int {
+	w.t.Helper()
+	awaitPruning(w.auth)
+	var n int
+	require.NoError(w.t, w.db.NewRaw(`SELECT (SELECT count(*) FROM fiberjwt_sessions WHERE ends = 1) + (SELECT count(*) FROM fiberjwt_throttle WHERE expires = 1)`).Scan(w.t.Context(), &n))
+	return n
+}
+
+func TestWhatIsOverIsDeletedOnceAnHourByWhatMakesTheTablesGrow(t *testing.T) {
+	ann := &User{}
+	confirm := fiberjwt.Purpose[User]{Name: "confirm"}
+	for name, grow := range map[string]func(w *world){
+		"a sign-in by the application": func(w *world) { w.enter("users", 1) },
+		"a registration":               func(w *world) { w.register("users", "bob@example.com") },
+		"a login":                      func(w *world) { w.login("users", "ann@example.com") },
+		"a failed login": func(w *world) {
+			w.do("POST", "/auth/users/login", credentials("users", "x@example.com", "wrong password"))
+		},
+		"a link that is redeemed": func(w *world) {
+			token, err := confirm.Token(w.auth, ann)
+			require.NoError(w.t, err)
+			_, err = confirm.Redeem(w.t.Context(), w.auth, token)
+			require.NoError(w.t, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := quickWorld(t, prunes)
+			*ann = *w.addUser("ann@example.com")
+			pair := w.enter("users", 1)
+			w.clock.Advance(time.Hour)
+			w.deadRows(1203)
+			require.Equal(t, 200, w.refresh("users", pair.Refresh).Status)
+			require.Equal(t, 1204, w.dead(), "a refresh adds no row")
+			grow(w)
+			require.Zero(t, w.dead())
+			require.Equal(t, 200, w.refresh("users", pair.Refresh).Status)
+
+			w.deadRows(1)
+			w.clock.Advance(time.Hour - time.Millisecond)
+			w.enter("users", 1)
+			require.Equal(t, 2, w.dead(), "less than an hour later")
+			w.clock.Advance(time.Millisecond)
+			w.enter("users", 1)
+			require.Zero(t, w.dead())
+		})
+	}
+}
+
+func TestNewPrunesToo(t *testing.T) {
+	pruned := make(chan struct{})
+	cfg := fiberjwt.Config{}
+	w := quickWorld(t, prunes, func(c *fiberjwt.Config) {
+		c.Sessions = &prunable{SQL: session.NewSQL(c.DB), do: func(context.Context) error { close(pruned); return nil }}
+		cfg = *c
+	})
+	w.addUser("ann@example.com")
+	app := fiber.New()
+	cfg.Routes = app.Group("/auth")
+	app.Use(fiberjwt.New(cfg))
+	w.clock.Advance(time.Hour)
+	request := httptest.NewRequest("POST", "/auth/users/register", strings.NewReader(credentials("users", "bob@example.com", testPassword)))
+	request.Header.Set("Content-Type", "application/json")
+	response, err := app.Test(request, -1)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, 201, response.StatusCode)
+	<-pruned
+}
+
+// A fleet that was started at once must not prune at once.
+func TestTheFirstRoundIsAtARandomMoment(t *testing.T) {
+	moments := map[time.Time]bool{}
+	for range 20 {
+		cfg := goodConfig(t)
+		begin := time.Now().Truncate(time.Second)
+		cfg.Now = func() time.Time { return begin }
+		auth, err := fiberjwt.Open(cfg)
+		require.NoError(t, err)
+		next := nextPruning(auth)
+		require.False(t, next.Before(begin) || next.After(begin.Add(time.Hour)), next.Sub(begin))
+		moments[next] = true
+	}
+	require.Greater(t, len(moments), 10)
+}
+
+func TestManualPruneLeavesTheRows(t *testing.T) {
+	w := quickWorld(t) // has it set
+	w.addUser("ann@example.com")
+	w.deadRows(3)
+	w.clock.Advance(24 * time.Hour)
+	w.enter("users", 1)
+	require.NoError(t, w.auth.Close())
+	deleted, err := w.auth.Prune(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 4, deleted)
+}
+
+// prunable is a store whose Prune does as it is told.
+type prunable struct {
+	*session.SQL
+	do    func(ctx context.Context) error
+	calls atomic.Int64
+}
+
+func (s *prunable) Prune(ctx context.Context, _ int64) (int64, error) {
+	s.calls.Add(1)
+	if s.do == nil {
+		return 0, nil
+	}
+	return 0, s.do(ctx)
+}
+
+func prunableWorld(t *testing.T, do func(context.Context) error) (*world, *prunable) {
+	t.Helper()
+	store := &prunable{do: do}
+	w := quickWorld(t, prunes, func(cfg *fiberjwt.Config) {
+		store.SQL = session.NewSQL(cfg.DB)
+		cfg.Sessions = store
+	})
+	w.addUser("ann@example.com")
+	w.clock.Advance(time.Hour)
+	return w, store
+}
+
+func TestAFailureToPruneIsLoggedAndCostsNoSignIn(t *testing.T) {
+	for name, do := range map[string]func(context.Context) error{
+		"fails":  func(context.Context) error { return errors.New("marker") },
+		"panics": func(context.Context) error { panic("marker") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, store := prunableWorld(t, do)
+			for range 3 {
+				w.enter("users", 1)
+				awaitPruning(w.auth)
+			}
+			require.EqualValues(t, 1, store.calls.Load())
+			require.Len(t, w.lines(), 1)
+			require.Contains(t, w.log.String(), "marker")
+			require.Contains(t, w.log.String(), "Auth.Prune")
+			w.clock.Advance(time.Hour)
+			w.enter("users", 1)
+			awaitPruning(w.auth)
+			require.Len(t, w.lines(), 2, "an hour later")
+		})
+	}
+}
+
+// Many sign-ins while one round runs start no other.
+func TestOneRoundRunsAtATimeAndCloseEndsIt(t *testing.T) {
+	ended := false
+	w, store := prunableWorld(t, func(ctx context.Context) error {
+		<-ctx.Done()
+		ended = true
+		return ctx.Err()
+	})
+	for range 3 {
+		w.enter("users", 1)
+		w.clock.Advance(2 * time.Hour)
+	}
+	require.NoError(t, w.auth.Close())
+	require.True(t, ended, "Close has not waited for it")
+	require.EqualValues(t, 1, store.calls.Load())
+	require.Empty(t, w.log.String(), "it was told to end")
+	w.clock.Advance(2 * time.Hour)
+	w.enter("users", 1)
+	awaitPruning(w.auth)
+	require.EqualValues(t, 1, store.calls.Load(), "after Close")
+	require.NoError(t, w.auth.Close(), "twice")
+}
+
+func TestAClockThatWasPutBackDoesNotStopPruning(t *testing.T) {
+	w, store := prunableWorld(t, nil)
+	w.enter("users", 1)
+	awaitPruning(w.auth)
+	w.clock.Advance(-48 * time.Hour)
+	w.enter("users", 1)
+	awaitPruning(w.auth)
+	require.EqualValues(t, 2, store.calls.Load())
+}

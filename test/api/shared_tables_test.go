@@ -1,0 +1,272 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// Tables that may be that of User.
+type (
+	SchemaUser struct {
+		bun.BaseModel `bun:"table:main.users,alias:people"`
+		ID            int64  `bun:",pk,autoincrement"`
+		Email         string `bun:",unique"`
+		PasswordHash  string `json:"-"`
+	}
+	CapitalUser struct {
+		bun.BaseModel `bun:"table:Users"`
+		ID            int64  `bun:",pk,autoincrement"`
+		Email         string `bun:",unique"`
+		PasswordHash  string `json:"-"`
+	}
+	SelectedUser struct {
+		bun.BaseModel `bun:"table:admins,select:users"`
+		ID            int64  `bun:",pk,autoincrement"`
+		Email         string `bun:",unique"`
+		PasswordHash  string `json:"-"`
+	}
+	OtherKeyUser struct {
+		bun.BaseModel `bun:"table:users"`
+		ID            int64
+		Email         string `bun:",pk"`
+		FullName      string
+		PasswordHash  string `json:"-"`
+	}
+)
+
+func isAdmin(_ context.Context, a *Admin) error {
+	if !a.Admin {
+		return errors.New("not an administrator")
+	}
+	return nil
+}
+
+// B6: two kinds on one table.
+func TestSecondKindOfATableMustBeNarrowed(t *testing.T) {
+	db := newDB(t)
+	open := func(entities ...fiberjwt.Kind) error {
+		_, err := fiberjwt.Open(fiberjwt.Config{DB: db, Secret: []byte(testSecret), Entities: entities})
+		return err
+	}
+	admins := fiberjwt.Entity[Admin]{Name: "admins", Allow: isAdmin}
+	for name, second := range map[string]fiberjwt.Kind{
+		"another type":      fiberjwt.Entity[Admin]{Name: "admins"},
+		"without a Name":    fiberjwt.Entity[Admin]{},
+		"without passwords": fiberjwt.Entity[Admin]{Name: "admins", Password: "-"},
+		"with a schema":     fiberjwt.Entity[SchemaUser]{Name: "admins"},
+		"in capitals":       fiberjwt.Entity[CapitalUser]{Name: "admins"},
+		"read by select":    fiberjwt.Entity[SelectedUser]{Name: "admins"},
+		"the same model":    fiberjwt.Entity[User]{Name: "admins"},
+		"a narrowed copy":   fiberjwt.Entity[User]{Name: "admins", Allow: notDisabled},
+		"with another key":  fiberjwt.Entity[OtherKeyUser]{Name: "admins", Identity: "full_name"},
+		"a third one":       admins,
+	} {
+		t.Run(name, func(t *testing.T) {
+			entities := []fiberjwt.Kind{fiberjwt.Entity[User]{}, second}
+			if name == "a third one" {
+				entities = []fiberjwt.Kind{fiberjwt.Entity[User]{}, admins, fiberjwt.Entity[CapitalUser]{Name: "third"}}
+			}
+			err := open(entities...)
+			require.ErrorContains(t, err, "Load or Allow")
+			require.ErrorContains(t, err, `kind "users"`)
+		})
+	}
+	require.ErrorContains(t, open(fiberjwt.Entity[User]{}, fiberjwt.Entity[OtherKeyUser]{Name: "admins", Identity: "full_name", Allow: func(context.Context, *OtherKeyUser) error { return nil }}),
+		"primary key")
+	require.NoError(t, open(fiberjwt.Entity[User]{}, admins))
+	require.NoError(t, open(admins, fiberjwt.Entity[User]{}), "either of the two may be the narrow one")
+}
+
+// B6: an Allow that is for something else narrows no other kind of the table.
+func TestOnlyTheKindInWhichPeopleRegisterMayTakeEveryRow(t *testing.T) {
+	db := newDB(t)
+	users := fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Allow: notDisabled}
+	all := fiberjwt.Entity[Admin]{Name: "admins"}
+	third := fiberjwt.Entity[CapitalUser]{Name: "third", Register: fiberjwt.Anyone[CapitalUser]}
+	narrow := all
+	narrow.Load = func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("admin") }
+	const fault = `set Load or Allow of kind "admins"`
+	for name, c := range map[string]struct {
+		entities []fiberjwt.Kind
+		want     string // "" for nothing
+	}{
+		"the closed kind takes all":           {[]fiberjwt.Kind{users, all}, fault},
+		"the closed kind, which comes first":  {[]fiberjwt.Kind{all, users}, fault},
+		"the closed kind, both without":       {[]fiberjwt.Kind{all, fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}}, fault},
+		"no passwords":                        {[]fiberjwt.Kind{users, fiberjwt.Entity[Admin]{Name: "admins", Password: "-"}}, fault},
+		"two open ones":                       {[]fiberjwt.Kind{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}, third}, "set Load or Allow of the kind whose accounts may do more"},
+		"the closed kind is narrowed":         {[]fiberjwt.Kind{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}, narrow}, ""},
+		"both are narrowed":                   {[]fiberjwt.Kind{users, narrow}, ""},
+		"both are closed, and one takes all":  {[]fiberjwt.Kind{fiberjwt.Entity[User]{Allow: notDisabled}, all}, ""},
+		"two are closed, and a third is open": {[]fiberjwt.Kind{all, fiberjwt.Entity[User]{Allow: notDisabled}, third}, fault},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := fiberjwt.Open(fiberjwt.Config{DB: db, Secret: []byte(testSecret), Entities: c.entities})
+			if c.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+// B6: tables of one name in two schemas are told apart by the schemas of both.
+func TestTablesOfTwoSchemasNeedTheSchemaOfBoth(t *testing.T) {
+	type Staff struct {
+		bun.BaseModel `bun:"table:staff.users,alias:s"`
+		ID            int64  `bun:",pk,autoincrement"`
+		Email         string `bun:",unique"`
+		PasswordHash  string `json:"-"`
+	}
+	open := func(entities ...fiberjwt.Kind) error {
+		_, err := fiberjwt.Open(fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Entities: entities})
+		return err
+	}
+	const hint = "if these are tables of two schemas, name the schema of both in the tags, as in `bun:\"table:public.users\"`"
+	staff := fiberjwt.Entity[Staff]{Name: "staff"}
+	require.ErrorContains(t, open(fiberjwt.Entity[User]{}, staff), hint)
+	require.NotContains(t, open(fiberjwt.Entity[User]{}, fiberjwt.Entity[Admin]{Name: "admins"}).Error(), "schema")
+	require.NoError(t, open(fiberjwt.Entity[SchemaUser]{Name: "users"}, staff))
+}
+
+// twoKinds is a world with users and admins in one table. Both are signed in to row 1.
+func twoKinds(t *testing.T, configure ...func(*fiberjwt.Config)) (w *world, user, admin tokens) {
+	t.Helper()
+	w = newWorld(t, append(configure, func(cfg *fiberjwt.Config) {
+		cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Admin]{Name: "admins", Allow: isAdmin})
+	})...)
+	// SQLite gives the highest key of such a table again.
+	w.sql(`DROP TABLE users`, `CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, full_name TEXT, admin BOOL, disabled BOOL, password_hash TEXT)`)
+	w.add(&User{Email: "root@example.com", Admin: true, PasswordHash: hashOfTestPassword})
+	login := func(kind string) tokens {
+		return w.tokensOf(w.do("POST", "/auth/"+kind+"/login", credentials("users", "root@example.com", testPassword)))
+	}
+	return w, login("users"), login("admins")
+}
+
+func (w *world) isAdmin(access string) bool {
+	w.t.Helper()
+	a := w.get("/auth/admins/me", access)
+	require.Contains(w.t, []int{200, 401}, a.Status, a.Body)
+	return a.Status == 200
+}
+
+// B6: what ends the sessions of an account ends them under every kind of its row.
+func TestSessionsOfARowEndUnderEveryKind(t *testing.T) {
+	reset := func(w *world) {
+		ann := &User{}
+		require.NoError(w.t, w.db.NewSelect().Model(ann).Where("id = 1").Scan(w.t.Context()))
+		token, err := fiberjwt.ResetToken(w.auth, ann, 0)
+		require.NoError(w.t, err)
+		_, err = fiberjwt.ResetPassword[User](w.t.Context(), w.auth, token, newPassword)
+		require.NoError(w.t, err)
+	}
+	for store, configure := range map[string]func(*fiberjwt.Config){
+		"beside the accounts": func(*fiberjwt.Config) {},
+		"elsewhere":           func(cfg *fiberjwt.Config) { cfg.Sessions = session.NewSQL(newDB(t)) },
+		"with a cache":        func(cfg *fiberjwt.Config) { cfg.CacheTTL = time.Hour },
+	} {
+		for way, end := range map[string]func(w *world, user tokens){
+			"a new password": func(w *world, user tokens) {
+				body := `{"current_password":"` + testPassword + `","password":"` + newPassword + `"}`
+				require.Equal(w.t, 204, w.do("POST", "/auth/users/password", body, "Authorization", "Bearer "+user.Access).Status)
+				require.Equal(w.t, 200, w.get("/users/me", user.Access).Status, "the session that changed it goes on")
+			},
+			"a reset":   func(w *world, _ tokens) { reset(w) },
+			"RevokeAll": func(w *world, _ tokens) { require.NoError(w.t, w.auth.RevokeAll(w.t.Context(), "users", "1")) },
+			"logout-all": func(w *world, user tokens) {
+				require.Equal(w.t, 204, w.do("POST", "/auth/users/logout-all", "", "Authorization", "Bearer "+user.Access).Status)
+			},
+			"the row is gone, and its key given again": func(w *world, _ tokens) {
+				w.sql(`DELETE FROM users`)
+				w.register("users", "bob@example.com")
+				w.sql(`UPDATE users SET admin = true WHERE id = 1`)
+			},
+		} {
+			t.Run(way+", sessions "+store, func(t *testing.T) {
+				w, user, admin := twoKinds(t, configure)
+				require.True(t, w.isAdmin(admin.Access))
+				end(w, user)
+				require.False(t, w.isAdmin(admin.Access), "the session of the other kind goes on")
+				require.Equal(t, 401, w.refresh("admins", admin.Refresh).Status)
+			})
+		}
+	}
+}
+
+// B6: links end with the password of the row, whatever kind they are of.
+func TestLinksOfARowEndWithItsPasswordUnderEveryKind(t *testing.T) {
+	w, user, _ := twoKinds(t)
+	admin := &Admin{}
+	require.NoError(t, w.db.NewSelect().Model(admin).Where("id = 1").Scan(t.Context()))
+	link := fiberjwt.Purpose[Admin]{Name: "confirm"}
+	token, err := link.Token(w.auth, admin)
+	require.NoError(t, err)
+	_, err = link.Check(t.Context(), w.auth, token)
+	require.NoError(t, err)
+	body := `{"current_password":"` + testPassword + `","password":"` + newPassword + `"}`
+	require.Equal(t, 204, w.do("POST", "/auth/users/password", body, "Authorization", "Bearer "+user.Access).Status)
+	_, err = link.Check(t.Context(), w.auth, token)
+	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
+}
+
+// B6: a password that two kinds share is guessed at as often as one.
+func TestGuessesAtARowCountUnderEveryKind(t *testing.T) {
+	w, _, _ := twoKinds(t)
+	wrong := func(kind string) int {
+		return w.do("POST", "/auth/"+kind+"/login", credentials("users", "root@example.com", newPassword), "X-Real-Ip", "203.0.113.7").Status
+	}
+	for range 20 {
+		if wrong("users") == 429 {
+			break
+		}
+	}
+	require.Equal(t, 429, wrong("users"))
+	require.Equal(t, 429, wrong("admins"), "the other kind gives further guesses")
+}
+
+// B6: a Load that leaves no row out does not tell kinds apart.
+func TestLoadThatLeavesNoRowOutIsNotNarrow(t *testing.T) {
+	db := newDB(t)
+	for name, test := range map[string]struct {
+		load   func(q *bun.SelectQuery) *bun.SelectQuery
+		narrow bool
+	}{
+		"nothing":       {func(q *bun.SelectQuery) *bun.SelectQuery { return q }, false},
+		"an order":      {func(q *bun.SelectQuery) *bun.SelectQuery { return q.Order("id") }, false},
+		"columns":       {func(q *bun.SelectQuery) *bun.SelectQuery { return q.Column("id", "email", "password_hash") }, false},
+		"always true":   {func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("1 = 1") }, false},
+		"true":          {func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("TRUE") }, false},
+		"its own table": {func(q *bun.SelectQuery) *bun.SelectQuery { return q.ModelTableExpr("users AS ?TableAlias") }, false},
+		"a left join":   {func(q *bun.SelectQuery) *bun.SelectQuery { return q.Join("LEFT JOIN teachers AS t ON t.id = 1") }, false},
+		"a panic":       {func(*bun.SelectQuery) *bun.SelectQuery { panic("no") }, false},
+		"a condition":   {func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("admin = ?", true).Order("id") }, true},
+		"a join": {func(q *bun.SelectQuery) *bun.SelectQuery {
+			return q.Join("JOIN teachers AS t ON t.id = ?TableAlias.id")
+		}, true},
+		"another table": {func(q *bun.SelectQuery) *bun.SelectQuery { return q.ModelTableExpr("admins AS ?TableAlias") }, true},
+		"a sub-select": {func(q *bun.SelectQuery) *bun.SelectQuery {
+			return q.ModelTableExpr("(SELECT * FROM users WHERE admin) AS ?TableAlias")
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := fiberjwt.Open(fiberjwt.Config{DB: db, Secret: []byte(testSecret), Entities: []fiberjwt.Kind{
+				fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}, fiberjwt.Entity[Admin]{Name: "admins", Load: test.load},
+			}})
+			if test.narrow {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, "Load or Allow")
+			}
+		})
+	}
+}

@@ -1,0 +1,403 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// slidingWorld has tokens of ten minutes, and a claim that follows the row.
+func slidingWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
+	t.Helper()
+	return quickWorld(t, append([]func(*fiberjwt.Config){func(cfg *fiberjwt.Config) {
+		cfg.Cookie.Sliding = true
+		cfg.Entities[0] = fiberjwt.Entity[User]{Claims: func(u *User) map[string]any { return map[string]any{"name": u.FullName} }}
+	}}, configure...)...)
+}
+
+// page is a browser that is signed in as the user 1 and looks at pages.
+func (w *world) page() *browser {
+	w.t.Helper()
+	w.addUser("ann@example.com")
+	b := w.browser()
+	require.Equal(w.t, 200, b.do("POST", "/door/users/1?via=cookie", "").Status)
+	return b
+}
+
+// look visits a page and gives what it did to the cookies.
+func (b *browser) look(path string, headers ...string) map[string]*http.Cookie {
+	b.w.t.Helper()
+	a := b.do("GET", path, "", append([]string{"Sec-Fetch-Dest", "document"}, headers...)...)
+	return setCookies(b.w.t, a)
+}
+
+func TestSlidingRenewsAnAccessCookieInTheSecondHalfOfItsLife(t *testing.T) {
+	w := slidingWorld(t)
+	b := w.page()
+	start := w.clock.Now()
+	require.Empty(t, b.look("/users/me"))
+	w.clock.Advance(4 * time.Minute)
+	require.Empty(t, b.look("/users/me"), "there is more than half of it left")
+
+	_, err := w.db.NewUpdate().Model((*User)(nil)).Set("full_name = 'Ann Archer'").Where("id = 1").Exec(context.Background())
+	require.NoError(t, err)
+	w.clock.Advance(2 * time.Minute)
+	a := b.do("GET", "/users/me", "", "Sec-Fetch-Dest", "document")
+	cookies := setCookies(t, a)
+	require.Len(t, cookies, 1, "the refresh token is none of its business")
+	require.Equal(t, fortnightInSec, cookies[userCookie].MaxAge)
+	require.True(t, cookies[userCookie].HttpOnly)
+	require.Equal(t, "private", a.Header.Get("Cache-Control"), "a shared cache would hand the cookie on")
+
+	w.clock.Advance(9 * time.Minute)
+	s, err := w.auth.Verify(context.Background(), b.jar[userCookie].Value)
+	require.NoError(t, err, "the renewed token lives for its full time")
+	require.Equal(t, start.Unix(), s.AuthTime.Unix(), "looking at pages proves no password")
+	var name string
+	require.True(t, s.Claim("name", &name))
+	require.Equal(t, "Ann Archer", name, "claims are those of the account as it is now")
+}
+
+// It is the client's way back after a pause that was longer than a token lives.
+func TestTheRefreshCookieOutlivesTheSliding(t *testing.T) {
+	w := slidingWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.Entities[0] = fiberjwt.Entity[User]{AccessTTL: time.Hour, IdleTTL: 4 * time.Hour, SessionTTL: 48 * time.Hour}
+	})
+	b := w.page()
+	signedIn := w.clock.Now()
+	require.Equal(t, 48*3600, b.jar[refreshCookie].MaxAge)
+	for range 12 {
+		w.clock.Advance(50 * time.Minute)
+		require.Equal(t, 200, b.do("GET", "/users/me", "", "Sec-Fetch-Dest", "document").Status)
+	}
+	w.clock.Advance(2 * time.Hour)
+	require.Equal(t, 401, b.do("GET", "/users/me", "", "Sec-Fetch-Dest", "document").Status)
+	require.True(t, w.clock.Now().Before(signedIn.Add(time.Duration(b.jar[refreshCookie].MaxAge)*time.Second)), "the browser has dropped it")
+	require.Equal(t, 200, b.do("POST", "/auth/users/refresh", "").Status)
+	require.Equal(t, 4*3600, b.jar[userCookie].MaxAge)
+}
+
+func TestASessionThatSlidesIsListedWithTheTimeOfIt(t *testing.T) {
+	w := slidingWorld(t)
+	b := w.page()
+	signedIn := w.clock.Now()
+	w.clock.Advance(4 * time.Minute)
+	require.Empty(t, b.look("/users/me"))
+	require.Equal(t, signedIn, w.onlySession("users", "1").LastRefresh)
+	w.clock.Advance(2 * time.Minute)
+	require.NotEmpty(t, b.look("/users/me"))
+	require.Equal(t, w.clock.Now(), w.onlySession("users", "1").LastRefresh)
+	w.clock.Advance(20 * time.Minute)
+	require.Equal(t, 200, b.do("POST", "/auth/users/refresh", "").Status)
+	require.Equal(t, w.clock.Now(), w.onlySession("users", "1").LastRefresh)
+}
+
+func TestSlidingIsOffUnlessAsked(t *testing.T) {
+	w := slidingWorld(t, func(cfg *fiberjwt.Config) { cfg.Cookie.Sliding = false })
+	b := w.page()
+	w.clock.Advance(9 * time.Minute)
+	require.Empty(t, b.look("/users/me"))
+}
+
+func TestSlidingGoesOnForAsLongAsSomebodyLooks(t *testing.T) {
+	w := slidingWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.Entities[0] = fiberjwt.Entity[User]{AccessTTL: time.Hour, IdleTTL: 4 * time.Hour, SessionTTL: 24 * time.Hour}
+	})
+	b := w.page()
+	start, ends := w.clock.Now(), w.clock.Now().Add(24*time.Hour)
+	for b.do("GET", "/users/me", "", "Sec-Fetch-Dest", "document").Status == 200 {
+		s, err := w.auth.Verify(context.Background(), b.jar[userCookie].Value)
+		require.NoError(t, err)
+		require.False(t, s.ExpiresAt.After(ends), "a token outlives the session")
+		require.LessOrEqual(t, b.jar[userCookie].MaxAge, 4*3600)
+		w.clock.Advance(40 * time.Minute)
+	}
+	require.Equal(t, 24*time.Hour, w.clock.Now().Sub(start).Truncate(time.Hour), "the absolute deadline has moved, or an earlier one holds")
+}
+
+func TestSlidingWantsAnOrdinaryRequestOfOurOwnPage(t *testing.T) {
+	for name, test := range map[string]struct {
+		site    string
+		path    string
+		headers []string
+		renewed bool
+	}{
+		"a navigation":                {"same-origin", "/users/me", nil, true},
+		"an address that was typed":   {"none", "/users/me", nil, true},
+		"a fetch":                     {"same-origin", "/users/me", []string{"Sec-Fetch-Dest", "empty"}, true},
+		"another site":                {"cross-site", "/users/me", nil, false},
+		"a sibling":                   {"same-site", "/users/me", nil, false},
+		"a browser that says no more": {"", "/users/me", nil, false},
+		"an image":                    {"same-origin", "/users/me", []string{"Sec-Fetch-Dest", "image"}, false},
+		"a frame":                     {"same-origin", "/users/me", []string{"Sec-Fetch-Dest", "iframe"}, false},
+		"a prefetch":                  {"same-origin", "/users/me", []string{"Sec-Purpose", "prefetch;prerender"}, false},
+		"an old prefetch":             {"same-origin", "/users/me", []string{"Purpose", "prefetch"}, false},
+		"a prefetch of Firefox":       {"same-origin", "/users/me", []string{"X-Moz", "prefetch"}, false},
+		"an upgrade":                  {"same-origin", "/users/me", []string{"Upgrade", "websocket"}, false},
+		"a refusal":                   {"same-origin", "/teachers/me", nil, false},
+		"a handler that failed":       {"same-origin", "/failed", nil, false},
+		"an answer of 404":            {"same-origin", "/missing", nil, false},
+		"an answer for all":           {"same-origin", "/cached/public, max-age=60", nil, false},
+		"an answer for proxies":       {"same-origin", "/cached/s-maxage=60", nil, false},
+		"an answer but for a header":  {"same-origin", `/cached/max-age=60, private="x-name"`, nil, false},
+		"an answer but for headers":   {"same-origin", `/cached/max-age=60, private="x-name, private, x"`, nil, false},
+		"an answer for one":           {"same-origin", "/cached/private, max-age=60", nil, true},
+		"an answer for nobody":        {"same-origin", "/cached/no-store", nil, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := slidingWorld(t)
+			w.app.Get("/failed", func(*fiber.Ctx) error { return errors.New("broken") })
+			w.app.Get("/missing", func(c *fiber.Ctx) error { return c.SendStatus(404) })
+			w.app.Get("/cached/:rule", func(c *fiber.Ctx) error {
+				c.Set("Cache-Control", c.Params("rule"))
+				return c.SendString("cached")
+			})
+			b := w.page()
+			w.clock.Advance(6 * time.Minute)
+			b.site = test.site
+			headers := test.headers
+			if test.headers == nil || test.headers[0] != "Sec-Fetch-Dest" {
+				headers = append([]string{"Sec-Fetch-Dest", "document"}, headers...)
+			}
+			cookies := setCookies(t, b.do("GET", (&url.URL{Path: test.path}).EscapedPath(), "", headers...))
+			require.Equal(t, test.renewed, cookies[userCookie] != nil)
+		})
+	}
+}
+
+func TestSlidingLeavesHEADAlone(t *testing.T) {
+	w := slidingWorld(t)
+	b := w.page()
+	w.clock.Advance(6 * time.Minute)
+	a := b.do("HEAD", "/users/me", "", "Sec-Fetch-Dest", "empty")
+	require.Equal(t, 200, a.Status)
+	require.Empty(t, setCookies(t, a))
+}
+
+func TestSlidingDoesNotProlongAGrant(t *testing.T) {
+	for name, test := range map[string]struct {
+		grant   fiberjwt.Grant
+		renewed bool
+	}{
+		"its life":   {fiberjwt.Grant{TTL: 2 * time.Minute}, false},
+		"its claims": {fiberjwt.Grant{Claims: map[string]any{"support": true}}, false},
+		"its proof":  {fiberjwt.Grant{AuthTime: time.Unix(1, 0)}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := slidingWorld(t, func(cfg *fiberjwt.Config) { cfg.Optional = true })
+			w.addUser("ann@example.com")
+			w.app.Get("/granted", func(c *fiber.Ctx) error {
+				test.grant.Transport = fiberjwt.TransportCookie
+				_, err := fiberjwt.Login(c, stored[User](w), test.grant)
+				return err
+			})
+			b := w.browser()
+			require.Equal(t, 200, b.do("GET", "/granted", "").Status)
+			s, err := w.auth.Verify(context.Background(), b.jar[userCookie].Value)
+			require.NoError(t, err)
+			w.clock.Advance(s.ExpiresAt.Sub(s.IssuedAt) * 3 / 4)
+			require.Equal(t, test.renewed, b.look("/users/me")[userCookie] != nil)
+		})
+	}
+}
+
+func TestAnswersThatSetCookiesAreNotStored(t *testing.T) {
+	w := slidingWorld(t, func(cfg *fiberjwt.Config) { cfg.Optional = true })
+	w.addUser("ann@example.com")
+	w.app.Get("/in/:rule", func(c *fiber.Ctx) error {
+		c.Set("Cache-Control", c.Params("rule"))
+		_, err := fiberjwt.Login(c, stored[User](w), fiberjwt.Grant{Transport: fiberjwt.TransportCookie})
+		return errors.Join(err, c.Redirect("/"))
+	})
+	w.app.Get("/out", func(c *fiber.Ctx) error { return fiberjwt.Logout(c) })
+	b := w.browser()
+	for path, rule := range map[string]string{"/in/-": "no-store", "/in/public": "no-store", "/in/private": "private"} {
+		a := b.do("GET", path, "")
+		require.Len(t, setCookies(t, a), 2, path)
+		require.Equal(t, rule, a.Header.Get("Cache-Control"), path)
+	}
+	require.Equal(t, "no-store", b.do("GET", "/out", "").Header.Get("Cache-Control"))
+}
+
+// TestACheckForAProxy is about the lines for nginx in docs/how-to/proxy.md.
+func TestACheckForAProxyWantsWhatTheRequestItselfWants(t *testing.T) {
+	w := slidingWorld(t)
+	w.app.All("/check", fiberjwt.Require("users"), func(c *fiber.Ctx) error { return c.SendStatus(204) })
+	b := w.page()
+	require.Equal(t, 204, b.do("GET", "/check", "").Status)
+	require.Equal(t, 401, w.do("OPTIONS", "/check", "").Status, "an OPTIONS that asks for another origin is blanked by the proxy")
+	b.site = "same-site"
+	require.Equal(t, 204, b.do("GET", "/check", "").Status)
+	require.Equal(t, 403, b.do("POST", "/check", "").Status)
+	require.Equal(t, 403, b.do("GET", "/check", "", "Upgrade", "websocket").Status, "a sibling opens a socket")
+}
+
+func TestABuiltInRouteKnowsOneKind(t *testing.T) {
+	w := slidingWorld(t)
+	teacher := w.register("teachers", "toby").Access
+	b := w.browser()
+	require.Equal(t, 200, b.do("POST", "/door/teachers/1?via=cookie", "").Status)
+	require.Equal(t, 401, b.do("GET", "/auth/users/me", "").Status, "the cookie of another kind is no credential here")
+	require.Equal(t, 200, b.do("GET", "/auth/teachers/me", "").Status)
+	require.Equal(t, 403, w.get("/auth/users/me", teacher).Status)
+}
+
+func TestSlidingLeavesTokensInHeadersAlone(t *testing.T) {
+	w := slidingWorld(t)
+	w.addUser("ann@example.com")
+	access := w.enter("users", 1).Access
+	w.clock.Advance(6 * time.Minute)
+	a := w.do("GET", "/users/me", "", "Authorization", "Bearer "+access, "Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "empty")
+	require.Equal(t, 200, a.Status)
+	require.Empty(t, setCookies(t, a))
+}
+
+func TestSlidingNeverBringsASessionBack(t *testing.T) {
+	w := slidingWorld(t)
+	w.app.Get("/leave", func(c *fiber.Ctx) error { return fiberjwt.Logout(c) })
+	w.app.Get("/kicked", func(c *fiber.Ctx) error { // ended from elsewhere, while the handler runs
+		require.NoError(t, w.auth.RevokeAll(c.UserContext(), "users", "1"))
+		return c.SendString("bye")
+	})
+	for _, path := range []string{"/leave", "/kicked"} {
+		b := w.browser()
+		if w.count("users") == 0 {
+			w.addUser("ann@example.com")
+		}
+		require.Equal(t, 200, b.do("POST", "/door/users/1?via=cookie", "").Status)
+		before := b.jar[userCookie].Value
+		w.clock.Advance(6 * time.Minute)
+		if cookie := b.look(path)[userCookie]; cookie != nil {
+			require.Empty(t, cookie.Value, path)
+		}
+		require.Equal(t, 401, w.get("/users/me", before).Status)
+	}
+}
+
+func TestSlidingLeavesASignInOfTheHandlerAlone(t *testing.T) {
+	w := slidingWorld(t)
+	b := w.page()
+	w.addUser("bob@example.com")
+	w.clock.Advance(6 * time.Minute)
+	a := b.do("POST", "/door/users/2?via=cookie", "", "Sec-Fetch-Dest", "empty")
+	require.Equal(t, 200, a.Status, a.Body)
+	require.Len(t, setCookies(t, a), 2)
+	require.Contains(t, b.do("GET", "/users/me", "").Body, "bob@example.com")
+}
+
+func TestASignInEndsTheSessionWhoseCookiesItReplaces(t *testing.T) {
+	bob := credentials("users", "bob@example.com", testPassword)
+	register := strings.TrimSuffix(bob, "}") + `,"transport":"cookie"}`
+	for name, test := range map[string]struct{ path, body string }{
+		"Login":    {"/door/users/2?via=cookie", ""},
+		"register": {"/auth/users/register", register},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := slidingWorld(t, func(cfg *fiberjwt.Config) {
+				cfg.Entities[0] = fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}
+			})
+			b := w.page()
+			if test.body == "" {
+				w.addUser("bob@example.com")
+			}
+			w.clock.Advance(6 * time.Minute)
+			// A page of ann's answers after the sign-in as bob.
+			w.app.Get("/slow", func(c *fiber.Ctx) error {
+				require.Less(t, b.do("POST", test.path, test.body).Status, 300)
+				return c.SendString("slow")
+			})
+			require.NotContains(t, b.look("/slow"), userCookie, "the session before comes back")
+			require.Contains(t, b.do("GET", "/users/me", "").Body, "bob@example.com")
+			require.Empty(t, w.sessionsOf("users"), "ann is still signed in")
+		})
+	}
+}
+
+func TestLogoutEndsTheSessionsOfBothCookies(t *testing.T) {
+	w := slidingWorld(t)
+	b := w.page()
+	late := b.jar[userCookie]
+	w.addUser("bob@example.com")
+	require.Equal(t, 200, b.do("POST", "/door/users/2?via=cookie", "").Status)
+	b.jar[userCookie] = late // of an answer that was on its way
+	require.Equal(t, 204, b.do("POST", "/auth/users/logout", "").Status)
+	for _, subject := range []string{"1", "2"} {
+		living, err := w.auth.Sessions(context.Background(), "users", subject)
+		require.NoError(t, err)
+		require.Empty(t, living, "a session is left over that nobody sees")
+	}
+	require.Empty(t, b.jar)
+}
+
+func TestSlidingRenewsOnlyTheKindThatNeedsIt(t *testing.T) {
+	w := slidingWorld(t)
+	b := w.page()
+	w.clock.Advance(6 * time.Minute)
+	_, err := w.db.NewInsert().Model(&Teacher{Login: "toby", PasswordHash: "x"}).Exec(context.Background())
+	require.NoError(t, err)
+	require.Equal(t, 200, b.do("POST", "/door/teachers/1?via=cookie", "").Status)
+	cookies := b.look("/either")
+	require.Contains(t, cookies, userCookie)
+	require.NotContains(t, cookies, teacherCookie)
+}
+
+func TestSlidingThatFailsCostsNothing(t *testing.T) {
+	store := &slideFails{}
+	w := slidingWorld(t, func(cfg *fiberjwt.Config) {
+		store.SQL = session.NewSQL(cfg.DB)
+		cfg.Sessions = store
+	})
+	b := w.page()
+	w.clock.Advance(6 * time.Minute)
+	store.broken = true
+	a := b.do("GET", "/users/me", "", "Sec-Fetch-Dest", "document")
+	require.Equal(t, 200, a.Status)
+	require.Empty(t, setCookies(t, a))
+	store.broken = false
+	require.Contains(t, b.look("/users/me"), userCookie)
+}
+
+// slideFails cannot prolong at the moment.
+type slideFails struct {
+	*session.SQL
+	broken bool
+}
+
+func (s *slideFails) Slide(ctx context.Context, kind string, sid []byte, now, idle int64) (session.Row, bool, error) {
+	if s.broken {
+		return session.Row{}, false, errors.New("no connection")
+	}
+	return s.SQL.Slide(ctx, kind, sid, now, idle)
+}
+
+func TestSlidingAsksForTheAccountAgain(t *testing.T) {
+	w := slidingWorld(t)
+	b := w.page()
+	w.app.Get("/ban", func(c *fiber.Ctx) error {
+		_, err := w.db.NewDelete().Model((*User)(nil)).Where("id = 1").Exec(c.UserContext())
+		require.NoError(t, err)
+		return c.SendString("gone")
+	})
+	w.clock.Advance(6 * time.Minute)
+	require.Empty(t, b.look("/ban"), "an account that is gone gets a token")
+}
+
+func TestSlidingNeedsAStoreThatCan(t *testing.T) {
+	_, err := fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret), Cookie: fiberjwt.Cookie{Sliding: true}})
+	require.ErrorContains(t, err, "Config.Cookie.Sliding")
+	_, err = fiberjwt.Open(fiberjwt.Config{
+		DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}},
+		Sessions: struct{ session.Store }{}, Cookie: fiberjwt.Cookie{Sliding: true},
+	})
+	require.ErrorContains(t, err, "Config.Cookie.Sliding")
+}

@@ -1,0 +1,332 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/fiberjwttest"
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// shaky is a store elsewhere. One of its calls, counted from 1, goes wrong.
+type shaky struct {
+	session.Store
+	calls  int
+	wrong  int
+	how    func(ctx context.Context) error
+	before func() // each call
+}
+
+func (s *shaky) step(ctx context.Context) error {
+	s.calls++
+	if s.before != nil {
+		s.before()
+	}
+	if s.calls == s.wrong {
+		return s.how(ctx)
+	}
+	return nil
+}
+
+func (s *shaky) Create(ctx context.Context, row session.Row) error {
+	if err := s.step(ctx); err != nil {
+		return err
+	}
+	return s.Store.Create(ctx, row)
+}
+
+func (s *shaky) Prove(ctx context.Context, sid []byte, now int64) error {
+	if err := s.step(ctx); err != nil {
+		return err
+	}
+	return s.Store.Prove(ctx, sid, now)
+}
+
+func (s *shaky) RevokeAll(ctx context.Context, kind, subject string, except []byte, now int64) error {
+	if err := s.step(ctx); err != nil {
+		return err
+	}
+	return s.Store.RevokeAll(ctx, kind, subject, except, now)
+}
+
+// wrongs are the ways in which a call goes wrong, with the WriteTimeout.
+var wrongs = map[string]struct {
+	how   func(context.Context) error
+	write time.Duration
+}{
+	"fails": {func(context.Context) error { return errors.New("marker") }, patience},
+	"hangs": {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 5 * time.Second}, // which also bounds what must succeed before,
+}
+
+// shakyWorld writes to the accounts in every call: were a transaction open
+// there, it would have to wait for its end, which is after the call.
+func shakyWorld(t *testing.T, write time.Duration) (*world, *shaky, *trouble) {
+	t.Helper()
+	s := &shaky{Store: session.NewSQL(newDB(t))}
+	w, f := troubledWorld(t, func(cfg *fiberjwt.Config) { cfg.Sessions, cfg.WriteTimeout = s, write })
+	w.sql("CREATE TABLE others (n INTEGER)")
+	return w, s, f
+}
+
+func (s *shaky) from(w *world, wrong int, how func(context.Context) error) {
+	s.calls, s.wrong, s.how = 0, wrong, how
+	s.before = func() { w.sql("INSERT INTO others VALUES (1)") }
+}
+
+// afterwards is another process on the stores of w, with time for what succeeds.
+func (s *shaky) afterwards(w *world) *world {
+	w.t.Helper()
+	other := quickWorld(w.t, func(cfg *fiberjwt.Config) { cfg.DB, cfg.Sessions = w.db, s })
+	other.db = w.db
+	return other
+}
+
+func TestARegistrationWhoseSessionElsewhereGoesWrongIsOneToSignInTo(t *testing.T) {
+	for name, wrong := range wrongs {
+		for call, former := range map[int]bool{1: true, 2: false} { // RevokeAll, Create
+			t.Run(fmt.Sprint(name, call), func(t *testing.T) {
+				w, s, _ := shakyWorld(t, wrong.write)
+				s.from(w, call, wrong.how)
+				a := w.requests(tokens{})["register by cookie"]()
+				require.Equal(t, 201, a.Status, a.Body)
+				require.Empty(t, a.Header.Values("Set-Cookie"))
+				require.NotContains(t, a.Body, "token")
+				require.Contains(t, a.Body, `"email":"new@example.com"`)
+				require.Contains(t, w.log.String(), "registered without a session")
+				require.Equal(t, former, strings.Contains(w.log.String(), "call Auth.RevokeAll"))
+				require.Equal(t, 200, s.afterwards(w).do("POST", "/auth/users/login", credentials("users", "new@example.com", testPassword)).Status)
+			})
+		}
+	}
+}
+
+func TestARegistrationThatIsNotStoredLeavesNoSessionElsewhere(t *testing.T) {
+	w, s, f := shakyWorld(t, patience)
+	s.from(w, 0, nil)
+	f.set(errors.New("marker"), false, "COMMIT")
+	requireRefusal(t, w.requests(tokens{})["register"](), 503, "temporarily_unavailable")
+	require.Zero(t, s.calls, "a session of no account")
+	require.Zero(t, w.count("users"))
+}
+
+// The steps are Prove, RevokeAll, the change, RevokeAll.
+func TestAPasswordChangeWithSessionsElsewhereIsDoneOrIsNot(t *testing.T) {
+	for name, wrong := range wrongs {
+		for step := 1; step <= 3; step++ {
+			t.Run(name+" at call "+string(rune('0'+step)), func(t *testing.T) {
+				w, s, _ := shakyWorld(t, wrong.write)
+				w.addUser("ann@example.com")
+				pair := w.enter("users", 1)
+				s.from(w, step, wrong.how)
+				requireRefusal(t, w.requests(pair)["password by header"](), 503, "temporarily_unavailable")
+				require.Equal(t, step, s.calls)
+				require.Equal(t, hashOfTestPassword, w.text("SELECT password_hash FROM users"), "it is told to have failed")
+				require.Equal(t, 200, w.get("/users/me", pair.Access).Status, "the one that asked goes on")
+				require.Equal(t, 204, s.afterwards(w).requests(pair)["password by header"]().Status)
+			})
+		}
+	}
+}
+
+func TestAPasswordChangeThatTheAccountsRefuseChangesNothing(t *testing.T) {
+	w, s, f := shakyWorld(t, patience)
+	w.addUser("ann@example.com")
+	pair := w.enter("users", 1)
+	s.from(w, 0, nil)
+	f.set(errors.New("marker"), false, `UPDATE "users"`)
+	requireRefusal(t, w.requests(pair)["password by header"](), 503, "temporarily_unavailable")
+	f.over()
+	require.Equal(t, hashOfTestPassword, w.text("SELECT password_hash FROM users"))
+	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+}
+
+// If both stores fail, one after the other, the answer is still that of a store.
+func TestAPasswordChangeThatCannotBeTakenBackIs503(t *testing.T) {
+	w, s, f := shakyWorld(t, patience)
+	w.addUser("ann@example.com")
+	pair := w.enter("users", 1)
+	s.from(w, 3, func(context.Context) error {
+		f.set(errors.New("marker"), false, "")
+		return errors.New("marker")
+	})
+	requireRefusal(t, w.requests(pair)["password by header"](), 503, "temporarily_unavailable")
+}
+
+// Stores of the application's own.
+
+// counting wraps the store beside the accounts.
+type counting struct {
+	*session.SQL
+	mu        sync.Mutex
+	refreshes int
+}
+
+func (s *counting) Refresh(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
+	s.mu.Lock()
+	s.refreshes++
+	s.mu.Unlock()
+	return s.SQL.Refresh(ctx, kind, sid, g, now, t)
+}
+
+func TestAWrapperAroundTheStoreBesideTheAccountsStaysInTheirTransactions(t *testing.T) {
+	wrapper := &counting{} // outside of them, a second connection would wait for the first
+	w := newWorld(t, func(cfg *fiberjwt.Config) {
+		wrapper.SQL = session.NewSQL(cfg.DB)
+		cfg.Sessions = wrapper
+	})
+	useStore(t, w)
+	require.Equal(t, 3, wrapper.refreshes)
+	require.Equal(t, 2, w.count("fiberjwt_sessions"))
+}
+
+func TestSessionsInAStoreOfTheApplicationsOwn(t *testing.T) {
+	store := newMemory()
+	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Sessions = store })
+	useStore(t, w)
+	require.Len(t, store.rows, 2)
+	require.Equal(t, 0, w.count("fiberjwt_sessions"))
+}
+
+// useStore goes through everything that a store of sessions is for, in two sessions.
+func useStore(t *testing.T, w *world) {
+	t.Helper()
+	laptop := w.register("users", "ann@example.com")
+	phone := w.login("users", "ann@example.com")
+	for _, pair := range []tokens{laptop, phone} {
+		require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+	}
+	a := w.do("GET", "/auth/users/sessions", "", "Authorization", "Bearer "+phone.Access)
+	require.Equal(t, 200, a.Status, a.Body)
+	require.Equal(t, 2, strings.Count(a.Body, `"id"`), a.Body)
+
+	w.clock.Advance(6 * time.Minute)
+	a = w.refresh("users", laptop.Refresh)
+	require.Equal(t, 200, a.Status, a.Body)
+	laptop = w.tokensOf(a)
+	require.NotEmpty(t, laptop.Refresh)
+
+	a = w.do("POST", "/auth/users/password", `{"current_password":"`+testPassword+`","password":"`+newPassword+`"}`, "Authorization", "Bearer "+laptop.Access)
+	require.Equal(t, 204, a.Status, a.Body)
+	require.Equal(t, 200, w.get("/users/me", laptop.Access).Status)
+	require.Equal(t, 401, w.get("/users/me", phone.Access).Status, "a password change ends the other sessions")
+	requireRefusal(t, w.refresh("users", phone.Refresh), 401, "session_ended")
+
+	require.Equal(t, 204, w.do("POST", "/auth/users/logout", "", "Authorization", "Bearer "+laptop.Access).Status)
+	require.Equal(t, 401, w.get("/users/me", laptop.Access).Status)
+	requireRefusal(t, w.refresh("users", laptop.Refresh), 401, "session_ended")
+}
+
+// memory is a store in memory: the rule of rotation under a lock.
+type memory struct {
+	mu   sync.Mutex
+	rows map[string]session.Row // by SID
+}
+
+func newMemory() *memory { return &memory{rows: map[string]session.Row{}} }
+
+func TestTheStoreInMemoryKeepsTheContract(t *testing.T) {
+	store := newMemory()
+	fiberjwttest.TestStore(t, func(*testing.T) session.Store { return store })
+}
+
+// locked runs do under the lock, unless ctx is done.
+func (m *memory) locked(ctx context.Context, do func()) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	do()
+	return nil
+}
+
+func (m *memory) Create(ctx context.Context, row session.Row) error {
+	return m.locked(ctx, func() {
+		if _, there := m.rows[string(row.SID)]; !there {
+			m.rows[string(row.SID)] = row
+		}
+	})
+}
+
+func (m *memory) Refresh(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (row session.Row, o session.Outcome, err error) {
+	err = m.locked(ctx, func() {
+		if found, ok := m.rows[string(sid)]; ok && found.Kind == kind {
+			row, o = session.Decide(found, g, now, t)
+			m.rows[string(sid)] = row
+		}
+	})
+	return row, o, err
+}
+
+func (m *memory) Find(ctx context.Context, kind string, sid []byte) (row session.Row, found bool, err error) {
+	err = m.locked(ctx, func() {
+		row, found = m.rows[string(sid)]
+		found = found && row.Kind == kind
+	})
+	return row, found, err
+}
+
+func (m *memory) Revoke(ctx context.Context, sid []byte, kind, subject string, now int64) (found bool, err error) {
+	err = m.locked(ctx, func() {
+		row, ok := m.rows[string(sid)]
+		found = ok && (kind == "" || row.Kind == kind) && (subject == "" || row.Subject == subject)
+		if found && row.Revoked == 0 {
+			row.Revoked = now
+			m.rows[string(sid)] = row
+		}
+	})
+	return found, err
+}
+
+func (m *memory) RevokeAll(ctx context.Context, kind, subject string, except []byte, now int64) error {
+	return m.locked(ctx, func() {
+		for sid, row := range m.rows {
+			if row.Kind == kind && row.Subject == subject && row.Revoked == 0 && (except == nil || sid != string(except)) {
+				row.Revoked = now
+				m.rows[sid] = row
+			}
+		}
+	})
+}
+
+func (m *memory) Prove(ctx context.Context, sid []byte, now int64) error {
+	return m.locked(ctx, func() {
+		if row, ok := m.rows[string(sid)]; ok {
+			row.AuthTime = now
+			m.rows[string(sid)] = row
+		}
+	})
+}
+
+func (m *memory) List(ctx context.Context, kind, subject string, now int64) (rows []session.Row, err error) {
+	err = m.locked(ctx, func() {
+		for _, row := range m.rows {
+			if row.Kind == kind && row.Subject == subject && row.Alive(now) {
+				rows = append(rows, row)
+			}
+		}
+	})
+	slices.SortFunc(rows, func(a, b session.Row) int { return int(b.Created - a.Created) })
+	return rows[:min(len(rows), 100)], err
+}
+
+func (m *memory) Prune(ctx context.Context, now int64) (deleted int64, err error) {
+	err = m.locked(ctx, func() {
+		for sid, row := range m.rows {
+			if row.Ends < now {
+				delete(m.rows, sid)
+				deleted++
+			}
+		}
+	})
+	return deleted, err
+}

@@ -1,0 +1,971 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+
+	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// trouble is what befalls the statements of a database that have match in them.
+type trouble struct {
+	mu    sync.Mutex
+	err   error
+	hang  bool // until the context ends
+	after int  // it begins after so many
+	times int  // it is over after so many, if not 0
+	match string
+	seen  map[string]time.Duration // the longest time that a statement was given; -1: without end
+}
+
+func (f *trouble) set(err error, hang bool, match string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err, f.hang, f.match = err, hang, match
+}
+
+func (f *trouble) over() { f.set(nil, false, "") }
+
+func (f *trouble) strike(ctx context.Context, statement string) error {
+	left := time.Duration(-1)
+	if deadline, ok := ctx.Deadline(); ok {
+		left = time.Until(deadline)
+	}
+	f.mu.Lock()
+	err, hang, match := f.err, f.hang, f.match
+	if longest, known := f.seen[statement]; f.seen != nil && statement != "COMMIT" && (!known || left < 0 || longest >= 0 && left > longest) {
+		f.seen[statement] = left
+	}
+	f.mu.Unlock()
+	if !strings.Contains(statement, match) {
+		return nil
+	}
+	if hang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil && f.after > 0 {
+		f.after--
+		return nil
+	}
+	if err != nil && f.times > 0 {
+		if f.times--; f.times == 0 {
+			f.err = nil
+		}
+	}
+	if errors.Is(err, errPanic) {
+		panic("marker: index out of range")
+	}
+	return err
+}
+
+// errPanic makes the driver panic.
+var errPanic = errors.New("panic")
+
+// troubled is the driver under an *sql.DB, with trouble.
+type troubled struct {
+	driver.Connector
+	trouble *trouble
+}
+
+func (d *troubled) Connect(ctx context.Context) (driver.Conn, error) {
+	if err := d.trouble.strike(ctx, "CONNECT"); err != nil {
+		return nil, err
+	}
+	conn, err := d.Connector.Connect(ctx)
+	return &troubledConn{conn, d.trouble}, err
+}
+
+type troubledConn struct {
+	driver.Conn
+	trouble *trouble
+}
+
+func (c *troubledConn) PrepareContext(ctx context.Context, statement string) (driver.Stmt, error) {
+	if err := c.trouble.strike(ctx, statement); err != nil {
+		return nil, err
+	}
+	return c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, statement)
+}
+
+func (c *troubledConn) ExecContext(ctx context.Context, statement string, args []driver.NamedValue) (driver.Result, error) {
+	if err := c.trouble.strike(ctx, statement); err != nil {
+		return nil, err
+	}
+	return c.Conn.(driver.ExecerContext).ExecContext(ctx, statement, args)
+}
+
+func (c *troubledConn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
+	if err := c.trouble.strike(ctx, "BEGIN"); err != nil {
+		return nil, err
+	}
+	tx, err := c.Conn.(driver.ConnBeginTx).BeginTx(ctx, options)
+	return troubledTx{tx, c.trouble}, err
+}
+
+type troubledTx struct {
+	driver.Tx
+	trouble *trouble
+}
+
+// Commit fails as one does whose connection breaks: nothing is committed.
+func (tx troubledTx) Commit() error {
+	if err := tx.trouble.strike(context.Background(), "COMMIT"); err != nil {
+		_ = tx.Rollback()
+		return err
+	}
+	return tx.Tx.Commit()
+}
+
+// troubledWorld has a door like quickWorld; the library works on the same
+// database as the test does, but by way of trouble.
+func troubledWorld(t *testing.T, configure ...func(*fiberjwt.Config)) (*world, *trouble) {
+	t.Helper()
+	f := &trouble{}
+	through := func(cfg *fiberjwt.Config) {
+		var path string
+		require.NoError(t, cfg.DB.QueryRowContext(t.Context(), "SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&path))
+		connector, err := cfg.DB.Driver().(driver.DriverContext).OpenConnector("file:" + path + "?_pragma=busy_timeout(10000)&_pragma=synchronous(NORMAL)&_txlock=immediate")
+		require.NoError(t, err)
+		pool := sql.OpenDB(&troubled{connector, f})
+		t.Cleanup(func() { require.NoError(t, pool.Close()) })
+		cfg.DB = bun.NewDB(pool, sqlitedialect.New())
+	}
+	return quickWorld(t, append([]func(*fiberjwt.Config){through}, configure...)...), f
+}
+
+// requests are all that need the store, of an account with tokens.
+func (w *world) requests(p tokens) map[string]func() answer {
+	bearer := []string{"Authorization", "Bearer " + p.Access}
+	cookies := []string{"Cookie", userCookie + "=" + p.Access + "; " + refreshCookie + "=" + p.Refresh}
+	refresh := `{"refresh_token":"` + p.Refresh + `"}`
+	change := `{"current_password":"` + testPassword + `","password":"` + newPassword + `"}`
+	do := func(method, path, body string, headers ...string) func() answer {
+		return func() answer { return w.do(method, path, body, headers...) }
+	}
+	all := map[string]func() answer{
+		"register": do("POST", "/auth/users/register", credentials("users", "new@example.com", testPassword)),
+		"register by cookie": do("POST", "/auth/users/register",
+			`{"email":"new@example.com","password":"`+testPassword+`","transport":"cookie"}`),
+		"login":              do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)),
+		"login by cookie":    do("POST", "/auth/users/login", `{"email":"ann@example.com","password":"`+testPassword+`","transport":"cookie"}`),
+		"login of nobody":    do("POST", "/auth/users/login", credentials("users", "nobody@example.com", testPassword)),
+		"refresh":            do("POST", "/auth/users/refresh", refresh),
+		"refresh by cookie":  do("POST", "/auth/users/refresh", "", cookies...),
+		"logout by refresh":  do("POST", "/auth/users/logout", refresh),
+		"all out by refresh": do("POST", "/auth/users/logout-all", refresh),
+	}
+	for name, credential := range map[string][]string{"header": bearer, "cookie": cookies} {
+		for _, path := range []string{"/users/me", "/locals/users", "/either", "/any", "/fresh", "/open", "/no/such/route", "/auth/users/me", "/auth/users/sessions"} {
+			all["GET "+path+" by "+name] = do("GET", path, "", credential...)
+		}
+		all["POST /any by "+name] = do("POST", "/any", "", credential...)
+		all["logout by "+name] = do("POST", "/auth/users/logout", "", credential...)
+		all["logout all by "+name] = do("POST", "/auth/users/logout-all", "", credential...)
+		all["end a session by "+name] = do("DELETE", "/auth/users/sessions/"+strings.Repeat("A", 22), "", credential...)
+		all["password by "+name] = do("POST", "/auth/users/password", change, credential...)
+	}
+	return all
+}
+
+func TestAStoreThatFailsIs503EverywhereAndNothingHappened(t *testing.T) {
+	for name, test := range map[string]struct {
+		trouble error
+		sql     []string // how it begins, in the database itself
+		back    []string // and ends
+	}{
+		"it returns errors":          {trouble: errors.New("marker: connection refused")},
+		"its connections are bad":    {trouble: driver.ErrBadConn},
+		"it is closed":               {trouble: sql.ErrConnDone},
+		"it does not answer in time": {trouble: context.DeadlineExceeded},
+		"an error that says no row":  {trouble: fmt.Errorf("marker: %w", context.Canceled)},
+		"no table of sessions":       {sql: []string{`ALTER TABLE fiberjwt_sessions RENAME TO marker`}, back: []string{`ALTER TABLE marker RENAME TO fiberjwt_sessions`}},
+		"no table of accounts":       {sql: []string{`ALTER TABLE users RENAME TO marker`}, back: []string{`ALTER TABLE marker RENAME TO users`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ran := false
+			w, f := troubledWorld(t)
+			w.app.All("/ran", func(*fiber.Ctx) error { ran = true; return nil })
+			w.addUser("ann@example.com")
+			pair := w.enter("users", 1)
+			w.clock.Advance(6 * time.Minute)
+
+			requests := w.requests(pair)
+			requests["GET /ran"] = func() answer { return w.get("/ran", pair.Access) }
+			f.set(test.trouble, false, "")
+			w.sql(test.sql...)
+			for request, send := range requests {
+				if needsOnlyTheOther(name, request) {
+					continue
+				}
+				a := send()
+				requireRefusal(t, a, 503, "temporarily_unavailable", request)
+				require.NotEmpty(t, a.Header.Get("Retry-After"), request)
+				require.Empty(t, a.Header.Values("Set-Cookie"), request)
+				require.NotContains(t, a.Body, "marker", request)
+				require.False(t, ran, "the handler ran")
+			}
+			for range 6 { // more than may fail before one has to wait
+				requireRefusal(t, requests["login"](), 503, "temporarily_unavailable", "a failure of the store counts as a guess")
+			}
+			// What needs no store is answered as ever.
+			require.Equal(t, 200, w.do("GET", "/open", "").Status)
+			requireRefusal(t, w.do("GET", "/any", ""), 401, "no_token")
+			requireRefusal(t, w.get("/any", "x.y.z"), 401, "invalid_token")
+			requireRefusal(t, w.refresh("users", "x"), 401, "session_ended")
+			requireRefusal(t, w.do("POST", "/auth/users/login", "{}"), 422, "invalid_fields")
+			require.Equal(t, 204, w.do("POST", "/auth/users/logout", "").Status)
+
+			f.over()
+			w.sql(test.back...)
+			require.Equal(t, 1, w.count("users"), "an account was left behind")
+			require.Equal(t, 1, w.count("fiberjwt_sessions"), "a session was left behind")
+			require.Equal(t, 200, w.get("/users/me", pair.Access).Status, "the session did not survive")
+			require.Equal(t, 200, w.refresh("users", pair.Refresh).Status)
+			require.Equal(t, 200, requests["login"]().Status)
+		})
+	}
+}
+
+// needsOnlyTheOther: the request does not touch the table that is missing.
+func needsOnlyTheOther(trouble, request string) bool {
+	switch trouble {
+	case "no table of sessions":
+		return request == "login of nobody"
+	case "no table of accounts":
+		return strings.Contains(request, "logout") || strings.Contains(request, "all out")
+	}
+	return false
+}
+
+func TestAClosedDatabaseIs503(t *testing.T) {
+	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Optional = true })
+	w.addUser("ann@example.com")
+	pair := w.enter("users", 1)
+	require.NoError(t, w.db.Close())
+	for _, path := range []string{"/users/me", "/open", "/any", "/auth/users/me"} {
+		requireRefusal(t, w.get(path, pair.Access), 503, "temporarily_unavailable", path)
+	}
+	require.Equal(t, 200, w.do("GET", "/any", "").Status, "anonymous needs no store")
+	require.Contains(t, w.log.String(), "database is closed")
+	for _, secret := range []string{pair.Access, pair.Refresh, testSecret} {
+		require.NotContains(t, w.log.String(), secret)
+	}
+}
+
+func TestAStoreThatHangsIsLeftAtTheDeadline(t *testing.T) {
+	w, f := troubledWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.ReadTimeout, cfg.WriteTimeout = 300*time.Millisecond, 400*time.Millisecond
+	})
+	w.addUser("ann@example.com")
+	patient := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.DB = w.db })
+	patient.db = w.db
+	pair := patient.enter("users", 1)
+	f.set(nil, true, "")
+	requests := w.requests(pair)
+	answers := make(chan func(), len(requests))
+	for request, send := range requests {
+		go func() {
+			a := send()
+			answers <- func() { requireRefusal(t, a, 503, "temporarily_unavailable", request) }
+		}()
+	}
+	for range requests {
+		(<-answers)()
+	}
+}
+
+func TestEveryStatementHasADeadline(t *testing.T) {
+	const read, write = 40 * time.Second, 50 * time.Second
+	w, f := troubledWorld(t, func(cfg *fiberjwt.Config) { cfg.ReadTimeout, cfg.WriteTimeout = read, write })
+	w.addUser("ann@example.com")
+	f.seen = map[string]time.Duration{}
+	pair := w.enter("users", 1)
+	w.clock.Advance(6 * time.Minute)
+	require.Equal(t, 200, w.requests(pair)["refresh"]().Status)
+	for _, send := range w.requests(pair) {
+		send()
+	}
+	_, err := w.auth.Prune(t.Context())
+	require.NoError(t, err)
+	require.Greater(t, len(f.seen), 8)
+	for statement, left := range f.seen {
+		require.Positive(t, left, "without a deadline: %s", statement)
+		require.LessOrEqual(t, left, write, statement)
+		readBack := strings.Contains(statement, `'new@example.com'`) || strings.Contains(statement, `"password_hash" =`) || strings.HasPrefix(statement, `SELECT "user"."id", "user"."email", "user"."password_hash" FROM`)
+		if strings.HasPrefix(statement, "SELECT") && strings.Contains(statement, `FROM "users"`) && !readBack { // it is in a transaction that writes
+			require.LessOrEqual(t, left, read, statement)
+		}
+	}
+}
+
+func TestARefreshWhoseAccountCannotBeLoadedIsRepeated(t *testing.T) {
+	w, f := troubledWorld(t)
+	w.addUser("ann@example.com")
+	pair := w.enter("users", 1)
+	w.clock.Advance(20 * time.Minute)
+	f.set(errors.New("marker"), false, `"users"`)
+	requireRefusal(t, w.refresh("users", pair.Refresh), 503, "temporarily_unavailable")
+	f.over()
+	w.clock.Advance(10 * time.Second)
+	a := w.refresh("users", pair.Refresh)
+	require.Equal(t, 200, a.Status, "the client was told to come again, but its token is used up: %s", a.Body)
+	require.NotEmpty(t, w.tokensOf(a).Refresh)
+	require.Equal(t, 200, w.refresh("users", w.tokensOf(a).Refresh).Status)
+}
+
+func TestAnythingThatFailsHalfWayIsAsIfItHadNotBeen(t *testing.T) {
+	for name, test := range map[string]struct {
+		match string
+		send  func(*world, tokens) answer
+	}{
+		"register, beginning":            {"BEGIN", func(w *world, _ tokens) answer { return w.requests(tokens{})["register by cookie"]() }},
+		"register, the account":          {`INSERT INTO "users"`, func(w *world, _ tokens) answer { return w.requests(tokens{})["register by cookie"]() }},
+		"register, the session":          {`INSERT INTO fiberjwt_sessions`, func(w *world, _ tokens) answer { return w.requests(tokens{})["register by cookie"]() }},
+		"register, committing":           {"COMMIT", func(w *world, _ tokens) answer { return w.requests(tokens{})["register by cookie"]() }},
+		"login, the account":             {`FROM "users"`, func(w *world, _ tokens) answer { return w.requests(tokens{})["login by cookie"]() }},
+		"login, counting the attempt":    {`INSERT INTO fiberjwt_throttle`, func(w *world, _ tokens) answer { return w.requests(tokens{})["login by cookie"]() }},
+		"register, counting the attempt": {`INSERT INTO fiberjwt_throttle`, func(w *world, _ tokens) answer { return w.requests(tokens{})["register by cookie"]() }},
+		"password, counting the attempt": {`INSERT INTO fiberjwt_throttle`, func(w *world, p tokens) answer { return w.requests(p)["password by header"]() }},
+		"login, the session":             {`INSERT INTO fiberjwt_sessions`, func(w *world, _ tokens) answer { return w.requests(tokens{})["login by cookie"]() }},
+		"password, beginning":            {"BEGIN", func(w *world, p tokens) answer { return w.requests(p)["password by header"]() }},
+		"password, finding the account":  {`"email" = `, func(w *world, p tokens) answer { return w.requests(p)["password by header"]() }},
+		"password, the hash":             {`UPDATE "users"`, func(w *world, p tokens) answer { return w.requests(p)["password by header"]() }},
+		"password, the other sessions":   {`SET revoked`, func(w *world, p tokens) answer { return w.requests(p)["password by header"]() }},
+		"password, committing":           {"COMMIT", func(w *world, p tokens) answer { return w.requests(p)["password by header"]() }},
+		"logout, the session":            {`SET revoked`, func(w *world, p tokens) answer { return w.requests(p)["logout by cookie"]() }},
+		"logout everywhere, the session": {`SET revoked`, func(w *world, p tokens) answer { return w.requests(p)["logout all by cookie"]() }},
+		"refresh, the session":           {`fiberjwt_sessions`, func(w *world, p tokens) answer { return w.requests(p)["refresh by cookie"]() }},
+		"ending a session":               {`SET revoked`, func(w *world, p tokens) answer { return w.requests(p)["end a session by cookie"]() }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, f := troubledWorld(t)
+			w.addUser("ann@example.com")
+			pair, other := w.enter("users", 1), w.enter("users", 1)
+			w.clock.Advance(6 * time.Minute)
+			f.set(errors.New("marker"), false, test.match)
+			a := test.send(w, pair)
+			requireRefusal(t, a, 503, "temporarily_unavailable")
+			require.Empty(t, a.Header.Values("Set-Cookie"))
+			require.NotContains(t, a.Body, "marker")
+			f.over()
+			require.Equal(t, "1 "+hashOfTestPassword, w.text(`SELECT count(*) || ' ' || max(password_hash) FROM users`))
+			require.Equal(t, "2", w.text(`SELECT count(*) FROM fiberjwt_sessions WHERE revoked IS NULL AND gen = 0`))
+			require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+			require.Equal(t, 200, w.refresh("users", other.Refresh).Status)
+		})
+	}
+}
+
+// deadlock is what PostgreSQL says of a statement that it has rolled back.
+type deadlock struct{}
+
+func (deadlock) Error() string    { return "marker: deadlock detected" }
+func (deadlock) SQLState() string { return "40P01" }
+
+// field is an error as Bun's pgdriver has them.
+type field string
+
+func (field) Error() string { return "marker" }
+
+func (f field) Field(key byte) string { return map[byte]string{'C': string(f)}[key] }
+
+func TestARefusalOfPostgresIsUnderstoodByEveryDriver(t *testing.T) {
+	for state, want := range map[string]int{"23505": 409, "23514": 422, "22001": 422, "42P01": 503, "53300": 503} {
+		w, f := troubledWorld(t)
+		f.set(field(state), false, `INSERT INTO "users"`)
+		a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword))
+		require.Equal(t, want, a.Status, "%s: %s", state, a.Body)
+		require.NotContains(t, a.Body, "marker")
+		require.Equal(t, state == "42P01", strings.Contains(w.log.String(), "a table of Config.Entities is missing"))
+	}
+}
+
+// mattn has fields, which hold the plain code and the extended one; modernc has a
+// method for the extended one.
+type (
+	mattnError   struct{ Code, ExtendedCode int }
+	moderncError struct{ code int }
+)
+
+func (mattnError) Error() string    { return "marker" }
+func (*moderncError) Error() string { return "marker" }
+func (e *moderncError) Code() int   { return e.code }
+
+func TestARefusalOfSQLiteIsUnderstoodByEveryDriver(t *testing.T) {
+	for extended, want := range map[int]int{2067: 409, 1555: 409, 275: 422, 1299: 422, 13: 503} {
+		for _, refusal := range []error{mattnError{extended & 0xff, extended}, &moderncError{extended}} {
+			w, f := troubledWorld(t)
+			f.set(refusal, false, `INSERT INTO "users"`)
+			a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword))
+			require.Equal(t, want, a.Status, "%T %d: %s", refusal, extended, a.Body)
+			require.NotContains(t, a.Body, "marker")
+		}
+	}
+}
+
+func TestADeadlockIsTriedAgain(t *testing.T) {
+	for _, test := range []struct{ request, match string }{
+		{"register", `INSERT INTO "users"`}, {"register", "INSERT INTO fiberjwt_sessions"}, {"register", "COMMIT"},
+		{"login", "INSERT INTO fiberjwt_throttle"}, {"login", "INSERT INTO fiberjwt_sessions"}, {"login", "FROM fiberjwt_throttle"},
+		{"refresh", "fiberjwt_sessions"}, {"logout by header", "SET revoked"}, {"logout all by header", "SET revoked"},
+		{"password by header", `UPDATE "users"`}, {"password by header", "SET revoked"}, {"password by header", "COMMIT"},
+	} {
+		t.Run(test.request+", "+test.match, func(t *testing.T) {
+			w, f := troubledWorld(t)
+			w.addUser("ann@example.com")
+			pair := w.enter("users", 1)
+			w.clock.Advance(6 * time.Minute)
+			f.set(deadlock{}, false, test.match)
+			f.times = 3
+			a := w.requests(pair)[test.request]()
+			require.Less(t, a.Status, 300, a.Body)
+			require.Zero(t, f.times)
+			if test.request == "register" {
+				require.Equal(t, 2, w.count("users"))
+				require.Equal(t, 2, w.count("fiberjwt_sessions"))
+			}
+		})
+	}
+}
+
+// restart is what serializable databases answer to any statement, and to COMMIT.
+type restart struct{}
+
+func (restart) Error() string    { return "marker: restart transaction" }
+func (restart) SQLState() string { return "40001" }
+
+// B10: a conflict with another node or transaction is more often than a deadlock,
+// and may meet whatever is asked, also what only reads.
+func TestWhateverStatementIsRolledBackTheAnswerIsTheSame(t *testing.T) {
+	enter := func(t *testing.T) (*world, *trouble, tokens) {
+		t.Helper()
+		w, f := troubledWorld(t)
+		w.addUser("ann@example.com")
+		pair := w.enter("users", 1)
+		w.clock.Advance(6 * time.Minute)
+		return w, f, pair
+	}
+	link := func(w *world, redeem func(u *User) error) answer {
+		if err := redeem(stored[User](w)); err != nil {
+			return answer{Status: 500, Body: err.Error()}
+		}
+		return answer{Status: 200}
+	}
+	for name, send := range map[string]func(w *world, pair tokens) answer{
+		"a link": func(w *world, _ tokens) answer {
+			return link(w, func(u *User) error {
+				token, err := confirm.Token(w.auth, u)
+				require.NoError(w.t, err)
+				_, err = confirm.Redeem(w.t.Context(), w.auth, token)
+				return err
+			})
+		},
+		"a reset": func(w *world, _ tokens) answer {
+			return link(w, func(u *User) error {
+				token, err := fiberjwt.ResetToken(w.auth, u, 0)
+				require.NoError(w.t, err)
+				_, err = fiberjwt.ResetPassword[User](w.t.Context(), w.auth, token, newPassword)
+				return err
+			})
+		},
+		"register": nil, "login": nil, "refresh": nil, "logout by header": nil, "logout all by header": nil, "password by header": nil,
+		"GET /users/me by header": nil, "GET /auth/users/sessions by header": nil, "logout by refresh": nil, "all out by refresh": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if send == nil {
+				send = func(w *world, pair tokens) answer { return w.requests(pair)[name]() }
+			}
+			w, _, pair := enter(t)
+			want := send(w, pair)
+			require.Less(t, want.Status, 300, want.Body)
+			for statement := 0; ; statement++ {
+				w, f, pair := enter(t)
+				f.times, f.after = 4, statement
+				f.set(restart{}, false, "")
+				got := send(w, pair)
+				if f.times == 4 { // it has not so many statements
+					require.Positive(t, statement)
+					return
+				}
+				require.Zero(t, f.times)
+				require.Equal(t, want.Status, got.Status, "statement %d: %s: %s", statement, got.Body, w.log)
+				if name == "refresh" {
+					require.NotEmpty(t, w.tokensOf(got).Refresh)
+				}
+			}
+		})
+	}
+}
+
+// B10: as go-sql-driver does when a server answers nonsense.
+func TestADriverThatPanicsIs503(t *testing.T) {
+	for request, match := range map[string]string{"refresh": "fiberjwt_sessions", "logout by header": "SET revoked", "login": "fiberjwt_throttle"} {
+		w, f := troubledWorld(t)
+		w.addUser("ann@example.com")
+		pair := w.enter("users", 1)
+		w.clock.Advance(6 * time.Minute)
+		f.set(errPanic, false, match)
+		requireRefusal(t, w.requests(pair)[request](), 503, "temporarily_unavailable", request)
+		require.Contains(t, w.log.String(), "the driver panicked")
+		f.over()
+		require.Less(t, w.requests(pair)[request]().Status, 300)
+	}
+}
+
+// The outcome is stored when the session is begun already.
+func TestLoginSucceedsWhenItsOutcomeIsNotStored(t *testing.T) {
+	lose := false
+	w := quickWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.Sessions = &outcomes{SQL: session.NewSQL(cfg.DB), lose: &lose}
+	})
+	w.addUser("ann@example.com")
+	lose = true
+	for range 12 {
+		require.Equal(t, 200, w.requests(tokens{})["login"]().Status)
+	}
+	lose = false
+	require.Equal(t, 200, w.requests(tokens{})["login"]().Status)
+}
+
+// outcomes loses every second swap, which is the outcome of an attempt.
+type outcomes struct {
+	*session.SQL
+	lose  *bool
+	swaps int
+}
+
+func (o *outcomes) SwapAttempts(ctx context.Context, swaps []session.AttemptSwap) ([]bool, error) {
+	if o.swaps++; *o.lose && o.swaps%2 == 0 {
+		return nil, errors.New("marker")
+	}
+	return o.SQL.SwapAttempts(ctx, swaps)
+}
+
+// Two processes on one database, of which a guesser asks the other each time.
+func TestProcessesCountFailuresTogether(t *testing.T) {
+	w := quickWorld(t)
+	w.addUser("ann@example.com")
+	other := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.DB = w.db })
+	guess := func(w *world) answer {
+		return w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", "not the pony's name"))
+	}
+	for i := range 5 {
+		requireRefusal(t, guess([]*world{w, other}[i%2]), 401, "invalid_credentials")
+	}
+	for _, process := range []*world{w, other} {
+		requireRefusal(t, guess(process), 429, "rate_limited")
+		requireRefusal(t, process.requests(tokens{})["login"](), 429, "rate_limited", "the right password waits, too")
+	}
+	for _, process := range []*world{w, other} {
+		process.clock.Advance(time.Second)
+	}
+	require.Equal(t, 200, w.requests(tokens{})["login"]().Status)
+	for range 5 {
+		requireRefusal(t, guess(other), 401, "invalid_credentials", "a success is forgiven everywhere")
+	}
+	requireRefusal(t, guess(w), 429, "rate_limited")
+	require.Equal(t, "0", w.text(`SELECT count(*) FROM fiberjwt_throttle WHERE hex(id) LIKE '%616E6E%' OR length(id) <> 32`), "the table names nobody")
+}
+
+func TestAStoreThatCountsNoAttemptsLeavesItToTheProcess(t *testing.T) {
+	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Sessions = struct{ session.Store }{session.NewSQL(cfg.DB)} })
+	for range 5 {
+		requireRefusal(t, w.requests(tokens{})["login"](), 401, "invalid_credentials")
+	}
+	requireRefusal(t, w.requests(tokens{})["login"](), 429, "rate_limited")
+	require.Zero(t, w.count("fiberjwt_throttle"))
+}
+
+func TestCountingAnAttemptCostsThreeStatements(t *testing.T) {
+	watched := &queries{}
+	w := quickWorld(t, watched.watch)
+	w.addUser("ann@example.com")
+	for _, password := range []string{"not the pony's name", testPassword} {
+		watched.reset()
+		w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", password))
+		counting := slices.DeleteFunc(watched.seen, func(query string) bool { return !strings.Contains(query, "fiberjwt_throttle") })
+		require.Len(t, counting, 3)
+	}
+}
+
+func TestAPasswordChangeIsDoneOrIsRefusedButNotBoth(t *testing.T) {
+	// A client that is told 503 tries again with the old password.
+	w, f := troubledWorld(t)
+	w.addUser("ann@example.com")
+	pair := w.enter("users", 1)
+	f.set(errors.New("marker"), false, "auth_time = ")
+	a := w.requests(pair)["password by header"]()
+	f.over()
+	changed := w.text("SELECT password_hash FROM users") != hashOfTestPassword
+	require.Equal(t, changed, a.Status == 204, "the answer is %d, and the password has changed: %v", a.Status, changed)
+}
+
+func TestTheEndOfASessionIsToldOnlyWhenItIsStored(t *testing.T) {
+	w, f := troubledWorld(t)
+	w.app.Post("/leave", func(c *fiber.Ctx) error { return fiberjwt.Logout(c) })
+	w.addUser("ann@example.com")
+	b := w.browser()
+	b.enter("users", 1)
+	f.set(errors.New("marker"), false, "SET revoked")
+	a := b.do("POST", "/leave", "")
+	require.Equal(t, 503, a.Status, a.Body)
+	require.NotContains(t, a.Body, "marker")
+	require.Equal(t, "1", a.Header.Get("Retry-After"), "as with Login")
+	require.Contains(t, w.log.String(), "marker", "as with Login")
+	require.Empty(t, a.Header.Values("Set-Cookie"))
+	require.ErrorIs(t, w.auth.Revoke(t.Context(), w.onlySession("users", "1").ID), fiberjwt.ErrUnavailable)
+	require.ErrorIs(t, w.auth.RevokeAll(t.Context(), "users", "1"), fiberjwt.ErrUnavailable)
+	f.over()
+	require.Equal(t, 200, b.do("GET", "/users/me", "").Status)
+}
+
+// Sessions in another place than the accounts.
+
+// apart keeps the sessions in a database of their own.
+func apart(t *testing.T) (configure func(*fiberjwt.Config), elsewhere *bun.DB, watched *queries) {
+	elsewhere, watched = newDB(t), &queries{}
+	return func(cfg *fiberjwt.Config) { cfg.Sessions = session.NewSQL(elsewhere.WithQueryHook(watched)) }, elsewhere, watched
+}
+
+func TestSessionsInADatabaseOfTheirOwn(t *testing.T) {
+	configure, elsewhere, _ := apart(t)
+	w := quickWorld(t, configure)
+	pair := w.register("users", "ann@example.com")
+	phone := w.enter("users", 1)
+	require.Equal(t, 0, w.count("fiberjwt_sessions"))
+	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+	w.clock.Advance(6 * time.Minute)
+	a := w.refresh("users", pair.Refresh)
+	require.Equal(t, 200, a.Status, a.Body)
+	pair = w.tokensOf(a)
+	requireRefusal(t, w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword)), 409, "taken")
+	require.Equal(t, 204, w.requests(pair)["password by header"]().Status)
+	require.Equal(t, 401, w.get("/users/me", phone.Access).Status)
+	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+	require.Equal(t, 204, w.do("POST", "/auth/users/logout", "", "Authorization", "Bearer "+pair.Access).Status)
+	require.Equal(t, 401, w.get("/users/me", pair.Access).Status)
+
+	living := w.enter("users", 1)
+	require.NoError(t, elsewhere.Close())
+	for request, send := range w.requests(living) {
+		if request == "login of nobody" || strings.HasPrefix(request, "login") {
+			continue // a password of before
+		}
+		a := send()
+		requireRefusal(t, a, 503, "temporarily_unavailable", request)
+		require.Empty(t, a.Header.Values("Set-Cookie"), request)
+	}
+	require.Equal(t, 1, w.count("users"), "an account was left behind that its owner was told failed")
+}
+
+func TestALoginThatRacesAPasswordChangeDoesNotOutliveItWithSessionsElsewhere(t *testing.T) {
+	configure, _, there := apart(t)
+	here := &queries{}
+	w := quickWorld(t, configure, here.watch)
+	w.addUser("ann@example.com")
+	there.once(`INTO "fiberjwt_sessions"`, func() { w.sql(`UPDATE users SET password_hash = '` + bcryptOfTestPassword + `'`) })
+	a := w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword))
+	requireRefusal(t, a, 401, "invalid_credentials")
+	infos, err := w.auth.Sessions(t.Context(), "users", "1")
+	require.NoError(t, err)
+	require.Empty(t, infos)
+
+	// Now the login comes when the other sessions have ended, before the change.
+	w.sql(`UPDATE users SET password_hash = '` + hashOfTestPassword + `'`)
+	pair := w.enter("users", 1)
+	var raced answer
+	here.once(`UPDATE "users"`, func() {
+		raced = w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword))
+	})
+	require.Equal(t, 204, w.requests(pair)["password by header"]().Status)
+	require.NotZero(t, raced.Status)
+	if raced.Status == 200 {
+		require.Equal(t, 401, w.get("/users/me", w.tokensOf(raced).Access).Status, "a login with the old password outlived the change")
+	}
+	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+}
+
+func TestAQueryHookOnOneOfThemDoesNotMakeTwoDatabases(t *testing.T) {
+	// A second connection inside a transaction would wait for the first one for ever.
+	w := quickWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.Sessions = session.NewSQL(cfg.DB)
+		cfg.DB = cfg.DB.WithQueryHook(&queries{})
+		cfg.WriteTimeout = 30 * time.Second
+	})
+	a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword))
+	require.Equal(t, 201, a.Status, "%s %s", a.Body, w.log)
+}
+
+// The functions of Auth.
+
+func TestPruneDeletesWhatIsPastItsDeadlineAndNothingElse(t *testing.T) {
+	w := quickWorld(t)
+	now := w.clock.Now().UnixMilli()
+	insert := func(n int, ends int64, revoked string) {
+		w.sql(fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+			INSERT INTO fiberjwt_sessions SELECT randomblob(16), 'users', '1', 0, -1, 0, %d, %d, %s, 0, 0, '', '' FROM n`, n, ends, ends, revoked))
+	}
+	insert(1203, now-1, "NULL")
+	insert(7, now-1, "5")
+	insert(1, now, "NULL")
+	insert(3, now+1, "5") // ended, but a late refresh token must still be told so
+	insert(4, now+90*24*3600_000, "NULL")
+	deleted, err := w.auth.Prune(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1210, deleted)
+	require.Equal(t, 8, w.count("fiberjwt_sessions"))
+	deleted, err = w.auth.Prune(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, deleted)
+	w.clock.Advance(365 * 24 * time.Hour)
+	deleted, err = w.auth.Prune(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 8, deleted)
+}
+
+func TestPruneStopsWhenItIsToldTo(t *testing.T) {
+	w, f := troubledWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := w.auth.Prune(ctx)
+	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
+	require.ErrorIs(t, err, context.Canceled)
+	f.set(errors.New("marker"), false, "DELETE")
+	_, err = w.auth.Prune(t.Context())
+	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
+}
+
+func TestMigrateMayBeRepeated(t *testing.T) {
+	w := quickWorld(t)
+	w.addUser("ann@example.com")
+	pair := w.enter("users", 1)
+	schema := `SELECT group_concat(sql, ';') FROM sqlite_master WHERE name LIKE 'fiberjwt%' ORDER BY name`
+	before := w.text(schema)
+	require.NoError(t, fiberjwt.Migrate(t.Context(), w.db))
+	require.NoError(t, fiberjwt.Migrate(t.Context(), w.db))
+	require.Equal(t, before, w.text(schema))
+	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+}
+
+func TestMigrateSaysWhatWentWrong(t *testing.T) {
+	db := newDB(t)
+	require.NoError(t, db.Close())
+	require.ErrorContains(t, fiberjwt.Migrate(t.Context(), db), "fiberjwt_sessions")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, fiberjwt.Migrate(ctx, newDB(t)), context.Canceled)
+}
+
+func TestRevokeEndsOneSessionAndRevokeAllThoseOfAnAccount(t *testing.T) {
+	w := quickWorld(t)
+	w.addUser("ann@example.com")
+	w.addUser("bob@example.com")
+	w.addTeacher("ann")
+	one, two, bob, teacher := w.enter("users", 1), w.enter("users", 1), w.enter("users", 2), w.enter("teachers", 1)
+	s, err := w.auth.Verify(t.Context(), one.Access)
+	require.NoError(t, err)
+	for range 2 {
+		require.NoError(t, w.auth.Revoke(t.Context(), s.ID))
+	}
+	require.Equal(t, 401, w.get("/users/me", one.Access).Status)
+	require.Equal(t, 200, w.get("/users/me", two.Access).Status)
+	for _, id := range []string{"", "x", strings.Repeat("A", 22), s.ID + "A", "' OR 1=1", strings.Repeat("A", 10_000)} {
+		require.NoError(t, w.auth.Revoke(t.Context(), id), "%q", id)
+	}
+	require.Equal(t, 200, w.get("/users/me", two.Access).Status)
+
+	for _, subject := range []string{"", "7", "01", " 1", "1 OR 1=1", "%"} {
+		require.NoError(t, w.auth.RevokeAll(t.Context(), "users", subject), "%q", subject)
+	}
+	require.Equal(t, 200, w.get("/users/me", two.Access).Status)
+	for range 2 {
+		require.NoError(t, w.auth.RevokeAll(t.Context(), "users", "1"))
+	}
+	require.Equal(t, 401, w.get("/users/me", two.Access).Status)
+	require.Equal(t, 200, w.get("/users/me", bob.Access).Status)
+	require.Equal(t, 200, w.get("/teachers/me", teacher.Access).Status)
+}
+
+func TestAnUnknownKindIsAMistakeAndNoEmptyAnswer(t *testing.T) {
+	w := quickWorld(t)
+	for _, kind := range []string{"user", "Users", "", "users "} {
+		_, err := w.auth.Sessions(t.Context(), kind, "1")
+		require.ErrorIs(t, err, fiberjwt.ErrSetup, "%q", kind)
+		log := &bytes.Buffer{}
+		slog.New(slog.NewTextHandler(log, nil)).Error("it failed", "error", err)
+		require.Contains(t, log.String(), "users, teachers", "the kinds that there are")
+		require.ErrorIs(t, w.auth.RevokeAll(t.Context(), kind, "1"), fiberjwt.ErrSetup, "%q", kind)
+	}
+}
+
+func TestWithoutAStoreThereAreNoSessionsToSpeakOf(t *testing.T) {
+	auth, err := fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret)})
+	require.NoError(t, err)
+	_, err = auth.Sessions(t.Context(), "users", "1")
+	require.ErrorIs(t, err, fiberjwt.ErrSetup)
+	_, err = auth.Prune(t.Context())
+	require.ErrorIs(t, err, fiberjwt.ErrSetup)
+	require.ErrorIs(t, auth.Revoke(t.Context(), strings.Repeat("A", 22)), fiberjwt.ErrSetup)
+	require.ErrorIs(t, auth.RevokeAll(t.Context(), "users", "1"), fiberjwt.ErrSetup)
+	require.NoError(t, auth.Close())
+	require.NoError(t, auth.Close())
+}
+
+func TestSessionsListsAtMostAHundredTheNewestFirst(t *testing.T) {
+	w := quickWorld(t)
+	now := w.clock.Now().UnixMilli()
+	w.sql(fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 130)
+		INSERT INTO fiberjwt_sessions SELECT randomblob(16), 'users', '1', 0, -1, %[1]d + i, %[1]d + 60000, %[1]d + 50000, NULL, 0, %[1]d - i * 1000, '10.0.0.1', 'x' FROM n`, now))
+	infos, err := w.auth.Sessions(t.Context(), "users", "1")
+	require.NoError(t, err)
+	require.Len(t, infos, 100)
+	for i, info := range infos {
+		require.Equal(t, w.clock.Now().Add(-time.Duration(i+1)*time.Second), info.Created)
+		require.Equal(t, w.clock.Now().Add(50*time.Second), info.Expires, "the earlier of the two deadlines")
+		require.Equal(t, time.UTC, info.Created.Location())
+	}
+	none, err := w.auth.Sessions(t.Context(), "users", "2")
+	require.NoError(t, err)
+	require.Empty(t, none)
+	require.NotNil(t, none, "an empty list in JSON is [], not null")
+	w.clock.Advance(50 * time.Second)
+	none, err = w.auth.Sessions(t.Context(), "users", "1")
+	require.NoError(t, err)
+	require.Empty(t, none)
+}
+
+func TestVerifyChecksWhatTheMiddlewareChecksAndGivesNothingElse(t *testing.T) {
+	refuse := false
+	w, f := troubledWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.Entities[0] = fiberjwt.Entity[User]{Allow: func(context.Context, *User) error {
+			if refuse {
+				return errors.New("marker")
+			}
+			return nil
+		}}
+	})
+	w.addUser("ann@example.com")
+	pair := w.enter("users", 1)
+	s, err := w.auth.Verify(t.Context(), pair.Access)
+	require.NoError(t, err)
+	require.Equal(t, "ann@example.com", s.Account.(*User).Email)
+	require.Equal(t, fiberjwt.SourceNone, s.Source)
+	require.Equal(t, w.clock.Now(), s.AuthTime.UTC())
+	require.Equal(t, w.clock.Now().Add(10*time.Minute), s.ExpiresAt.UTC())
+
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	refused := func(ctx context.Context, token string, want error) {
+		t.Helper()
+		s, err := w.auth.Verify(ctx, token)
+		require.ErrorIs(t, err, want)
+		require.Nil(t, s, "who overlooks the error must not get a session")
+	}
+	refused(t.Context(), "", fiberjwt.ErrTokenMalformed)
+	refused(t.Context(), pair.Access+"x", fiberjwt.ErrTokenMalformed)
+	refused(t.Context(), pair.Refresh, fiberjwt.ErrTokenMalformed)
+	refused(cancelled, pair.Access, fiberjwt.ErrUnavailable)
+	f.set(errors.New("marker"), false, "")
+	refused(t.Context(), pair.Access, fiberjwt.ErrUnavailable)
+	f.over()
+	refuse = true
+	refused(t.Context(), pair.Access, fiberjwt.ErrTokenRevoked)
+	refuse = false
+	w.clock.Advance(11 * time.Minute)
+	refused(t.Context(), pair.Access, fiberjwt.ErrTokenExpired)
+	w.clock.Advance(-11 * time.Minute)
+	require.NoError(t, w.auth.Revoke(t.Context(), s.ID))
+	refused(t.Context(), pair.Access, fiberjwt.ErrTokenRevoked)
+}
+
+// lossy does what it is asked; then, if lose is set, the answer is lost.
+type lossy struct {
+	*session.SQL
+	lose atomic.Bool
+}
+
+var errLost = errors.New("the answer is lost")
+
+func (l *lossy) SwapAttempts(ctx context.Context, swaps []session.AttemptSwap) ([]bool, error) {
+	stored, err := l.SQL.SwapAttempts(ctx, swaps)
+	if l.lose.Load() {
+		return nil, errLost
+	}
+	return stored, err
+}
+
+func (l *lossy) Refresh(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
+	row, o, err := l.SQL.Refresh(ctx, kind, sid, g, now, t)
+	if l.lose.Load() {
+		return session.Row{}, session.Gone, errLost
+	}
+	return row, o, err
+}
+
+func lossyWorld(t *testing.T, configure ...func(*fiberjwt.Config)) (*world, *lossy) {
+	t.Helper()
+	var store *lossy
+	return quickWorld(t, append(configure, func(cfg *fiberjwt.Config) {
+		store = &lossy{SQL: session.NewSQL(cfg.DB)}
+		cfg.Sessions = store
+	})...), store
+}
+
+func TestALostAnswerIsNotChargedToThePerson(t *testing.T) {
+	w, store := lossyWorld(t)
+	w.addUser("ann@example.com")
+	store.lose.Store(true)
+	for range 9 {
+		requireRefusal(t, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)), 503, "temporarily_unavailable")
+	}
+	store.lose.Store(false)
+	w.login("users", "ann@example.com") // which takes the charges back
+	guesses := 0
+	for ; w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", newPassword)).Status == 401; guesses++ {
+		require.Less(t, guesses, 5, "what was taken back gives no further guess")
+	}
+	require.Equal(t, 5, guesses)
+}
+
+func TestATheftWhoseAnswerIsLostIsToldAllTheSame(t *testing.T) {
+	var events []fiberjwt.EventType
+	w, store := lossyWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.OnEvent = func(_ context.Context, e fiberjwt.Event) { events = append(events, e.Type) }
+	})
+	w.addUser("ann@example.com")
+	victim, loggedOut := w.enter("users", 1), w.enter("users", 1)
+	stolen := victim.Refresh
+	for range 2 {
+		w.clock.Advance(20 * time.Minute)
+		victim = w.tokensOf(w.refresh("users", victim.Refresh))
+	}
+	events = nil
+	store.lose.Store(true)
+	requireRefusal(t, w.refresh("users", stolen), 503, "temporarily_unavailable")
+	store.lose.Store(false)
+	requireRefusal(t, w.refresh("users", victim.Refresh), 401, "session_revoked")
+	require.Equal(t, []fiberjwt.EventType{fiberjwt.EventFailed, fiberjwt.EventReuse}, events)
+
+	require.Equal(t, 204, w.do("POST", "/auth/users/logout", `{"refresh_token":"`+loggedOut.Refresh+`"}`).Status)
+	requireRefusal(t, w.refresh("users", loggedOut.Refresh), 401, "session_ended")
+}

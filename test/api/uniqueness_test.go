@@ -1,0 +1,247 @@
+package api_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt"
+)
+
+// withoutIndex is a world in which nothing keeps two users of one address apart.
+func withoutIndex(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
+	t.Helper()
+	w := newWorld(t, configure...)
+	for _, statement := range []string{
+		"DROP TABLE users",
+		"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, full_name TEXT, admin BOOLEAN, disabled BOOLEAN, password_hash TEXT)",
+	} {
+		_, err := w.db.Exec(statement)
+		require.NoError(t, err)
+	}
+	return w
+}
+
+type tenantUser struct {
+	bun.BaseModel `bun:"table:tenant_users"`
+	ID            int64  `bun:",pk,autoincrement" json:"id"`
+	Tenant        int64  `bun:",unique:tenant_email" json:"tenant"`
+	Email         string `bun:",unique:tenant_email" json:"email"`
+	PasswordHash  string `json:"-"`
+}
+
+type tenantAndUnique struct {
+	ID           int64  `bun:",pk,autoincrement" json:"id"`
+	Tenant       int64  `bun:"unique:tenant_email" json:"tenant"`
+	Email        string `bun:",unique,unique:tenant_email" json:"email"`
+	PasswordHash string `json:"-"`
+}
+
+type namedUnique struct {
+	ID           int64  `bun:",pk,autoincrement" json:"id"`
+	Email        string `bun:",unique:one_email" json:"email"`
+	PasswordHash string `json:"-"`
+}
+
+type softUnique struct {
+	ID           int64     `bun:",pk,autoincrement" json:"id"`
+	Email        string    `bun:",unique:living" json:"email"`
+	DeletedAt    time.Time `bun:",soft_delete,unique:living" json:"-"`
+	PasswordHash string    `json:"-"`
+}
+
+type softNull struct {
+	ID           int64     `bun:",pk,autoincrement" json:"id"`
+	Email        string    `bun:",unique:living" json:"email"`
+	DeletedAt    time.Time `bun:",soft_delete,nullzero,unique:living" json:"-"`
+	PasswordHash string    `json:"-"`
+}
+
+type untagged struct {
+	ID           int64  `bun:",pk,autoincrement" json:"id"`
+	Email        string `json:"email"`
+	PasswordHash string `json:"-"`
+}
+
+type hookedTenant struct{ tenantUser }
+
+func (*hookedTenant) BeforeSelect(context.Context, *bun.SelectQuery) error { return nil }
+
+// B8: where Bun's tag shows that two accounts can have one identity.
+func TestOpenRefusesAnIdentityThatIsUniqueWithOthersOnly(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind    fiberjwt.Kind
+		refused string
+	}{
+		"with another column":      {fiberjwt.Entity[tenantUser]{}, "unique:tenant_email"},
+		"with a time that is NULL": {fiberjwt.Entity[softNull]{}, "unique:living"},
+		"with a time that is set":  {fiberjwt.Entity[softUnique]{}, ""},
+		"alone too":                {fiberjwt.Entity[tenantAndUnique]{}, ""},
+		"alone, by a name":         {fiberjwt.Entity[namedUnique]{}, ""},
+		"no tag":                   {fiberjwt.Entity[untagged]{}, ""},
+		"Load":                     {fiberjwt.Entity[tenantUser]{Load: func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("tenant = 1") }}, ""},
+		"BeforeSelect":             {fiberjwt.Entity[hookedTenant]{}, ""},
+		"no passwords":             {fiberjwt.Entity[tenantUser]{Password: "-"}, ""},
+	} {
+		_, err := fiberjwt.Open(fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.Kind{c.kind}})
+		if c.refused == "" {
+			require.NoError(t, err, name)
+			continue
+		}
+		require.ErrorContains(t, err, `Identity: the column "email" is unique only together with others`, name)
+		require.ErrorContains(t, err, c.refused, name)
+		require.ErrorContains(t, err, "tag it `bun:\",unique\"`", name)
+	}
+}
+
+// B8: where no index refuses the second account of an address, the registration is.
+func TestASecondAccountOfAnIdentityIsRefusedWithoutAnIndex(t *testing.T) {
+	for _, store := range []string{"beside", "elsewhere"} {
+		t.Run(store, func(t *testing.T) {
+			w := withoutIndex(t, func(cfg *fiberjwt.Config) {
+				if store == "elsewhere" {
+					cfg.Sessions = newMemory()
+				}
+			})
+			w.register("users", "ann@example.com")
+			for _, typed := range []string{"ann@example.com", "Ann@example.com"} {
+				requireRefusal(t, w.do("POST", "/auth/users/register", credentials("users", typed, newPassword)), 409, "taken")
+			}
+			require.ErrorIs(t, fiberjwt.Create(t.Context(), w.auth, &User{Email: "ann@example.com"}, newPassword), fiberjwt.ErrTaken)
+			require.Equal(t, 1, w.count("users"))
+			require.Equal(t, 1, strings.Count(w.log.String(), "\n"), w.log.String())
+			require.Contains(t, w.log.String(), "give the column a unique index")
+			require.NotContains(t, w.log.String(), "ann@")
+			w.login("users", "ann@example.com")
+		})
+	}
+}
+
+// afterSecond ends the context of a request after its second SELECT of users.
+type afterSecond struct {
+	selects int
+	end     context.CancelFunc
+}
+
+func (*afterSecond) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+
+func (h *afterSecond) AfterQuery(_ context.Context, event *bun.QueryEvent) {
+	if !strings.HasPrefix(event.Query, `SELECT "user"`) {
+		return
+	}
+	if h.selects++; h.selects == 2 {
+		h.end()
+	}
+}
+
+// B8: that an address has two accounts is answered only after a password was hashed,
+// so the time does not tell. A hash is not begun once the request is over.
+func TestTwoAccountsOfAnIdentityCostAHashToo(t *testing.T) {
+	var hook *afterSecond
+	w := withoutIndex(t, func(cfg *fiberjwt.Config) {
+		routes := cfg.Routes
+		routes.Use(func(c *fiber.Ctx) error {
+			ctx, cancel := context.WithCancel(c.UserContext())
+			hook.end = cancel
+			c.SetUserContext(ctx)
+			return c.Next()
+		})
+	})
+	w.addUser("ann@example.com")
+	w.addUser("ann@example.com")
+	hook = &afterSecond{}
+	w.db.AddQueryHook(hook)
+	requireRefusal(t, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)), 503, "temporarily_unavailable")
+	require.Equal(t, 2, hook.selects)
+	requireRefusal(t, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)), 500, "server_error")
+}
+
+// B8: neither of the two gets in as the other.
+func TestASignInRefusesToChooseBetweenTwoAccounts(t *testing.T) {
+	w := withoutIndex(t)
+	w.register("users", "bob@example.com")
+	w.addUser("ann@example.com")
+	w.addUser("ann@example.com")
+	w.login("users", "bob@example.com")
+	for _, typed := range []string{"ann@example.com", "Ann@example.com"} {
+		a := w.do("POST", "/auth/users/login", credentials("users", typed, testPassword))
+		require.Equal(t, 500, a.Status, typed)
+		require.Equal(t, "server_error", a.Code(t))
+	}
+	require.Equal(t, 1, strings.Count(w.log.String(), "\n"), w.log.String())
+	require.Contains(t, w.log.String(), `kind users: two accounts have the same \"email\"`)
+	require.Contains(t, w.log.String(), "unique index")
+	require.NotContains(t, w.log.String(), "ann@")
+}
+
+// afterLoad runs once, after the next SELECT of a user.
+type afterLoad struct{ run func() }
+
+func (*afterLoad) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+
+func (h *afterLoad) AfterQuery(_ context.Context, event *bun.QueryEvent) {
+	if run := h.run; run != nil && strings.HasPrefix(event.Query, `SELECT "user"`) {
+		h.run = nil
+		run()
+	}
+}
+
+// Ann's session was loaded, then her address became Bob's; both have the same password.
+func TestAPasswordChangeIsNotThatOfWhomTheIdentityBelongsToByNow(t *testing.T) {
+	w := newWorld(t)
+	ann, bob := w.register("users", "ann@example.com"), w.register("users", "bob@example.com")
+	hashes := func() (all []string) {
+		require.NoError(t, w.db.NewSelect().Model((*User)(nil)).Column("password_hash").Order("id").Scan(t.Context(), &all))
+		return all
+	}
+	before := hashes()
+	w.db.AddQueryHook(&afterLoad{func() {
+		for _, statement := range []string{
+			"UPDATE users SET email = 'moved@example.com' WHERE id = 1", "UPDATE users SET email = 'ann@example.com' WHERE id = 2",
+		} {
+			_, err := w.db.Exec(statement)
+			require.NoError(t, err)
+		}
+	}})
+	body := `{"current_password":"` + testPassword + `","password":"` + newPassword + `"}`
+	a := w.do("POST", "/auth/users/password", body, "Authorization", "Bearer "+ann.Access)
+	require.Equal(t, 401, a.Status, a.Body)
+	require.Equal(t, "invalid_credentials", a.Code(t))
+	require.Equal(t, before, hashes())
+	require.Equal(t, 200, w.get("/users/me", bob.Access).Status, "nor do his sessions end")
+
+	a = w.do("POST", "/auth/users/password", body, "Authorization", "Bearer "+ann.Access)
+	require.Equal(t, 204, a.Status, "under her new address it is hers")
+	require.Equal(t, before[1], hashes()[1])
+}
+
+// An account that is older than this library may differ in case from another.
+func TestASignInFindsTheAccountThatIsSpeltAsTyped(t *testing.T) {
+	w := newWorld(t)
+	w.register("users", "ann@example.com")
+	w.register("users", "former@example.com")
+	_, err := w.db.Exec("UPDATE users SET email = 'Ann@example.com' WHERE email = 'former@example.com'")
+	require.NoError(t, err)
+	for typed, subject := range map[string]string{"ann@example.com": "1", "Ann@example.com": "2", "ANN@example.com": "1"} {
+		pair := w.login("users", typed)
+		s, err := w.auth.Verify(t.Context(), pair.Access)
+		require.NoError(t, err)
+		require.Equal(t, subject, s.Subject, typed)
+	}
+}
+
+func TestAJoinOfLoadDoesNotMakeTwoAccountsOfOne(t *testing.T) {
+	w := newWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Load: func(q *bun.SelectQuery) *bun.SelectQuery {
+			return q.Join("JOIN (SELECT 1 AS role UNION SELECT 2) AS roles")
+		}}}
+	})
+	w.register("users", "ann@example.com")
+	w.login("users", "ann@example.com")
+	w.login("users", "Ann@example.com")
+}

@@ -1,0 +1,22 @@
+package docs_test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// D1: a function that asks reflect for a method by a name that is no constant
+// makes the linker keep every method of the whole program. This binary reaches
+// nearly all of the library.
+func TestNoFunctionSwitchesDeadCodeEliminationOff(t *testing.T) {
+	link := exec.Command("go", "test", "-c", "-ldflags=-dumpdep", "-o", filepath.Join(t.TempDir(), "fiberjwt.test"), "./test/api")
+	graph, err := link.CombinedOutput()
+	require.NoError(t, err, "%.2000s", graph)
+	require.Regexp(t, `(?m)^github\.com/fiberjwt/fiberjwt/internal/dberr\.ConstraintOf -> `, string(graph), "the graph has the functions of the library")
+	found := regexp.MustCompile(`(?m)^github\.com/fiberjwt/fiberjwt(?:/[\w/]+)?\.\S+(?: <\w+>)* <ReflectMethod>`).FindString(string(graph))
+	require.Empty(t, found)
+}
