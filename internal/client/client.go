@@ -7,7 +7,7 @@ import _ "embed" // client.min.js
 
 // The minified module is in the repository because a go.mod user has no bundler.
 //
-//go:generate go run -C ../../e2e ./minify
+//go:generate go run -C ../../test/e2e ./minify
 //go:embed client.min.js
 var module string
 

@@ -1,0 +1,511 @@
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt/test/process/internal/service"
+)
+
+// Deadlines of the service while the store is broken: a request asks the store
+// for at most one answer to a write and one or two to reads.
+const (
+	readTimeout  = 700 * time.Millisecond
+	writeTimeout = 900 * time.Millisecond
+	slack        = patience // for hashing, and a busy machine
+)
+
+// world is the service in this process, whose clock the test moves, with one
+// account that is signed in by tokens and by cookies.
+type world struct {
+	t       *testing.T
+	db      *bun.DB      // of the service
+	direct  database     // past the trouble
+	patient *fiber.App   // with time for whatever is to succeed
+	app     *fiber.App   // that is asked: patient, or a hasty one
+	late    atomic.Int64 // by how much its clock is ahead
+	handled atomic.Int64
+	tokens
+	cookies []*http.Cookie
+}
+
+// newWorld serves on the database d, which it reaches by address.
+func newWorld(t *testing.T, d database, address string) *world {
+	t.Helper()
+	w := &world{t: t, direct: d}
+	var err error
+	w.db, err = service.Open(address)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = w.db.Close() })
+	require.NoError(t, service.CreateTables(t.Context(), w.db))
+	w.patient = w.serve(patience, patience)
+	w.app = w.patient
+	r := w.send("POST", "/auth/users/register", credentials("ann@example.com"))
+	require.Equal(t, 201, r.status, r.text)
+	w.tokens = w.keep(r)
+	r = w.send("POST", "/auth/users/login", `{"email":"ann@example.com","password":"`+password+`","transport":"cookie"}`)
+	require.Equal(t, 200, r.status, r.text)
+	w.cookies = (&http.Response{Header: r.header}).Cookies()
+	require.Len(t, w.cookies, 3, "and the mark of the device")
+	w.wait(6 * time.Minute) // the refresh tokens are due, the access tokens not yet over
+	return w
+}
+
+// serve is the service with these deadlines.
+func (w *world) serve(read, write time.Duration) *fiber.App {
+	w.t.Helper()
+	app, err := service.New(w.db, service.Options{
+		Secret: []byte(secretA), ReadTimeout: read, WriteTimeout: write, Handled: &w.handled,
+		Now:    func() time.Time { return time.Now().Add(time.Duration(w.late.Load())) },
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	require.NoError(w.t, err)
+	return app
+}
+
+// hasty is the service that gives what is broken, "read" or "write", no time.
+func (w *world) hasty(broken ...string) *fiber.App {
+	w.t.Helper()
+	read := readTimeout
+	if !slices.Contains(broken, "read") {
+		read = patience
+	}
+	return w.serve(read, writeTimeout)
+}
+
+func (w *world) wait(d time.Duration) { w.late.Add(int64(d)) }
+
+func credentials(email string) string { return object("email", email, "password", password) }
+
+func withBearer(access string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+access) }
+}
+
+func withCookies(cookies []*http.Cookie) func(*http.Request) {
+	return func(r *http.Request) {
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		for _, cookie := range cookies {
+			r.AddCookie(cookie)
+		}
+	}
+}
+
+func (w *world) send(method, path, body string, with ...func(*http.Request)) reply {
+	request := httptest.NewRequest(method, path, strings.NewReader(body))
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for _, do := range with {
+		do(request)
+	}
+	began := time.Now()
+	response, err := w.app.Test(request, -1)
+	if err != nil {
+		return reply{text: err.Error()}
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, _ := io.ReadAll(response.Body)
+	return reply{response.StatusCode, response.Header, string(text), time.Since(began)}
+}
+
+// requests that need the store, named by what they need of it, "read" or "write".
+func (w *world) requests() map[string]func() reply {
+	return map[string]func() reply{
+		"read, a closed route by token":  func() reply { return w.send("GET", "/api/me", "", withBearer(w.access)) },
+		"read, a closed route by cookie": func() reply { return w.send("GET", "/api/me", "", withCookies(w.cookies)) },
+		"write, a refresh by token":      func() reply { return w.send("POST", "/auth/users/refresh", object("refresh_token", w.refresh)) },
+		"write, a refresh by cookie":     func() reply { return w.send("POST", "/auth/users/refresh", "", withCookies(w.cookies)) },
+		"write, a login":                 func() reply { return w.send("POST", "/auth/users/login", credentials("ann@example.com")) },
+		"write, a login for cookies": func() reply {
+			return w.send("POST", "/auth/users/login", `{"email":"ann@example.com","password":"`+password+`","transport":"cookie"}`)
+		},
+		"write, a registration":      func() reply { return w.send("POST", "/auth/users/register", credentials("bob@example.com")) },
+		"write, a logout":            func() reply { return w.send("POST", "/auth/users/logout", "", withBearer(w.access)) },
+		"write, a logout by cookie":  func() reply { return w.send("POST", "/auth/users/logout", "", withCookies(w.cookies)) },
+		"write, a logout everywhere": func() reply { return w.send("POST", "/auth/users/logout-all", "", withBearer(w.access)) },
+		"write, a change of the password": func() reply {
+			return w.send("POST", "/auth/users/password", object("current_password", password, "password", "two ponies for the trip"), withBearer(w.access))
+		},
+	}
+}
+
+// refuses sends all requests at once. Each that needs what is broken, "read" or
+// "write", is answered 503 in time, and says nothing else.
+func (w *world) refuses(broken ...string) {
+	w.t.Helper()
+	var mu sync.Mutex
+	var done sync.WaitGroup
+	replies := map[string]reply{}
+	handled, served := w.handled.Load(), int64(0)
+	w.app = w.hasty(broken...)
+	for name, send := range w.requests() {
+		done.Go(func() {
+			r := send()
+			mu.Lock()
+			defer mu.Unlock()
+			replies[name] = r
+		})
+	}
+	done.Wait()
+	w.app = w.patient
+	for name, r := range replies {
+		if need, _, _ := strings.Cut(name, ","); need == "read" && len(broken) == 1 {
+			require.Equal(w.t, 200, r.status, "%s: %s", name, r.text)
+			served++
+			continue
+		}
+		require.Equal(w.t, 503, r.status, "%s: %s", name, r.text)
+		require.Equal(w.t, "temporarily_unavailable", r.member("error"), name)
+		require.NotContains(w.t, strings.ToLower(r.text), "sql", "%s tells about the store", name)
+		require.Equal(w.t, "1", r.header.Get("Retry-After"), name)
+		require.Empty(w.t, r.header.Values("Set-Cookie"), name)
+		require.Less(w.t, r.took, 2*readTimeout+writeTimeout+slack, name)
+	}
+	require.Equal(w.t, handled+served, w.handled.Load(), "a handler ran")
+}
+
+// works: nobody has lost anything, and everything goes on.
+func (w *world) works() {
+	w.t.Helper()
+	require.Equal(w.t, 200, w.send("GET", "/api/me", "", withBearer(w.access)).status)
+	require.Equal(w.t, 200, w.send("GET", "/api/me", "", withCookies(w.cookies)).status)
+	r := w.send("POST", "/auth/users/refresh", object("refresh_token", w.refresh))
+	require.Equal(w.t, 200, r.status, r.text)
+	require.NotEmpty(w.t, r.member("refresh_token"))
+	w.tokens = w.keep(r)
+	r = w.send("POST", "/auth/users/refresh", "", withCookies(w.cookies))
+	require.Equal(w.t, 200, r.status, r.text)
+	w.cookies = (&http.Response{Header: r.header}).Cookies()
+	require.Len(w.t, w.cookies, 2)
+	r = w.send("POST", "/auth/users/login", credentials("ann@example.com"))
+	require.Equal(w.t, 200, r.status, "%s: a login that the store failed counts as a failure", r.text)
+	w.wait(6 * time.Minute)
+}
+
+// during breaks the store, looks that everything is refused, mends it, and
+// looks that nothing was written and everything works.
+func (w *world) during(breaks, mends func(), broken ...string) {
+	w.t.Helper()
+	before := w.contents()
+	breaks()
+	w.refuses(broken...)
+	mends()
+	require.Equal(w.t, before, w.contents(), "something was written")
+	w.works()
+}
+
+// contents of both tables.
+func (w *world) contents() string {
+	w.t.Helper()
+	text := ""
+	for _, table := range []string{"users ORDER BY id", "fiberjwt_sessions ORDER BY sid"} {
+		var rows []map[string]any
+		require.NoError(w.t, w.direct.db.NewRaw("SELECT * FROM "+table).Scan(w.t.Context(), &rows))
+		line, err := json.Marshal(rows)
+		require.NoError(w.t, err)
+		text += string(line)
+	}
+	return text
+}
+
+// onEachServer runs test on a server behind a proxy. MySQL has the driver and,
+// but for a refresh, the statements of MariaDB.
+func onEachServer(t *testing.T, test func(w *world, p *proxy)) {
+	t.Run("PostgreSQL", func(t *testing.T) {
+		c := ownCluster(t)
+		d := postgresSchema(t, c.address())
+		p := newProxy(t, c.host())
+		test(newWorld(t, d, strings.Replace(d.address, c.host(), p.addr, 1)), p)
+	})
+	t.Run("MariaDB", func(t *testing.T) {
+		d := mariaDatabase(t)
+		host := hostOf(t, d.address)
+		p := newProxy(t, host)
+		test(newWorld(t, d, strings.Replace(d.address, host, p.addr, 1)), p)
+	})
+}
+
+func TestARefusedConnectionIs503UntilItIsNot(t *testing.T) {
+	t.Parallel()
+	onEachServer(t, func(w *world, p *proxy) {
+		w.during(func() { p.set(w.t, refusing) }, func() { p.set(w.t, passing) }, "read", "write")
+	})
+}
+
+func TestAServerThatHangsIs503WithinTheDeadline(t *testing.T) {
+	t.Parallel()
+	onEachServer(t, func(w *world, p *proxy) {
+		w.during(func() { p.set(w.t, stalling) }, func() { p.set(w.t, passing) }, "read", "write")
+	})
+}
+
+// The store did what it was asked, and nobody knows.
+func TestAnAnswerOfTheStoreThatIsLostCostsNoSession(t *testing.T) {
+	t.Parallel()
+	onEachServer(t, func(w *world, p *proxy) {
+		p.set(w.t, mute)
+		w.app = w.hasty("read", "write")
+		byToken := w.requests()["write, a refresh by token"]()
+		require.Equal(w.t, 503, byToken.status, byToken.text)
+		byCookie := w.requests()["write, a refresh by cookie"]()
+		require.Equal(w.t, 503, byCookie.status, byCookie.text)
+		require.Empty(w.t, byCookie.header.Values("Set-Cookie"))
+		w.app = w.patient
+		p.set(w.t, passing)
+		w.works()
+	})
+}
+
+// Not parallel, nor is what sets the server read-only: the others need it.
+func TestAServerThatIsStoppedIs503UntilItIsStarted(t *testing.T) {
+	c := ownCluster(t)
+	d := postgresSchema(t, c.address())
+	w := newWorld(t, d, d.address)
+	before := w.contents()
+	require.NoError(t, c.stop())
+	t.Cleanup(func() { _ = c.start() }) // in case the test ends before it does
+	w.refuses("read", "write")
+	require.NoError(t, c.start())
+	require.NoError(t, w.direct.db.Close()) // its connection is broken as well
+	w.direct = openDatabase(t, d.address, "")
+	require.Equal(t, before, w.contents(), "something was written")
+	w.works()
+}
+
+func TestAReadOnlyStoreIsReadAndRefusesWrites(t *testing.T) {
+	t.Run("SQLite", func(t *testing.T) {
+		d := sqliteDatabase(t)
+		w := newWorld(t, d, d.address)
+		w.db.SetMaxOpenConns(1) // the connection that the pragma is for
+		pragma := func(value string) func() {
+			return func() {
+				_, err := w.db.ExecContext(t.Context(), "PRAGMA query_only = "+value)
+				require.NoError(t, err)
+			}
+		}
+		w.during(pragma("ON"), pragma("OFF"), "write")
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		d := postgresSchema(t, ownCluster(t).address())
+		w := newWorld(t, d, d.address)
+		readOnly := func(value string) func() {
+			return func() {
+				d.exec(t, "ALTER SYSTEM SET default_transaction_read_only = "+value)
+				d.exec(t, "SELECT pg_reload_conf()")
+				require.Eventually(t, func() bool {
+					var now string
+					require.NoError(t, d.db.NewRaw("SHOW default_transaction_read_only").Scan(t.Context(), &now))
+					return now == value
+				}, patience, 5*time.Millisecond)
+				w.db.SetMaxIdleConns(0) // its connections may not have heard of it yet
+				w.db.SetMaxIdleConns(20)
+			}
+		}
+		w.during(readOnly("on"), readOnly("off"), "write")
+	})
+}
+
+func TestALockedSQLiteIsReadAndRefusesWritesWithinTheDeadline(t *testing.T) {
+	t.Parallel()
+	d := sqliteDatabase(t)
+	w := newWorld(t, d, d.address)
+	var tx bun.Tx
+	w.during(func() {
+		var err error
+		tx, err = d.db.BeginTx(context.Background(), nil) // IMMEDIATE, by the address
+		require.NoError(t, err)
+	}, func() { require.NoError(t, tx.Rollback()) }, "write")
+}
+
+func TestAMissingTableIs503(t *testing.T) {
+	t.Parallel()
+	onEachDatabase(t, func(t *testing.T, d database) {
+		w := newWorld(t, d, d.address)
+		for _, table := range []string{"fiberjwt_sessions", "users"} {
+			before, handled := w.contents(), w.handled.Load()
+			d.exec(t, "ALTER TABLE "+table+" RENAME TO gone")
+			for name, send := range w.requests() {
+				if table == "users" && (strings.Contains(name, "refresh") || strings.Contains(name, "logout")) {
+					continue // they write to the sessions before, or alone
+				}
+				r := send()
+				require.Equal(t, 503, r.status, "%s without %s: %s", name, table, r.text)
+				require.Equal(t, "1", r.header.Get("Retry-After"), name)
+				require.Empty(t, r.header.Values("Set-Cookie"), name)
+			}
+			require.Equal(t, handled, w.handled.Load(), "a handler ran")
+			d.exec(t, "ALTER TABLE gone RENAME TO "+table)
+			require.Equal(t, before, w.contents(), "something was written")
+			w.works()
+		}
+	})
+}
+
+// A refresh that wrote before the accounts failed is only late: the same
+// request gives the same token when they are back.
+func TestARefreshThatLostTheAccountsIsGivenAgain(t *testing.T) {
+	t.Parallel()
+	onEachDatabase(t, func(t *testing.T, d database) {
+		w := newWorld(t, d, d.address)
+		d.exec(t, "ALTER TABLE users RENAME TO gone")
+		for _, name := range []string{"write, a refresh by token", "write, a refresh by cookie"} {
+			r := w.requests()[name]()
+			require.Equal(t, 503, r.status, r.text)
+			require.Empty(t, r.header.Values("Set-Cookie"))
+		}
+		d.exec(t, "ALTER TABLE gone RENAME TO users")
+		w.works()
+	})
+}
+
+// A full file system: nothing can be appended to the write-ahead log.
+func TestAFullDiskIsReadAndRefusesWrites(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("run this test as root where file systems may be mounted, not here: %v", err)
+	}
+	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
+	d := openDatabase(t, filepath.Join(dir, "proctest.db"), "")
+	w := newWorld(t, d, d.address)
+	ballast := filepath.Join(dir, "ballast")
+	w.during(func() { fill(t, ballast) }, func() { require.NoError(t, os.Remove(ballast)) }, "write")
+}
+
+// fill writes a file until there is no room.
+func fill(t *testing.T, path string) {
+	t.Helper()
+	file, err := os.Create(path)
+	require.NoError(t, err)
+	defer func() { _ = file.Close() }()
+	for size := 4096; size > 0; {
+		if _, err := file.Write(make([]byte, size)); err != nil {
+			size /= 2
+		}
+	}
+}
+
+// The database cannot grow: wherever a registration fails, nothing of it stays.
+func TestARegistrationThatDoesNotFitLeavesNothing(t *testing.T) {
+	t.Parallel()
+	d := openDatabase(t, filepath.Join(t.TempDir(), "proctest.db")+"?_pragma=page_size(512)", "")
+	w := newWorld(t, d, d.address)
+	w.db.SetMaxOpenConns(1) // the connection that the pragma is for
+	limit := func(pages int64) {
+		_, err := w.db.ExecContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", pages))
+		require.NoError(t, err)
+	}
+	agent := func(r *http.Request) { r.Header.Set("User-Agent", strings.Repeat("x", 255)) } // a session that needs more room than a user
+	refused := 0
+	for i := range 12 {
+		if i%2 == 0 { // not a page more than there is
+			limit(d.number(t, "PRAGMA page_count"))
+		}
+		before := d.number(t, "SELECT count(*) FROM users")
+		r := w.send("POST", "/auth/users/register", credentials(fmt.Sprintf("bob%d@example.com", i)), agent)
+		after := d.number(t, "SELECT count(*) FROM users")
+		if r.status != 201 {
+			require.Equal(t, 503, r.status, r.text)
+			require.Equal(t, before, after, "half an account")
+			refused++
+			limit(1 << 20)
+			continue
+		}
+		require.Equal(t, before+1, after)
+	}
+	require.NotZero(t, refused)
+	require.Zero(t, d.number(t, "SELECT count(*) FROM fiberjwt_sessions WHERE subject NOT IN (SELECT CAST(id AS TEXT) FROM users)"))
+	limit(1 << 20)
+	w.works()
+}
+
+// After a restore the store has forgotten rotations, and sessions that began
+// since. Who was signed in then goes on, however far ahead its token is.
+func TestARestoreToAnOlderStateSignsNobodyOutWhoWasSignedIn(t *testing.T) {
+	t.Parallel()
+	onEachDatabase(t, func(t *testing.T, d database) {
+		w := newWorld(t, d, d.address)
+		d.exec(t, "CREATE TABLE backup AS SELECT * FROM fiberjwt_sessions")
+		younger := w.send("POST", "/auth/users/login", credentials("ann@example.com"))
+		require.Equal(t, 200, younger.status, younger.text)
+		for range 3 {
+			w.works() // rotates both
+		}
+		d.exec(t, "DELETE FROM fiberjwt_sessions")
+		d.exec(t, "INSERT INTO fiberjwt_sessions SELECT * FROM backup")
+
+		require.Equal(t, 200, w.send("GET", "/api/me", "", withBearer(w.access)).status)
+		healed := w.send("POST", "/auth/users/refresh", object("refresh_token", w.refresh))
+		require.Equal(t, 200, healed.status, healed.text)
+		require.Empty(t, healed.member("refresh_token"), "the client's token is the newest there is")
+		w.tokens = w.keep(healed)
+		byCookie := w.send("POST", "/auth/users/refresh", "", withCookies(w.cookies))
+		require.Equal(t, 200, byCookie.status, byCookie.text)
+		for _, cookie := range (&http.Response{Header: byCookie.header}).Cookies() {
+			require.NotContains(t, cookie.Name, "refresh")
+			for i := range w.cookies {
+				if w.cookies[i].Name == cookie.Name {
+					w.cookies[i] = cookie
+				}
+			}
+		}
+		unknown := w.send("POST", "/auth/users/refresh", object("refresh_token", younger.member("refresh_token")))
+		require.Equal(t, "session_ended", unknown.member("error"), unknown.text)
+		w.wait(6 * time.Minute)
+		w.works()
+	})
+}
+
+// The same by what people do to SQLite: the file is copied, and put back while
+// the server is stopped.
+func TestARestoreOfACopiedSQLiteFileSignsNobodyOutWhoWasSignedIn(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "live.db")
+	d := openDatabase(t, path, "")
+	p, f := d.startServer(t, "-secret", secretA), newClient()
+	r := answered(t)(f.register(p.base, "ann@example.com", password))
+	require.Equal(t, 201, r.status, r.text)
+	session := tokens{}.keep(r)
+	backup := filepath.Join(filepath.Dir(path), "backup.db")
+	d.exec(t, "VACUUM INTO ?", backup) // a copy of one moment, however many write
+
+	younger := tokens{}.keep(answered(t)(f.login(p.base, "ann@example.com", password)))
+	for range 3 {
+		d.age(t, 10*time.Minute)
+		r := answered(t)(f.refresh(p.base, session.refresh))
+		require.Equal(t, 200, r.status, r.text)
+		session = session.keep(r)
+	}
+	p.kill()
+	require.NoError(t, d.db.Close())
+	for _, suffix := range []string{"-wal", "-shm"} {
+		_ = os.Remove(path + suffix) // they belong to the file that goes
+	}
+	require.NoError(t, os.Rename(backup, path))
+
+	p = openDatabase(t, path, "").startServer(t, "-secret", secretA)
+	require.Equal(t, 200, answered(t)(f.me(p.base, session.access)).status)
+	healed := answered(t)(f.refresh(p.base, session.refresh))
+	require.Equal(t, 200, healed.status, healed.text)
+	require.Empty(t, healed.member("refresh_token"), "the client's token is the newest there is")
+	require.Equal(t, "session_ended", answered(t)(f.refresh(p.base, younger.refresh)).member("error"), "it began after the copy")
+	require.Equal(t, 200, answered(t)(f.login(p.base, "ann@example.com", password)).status)
+}
