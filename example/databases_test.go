@@ -76,7 +76,7 @@ func with(t *testing.T, address string, change func(*url.URL, url.Values)) strin
 	return u.String()
 }
 
-func TestThreeProcessesMayStartAtOnceOnAnEmptyDatabase(t *testing.T) {
+func TestThreeProcessesStartOnEmptyDatabase(t *testing.T) {
 	for name, open := range map[string]func(*testing.T) string{
 		"PostgreSQL": postgresSchema, "MariaDB": mariaDatabase, "MySQL": mysqlDatabase,
 	} {

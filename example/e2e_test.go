@@ -180,7 +180,7 @@ const (
 
 func inCookies(body string) string { return strings.TrimSuffix(body, "}") + withCookie }
 
-func TestAUserAndATeacherWalkThroughTheAPI(t *testing.T) {
+func TestUserAndTeacherUseTheAPI(t *testing.T) {
 	onEachDatabase(t, walk)
 }
 
@@ -237,7 +237,7 @@ func walk(t *testing.T, address string) {
 	require.Equal(t, 200, c.get("/api/me", tobyToken).status)
 }
 
-func TestOneBrowserIsUserAndTeacherByCookies(t *testing.T) {
+func TestBrowserIsUserAndTeacherAtOnce(t *testing.T) {
 	p := start(t)
 	b := p.browser(t)
 	require.Equal(t, 201, b.do("POST", "/auth/users/register", inCookies(annBody)).status)
@@ -257,7 +257,7 @@ func TestOneBrowserIsUserAndTeacherByCookies(t *testing.T) {
 	require.Equal(t, 200, b.do("GET", "/api/teachers/me", "").status)
 }
 
-func TestTheServerSaysWhichSessionCookiesItGot(t *testing.T) {
+func TestServerReportsReceivedSessionCookies(t *testing.T) {
 	p := start(t)
 	b := p.browser(t)
 	require.JSONEq(t, `{"users":false,"teachers":false}`, b.do("GET", "/api/session-cookies", "").text)
@@ -267,7 +267,7 @@ func TestTheServerSaysWhichSessionCookiesItGot(t *testing.T) {
 	require.JSONEq(t, `{"users":true,"teachers":false}`, tls.text)
 }
 
-func TestTheTriesGiveTokensOnlyToTheirKind(t *testing.T) {
+func TestTryRoutesIssueTokensOnlyToTheirKind(t *testing.T) {
 	p := start(t)
 	require.Equal(t, 401, p.client(t).do("POST", "/api/try/users/tokens", "").status)
 	b := p.browser(t)
@@ -287,7 +287,7 @@ func TestTheTriesGiveTokensOnlyToTheirKind(t *testing.T) {
 	require.NotContains(t, expiring.text, "eyJ", "no token in a body")
 }
 
-func TestThePageIsServedUnderAStrictPolicy(t *testing.T) {
+func TestPageHasStrictContentSecurityPolicy(t *testing.T) {
 	p := start(t)
 	page := p.client(t).do("GET", "/", "")
 	require.Equal(t, 200, page.status)
@@ -300,7 +300,7 @@ func TestThePageIsServedUnderAStrictPolicy(t *testing.T) {
 	}
 }
 
-func TestTheCurlLinesThatItPrintsWork(t *testing.T) {
+func TestPrintedCurlCommandsWork(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("curl is not installed")
 	}
@@ -321,12 +321,12 @@ func TestTheCurlLinesThatItPrintsWork(t *testing.T) {
 	require.Contains(t, text, "invalid_token", "the last line comes after logout")
 }
 
-func TestCurlLinesOfTheREADMEAnswerWhatItSays(t *testing.T) {
+func TestREADMECurlCommandsReturnWhatItSays(t *testing.T) {
 	checkCurlLines(t, "../README.md", start(t).base)
 }
 
 // The curl lines of docs/start.md are for the program on that page.
-func TestCurlLinesOfStartAnswerWhatItSays(t *testing.T) {
+func TestStartPageCurlCommandsReturnWhatItSays(t *testing.T) {
 	page, err := os.ReadFile("../docs/start.md")
 	require.NoError(t, err)
 	code := regexp.MustCompile("(?s)```go\n(package main.*?)```").FindSubmatch(page)
@@ -388,7 +388,7 @@ func checkCurlLines(t *testing.T, document, base string) {
 	}
 }
 
-func TestAMissingSecretIsOneLineOfWarning(t *testing.T) {
+func TestMissingSecretLogsOneWarning(t *testing.T) {
 	warned := start(t).stop(t)
 	require.Equal(t, 1, strings.Count(warned, "\n"), warned)
 	require.Contains(t, warned, "SECRET")
@@ -397,7 +397,7 @@ func TestAMissingSecretIsOneLineOfWarning(t *testing.T) {
 
 // Browsers open connections ahead and may never send a request on them. A
 // server that waits for those connections waits for ReadTimeout, 10 s.
-func TestItStopsWithoutWaitingForABrowser(t *testing.T) {
+func TestServerStopsWithoutWaitingForBrowsers(t *testing.T) {
 	p := start(t)
 	ahead, err := net.Dial("tcp", strings.TrimPrefix(p.base, "http://"))
 	require.NoError(t, err)
@@ -409,7 +409,7 @@ func TestItStopsWithoutWaitingForABrowser(t *testing.T) {
 	require.Less(t, time.Since(began), 8*time.Second)
 }
 
-func TestWrongSettingsAreOneClearError(t *testing.T) {
+func TestWrongSettingsGiveOneClearError(t *testing.T) {
 	binary, err := build()
 	require.NoError(t, err)
 	for setting, want := range map[string]string{

@@ -19,8 +19,8 @@ import (
 // attemptsTests are for stores that are session.Attempts.
 var attemptsTests = map[string]func(*testing.T, *suite){
 	"SwapStoresOnlyOverWhatWasRead":    testSwap,
-	"OfRacingSwapsOneIsStored":         testRacingSwaps,
-	"NoSwapIsLostAmongMany":            testCounting,
+	"OnlyOneRacingSwapIsStored":        testRacingSwaps,
+	"NoConcurrentSwapIsLost":           testCounting,
 	"RepeatedSwapHasNoFurtherEffect":   testRepeatedSwap,
 	"PruneKeepsRecordsUntilTheyExpire": testPruneAttempts,
 	"DoneContextStoresNoRecord":        testDoneContextOfAttempts,

@@ -79,7 +79,7 @@ func fetch(t *testing.T, app *fiber.App, request *http.Request) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-func TestARequestIsSignedInInOneLine(t *testing.T) {
+func TestKitRequestIsSignedIn(t *testing.T) {
 	kit := fiberjwttest.New(t, settings())
 	app := newApp(t, kit.Config)
 	status, body := fetch(t, app, kit.Request("GET", "/me", &User{Email: "ann@example.com"}))
@@ -94,7 +94,7 @@ func TestARequestIsSignedInInOneLine(t *testing.T) {
 	require.Equal(t, 401, status, "others are not signed in")
 }
 
-func TestARowThatIsThereIsTakenAsItIs(t *testing.T) {
+func TestKitUsesExistingRowUnchanged(t *testing.T) {
 	kit := fiberjwttest.New(t, settings())
 	app := newApp(t, kit.Config)
 	request := httptest.NewRequest("POST", "/auth/users/register", strings.NewReader(`{"email":"ann@example.com","password":"correct horse battery"}`))
@@ -110,7 +110,7 @@ func TestARowThatIsThereIsTakenAsItIs(t *testing.T) {
 	require.EqualValues(t, 1, n)
 }
 
-func TestAnAccountIsStoredOnceAndGetsItsKey(t *testing.T) {
+func TestKitStoresAccountOnceAndSetsItsKey(t *testing.T) {
 	kit := fiberjwttest.New(t, settings())
 	app := newApp(t, kit.Config)
 	ann := &User{Email: "ann@example.com"}
@@ -121,7 +121,7 @@ func TestAnAccountIsStoredOnceAndGetsItsKey(t *testing.T) {
 	}
 }
 
-func TestTheSessionIsARealOne(t *testing.T) {
+func TestKitSessionObeysAllowAndLogout(t *testing.T) {
 	kit := fiberjwttest.New(t, settings())
 	app := newApp(t, kit.Config)
 	ann := &User{Email: "ann@example.com"}
@@ -146,7 +146,7 @@ func TestTheSessionIsARealOne(t *testing.T) {
 	require.Equal(t, 401, get(), "a logout is one")
 }
 
-func TestTheClockIsTheApplications(t *testing.T) {
+func TestKitClockIsUsedByTheApplication(t *testing.T) {
 	kit := fiberjwttest.New(t, settings())
 	app := newApp(t, kit.Config)
 	ann := &User{Email: "ann@example.com"}
@@ -161,7 +161,7 @@ func TestTheClockIsTheApplications(t *testing.T) {
 	require.Equal(t, 401, status, "as if it had signed in before")
 }
 
-func TestAGrantMakesAnotherToken(t *testing.T) {
+func TestKitRequestAppliesGrant(t *testing.T) {
 	kit := fiberjwttest.New(t, settings())
 	app := newApp(t, kit.Config)
 	ann := &User{Email: "ann@example.com"}
@@ -169,7 +169,7 @@ func TestAGrantMakesAnotherToken(t *testing.T) {
 	require.Equal(t, "editor", body)
 }
 
-func TestABodyIsSentSigned(t *testing.T) {
+func TestKitSignKeepsRequestBody(t *testing.T) {
 	kit := fiberjwttest.New(t, settings())
 	app := newApp(t, kit.Config)
 	request := kit.Sign(httptest.NewRequest("POST", "/me", strings.NewReader(" wrote")), &User{Email: "ann@example.com"})
@@ -177,7 +177,7 @@ func TestABodyIsSentSigned(t *testing.T) {
 	require.Equal(t, "ann@example.com wrote", body)
 }
 
-func TestARequestIsSignedByTheHeaderThatTheApplicationReads(t *testing.T) {
+func TestKitSignUsesConfiguredHeader(t *testing.T) {
 	for name, extractor := range map[string]fiberjwt.Extractor{
 		"another scheme": fiberjwt.FromAuthHeader("JWT"),
 		"another header": fiberjwt.Chain(fiberjwt.FromCookie(""), fiberjwt.FromHeader("x-auth")),
@@ -197,7 +197,7 @@ func TestARequestIsSignedByTheHeaderThatTheApplicationReads(t *testing.T) {
 	}
 }
 
-func TestCookiesAreThoseThatTheServerSets(t *testing.T) {
+func TestKitCookiesMatchServerCookies(t *testing.T) {
 	for _, cookie := range []fiberjwt.Cookie{{}, {Insecure: true}, {RefreshEverywhere: true}, {Insecure: true, RefreshEverywhere: true}, {Namespace: "shop"}} {
 		cfg := settings()
 		cfg.Cookie = cookie
@@ -224,13 +224,13 @@ func TestCookiesAreThoseThatTheServerSets(t *testing.T) {
 	}
 }
 
-func TestTwoKitsNeverMeet(t *testing.T) {
+func TestKitTokenIsRejectedByAnotherKit(t *testing.T) {
 	one, two := fiberjwttest.New(t, settings()), fiberjwttest.New(t, settings())
 	status, _ := fetch(t, newApp(t, one.Config), two.Request("GET", "/me", &User{Email: "ann@example.com"}))
 	require.Equal(t, 401, status)
 }
 
-func TestADatabaseOfTheApplicationsOwnIsUsed(t *testing.T) {
+func TestKitUsesConfiguredDatabase(t *testing.T) {
 	own := fiberjwttest.New(t, settings()) // for a database with tables
 	cfg := settings()
 	cfg.DB = own.DB

@@ -31,34 +31,34 @@ func TestStore(t *testing.T, open func(t *testing.T) session.Store) {
 	tests := map[string]func(*testing.T, *suite){
 		"RefreshEqualsDecide":                  testRefreshEqualsDecide,
 		"RacingRefreshesWriteOnce":             testRacingRefreshesWriteOnce,
-		"ATheftIsSeenByExactlyOneCall":         testReuseWritesOnce,
-		"RevokeHoldsAgainstRacingRefreshes":    testRevokeHoldsAgainstRefresh,
-		"RevokeAsksForTheOwner":                testRevokeAsksForTheOwner,
-		"APasswordChangeEndsLoginsBeforeIt":    testLoginsBeforeAChange,
+		"ReuseIsReportedByExactlyOneCall":      testReuseWritesOnce,
+		"RacingRefreshesDoNotUndoRevoke":       testRevokeHoldsAgainstRefresh,
+		"RevokeChecksTheOwner":                 testRevokeAsksForTheOwner,
+		"PasswordChangeEndsEarlierLogins":      testLoginsBeforeAChange,
 		"RevokeAllEndsAllButOne":               testRevokeAll,
-		"ARowSurvivesARestart":                 testRestart,
-		"ListGivesTheLivingNewestFirst":        testList,
-		"ProveChangesOnlyTheTimeOfTheProof":    testProve,
-		"PruneForgetsOnlyWhatIsOver":           testPrune,
-		"NothingIsFoundOfAnotherKind":          testOtherKind,
-		"CreatingTwiceIsCreatingOnce":          testCreateTwice,
-		"CreatingAgainLeavesWhatHasBecomeOfIt": testCreateAgain,
+		"RowSurvivesRestart":                   testRestart,
+		"ListReturnsLiveSessionsNewestFirst":   testList,
+		"ProveChangesOnlyAuthTime":             testProve,
+		"PruneRemovesOnlySessionsPastTheirEnd": testPrune,
+		"SessionOfAnotherKindIsNotFound":       testOtherKind,
+		"RepeatedCreateKeepsTheRow":            testCreateTwice,
+		"RepeatedCreateKeepsLaterChanges":      testCreateAgain,
 		"DeadlinesAreKeptToTheMillisecond":     testBoundaries,
 		"SubjectsAreComparedByteForByte":       testSubjects,
-		"ProvingNothingMakesNothing":           testProveUnknown,
-		"ADoneContextIsAnErrorAndNotAnAnswer":  testDoneContext,
+		"ProveOfUnknownSessionStoresNothing":   testProveUnknown,
+		"DoneContextIsAnError":                 testDoneContext,
 	}
 	if _, ok := open(t).(session.Attempts); ok {
 		maps.Copy(tests, attemptsTests)
 	}
 	if _, ok := open(t).(session.Clock); ok {
-		tests["TheClockOfTheStoreJudgesIfAsked"] = testClock
+		tests["StoreClockDecidesIfAsked"] = testClock
 	}
 	if _, ok := open(t).(session.Slider); ok {
-		tests["SlideMovesTheIdleDeadlineOfTheAlive"] = testSlide
+		tests["SlideMovesIdleDeadlineOfLiveSessions"] = testSlide
 	}
 	if _, ok := open(t).(session.Revocations); ok {
-		tests["CachesHearOfEveryEnd"] = testRevocations
+		tests["RevokedSinceListsEveryRevocation"] = testRevocations
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

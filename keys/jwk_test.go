@@ -40,7 +40,7 @@ func requireUsable(t testing.TB, k keys.Key) {
 }
 
 // The examples of RFC 7515, appendix A, RFC 7520, section 4, and RFC 8037, appendix A.
-func TestTheSignaturesInTheRFCsVerify(t *testing.T) {
+func TestRFCSignaturesVerify(t *testing.T) {
 	var examples []struct {
 		Name      string
 		JWK       json.RawMessage
@@ -66,7 +66,7 @@ func TestTheSignaturesInTheRFCsVerify(t *testing.T) {
 	}
 }
 
-func TestTheThumbprintsInTheRFCsAreTheIDs(t *testing.T) {
+func TestRFCThumbprintsAreTheKeyIDs(t *testing.T) {
 	s, err := keys.ParseSet(example(t, "rfc7638.json"))
 	require.NoError(t, err)
 	require.Equal(t, "2011-04-29", s.All()[0].ID(), "it is named")
@@ -101,7 +101,7 @@ var rsaN = "_" + strings.Repeat("f", 340) + "Q"
 // with adds members to a JWK, and without takes one away or replaces text.
 func with(jwk, members string) string { return strings.TrimSuffix(jwk, "}") + "," + members + "}" }
 
-func TestAJWKThatIsWrongIsRefused(t *testing.T) {
+func TestParseJWKRefusesInvalidKeys(t *testing.T) {
 	off := strings.Replace(ecJWK, `"y":"x_`, `"y":"y_`, 1)
 	for fault, text := range map[string]string{
 		"nothing": ``, "no object": `[]`, "no kty": `{"crv":"P-256"}`, "kty of another case": strings.Replace(ecJWK, "EC", "ec", 1),
@@ -142,7 +142,7 @@ func TestAJWKThatIsWrongIsRefused(t *testing.T) {
 	}
 }
 
-func TestNoErrorRepeatsWhatAJWKSays(t *testing.T) {
+func TestJWKErrorsDoNotRepeatTheInput(t *testing.T) {
 	const forged = "a line that the log would believe"
 	for _, text := range []string{
 		`{"kty":"RSA","alg":"` + forged + `","e":"AQAB","n":"` + rsaN + `"}`, `{"kty":"oct","alg":"` + forged + `","k":"a1Y5czBiUTJuWDd3VDR5UjFtWjhjTDVwRDNmRzZoSjA"}`,
@@ -156,7 +156,7 @@ func TestNoErrorRepeatsWhatAJWKSays(t *testing.T) {
 	require.Less(t, len(err.Error()), 1000, "a thousand faults are told by the first")
 }
 
-func TestAJWKMayCarryWhatIsNotLookedAt(t *testing.T) {
+func TestParseJWKAcceptsOptionalMembers(t *testing.T) {
 	for what, text := range map[string]string{
 		"as it is": ecJWK, "private": with(ecJWK, ecD), "use": with(ecJWK, `"use":"sig"`), "key_ops": with(ecJWK, `"key_ops":["verify"]`),
 		"private key_ops": with(with(ecJWK, ecD), `"key_ops":["sign"]`), "alg": with(ecJWK, `"alg":"ES256"`), "x5c": with(ecJWK, `"x5c":["AAAA"],"x5t":"x","ext":true,"iat":1`),
@@ -173,7 +173,7 @@ func TestAJWKMayCarryWhatIsNotLookedAt(t *testing.T) {
 	require.Equal(t, "2026-11", k.ID())
 }
 
-func TestASetLeavesOutWhatIsNotForItAndRefusesWhatIsDamaged(t *testing.T) {
+func TestParseSetSkipsForeignAndRefusesDamagedKeys(t *testing.T) {
 	document := func(members ...string) []byte { return []byte(`{"keys":[` + strings.Join(members, ",") + `]}`) }
 	otherAlg := []string{with(ecJWK, `"kid":"a","alg":"ECDH-ES"`), `{"kty":"RSA","alg":"RSA-OAEP","e":"AQAB","n":"` + rsaN + `"}`}
 	beside, err := keys.ParseSet(document(append(otherAlg, edJWK)...))
@@ -223,7 +223,7 @@ func parseMembers(t *testing.T, members map[string]string) (keys.Key, error) {
 	return keys.ParseJWK(jwk)
 }
 
-func TestPrivateRSAKeyWhoseMembersDoNotFitIsRefused(t *testing.T) {
+func TestRSAKeyWithMismatchedMembersIsRefused(t *testing.T) {
 	good := privateRSA(t)
 	for fault, damaged := range map[string]func(map[string]string){
 		"a q that is no factor": func(m map[string]string) { m["q"] = "Aw" },
@@ -256,7 +256,7 @@ func TestPrivateRSAKeyWhoseMembersDoNotFitIsRefused(t *testing.T) {
 	}
 }
 
-func TestAPrivateRSAKeyHasNoNumberLongerThanItsModulus(t *testing.T) {
+func TestRSAKeyMemberLongerThanModulusIsRefused(t *testing.T) {
 	good, text := privateRSA(t), base64.RawURLEncoding.EncodeToString
 	huge := text(bytes.Repeat([]byte{0xff}, 20<<10)) // to prove two such primes takes hours
 	for _, names := range [][]string{{"p", "q"}, {"d"}, {"p"}, {"q"}, {"dp"}, {"dq"}, {"qi"}} {
@@ -273,7 +273,7 @@ func TestAPrivateRSAKeyHasNoNumberLongerThanItsModulus(t *testing.T) {
 	}
 }
 
-func TestAnRSAKeyOfASetTakesTheOneAlgorithmThatItMay(t *testing.T) {
+func TestRSAKeyWithoutAlgTakesTheOnlyFittingOne(t *testing.T) {
 	k := generate(t, keys.RS256)
 	text, err := json.Marshal(k)
 	require.NoError(t, err)

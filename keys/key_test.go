@@ -31,7 +31,7 @@ func generate(t testing.TB, algorithm keys.Algorithm) keys.Key {
 	return k
 }
 
-func TestAKeyVerifiesWhatItSignedAndNothingElse(t *testing.T) {
+func TestKeyVerifiesOnlyWhatItSigned(t *testing.T) {
 	for _, algorithm := range asymmetric {
 		t.Run(string(algorithm), func(t *testing.T) {
 			k, other := generate(t, algorithm), generate(t, algorithm)
@@ -52,14 +52,14 @@ func TestAKeyVerifiesWhatItSignedAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestAPublicKeyCannotSign(t *testing.T) {
+func TestPublicKeyCannotSign(t *testing.T) {
 	k := generate(t, keys.ES256).Public()
 	require.False(t, k.Private())
 	_, err := k.Sign("text")
 	require.Error(t, err)
 }
 
-func TestTheZeroKeyDoesNothing(t *testing.T) {
+func TestZeroKeyIsUnusable(t *testing.T) {
 	var k keys.Key
 	require.False(t, k.Verify("", nil))
 	_, err := k.Sign("")
@@ -71,7 +71,7 @@ func TestTheZeroKeyDoesNothing(t *testing.T) {
 	require.ErrorContains(t, err, "zero value")
 }
 
-func TestPSSIsVerifiedWithTheSaltOfTheHashOnly(t *testing.T) {
+func TestPSSRequiresSaltOfHashLength(t *testing.T) {
 	private, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	k, err := keys.RSA(keys.PS256, private)
@@ -82,7 +82,7 @@ func TestPSSIsVerifiedWithTheSaltOfTheHashOnly(t *testing.T) {
 	require.True(t, k.Verify("text", pssSignature(t, private, "text", 32)))
 }
 
-func TestAWeakOrDamagedKeyIsRefused(t *testing.T) {
+func TestWeakOrDamagedKeyIsRefused(t *testing.T) {
 	small, err := rsa.GenerateKey(rand.Reader, 1024)
 	require.NoError(t, err)
 	good, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -162,7 +162,7 @@ func wide(bits uint) *rsa.PublicKey {
 	return &rsa.PublicKey{N: n.Add(n, big.NewInt(1)), E: 65537}
 }
 
-func TestAnEd25519KeyThatAnybodyCanSignForIsRefused(t *testing.T) {
+func TestSmallOrderEd25519KeyIsRefused(t *testing.T) {
 	for _, point := range smallPoints {
 		for _, sign := range []byte{0, 0x80} {
 			public := ed25519.PublicKey(hexBytes(t, point))
@@ -188,7 +188,7 @@ func forged(public ed25519.PublicKey) bool {
 	return false
 }
 
-func TestTheForgeryThatSmallOrderAllowsIsReal(t *testing.T) {
+func TestSmallOrderEd25519KeyCanBeForged(t *testing.T) {
 	for _, point := range smallPoints[:5] { // the others are spelled as Go does not read them
 		require.True(t, forged(hexBytes(t, point)), point)
 	}
@@ -205,7 +205,7 @@ var smallPoints = []string{
 	"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 }
 
-func TestAKeyNeverPrints(t *testing.T) {
+func TestKeyNeverPrintsItsSecret(t *testing.T) {
 	for _, algorithm := range asymmetric {
 		k := generate(t, algorithm)
 		want := string(algorithm) + ":" + k.ID()
@@ -226,7 +226,7 @@ func TestAKeyNeverPrints(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestTheIDOfASharedSecretSaysNothingOfIt(t *testing.T) {
+func TestSharedSecretIDIsRandom(t *testing.T) {
 	jwk := []byte(`{"kty":"oct","alg":"HS256","k":"a1Y5czBiUTJuWDd3VDR5UjFtWjhjTDVwRDNmRzZoSjA"}`)
 	one, err := keys.ParseJWK(jwk)
 	require.NoError(t, err)
@@ -238,7 +238,7 @@ func TestTheIDOfASharedSecretSaysNothingOfIt(t *testing.T) {
 }
 
 // About half of all texts of 32 bytes are the y of no point, as 2 is.
-func TestAnEd25519KeyThatIsNoPointIsRefused(t *testing.T) {
+func TestEd25519KeyOffTheCurveIsRefused(t *testing.T) {
 	for y, want := range map[byte]bool{2: false, 3: true, 4: true, 5: true, 6: true, 7: false, 8: false, 9: true} {
 		public := make(ed25519.PublicKey, 32)
 		public[0] = y
@@ -253,7 +253,7 @@ func TestAnEd25519KeyThatIsNoPointIsRefused(t *testing.T) {
 	}
 }
 
-func TestAnRSAKeySharesNoNumber(t *testing.T) {
+func TestRSAKeySharesNoNumbersWithCaller(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	modulus := new(big.Int).Set(key.N)
@@ -272,7 +272,7 @@ func TestAnRSAKeySharesNoNumber(t *testing.T) {
 	require.True(t, public.Verify("text", signature))
 }
 
-func TestAKeyIsACopyOfWhatItWasMadeOf(t *testing.T) {
+func TestEd25519KeyIsCopied(t *testing.T) {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
 	k, err := keys.Ed25519(private)

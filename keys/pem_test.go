@@ -33,7 +33,7 @@ func certificate(t testing.TB, public, signer any) []byte {
 	return armor("CERTIFICATE", der, err)
 }
 
-func TestAPEMOfEveryFormIsRead(t *testing.T) {
+func TestParsePEMReadsEveryForm(t *testing.T) {
 	ec, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	require.NoError(t, err)
 	ed, edKey, err := ed25519.GenerateKey(rand.Reader)
@@ -81,7 +81,7 @@ func TestAPEMOfEveryFormIsRead(t *testing.T) {
 	}
 }
 
-func TestAPEMThatIsNoKeyForTokensIsRefusedWithoutRepeatingIt(t *testing.T) {
+func TestParsePEMRefusesWithoutRepeatingInput(t *testing.T) {
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	rs, err := rsa.GenerateKey(rand.Reader, 2048)

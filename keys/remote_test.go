@@ -79,7 +79,7 @@ func remote(t testing.TB, p *publisher, algorithms ...keys.Algorithm) (r *keys.R
 	return r, at
 }
 
-func TestARemoteFetchesOnceForManyTokens(t *testing.T) {
+func TestRemoteFetchesOnceForManyTokens(t *testing.T) {
 	k := generate(t, keys.ES256)
 	release := make(chan struct{})
 	good := publishing(t, k)
@@ -101,7 +101,7 @@ func TestARemoteFetchesOnceForManyTokens(t *testing.T) {
 	require.Equal(t, int64(1), p.fetches.Load())
 }
 
-func TestTokensOfUnknownKeysCauseAFetchInTenSecondsAtMost(t *testing.T) {
+func TestUnknownKeysFetchAtMostEveryTenSeconds(t *testing.T) {
 	k, next := generate(t, keys.ES256), generate(t, keys.ES256)
 	p := newPublisher(t, publishing(t, k))
 	r, at := remote(t, p)
@@ -117,7 +117,7 @@ func TestTokensOfUnknownKeysCauseAFetchInTenSecondsAtMost(t *testing.T) {
 	require.Equal(t, int64(2), p.fetches.Load())
 }
 
-func TestOldKeysAreFetchedAnewAndARemovedOneGoes(t *testing.T) {
+func TestRemoteRefetchesKeysAfterFiveMinutes(t *testing.T) {
 	k, next := generate(t, keys.ES256), generate(t, keys.ES256)
 	p := newPublisher(t, publishing(t, k))
 	r, at := remote(t, p)
@@ -192,7 +192,7 @@ func slow(w http.ResponseWriter, r *http.Request, kind string) {
 	<-r.Context().Done()
 }
 
-func TestABadAnswerIsNoKeysAtFirstAndKeepsTheLastGoodOnesLater(t *testing.T) {
+func TestBadAnswerKeepsLastGoodKeys(t *testing.T) {
 	k := generate(t, keys.ES256)
 	for fault, answer := range badAnswers(t) {
 		t.Run(fault, func(t *testing.T) {
@@ -229,7 +229,7 @@ func TestABadAnswerIsNoKeysAtFirstAndKeepsTheLastGoodOnesLater(t *testing.T) {
 	}
 }
 
-func TestAPublisherOfPrivateMembersIsRefusedWithoutArithmetic(t *testing.T) {
+func TestRemoteRefusesSetWithPrivateMembers(t *testing.T) {
 	k := generate(t, keys.ES256)
 	good, err := json.Marshal(k)
 	require.NoError(t, err)
@@ -249,7 +249,7 @@ func TestAPublisherOfPrivateMembersIsRefusedWithoutArithmetic(t *testing.T) {
 
 // A host that takes connections and stays silent: the handshake outlives the
 // request that it was made for, unless it is ended.
-func TestAFetchFromASilentHostLeavesNoConnection(t *testing.T) {
+func TestFetchFromSilentHostLeaksNoConnection(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, listener.Close()) }()
@@ -271,7 +271,7 @@ func TestAFetchFromASilentHostLeavesNoConnection(t *testing.T) {
 	}
 }
 
-func TestAGoodKeyBesideABadOneIsTaken(t *testing.T) {
+func TestRemoteTakesGoodKeyNextToBadOnes(t *testing.T) {
 	k := generate(t, keys.ES256)
 	text, err := json.Marshal(k)
 	require.NoError(t, err)
@@ -281,7 +281,7 @@ func TestAGoodKeyBesideABadOneIsTaken(t *testing.T) {
 }
 
 // C1: keys that share a kid, beside one that nothing is wrong with.
-func TestRemoteUsesTheKeysThatCanBeToldApart(t *testing.T) {
+func TestRemoteUsesOnlyUnambiguousKeys(t *testing.T) {
 	jwk := func(k keys.Key) string {
 		text, err := json.Marshal(k)
 		require.NoError(t, err)
@@ -299,14 +299,14 @@ func TestRemoteUsesTheKeysThatCanBeToldApart(t *testing.T) {
 		members string
 		lost    []keys.Key
 	}{
-		"one kid, two algorithms":       {members: jwk(rs256) + "," + jwk(rs512)},
-		"a key twice":                   {members: jwk(rs256) + "," + jwk(rs512) + "," + jwk(rs256)},
-		"two keys of a kid and alg":     {members: jwk(rs256) + "," + jwk(rs512) + "," + jwk(one) + "," + jwk(two), lost: []keys.Key{one, two}},
-		"and one of them twice":         {members: jwk(rs256) + "," + jwk(rs512) + "," + jwk(one) + "," + jwk(one) + "," + jwk(two), lost: []keys.Key{one, two}},
-		"a shared secret":               {members: jwk(rs256) + "," + jwk(rs512) + `,{"kty":"oct","alg":"HS256","kid":"c","k":"a1Y5czBiUTJuWDd3VDR5UjFtWjhjTDVwRDNmRzZoSjA"}`},
-		"a shared secret of the kid":    {members: `{"k":"a1Y5czBiUTJuWDd3VDR5UjFtWjhjTDVwRDNmRzZoSjA","kid":"a","kty":"oct"},` + jwk(rs256) + "," + jwk(rs512)},
-		"an unusable twin":              {members: jwk(rs256) + "," + jwk(rs512) + `,{"kty":"RSA","kid":"a","alg":"RS256","n":"AQ","e":"AQ"}`},
-		"a twin for encryption, no alg": {members: jwk(rs256) + "," + jwk(rs512) + `,` + with(ecJWK, `"kid":"a","use":"enc"`)},
+		"one kid, two algorithms":                      {members: jwk(rs256) + "," + jwk(rs512)},
+		"a key twice":                                  {members: jwk(rs256) + "," + jwk(rs512) + "," + jwk(rs256)},
+		"two keys of a kid and alg":                    {members: jwk(rs256) + "," + jwk(rs512) + "," + jwk(one) + "," + jwk(two), lost: []keys.Key{one, two}},
+		"two keys of a kid and alg, one of them twice": {members: jwk(rs256) + "," + jwk(rs512) + "," + jwk(one) + "," + jwk(one) + "," + jwk(two), lost: []keys.Key{one, two}},
+		"a shared secret":                              {members: jwk(rs256) + "," + jwk(rs512) + `,{"kty":"oct","alg":"HS256","kid":"c","k":"a1Y5czBiUTJuWDd3VDR5UjFtWjhjTDVwRDNmRzZoSjA"}`},
+		"a shared secret of the kid":                   {members: `{"k":"a1Y5czBiUTJuWDd3VDR5UjFtWjhjTDVwRDNmRzZoSjA","kid":"a","kty":"oct"},` + jwk(rs256) + "," + jwk(rs512)},
+		"an unusable twin":                             {members: jwk(rs256) + "," + jwk(rs512) + `,{"kty":"RSA","kid":"a","alg":"RS256","n":"AQ","e":"AQ"}`},
+		"a twin for encryption, no alg":                {members: jwk(rs256) + "," + jwk(rs512) + `,` + with(ecJWK, `"kid":"a","use":"enc"`)},
 	} {
 		for _, members := range []string{tc.members + "," + jwk(good), jwk(good) + "," + tc.members} {
 			t.Run(name, func(t *testing.T) {
@@ -346,14 +346,14 @@ func TestRemoteReadsAnyContentType(t *testing.T) {
 	}
 }
 
-func TestARemoteTakesTheAlgorithmsItIsToldOnly(t *testing.T) {
+func TestRemoteTakesOnlyConfiguredAlgorithms(t *testing.T) {
 	ec, ed := generate(t, keys.ES256), generate(t, keys.EdDSA)
 	r, _ := remote(t, newPublisher(t, publishing(t, ec, ed)), keys.EdDSA)
 	require.NoError(t, find(r, ed.ID(), keys.EdDSA))
 	require.ErrorIs(t, find(r, ec.ID(), keys.ES256), keys.ErrNoKey)
 }
 
-func TestWhoWaitsForAFetchWaitsNoLongerThanHeMay(t *testing.T) {
+func TestFindStopsWaitingWhenContextEnds(t *testing.T) {
 	r, _ := remote(t, newPublisher(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -362,7 +362,7 @@ func TestWhoWaitsForAFetchWaitsNoLongerThanHeMay(t *testing.T) {
 	require.NoError(t, r.Close(), "ends the fetch, or the server could not close")
 }
 
-func TestKeysThatNobodyAskedForInAnHourAreFetchedBeforeTheyAreUsed(t *testing.T) {
+func TestKeysUnusedForAnHourAreRefetchedBeforeUse(t *testing.T) {
 	k, next := generate(t, keys.ES256), generate(t, keys.ES256)
 	p := newPublisher(t, publishing(t, k))
 	r, at := remote(t, p)
@@ -375,7 +375,7 @@ func TestKeysThatNobodyAskedForInAnHourAreFetchedBeforeTheyAreUsed(t *testing.T)
 }
 
 // B13: the machine was suspended, and its monotonic clock stood still.
-func TestKeysFromBeforeASuspensionAreFetchedBeforeTheyAreUsed(t *testing.T) {
+func TestKeysAreRefetchedAfterMachineSuspension(t *testing.T) {
 	k, next := generate(t, keys.ES256), generate(t, keys.ES256)
 	p := newPublisher(t, publishing(t, k))
 	r, _ := remote(t, p)
@@ -390,7 +390,7 @@ func TestKeysFromBeforeASuspensionAreFetchedBeforeTheyAreUsed(t *testing.T) {
 	require.ErrorContains(t, find(r, next.ID(), keys.ES256), "more than 24 h old")
 }
 
-func TestTheLastGoodKeysStayForADayWhileNoneCanBeFetched(t *testing.T) {
+func TestLastGoodKeysStayValidForADay(t *testing.T) {
 	k := generate(t, keys.ES256)
 	p := newPublisher(t, publishing(t, k))
 	r, at := remote(t, p)
@@ -408,7 +408,7 @@ func TestTheLastGoodKeysStayForADayWhileNoneCanBeFetched(t *testing.T) {
 	require.NoError(t, find(r, k.ID(), keys.ES256))
 }
 
-func TestFewTokensOfUnknownKeysWaitForAFetch(t *testing.T) {
+func TestAtMost100TokensWaitForAFetch(t *testing.T) {
 	k := generate(t, keys.ES256)
 	p := newPublisher(t, publishing(t, k))
 	r, at := remote(t, p)
@@ -442,7 +442,7 @@ type transport func(*http.Request) (*http.Response, error)
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
 
-func TestATransportThatPanicsFailsTheFetchAlone(t *testing.T) {
+func TestPanickingTransportFailsOnlyTheFetch(t *testing.T) {
 	k := generate(t, keys.ES256)
 	r, at := remote(t, newPublisher(t, publishing(t, k)))
 	good := r.Transport
@@ -453,7 +453,7 @@ func TestATransportThatPanicsFailsTheFetchAlone(t *testing.T) {
 	require.NoError(t, find(r, k.ID(), keys.ES256))
 }
 
-func TestAHookThatBlocksIsCalledOnce(t *testing.T) {
+func TestBlockingErrorHookIsCalledOnce(t *testing.T) {
 	r, at := remote(t, newPublisher(t, serving("application/json", "garbage")))
 	release, called := make(chan struct{}), atomic.Int64{}
 	defer close(release)
@@ -466,13 +466,13 @@ func TestAHookThatBlocksIsCalledOnce(t *testing.T) {
 	require.Equal(t, int64(1), called.Load())
 }
 
-func TestAnAddressThatNobodyCheckedIsNotFetched(t *testing.T) {
+func TestUncheckedInsecureURLIsNotFetched(t *testing.T) {
 	r := keys.FromURL("http://example.com/jwks.json") // inside a Source that has no Check
 	r.Transport = transport(func(*http.Request) (*http.Response, error) { panic("it was fetched") })
 	require.ErrorContains(t, find(r, "x", keys.ES256), "needs https")
 }
 
-func TestAClosedRemoteKeepsItsKeysAndFetchesNoMore(t *testing.T) {
+func TestClosedRemoteKeepsKeysWithoutFetching(t *testing.T) {
 	k := generate(t, keys.ES256)
 	p := newPublisher(t, publishing(t, k))
 	r, at := remote(t, p)
@@ -488,7 +488,7 @@ func TestAClosedRemoteKeepsItsKeysAndFetchesNoMore(t *testing.T) {
 	require.ErrorContains(t, find(unused, "x", keys.ES256), "no keys could be fetched")
 }
 
-func TestKeysComeOverTLSThatIsTrustedOnly(t *testing.T) {
+func TestRemoteFetchesOnlyOverTrustedTLS(t *testing.T) {
 	k := generate(t, keys.ES256)
 	server := httptest.NewTLSServer(publishing(t, k))
 	t.Cleanup(server.Close)
@@ -500,7 +500,7 @@ func TestKeysComeOverTLSThatIsTrustedOnly(t *testing.T) {
 	require.NoError(t, find(trusting, k.ID(), keys.ES256))
 }
 
-func TestAnAddressThatOthersCanAnswerIsRefused(t *testing.T) {
+func TestRemoteCheckRefusesUnsafeURLs(t *testing.T) {
 	for _, address := range []string{
 		"", "jwks.json", "/jwks.json", "http://example.com/jwks.json", "http://10.0.0.1/", "http://localhost.example.com/", "http://127.0.0.1.example.com/",
 		"file:///etc/keys.json", "ftp://example.com/", "https://", "https://user:password@example.com/", "https://example.com/#x", "https://exa mple.com/", "//example.com/jwks.json",
@@ -514,7 +514,7 @@ func TestAnAddressThatOthersCanAnswerIsRefused(t *testing.T) {
 	require.ErrorContains(t, keys.FromURL("https://example.com", "none").Check(), "no algorithm that is known")
 }
 
-func TestAKeyFunctionIsAskedForItsAlgorithmsOnly(t *testing.T) {
+func TestKeyFuncIsAskedOnlyForItsAlgorithms(t *testing.T) {
 	k := generate(t, keys.ES256)
 	asked := 0
 	source := keys.Func(func(token *jwt.Token) (any, error) {
@@ -535,7 +535,7 @@ func TestAKeyFunctionIsAskedForItsAlgorithmsOnly(t *testing.T) {
 	require.Equal(t, 3, asked, "it is not asked for others")
 }
 
-func TestAKeyFunctionThatReachesNothingRefusesNobody(t *testing.T) {
+func TestKeyFuncNetworkErrorIsNotErrNoKey(t *testing.T) {
 	for what, err := range map[string]error{
 		"no connection": &url.Error{Op: "Get", URL: "https://id.example.com", Err: &net.OpError{Op: "dial", Err: errors.New("refused")}}, "no name": &net.DNSError{},
 		"too slow": fmt.Errorf("fetch: %w", context.DeadlineExceeded), "cancelled": context.Canceled,
@@ -546,7 +546,7 @@ func TestAKeyFunctionThatReachesNothingRefusesNobody(t *testing.T) {
 	}
 }
 
-func TestWhatAKeyFunctionGivesMustFitTheAlgorithm(t *testing.T) {
+func TestKeyFuncResultMustFitTheAlgorithm(t *testing.T) {
 	rs := generate(t, keys.RS256)
 	for fault, found := range map[string]any{
 		"a public key for HS256": rs.Crypto(), "PEM for HS256": []byte(strings.Repeat("-----BEGIN PUBLIC KEY-----", 3)), "a short secret": []byte("secret"), "nil": nil,

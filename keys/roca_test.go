@@ -21,7 +21,7 @@ const factorable = "9dcd7420e420c270a68060eb8b5aa7457a9f6648f86fafed2775cc1f79ae
 	"2550d31b1babf161e7692d00b86e3dd886ecab4abfbe1a8f8cc263ff4af55cdb45f4249a5193925f5e983d762f0b6800943eb0267b08f42e" +
 	"d311ce1f5c86eacbc8ce4d3cb7a2fee1ef5641423a1cf4114e5ecf50034a60a412523af9e6f4aa11"
 
-func TestAKeyThatCanBeFactoredIsRefusedWhicheverWayItComes(t *testing.T) {
+func TestROCAKeyIsRefusedFromEverySource(t *testing.T) {
 	n, ok := new(big.Int).SetString(factorable, 16)
 	require.True(t, ok)
 	public := &rsa.PublicKey{N: n, E: 65537}

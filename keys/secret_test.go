@@ -25,7 +25,7 @@ func requireRefused(t *testing.T, secret, reason string) {
 }
 
 // Many of these stand in public repositories as they are here.
-func TestPlaceholderIsRefusedByItsShape(t *testing.T) {
+func TestPlaceholderSecretIsRefused(t *testing.T) {
 	for _, secret := range []string{
 		"your-256-bit-secret-your-256-bit",
 		"eduverse_super_secret_jwt_key_2026",
@@ -63,7 +63,7 @@ func TestPlaceholderIsRefusedByItsShape(t *testing.T) {
 	}
 }
 
-func TestRunOfKeysIsRefused(t *testing.T) {
+func TestKeyboardRunIsRefusedAsSecret(t *testing.T) {
 	for _, secret := range []string{
 		"abcdefghijklmnopqrstuvwxyz0123456789",
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZ123456",
@@ -79,7 +79,7 @@ func TestRunOfKeysIsRefused(t *testing.T) {
 	}
 }
 
-func TestRepeatedPieceIsRefusedAtAnyPeriod(t *testing.T) {
+func TestRepeatingSecretIsRefusedAtAnyPeriod(t *testing.T) {
 	random := "Zt3eB8uK1qW6xN0vC9aS2dF5hJ7mL4pR0gYkV9s0bQ2nX7wT4yR1"
 	for period := 16; period <= len(random); period++ {
 		for _, length := range []int{2 * period, 2*period + 1, 3*period - 1, 5*period + period/2} {
@@ -159,7 +159,7 @@ func TestRandomSecretsAreAccepted(t *testing.T) {
 	}
 }
 
-func TestSecretThatBeginsLikeTheNameOfAnSSHKeyIsAccepted(t *testing.T) {
+func TestSecretWithSSHPrefixIsAccepted(t *testing.T) {
 	for _, secret := range []string{
 		"ssh-rl0FwXUgH_ypJJouk74QpsIoa6TT-3G0BEYfoG1ABWKQVfxzwl-5Rv-IbLHd",
 		"ssh-dssAAAA7v_ypJJouk74QpsIoa6TT-3G0BEYfoG1ABWKQVfxzwl-5Rv-IbLHd",

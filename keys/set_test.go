@@ -37,20 +37,20 @@ func secretKey(t testing.TB, secret string) keys.Key {
 
 const sharedSecret = "kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"
 
-func TestASetThatMixesOrRepeatsIsRefused(t *testing.T) {
+func TestSetRefusesMixedOrRepeatedKeys(t *testing.T) {
 	k := generate(t, keys.ES256)
 	for fault, members := range map[string][]keys.Key{
-		"none":                         {},
-		"the same key twice":           {k, k.Public()},
-		"two keys of one name":         {k.Named("a"), generate(t, keys.ES256).Named("a")},
-		"a shared secret beside":       {k, secretKey(t, sharedSecret)},
-		"a name with a quote":          {k.Named(`a"b`)},
-		"a name with a backslash":      {k.Named(`a\b`)},
-		"a name with a space":          {k.Named("a b")},
-		"a name that is not ASCII":     {k.Named("ä")},
-		"a name of 129 bytes":          {k.Named(strings.Repeat("a", 129))},
-		"no name":                      {k.Named("")},
-		"the zero key behind a better": {k, {}},
+		"none":                          {},
+		"the same key twice":            {k, k.Public()},
+		"two keys with one name":        {k.Named("a"), generate(t, keys.ES256).Named("a")},
+		"a shared secret among them":    {k, secretKey(t, sharedSecret)},
+		"a name with a quote":           {k.Named(`a"b`)},
+		"a name with a backslash":       {k.Named(`a\b`)},
+		"a name with a space":           {k.Named("a b")},
+		"a name that is not ASCII":      {k.Named("ä")},
+		"a name of 129 bytes":           {k.Named(strings.Repeat("a", 129))},
+		"no name":                       {k.Named("")},
+		"the zero key after a good one": {k, {}},
 	} {
 		t.Run(fault, func(t *testing.T) {
 			_, err := keys.NewSet(members...)
@@ -64,7 +64,7 @@ func TestASetThatMixesOrRepeatsIsRefused(t *testing.T) {
 	require.Len(t, s.All(), 1)
 }
 
-func TestAKeyIsFoundByIDAndAlgorithmTogether(t *testing.T) {
+func TestSetFindsKeyByIDAndAlgorithm(t *testing.T) {
 	a, b := generate(t, keys.ES256), generate(t, keys.EdDSA)
 	s := newSet(t, a, b)
 	require.NoError(t, find(s, a.ID(), keys.ES256))
@@ -78,7 +78,7 @@ func TestAKeyIsFoundByIDAndAlgorithmTogether(t *testing.T) {
 	require.ErrorIs(t, find(newSet(t, a), "x", keys.ES256), keys.ErrNoKey)
 }
 
-func TestTheKeyThatSignsCannotBeTakenAway(t *testing.T) {
+func TestSigningKeyCannotBeRemoved(t *testing.T) {
 	a, b := generate(t, keys.ES256), generate(t, keys.ES256)
 	s := newSet(t, a, b.Public())
 	require.ErrorContains(t, s.Remove(a.ID()), "promote another first")
@@ -94,7 +94,7 @@ func TestTheKeyThatSignsCannotBeTakenAway(t *testing.T) {
 	require.False(t, signs)
 }
 
-func TestAPromotionRetiresTheOldKeyAndCanBeTakenBack(t *testing.T) {
+func TestPromoteRetiresOldKeyAndIsReversible(t *testing.T) {
 	a, b := generate(t, keys.ES256), generate(t, keys.ES256)
 	s := newSet(t, a)
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -137,7 +137,7 @@ func get(t testing.TB, s *keys.Set, headers ...string) published {
 	return published{response.StatusCode, response.Header, string(body)}
 }
 
-func TestThePublishedSetHasPublicMembersOnly(t *testing.T) {
+func TestPublishedSetHasOnlyPublicMembers(t *testing.T) {
 	var all []keys.Key
 	for _, algorithm := range asymmetric {
 		all = append(all, generate(t, algorithm))
@@ -172,7 +172,7 @@ func TestThePublishedSetHasPublicMembersOnly(t *testing.T) {
 	}
 }
 
-func TestThePublishedSetChangesItsETagWithTheSet(t *testing.T) {
+func TestPublishedSetETagFollowsTheSet(t *testing.T) {
 	s := newSet(t, generate(t, keys.ES256))
 	first := get(t, s)
 	etag := first.header["Etag"][0]
@@ -185,11 +185,11 @@ func TestThePublishedSetChangesItsETagWithTheSet(t *testing.T) {
 	require.NotEqual(t, etag, changed.header["Etag"][0])
 }
 
-func TestASharedSecretIsNotPublished(t *testing.T) {
+func TestSharedSecretIsNotPublished(t *testing.T) {
 	require.JSONEq(t, `{"keys":[]}`, get(t, newSet(t, secretKey(t, sharedSecret))).body)
 }
 
-func TestASetOnceGivenIsNotChangedThroughItsKeys(t *testing.T) {
+func TestSetSharesNoSliceWithCaller(t *testing.T) {
 	given := []keys.Key{generate(t, keys.ES256)}
 	s := newSet(t, given...)
 	given[0] = keys.Key{}
@@ -198,7 +198,7 @@ func TestASetOnceGivenIsNotChangedThroughItsKeys(t *testing.T) {
 	require.True(t, ok)
 }
 
-func TestASetMayBeChangedByMany(t *testing.T) {
+func TestSetIsSafeForConcurrentUse(t *testing.T) {
 	s := newSet(t, generate(t, keys.EdDSA))
 	var all sync.WaitGroup
 	for range 8 {
@@ -219,7 +219,7 @@ func TestASetMayBeChangedByMany(t *testing.T) {
 	all.Wait()
 }
 
-func TestASetKeepsAKeyThatStays(t *testing.T) {
+func TestSetRefusesToRetireItsLastKey(t *testing.T) {
 	a, b := generate(t, keys.ES256).Public(), generate(t, keys.ES256).Public()
 	s := newSet(t, a, b)
 	require.NoError(t, s.Retire(a.ID()))

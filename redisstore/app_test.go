@@ -143,7 +143,7 @@ func (d *device) renew() answer {
 	return got
 }
 
-func TestAnApplicationKeepsItsSessionsInRedis(t *testing.T) {
+func TestApplicationKeepsSessionsInRedis(t *testing.T) {
 	a := newApp(t)
 	phone := a.signIn("register", "ann@example.com", password)
 	laptop := a.signIn("login", "ann@example.com", password)
@@ -176,7 +176,7 @@ func TestAnApplicationKeepsItsSessionsInRedis(t *testing.T) {
 	require.Equal(t, 200, bob.me())
 }
 
-func TestAChangeOfThePasswordEndsTheOtherSessions(t *testing.T) {
+func TestPasswordChangeEndsOtherRedisSessions(t *testing.T) {
 	a := newApp(t)
 	here := a.signIn("register", "ann@example.com", password)
 	there := a.signIn("login", "ann@example.com", password)
@@ -189,7 +189,7 @@ func TestAChangeOfThePasswordEndsTheOtherSessions(t *testing.T) {
 	a.signIn("login", "ann@example.com", newPassword)
 }
 
-func TestATokenThatComesBackLateEndsTheSession(t *testing.T) {
+func TestReusedRefreshTokenEndsRedisSession(t *testing.T) {
 	a := newApp(t)
 	ann := a.signIn("register", "ann@example.com", password)
 	thief := *ann
@@ -203,7 +203,7 @@ func TestATokenThatComesBackLateEndsTheSession(t *testing.T) {
 	require.Equal(t, 401, ann.me())
 }
 
-func TestARequestAsksRedisOnce(t *testing.T) {
+func TestRequestAsksRedisOnce(t *testing.T) {
 	a := newApp(t)
 	ann := a.signIn("register", "ann@example.com", password)
 	for i := range 3 {
@@ -219,7 +219,7 @@ func TestARequestAsksRedisOnce(t *testing.T) {
 	}
 }
 
-func TestRedisDownIs503AndSignsNobodyOut(t *testing.T) {
+func TestRedisOutageGets503AndKeepsSessions(t *testing.T) {
 	a := newApp(t)
 	ann := a.signIn("register", "ann@example.com", password)
 	body := `{"email":"ann@example.com","password":"` + password + `","transport":"cookie"}`
@@ -266,7 +266,7 @@ func TestRedisDownIs503AndSignsNobodyOut(t *testing.T) {
 	a.signIn("register", "bob@example.com", password)
 }
 
-func TestARedisThatForgotIsA401AndANewLogin(t *testing.T) {
+func TestSessionLostByRedisGets401UntilLogin(t *testing.T) {
 	a := newApp(t)
 	ann := a.signIn("register", "ann@example.com", password)
 	require.NoError(t, a.client.FlushAll(context.Background()).Err())
@@ -277,7 +277,7 @@ func TestARedisThatForgotIsA401AndANewLogin(t *testing.T) {
 	require.Equal(t, 200, a.signIn("login", "ann@example.com", password).me())
 }
 
-func TestACacheHearsOfALogoutInAnotherProcess(t *testing.T) {
+func TestCacheSeesLogoutOfAnotherProcess(t *testing.T) {
 	reads := &hook{}
 	a := newApp(t, func(cfg *fiberjwt.Config) { cfg.CacheTTL = time.Minute })
 	phone := a.signIn("register", "ann@example.com", password)
@@ -297,7 +297,7 @@ func TestACacheHearsOfALogoutInAnotherProcess(t *testing.T) {
 
 // FAULTS A1, with the records in Redis. The clock of the application stands
 // still, so the rule allows five guesses however long it takes.
-func TestFloodComparesNoMoreThanTheRuleAllows(t *testing.T) {
+func TestFloodGetsNoMoreGuessesThanAllowed(t *testing.T) {
 	begun := time.Now()
 	a := newApp(t, func(cfg *fiberjwt.Config) { cfg.Now = func() time.Time { return begun } })
 	a.signIn("register", "ann@example.com", password)
@@ -327,7 +327,7 @@ func (s serverTime) Refresh(ctx context.Context, kind string, sid []byte, g, now
 }
 
 // B12: the clock of the application is wrong by as much as two servers may differ.
-func TestTheClockOfRedisJudgesWhateverThatOfAServerSays(t *testing.T) {
+func TestRedisClockDecidesNotServerClock(t *testing.T) {
 	for _, ahead := range []time.Duration{-60 * time.Second, 30 * time.Second, 60 * time.Second} {
 		t.Run(ahead.String(), func(t *testing.T) {
 			var store *redisstore.Store

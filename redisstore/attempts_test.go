@@ -25,7 +25,7 @@ func swapOf(name byte, life time.Duration) session.AttemptSwap {
 	}}
 }
 
-func TestRecordsOfSignInsEndByThemselves(t *testing.T) {
+func TestAttemptRecordsExpireByThemselves(t *testing.T) {
 	w := newWorld(t)
 	stored, err := w.SwapAttempts(t.Context(), []session.AttemptSwap{swapOf(1, 5*time.Hour), swapOf(2, -time.Hour)})
 	require.NoError(t, err)
@@ -57,7 +57,7 @@ func (l lossy) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func TestSwapWhoseAnswerIsLostIsStoredOnce(t *testing.T) {
+func TestSwapWithLostReplyIsStoredOnce(t *testing.T) {
 	var lose atomic.Bool
 	client := newServer(t).client(func(o *redis.Options) {
 		o.Dialer = func(ctx context.Context, network, address string) (net.Conn, error) {

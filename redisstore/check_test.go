@@ -18,7 +18,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/redisstore"
 )
 
-func TestCheckFindsARedisThatWouldForgetSessions(t *testing.T) {
+func TestCheckFindsRedisThatMayLoseSessions(t *testing.T) {
 	const (
 		evicts  = "maxmemory-policy is allkeys-lru, so Redis ends sessions when its memory is full: set it to noeviction"
 		crash   = "appendonly is off, so a crash of Redis undoes the sign-ins and logouts since its last snapshot: set it to yes"
@@ -52,14 +52,14 @@ func TestCheckFindsARedisThatWouldForgetSessions(t *testing.T) {
 	}
 }
 
-func TestCheckNeedsARedisThatAnswers(t *testing.T) {
+func TestCheckFailsWithoutRedisPassword(t *testing.T) {
 	server := newServer(t)
 	require.NoError(t, server.client().Do(t.Context(), "ACL", "SETUSER", "default", "resetpass", ">secret").Err())
 	_, err := redisstore.New(server.client()).Check(t.Context(), true)
 	require.ErrorContains(t, err, "NOAUTH")
 }
 
-func TestCheckAsksEachNodeOfACluster(t *testing.T) {
+func TestCheckAsksEachClusterNode(t *testing.T) {
 	nodes := newCluster(t)
 	require.NoError(t, nodes[2].client().ConfigSet(t.Context(), "maxmemory-policy", "allkeys-lru").Err())
 	for _, node := range nodes {
@@ -80,7 +80,7 @@ func (c wrongClock) Time(ctx context.Context) *redis.TimeCmd {
 	return reply
 }
 
-func TestCheckComparesTheClock(t *testing.T) {
+func TestCheckFindsRedisClockSkew(t *testing.T) {
 	store := redisstore.New(wrongClock{newServer(t, persistent...).client()})
 	found, err := store.Check(t.Context(), true)
 	require.NoError(t, err)
@@ -91,7 +91,7 @@ func TestCheckComparesTheClock(t *testing.T) {
 	require.Empty(t, found)
 }
 
-func TestCheckOfTheApplicationReachesRedis(t *testing.T) {
+func TestAuthCheckReachesRedis(t *testing.T) {
 	server := newServer(t)
 	conn, err := sql.Open("sqlite3", "file:"+filepath.Join(t.TempDir(), "check.db"))
 	require.NoError(t, err)

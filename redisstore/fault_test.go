@@ -68,7 +68,7 @@ func (w *world) answers() {
 	require.Eventually(w.t, func() bool { return w.client.Ping(context.Background()).Err() == nil }, patience, 10*time.Millisecond)
 }
 
-func TestAStoppedServerIsAnErrorUntilItIsBack(t *testing.T) {
+func TestStoppedRedisFailsCallsUntilRestart(t *testing.T) {
 	w := newWorld(t, persistent...)
 	row := w.create(newRow("users", "1"))
 	w.server.kill()
@@ -80,7 +80,7 @@ func TestAStoppedServerIsAnErrorUntilItIsBack(t *testing.T) {
 	require.Equal(t, session.Rotate, o)
 }
 
-func TestAServerThatHangsIsAnErrorInTime(t *testing.T) {
+func TestHangingRedisFailsCallsInTime(t *testing.T) {
 	w := newWorld(t)
 	row := w.create(newRow("users", "1"))
 	require.NoError(t, w.RevokeAll(t.Context(), "users", "2", nil, row.Created))
@@ -101,7 +101,7 @@ func TestAServerThatHangsIsAnErrorInTime(t *testing.T) {
 	require.Equal(t, row.SID, found.SID)
 }
 
-func TestAServerThatHangsInTheMiddleOfAPipelineIsAnErrorInTime(t *testing.T) {
+func TestRedisHangingMidPipelineFailsListInTime(t *testing.T) {
 	w := newWorld(t)
 	row := w.create(newRow("users", "1"))
 	require.NoError(t, w.RevokeAll(t.Context(), "users", "1", nil, row.Created)) // opens a connection for pipelines
@@ -123,7 +123,7 @@ func (f *freezing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 	}
 }
 
-func TestAReadOnlyReplicaIsAnErrorForWhatWrites(t *testing.T) {
+func TestReadOnlyReplicaFailsOnlyWrites(t *testing.T) {
 	w := newWorld(t)
 	row := w.create(newRow("users", "1"))
 	primary := newServer(t)
@@ -137,7 +137,7 @@ func TestAReadOnlyReplicaIsAnErrorForWhatWrites(t *testing.T) {
 	require.Equal(t, row, w.find(row))
 }
 
-func TestAFullServerIsAnErrorForWhatWrites(t *testing.T) {
+func TestFullRedisFailsOnlyWrites(t *testing.T) {
 	w := newWorld(t, "--maxmemory-policy", "noeviction")
 	row := w.create(newRow("users", "1"))
 	require.NoError(t, w.client.ConfigSet(t.Context(), "maxmemory", "1").Err())
@@ -150,7 +150,7 @@ func TestAFullServerIsAnErrorForWhatWrites(t *testing.T) {
 	require.Equal(t, session.Rotate, o)
 }
 
-func TestAServerThatIsLoadingIsAnError(t *testing.T) {
+func TestLoadingRedisFailsCalls(t *testing.T) {
 	w := newWorld(t)
 	row := w.create(newRow("users", "1"))
 	for range 1000 { // 30 s of loading
@@ -172,14 +172,14 @@ func TestAServerThatIsLoadingIsAnError(t *testing.T) {
 	require.Equal(t, row, w.find(row))
 }
 
-func TestAWrongPasswordIsAnError(t *testing.T) {
+func TestWrongRedisPasswordFailsCalls(t *testing.T) {
 	w := newWorld(t)
 	row := w.create(newRow("users", "1"))
 	require.NoError(t, w.client.ConfigSet(t.Context(), "requirepass", "x").Err())
 	requireErrors(t, calls(redisstore.New(w.server.client()), row))
 }
 
-func TestASessionOnAnotherNodeIsAnErrorAndNotAMissingOne(t *testing.T) {
+func TestSessionOnAnotherNodeIsAnErrorNotMissing(t *testing.T) {
 	nodes := newCluster(t)
 	store := redisstore.New(clusterClient(t, nodes))
 	alone := redisstore.New(nodes[0].client())
@@ -218,7 +218,7 @@ func TestASessionOnAnotherNodeIsAnErrorAndNotAMissingOne(t *testing.T) {
 	require.NotZero(t, failed)
 }
 
-func TestNothingIsLostByKill9IfEachWriteIsSynced(t *testing.T) {
+func TestKill9LosesNothingWithSyncedWrites(t *testing.T) {
 	w := newWorld(t, persistent...)
 	row, over := w.create(newRow("users", "1")), w.create(newRow("users", "1"))
 	for range 4 {
@@ -239,7 +239,7 @@ func TestNothingIsLostByKill9IfEachWriteIsSynced(t *testing.T) {
 }
 
 // Synced once a second, Redis confirms what kill -9 may take away.
-func TestWhatKill9TakesAwayIsHealed(t *testing.T) {
+func TestRefreshHealsWhatKill9Lost(t *testing.T) {
 	w := newWorld(t, persistent...)
 	row := w.create(newRow("users", "1"))
 	for range 8 {
@@ -258,7 +258,7 @@ func TestWhatKill9TakesAwayIsHealed(t *testing.T) {
 	}
 }
 
-func TestAnOlderStateIsHealedByTheNextRefresh(t *testing.T) {
+func TestRefreshHealsRestoredBackup(t *testing.T) {
 	w := newWorld(t, persistent...)
 	row := w.create(newRow("users", "1"))
 	w.server.kill()
@@ -289,7 +289,7 @@ func TestAnOlderStateIsHealedByTheNextRefresh(t *testing.T) {
 	require.Equal(t, session.Reuse, o)
 }
 
-func TestAnOldValueWrittenBackIsHealed(t *testing.T) {
+func TestRefreshHealsOldValueWrittenBack(t *testing.T) {
 	w := newWorld(t)
 	row := w.create(newRow("users", "1"))
 	old := w.client.Dump(t.Context(), sessionKey(row)).Val()
@@ -301,7 +301,7 @@ func TestAnOldValueWrittenBackIsHealed(t *testing.T) {
 	require.EqualValues(t, 0, row.Prev)
 }
 
-func TestAFlushEndsEverySession(t *testing.T) {
+func TestRedisFlushEndsEverySession(t *testing.T) {
 	w := newWorld(t)
 	row := w.create(newRow("users", "1"))
 	require.NoError(t, w.client.FlushAll(t.Context()).Err())

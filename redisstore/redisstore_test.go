@@ -94,7 +94,7 @@ func containsAll(text string, parts ...string) bool {
 	return !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(text, part) })
 }
 
-func TestTheStoreIsAStore(t *testing.T) {
+func TestRedisPassesTheStoreSuite(t *testing.T) {
 	address := os.Getenv("FIBERJWT_REDIS")
 	if address == "" {
 		t.Skip("set FIBERJWT_REDIS to the address of a Redis, such as 127.0.0.1:6379, to run this test")
@@ -116,19 +116,19 @@ func TestTheStoreIsAStore(t *testing.T) {
 	})
 }
 
-func TestTheStoreIsAStoreOnAServerOfItsOwn(t *testing.T) {
+func TestFreshRedisPassesTheStoreSuite(t *testing.T) {
 	server := newServer(t)
 	fiberjwttest.TestStore(t, func(*testing.T) session.Store { return redisstore.New(server.client()) })
 }
 
-func TestTheStoreIsAStoreOverRESP2(t *testing.T) {
+func TestRedisOverRESP2PassesTheStoreSuite(t *testing.T) {
 	server := newServer(t)
 	fiberjwttest.TestStore(t, func(*testing.T) session.Store {
 		return redisstore.New(server.client(func(o *redis.Options) { o.Protocol = 2 }))
 	})
 }
 
-func TestTheStoreIsAStoreOnACluster(t *testing.T) {
+func TestRedisClusterPassesTheStoreSuite(t *testing.T) {
 	nodes := newCluster(t)
 	fiberjwttest.TestStore(t, func(t *testing.T) session.Store { return redisstore.New(clusterClient(t, nodes)) })
 	for _, node := range nodes {
@@ -138,7 +138,7 @@ func TestTheStoreIsAStoreOnACluster(t *testing.T) {
 	}
 }
 
-func TestAHashTagInThePrefixKeepsAllSessionsOnOneNode(t *testing.T) {
+func TestHashTagPrefixKeepsSessionsOnOneNode(t *testing.T) {
 	nodes := newCluster(t)
 	store := redisstore.New(clusterClient(t, nodes), redisstore.WithPrefix("{fiberjwt}:"))
 	for i := range 50 {
@@ -180,7 +180,7 @@ func TestRefreshEqualsDecideAtEveryBoundary(t *testing.T) {
 	}
 }
 
-func TestCreatingAgainLeavesWhatHasBecomeOfTheSession(t *testing.T) {
+func TestRepeatedCreateKeepsSessionState(t *testing.T) {
 	w := newWorld(t)
 	row := w.create(newRow("users", "1"))
 	after, _ := w.refresh(row, 0, row.Created+600*second)
@@ -218,7 +218,7 @@ func TestEachCommandIsOneRoundTrip(t *testing.T) {
 	}
 }
 
-func TestRevokeAllIsOneRoundTripForTheIndexAndOneForFiveHundredSessions(t *testing.T) {
+func TestRevokeAllRevokes500SessionsPerRoundTrip(t *testing.T) {
 	w := newWorld(t)
 	for range 501 {
 		w.create(newRow("users", "1"))
@@ -234,7 +234,7 @@ func TestRevokeAllIsOneRoundTripForTheIndexAndOneForFiveHundredSessions(t *testi
 	require.Empty(t, rows)
 }
 
-func TestListGivesTheNewestOfManyBatches(t *testing.T) {
+func TestListReturnsNewest100Sessions(t *testing.T) {
 	w := newWorld(t)
 	var rows []session.Row
 	newest := time.Now().UnixMilli()
@@ -248,7 +248,7 @@ func TestListGivesTheNewestOfManyBatches(t *testing.T) {
 	require.Equal(t, rows[:100], got)
 }
 
-func TestRedisForgetsASessionAtItsEndAlsoARevokedOne(t *testing.T) {
+func TestSessionKeyExpiresAtSessionEnd(t *testing.T) {
 	w := newWorld(t)
 	row := w.create(newRow("users", "1"))
 	expires := func() int64 { return w.client.PExpireTime(t.Context(), sessionKey(row)).Val().Milliseconds() }
@@ -265,7 +265,7 @@ func TestRedisForgetsASessionAtItsEndAlsoARevokedOne(t *testing.T) {
 	require.Zero(t, deleted)
 }
 
-func TestAnIndexLosesWhatIsOverAndLivesAsLongAsItsLastSession(t *testing.T) {
+func TestIndexDropsEndedAndExpiresWithLastSession(t *testing.T) {
 	w := newWorld(t)
 	ctx, key := t.Context(), "fiberjwt:a:5:users:1"
 	long, short := newRow("users", "1"), newRow("users", "1")
@@ -290,7 +290,7 @@ func TestAnIndexLosesWhatIsOverAndLivesAsLongAsItsLastSession(t *testing.T) {
 	require.Len(t, w.keys(), 2, "of a session that is over nothing is kept")
 }
 
-func TestASessionIsNeverThereBeforeItsIndex(t *testing.T) {
+func TestIndexEntryIsStoredBeforeItsSession(t *testing.T) {
 	w := newWorld(t)
 	row := newRow("users", "1")
 	other, looks := w.server.client(), []error{}
@@ -305,7 +305,7 @@ func TestASessionIsNeverThereBeforeItsIndex(t *testing.T) {
 
 // Whoever ends all sessions says so first; whoever signs in looks afterwards
 // whether he may. See createThenLook of fiberjwt.
-func TestNoSessionOutlivesAnEndOfAllThatRunsBesideItsLogin(t *testing.T) {
+func TestRevokeAllEndsConcurrentLogins(t *testing.T) {
 	w := newWorld(t)
 	for range 300 {
 		row, changed := newRow("users", rand.Text()), atomic.Bool{}
@@ -330,7 +330,7 @@ func TestNoSessionOutlivesAnEndOfAllThatRunsBesideItsLogin(t *testing.T) {
 	}
 }
 
-func TestAnyBytesNameAnAccountAndNoOther(t *testing.T) {
+func TestAccountKeysAreDistinctForAnyBytes(t *testing.T) {
 	w := newWorld(t)
 	accounts := [][2]string{
 		{"users", "1"}, {"users", ""}, {"users", "1:2"}, {"users:1", "2"}, {"users", "{1}"}, {"users", "*"}, {"users", "?"}, {"users", "[1]"},
@@ -362,7 +362,7 @@ func TestAnyBytesNameAnAccountAndNoOther(t *testing.T) {
 	}
 }
 
-func TestRevokeAsksForASubjectWithoutAKind(t *testing.T) {
+func TestRevokeChecksSubjectWithoutKind(t *testing.T) {
 	w := newWorld(t)
 	row := w.create(newRow("users", "1"))
 	for subject, want := range map[string]bool{"2": false, "1": true} {
@@ -372,7 +372,7 @@ func TestRevokeAsksForASubjectWithoutAKind(t *testing.T) {
 	}
 }
 
-func TestApplicationsWithPrefixesOfTheirOwnNeverMeet(t *testing.T) {
+func TestPrefixesSeparateApplications(t *testing.T) {
 	w := newWorld(t)
 	shop := redisstore.New(w.client, redisstore.WithPrefix("shop:"))
 	row := w.create(newRow("users", "1"))
@@ -389,7 +389,7 @@ func TestApplicationsWithPrefixesOfTheirOwnNeverMeet(t *testing.T) {
 	}
 }
 
-func TestNumbersAreExactUpToTheirBound(t *testing.T) {
+func TestNumbersAreExactUpTo53Bits(t *testing.T) {
 	w := newWorld(t)
 	row := newRow("users", "1")
 	row.Gen, row.Prev = 1<<53-2, 1<<53-3
@@ -416,7 +416,7 @@ func TestNumbersAreExactUpToTheirBound(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoSessionIsAnErrorAndNotAMissingOne(t *testing.T) {
+func TestDamagedSessionIsAnErrorNotMissing(t *testing.T) {
 	w := newWorld(t)
 	row := w.create(newRow("users", "1"))
 	good := w.client.Get(t.Context(), sessionKey(row)).Val()
@@ -447,7 +447,7 @@ func TestWhatIsNoSessionIsAnErrorAndNotAMissingOne(t *testing.T) {
 	require.Error(t, w.Create(t.Context(), newRow("users", "1")))
 }
 
-func TestAFlushedScriptCacheIsFilledAgain(t *testing.T) {
+func TestScriptsReloadAfterScriptFlush(t *testing.T) {
 	w := newWorld(t)
 	row := w.create(newRow("users", "1"))
 	for range 3 {
@@ -459,7 +459,7 @@ func TestAFlushedScriptCacheIsFilledAgain(t *testing.T) {
 }
 
 // A replica hears of a logout later than the primary.
-func TestNothingIsAskedOfAReplica(t *testing.T) {
+func TestReplicaIsNeverAsked(t *testing.T) {
 	primary := newServer(t, "--cluster-enabled", "yes")
 	replica := newServer(t, "--cluster-enabled", "yes")
 	ctx := t.Context()
@@ -497,14 +497,14 @@ func TestNothingIsAskedOfAReplica(t *testing.T) {
 	}
 }
 
-func TestNewRefusesWhatCannotKeepSessions(t *testing.T) {
+func TestNewPanicsOnRingOrNilClient(t *testing.T) {
 	ring := redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": "127.0.0.1:1"}})
 	defer func() { _ = ring.Close() }()
 	require.PanicsWithValue(t, "redisstore: a redis.Ring cannot keep sessions: use a Client or a ClusterClient", func() { redisstore.New(ring) })
 	require.PanicsWithValue(t, "redisstore: New needs a client", func() { redisstore.New(nil) })
 }
 
-func TestARowSharesNoBytesWithTheCaller(t *testing.T) {
+func TestFoundRowSharesNoBytesWithCaller(t *testing.T) {
 	w := newWorld(t)
 	row := w.create(newRow("users", "1"))
 	sid := bytes.Clone(row.SID)

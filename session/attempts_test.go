@@ -12,7 +12,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-func TestPruneRemovesExpiredRecordsAndNoOthers(t *testing.T) {
+func TestPruneRemovesOnlyExpiredRecords(t *testing.T) {
 	db := openSQLite(t, filepath.Join(t.TempDir(), "sessions.db"))
 	store := session.NewSQL(db)
 	const many, hour = 2500, int64(3600_000) // more than two pages
@@ -55,7 +55,7 @@ func (p *pages) BeforeQuery(ctx context.Context, event *bun.QueryEvent) context.
 
 func (*pages) AfterQuery(context.Context, *bun.QueryEvent) {}
 
-func TestPruneTakesBitesAndGoesOnWhereItWasStopped(t *testing.T) {
+func TestPruneResumesWhereItWasStopped(t *testing.T) {
 	db := openSQLite(t, filepath.Join(t.TempDir(), "sessions.db"))
 	require.NoError(t, session.Migrate(t.Context(), db))
 	// 1,500 valid records, then 700 expired ones, in pages of 500.

@@ -93,7 +93,7 @@ func TestNoTabIsEverSignedOut(t *testing.T) {
 
 // B12: the clocks of the servers differ from that of the store, and from each other.
 // An age is negative if the server is ahead.
-func TestNoTabIsSignedOutByTheClocksOfServers(t *testing.T) {
+func TestNoTabIsSignedOutByServerClockSkew(t *testing.T) {
 	for _, age := range []time.Duration{leastAge, defaultAge} {
 		for _, login := range []time.Duration{-60 * time.Second, -30 * time.Second, 30 * time.Second, 60 * time.Second} {
 			t.Run(fmt.Sprintf("age=%v/login=%v", age, login), func(t *testing.T) {
@@ -111,7 +111,7 @@ func TestNoTabIsSignedOutByTheClocksOfServers(t *testing.T) {
 }
 
 // The remaining premise: two nodes of one store, as of Galera, that both decide.
-func TestNoTabIsSignedOutByAClockThatIsAhead(t *testing.T) {
+func TestNoTabIsSignedOutByStoreClockSkew(t *testing.T) {
 	for _, age := range []time.Duration{leastAge, defaultAge} {
 		for _, skew := range []time.Duration{5 * time.Second, 20 * time.Second} { // of the 20 s that the rule tolerates
 			t.Run(fmt.Sprintf("age=%v/skew=%v", age, skew), func(t *testing.T) {
@@ -124,7 +124,7 @@ func TestNoTabIsSignedOutByAClockThatIsAhead(t *testing.T) {
 	}
 }
 
-func TestNoTabIsSignedOutByAFailover(t *testing.T) {
+func TestNoTabIsSignedOutByFailover(t *testing.T) {
 	rotation := []session.Outcome{session.Rotate, session.Heal}
 	for _, test := range []struct {
 		tabs int
@@ -136,7 +136,7 @@ func TestNoTabIsSignedOutByAFailover(t *testing.T) {
 			requireNone(t, w)
 		})
 		// Rearm and Replace repair lost answers. Losing these commits too needs a
-		// pause as long as tabs wait, see TestTheRuleHasLimits.
+		// pause as long as tabs wait, see TestRefreshRuleHasKnownLimits.
 		t.Run(fmt.Sprintf("tabs=%d/age=%v/that loses any commit and takes a while", w.tabs, w.age), func(t *testing.T) {
 			w.lost, w.outage = append(rotation, session.Rearm, session.Replace), timeout
 			requireNone(t, w)
@@ -148,7 +148,7 @@ func TestNoTabIsSignedOutByAFailover(t *testing.T) {
 // the attacker gets between two refreshes of the victim, or from one generation,
 // counts once: while the victim is away, the attacker cannot be detected. A third
 // access must not happen.
-func TestAThiefGetsAtMostTwoAccesses(t *testing.T) {
+func TestAttackerGetsAtMostTwoAccesses(t *testing.T) {
 	for _, tabs := range []int{1, 2} {
 		for _, age := range []time.Duration{leastAge, defaultAge} {
 			t.Run(fmt.Sprintf("tabs=%d/age=%v", tabs, age), func(t *testing.T) {
@@ -164,14 +164,14 @@ func TestAThiefGetsAtMostTwoAccesses(t *testing.T) {
 
 // These are the limits of the rule, each with the shortest story that leads to it. The
 // test documents that they are possible, and shows when a better rule removes one.
-func TestTheRuleHasLimits(t *testing.T) {
+func TestRefreshRuleHasKnownLimits(t *testing.T) {
 	for name, change := range map[string]func(*walk){
-		"the server handles a request late":                              func(w *walk) { w.handled += w.step },
-		"a node of the store handles a request late, by another clock":   func(w *walk) { w.skew = 5 * time.Second },
-		"the clocks of servers 30 s apart judge, however quick they are": func(w *walk) { w.skew, w.handled = 30*time.Second, w.step },
-		"a failover in no time loses a Rearm":                            func(w *walk) { w.lost = []session.Outcome{session.Rearm} },
-		"a failover in no time loses a Replace":                          func(w *walk) { w.lost = []session.Outcome{session.Replace} },
-		"an attacker asks for the victim's child within the grace":       func(w *walk) { w.attacker, w.meet = true, true },
+		"the server handles a request late":                            func(w *walk) { w.handled += w.step },
+		"a node of the store handles a request late, by another clock": func(w *walk) { w.skew = 5 * time.Second },
+		"requests are judged by the clocks of servers 30 s apart":      func(w *walk) { w.skew, w.handled = 30*time.Second, w.step },
+		"a failover in no time loses a Rearm":                          func(w *walk) { w.lost = []session.Outcome{session.Rearm} },
+		"a failover in no time loses a Replace":                        func(w *walk) { w.lost = []session.Outcome{session.Replace} },
+		"an attacker asks for the victim's child within the grace":     func(w *walk) { w.attacker, w.meet = true, true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := sound(2, defaultAge, 5*time.Second)
@@ -183,7 +183,7 @@ func TestTheRuleHasLimits(t *testing.T) {
 
 // An attacker who presents the parent all the time keeps its grace period open, so the
 // victim always gets the same child, and the theft is not detected.
-func TestAThiefWhoNeverPausesSharesTheSession(t *testing.T) {
+func TestAttackerWhoNeverPausesSharesTheSession(t *testing.T) {
 	const minute = int64(60_000)
 	row := aRow()
 	stolen, victims := row.Gen, row.Gen
@@ -201,7 +201,7 @@ func TestAThiefWhoNeverPausesSharesTheSession(t *testing.T) {
 	}
 }
 
-func TestTheExplorerFindsWhatIsWrong(t *testing.T) {
+func TestExplorerFindsBrokenRules(t *testing.T) {
 	for name, broken := range map[string]rule{
 		"strict rotation": func(row session.Row, g, now int64, _ session.Times) (session.Row, session.Outcome) {
 			if g != row.Gen {
@@ -251,7 +251,7 @@ func TestTheExplorerFindsWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestTheExplorerFindsThatReuseIsMissing(t *testing.T) {
+func TestExplorerFindsMissingReuseDetection(t *testing.T) {
 	w := sound(1, defaultAge, 5*time.Second)
 	w.attacker = true
 	w.rule = func(row session.Row, g, now int64, t session.Times) (session.Row, session.Outcome) {

@@ -23,7 +23,7 @@ func emptySQLite(t *testing.T) *bun.DB {
 	return db
 }
 
-func TestMigrateMayRunInManyProcessesAtOnceAndAgain(t *testing.T) {
+func TestMigrateRunsConcurrentlyAndRepeatedly(t *testing.T) {
 	db := emptySQLite(t)
 	var group sync.WaitGroup
 	errs := make([]error, 8)
@@ -41,7 +41,7 @@ func TestMigrateMayRunInManyProcessesAtOnceAndAgain(t *testing.T) {
 	require.True(t, found, "a second run keeps the rows")
 }
 
-func TestMigrateAdoptsATableFromBeforeItCountedVersions(t *testing.T) {
+func TestMigrateAdoptsUnversionedTable(t *testing.T) {
 	db := emptySQLite(t)
 	require.NoError(t, session.Migrate(t.Context(), db))
 	row := aRow()
@@ -59,7 +59,7 @@ func TestMigrateAdoptsATableFromBeforeItCountedVersions(t *testing.T) {
 	require.EqualValues(t, 1, indexes, "what it lacks is made")
 }
 
-func TestMigrateMakesTheTableOfTheThrottleBesideTheOldOne(t *testing.T) {
+func TestMigrateAddsThrottleTableAndKeepsOldOne(t *testing.T) {
 	db := emptySQLite(t)
 	require.NoError(t, session.Migrate(t.Context(), db))
 	require.NoError(t, session.NewSQL(db).Create(t.Context(), aRow()))
@@ -82,7 +82,7 @@ func TestMigrateMakesTheTableOfTheThrottleBesideTheOldOne(t *testing.T) {
 	require.True(t, found)
 }
 
-func TestMigrateLeavesTheMigrationsOfTheApplicationAlone(t *testing.T) {
+func TestMigrateCreatesNoBunMigrationTables(t *testing.T) {
 	db := emptySQLite(t)
 	require.NoError(t, session.Migrate(t.Context(), db))
 	tables, err := db.NewSelect().Table("sqlite_master").Where("name LIKE 'bun_migration%'").Count(t.Context())
@@ -90,7 +90,7 @@ func TestMigrateLeavesTheMigrationsOfTheApplicationAlone(t *testing.T) {
 	require.Zero(t, tables)
 }
 
-func TestMigrateEndsWithItsContext(t *testing.T) {
+func TestMigrateFailsWithCancelledContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.Error(t, session.Migrate(ctx, emptySQLite(t)))

@@ -71,7 +71,7 @@ func TestDecideFollowsTheTable(t *testing.T) {
 	}
 }
 
-func TestIdleDeadlineNeverPassesTheAbsoluteOne(t *testing.T) {
+func TestIdleDeadlineNeverExceedsAbsoluteDeadline(t *testing.T) {
 	row := aRow()
 	row.Ends = base + 400_000
 	after, got := session.Decide(row, 7, base+300_000, times)
@@ -79,7 +79,7 @@ func TestIdleDeadlineNeverPassesTheAbsoluteOne(t *testing.T) {
 	require.Equal(t, row.Ends, after.IdleUntil)
 }
 
-func TestTheSQLiteStoreIsAStore(t *testing.T) {
+func TestSQLitePassesTheStoreSuite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sessions.db")
 	fiberjwttest.TestStore(t, func(t *testing.T) session.Store { return session.NewSQL(openSQLite(t, path)) })
 }
@@ -89,7 +89,7 @@ type otherDialect struct{ *sqlitedialect.Dialect }
 
 func (otherDialect) Name() dialect.Name { return dialect.Oracle }
 
-func TestTheStoreOnAnyOtherDatabaseIsAStore(t *testing.T) {
+func TestOtherDialectPassesTheStoreSuite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sessions.db")
 	openSQLite(t, path)
 	fiberjwttest.TestStore(t, func(t *testing.T) session.Store {

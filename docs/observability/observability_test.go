@@ -35,7 +35,7 @@ func refuseOne(t *testing.T, configure func(*fiberjwt.Config)) {
 	require.Equal(t, 401, response.StatusCode)
 }
 
-func TestPrometheusCountsARefusal(t *testing.T) {
+func TestPrometheusCountsRefusals(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	refuseOne(t, func(cfg *fiberjwt.Config) { withPrometheus(cfg, registry) })
 	require.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(`
@@ -45,7 +45,7 @@ fiberjwt_events_total{kind="",reason="token_malformed",type="token_refused"} 1
 `)))
 }
 
-func TestOpenTelemetryCountsARefusal(t *testing.T) {
+func TestOpenTelemetryCountsRefusals(t *testing.T) {
 	reader := sdk.NewManualReader()
 	meter := sdk.NewMeterProvider(sdk.WithReader(reader)).Meter("test")
 	refuseOne(t, func(cfg *fiberjwt.Config) { require.NoError(t, withOpenTelemetry(cfg, meter)) })
@@ -58,19 +58,19 @@ func TestOpenTelemetryCountsARefusal(t *testing.T) {
 	require.Equal(t, "token_malformed", reason.AsString())
 }
 
-func TestTheAuditLogHasALine(t *testing.T) {
+func TestAuditLogRecordsRefusals(t *testing.T) {
 	var text strings.Builder
 	refuseOne(t, func(cfg *fiberjwt.Config) { withAuditLog(cfg, slog.New(slog.NewTextHandler(&text, nil))) })
 	require.Contains(t, text.String(), "msg=auth event.type=token_refused event.reason=token_malformed")
 }
 
-func TestWarningsAreAboutReuseOnly(t *testing.T) {
+func TestRefusalRaisesNoWarning(t *testing.T) {
 	warnings := make(chan fiberjwt.Event, 1)
 	refuseOne(t, func(cfg *fiberjwt.Config) { withWarnings(cfg, warnings) })
 	require.Empty(t, warnings)
 }
 
-func TestTheDocumentShowsThisCode(t *testing.T) {
+func TestDocumentShowsThisCode(t *testing.T) {
 	document, err := os.ReadFile("../how-to/metrics-and-audit.md")
 	require.NoError(t, err)
 	code, err := os.ReadFile("observability.go")

@@ -107,7 +107,7 @@ func (w *world) walk(tamper func(back url.Values, claims map[string]any)) *http.
 
 func honest(url.Values, map[string]any) {}
 
-func TestAnAccountOfTheProviderSignsIn(t *testing.T) {
+func TestProviderAccountSignsIn(t *testing.T) {
 	w := newWorld(t)
 	for range 2 { // the second time it is the same account
 		finished := w.walk(honest)
@@ -121,7 +121,7 @@ func TestAnAccountOfTheProviderSignsIn(t *testing.T) {
 	require.EqualValues(t, 1, n)
 }
 
-func TestWhatIsWrongWithTheFlowSignsNobodyIn(t *testing.T) {
+func TestTamperedOIDCFlowIsRejected(t *testing.T) {
 	for name, tamper := range map[string]func(url.Values, map[string]any){
 		"a state of another browser":      func(back url.Values, _ map[string]any) { back.Set("state", "another") },
 		"no state":                        func(back url.Values, _ map[string]any) { back.Del("state") },
@@ -139,7 +139,7 @@ func TestWhatIsWrongWithTheFlowSignsNobodyIn(t *testing.T) {
 	}
 }
 
-func TestTheDocumentShowsThisCode(t *testing.T) {
+func TestDocumentShowsThisCode(t *testing.T) {
 	document, err := os.ReadFile("../how-to/identity-provider.md")
 	require.NoError(t, err)
 	code, err := os.ReadFile("oidc.go")

@@ -109,7 +109,7 @@ func TestProofsDoNotKeepOthersOut(t *testing.T) {
 	})
 }
 
-func TestOneProofHasTwoPlacesInFront(t *testing.T) {
+func TestOneProofGetsAtMostTwoPriorityPlaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := admission.New(1, time.Minute, five)
 		leave := enter(t, g)
@@ -150,7 +150,7 @@ func TestWaitingEndsWithPatienceOrContext(t *testing.T) {
 	}
 }
 
-func TestAPlaceThatComesTooLateIsHandedOn(t *testing.T) {
+func TestLatePlaceIsHandedOn(t *testing.T) {
 	for range 200 { // the two race
 		synctest.Test(t, func(t *testing.T) {
 			g := admission.New(1, time.Second, five)

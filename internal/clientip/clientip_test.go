@@ -135,7 +135,7 @@ var trustedLists = map[string]parseCase{
 	"a public proxy that is not trusted":       {"203.0.113.7, 198.51.100.2, 10.0.0.1", "198.51.100.2"},
 	"empty elements are skipped":               {",203.0.113.7,, ,10.0.0.1,", "203.0.113.7"},
 	"all trusted: the leftmost":                {"10.0.0.3, 10.0.0.2, 10.0.0.1", "10.0.0.3"},
-	"garbage, then trusted: none":              {"203.0.113.7, unknown, 10.0.0.1", ""},
+	"garbage, then trusted: no address":        {"203.0.113.7, unknown, 10.0.0.1", ""},
 	"garbage left of the client":               {"unknown, 203.0.113.7, 10.0.0.1", "203.0.113.7"},
 	"attack: forged public address":            {"1.2.3.4, 203.0.113.7, 10.0.0.1", "203.0.113.7"},
 	"attack: forged trusted address":           {"10.9.9.9, 203.0.113.7, 10.0.0.1", "203.0.113.7"},
@@ -153,7 +153,7 @@ func TestParseSkipsPrivateProxiesIfNoneAreTrusted(t *testing.T) {
 	check(t, untrustedLists, nil)
 }
 
-func TestParseSkipsOnlyTrustedProxiesIfSomeAreTrusted(t *testing.T) {
+func TestParseSkipsOnlyTrustedProxiesIfAny(t *testing.T) {
 	check(t, trustedLists, trustedProxies)
 }
 
@@ -230,7 +230,7 @@ func TestParseAllocatesNothingForValidLists(t *testing.T) {
 	require.Zero(t, allocs)
 }
 
-func TestParseTrustedSkipsWhatIsNeitherAddressNorCIDR(t *testing.T) {
+func TestParseTrustedSkipsInvalidEntries(t *testing.T) {
 	trusted := clientip.ParseTrusted([]string{
 		"192.0.2.1", " 10.1.2.3/8 ", "2001:DB8::1", "2001:db8::1/32", "fe80::1%eth0",
 		"::ffff:192.0.2.2", "::ffff:172.16.0.0/108", "::ffff:0:0/95", "0.0.0.0/0", "::/0",
@@ -254,7 +254,7 @@ func TestMappedTrustedPrefixMatchesIPv4Proxy(t *testing.T) {
 	require.Equal(t, "203.0.113.7", addr.String())
 }
 
-func TestNetworkIsTheSlash64AndSiteTheSlash48(t *testing.T) {
+func TestIPv6NetworkIsSlash64AndSiteIsSlash48(t *testing.T) {
 	for reason, c := range map[string]struct {
 		addr          netip.Addr
 		network, site string
@@ -264,7 +264,7 @@ func TestNetworkIsTheSlash64AndSiteTheSlash48(t *testing.T) {
 		"an IPv6 client has a /64":           {netip.MustParseAddr("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64", "2001:db8:1::/48"},
 		"the /64 and the /48 differ as text": {netip.MustParseAddr("2001:db8::"), "2001:db8::/64", "2001:db8::/48"},
 		"a zone is not part of it":           {netip.MustParseAddr("fe80::1%eth0"), "fe80::/64", "fe80::/48"},
-		"the zero Addr has none":             {netip.Addr{}, "", ""},
+		"the zero Addr has no network":       {netip.Addr{}, "", ""},
 	} {
 		t.Run(reason, func(t *testing.T) {
 			require.Equal(t, c.network, clientip.Network(c.addr))

@@ -16,7 +16,7 @@ import (
 )
 
 // Tables of servers are looked at in session/dbtest; this is what a catalog can say.
-func TestAUniqueIndexKeepsAValueApart(t *testing.T) {
+func TestUniqueIndexMustCoverIdentityAlone(t *testing.T) {
 	columns := []dbcheck.FoundColumn{{Name: "id"}, {Name: "email"}, {Name: "text"}, {Name: "tenant"}, {Name: "gone", Nullable: true}}
 	settled := []dbcheck.FoundColumn{{Name: "email"}, {Name: "gone"}}
 	for name, c := range map[string]struct {
@@ -48,7 +48,7 @@ func TestAUniqueIndexKeepsAValueApart(t *testing.T) {
 	}
 }
 
-func TestClocksMayBeAMinuteApart(t *testing.T) {
+func TestClocksMayDifferByAMinute(t *testing.T) {
 	asked := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	answered := asked.Add(5 * time.Second)
 	for there, want := range map[time.Duration]int{
@@ -60,7 +60,7 @@ func TestClocksMayBeAMinuteApart(t *testing.T) {
 	require.Contains(t, dbcheck.Apart(answered.Add(2*time.Minute), asked, answered)[0], "2m0s ahead of")
 }
 
-func TestSQLiteHasNoSettingsToLookAt(t *testing.T) {
+func TestSQLiteSettingsAreNotChecked(t *testing.T) {
 	conn, err := sql.Open("sqlite3", "file:"+filepath.Join(t.TempDir(), "empty.db"))
 	require.NoError(t, err)
 	counted := &counter{}

@@ -10,7 +10,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/elapsed/asleep"
 )
 
-func TestTheClockThatHasGoneOnCounts(t *testing.T) {
+func TestBetweenTakesTheLargerClockDifference(t *testing.T) {
 	now := time.Now()
 	later := asleep.After(30*time.Minute, now.Add(time.Second))
 	require.Equal(t, time.Second, later.Sub(now), "the monotonic clock has stood still")

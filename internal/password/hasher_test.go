@@ -53,7 +53,7 @@ func verify(t *testing.T, h *Hasher, encoded, password string) (ok, stale bool) 
 	return ok, stale
 }
 
-func TestHashIsAPHCStringOfTheDefaultParameters(t *testing.T) {
+func TestHashIsPHCStringWithDefaults(t *testing.T) {
 	h := hasherOf(Settings{})
 	encoded, err := h.Hash(context.Background(), knownPassword)
 	require.NoError(t, err)
@@ -121,7 +121,7 @@ func TestHashIsStaleWhenAnyParameterIsWeaker(t *testing.T) {
 	}
 }
 
-func TestBcryptRefusesWhatItWouldNotReadWhole(t *testing.T) {
+func TestBcryptRefusesPasswordsItWouldMisread(t *testing.T) {
 	h := hasherOf(quick)
 	a72 := strings.Repeat("a", 72)
 	ok, _ := verify(t, h, bcrypt72, a72)
@@ -135,7 +135,7 @@ func TestBcryptRefusesWhatItWouldNotReadWhole(t *testing.T) {
 
 // What matches nothing must cost what a hash of today costs. The memory that is
 // allocated tells whether argon2 ran; the clock would tell it less surely.
-func TestNoHashCostsAsMuchAsAWrongPassword(t *testing.T) {
+func TestMissingHashCostsAsMuchAsWrongPassword(t *testing.T) {
 	h := hasherOf(Settings{Memory: 8192})
 	own, err := h.Hash(context.Background(), knownPassword)
 	require.NoError(t, err)
@@ -169,14 +169,14 @@ func TestNoHashCostsAsMuchAsAWrongPassword(t *testing.T) {
 	}
 }
 
-func TestNobodyKnowsThePasswordOfTheDummy(t *testing.T) {
+func TestDummyHashIsRandom(t *testing.T) {
 	first, second := hasherOf(quick), hasherOf(quick)
 	require.NotEqual(t, first.dummy.tag, second.dummy.tag)
 	ok, _ := verify(t, first, "", "")
 	require.False(t, ok)
 }
 
-func TestPHCStringIsReadInOneFormOnly(t *testing.T) {
+func TestPHCStringHasOneAcceptedForm(t *testing.T) {
 	long := func(n int) string { return base64.RawStdEncoding.EncodeToString(make([]byte, n)) }
 	const head = "$argon2id$v=19$m=1024,t=3,p=4$"
 	good := head + salt16 + "$" + tag24
@@ -258,7 +258,7 @@ func FuzzPasswordHashIsParsedWithoutPanicOrCost(f *testing.F) {
 	})
 }
 
-func TestNoMoreThanTheSlotsHashAtOnce(t *testing.T) {
+func TestSlotsBoundConcurrentHashes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hasherOf(quick)
 		var inside atomic.Int32
@@ -343,7 +343,7 @@ func TestEndedContextHashesNothing(t *testing.T) {
 
 // Old hashes cost something else than those of today. Which of them an account
 // has must not show in the time of a wrong password.
-func TestWrongPasswordPaysForEveryOldHashThatWasMet(t *testing.T) {
+func TestWrongPasswordPaysForKnownOldHashes(t *testing.T) {
 	h := hasherOf(Settings{})
 	paid := func(encoded string) (costs []string) {
 		_, own, _ := h.matcher(encoded, "wrong")
@@ -379,7 +379,7 @@ func TestWrongPasswordPaysForEveryOldHashThatWasMet(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestNewPasswordIsJudged(t *testing.T) {
+func TestNewPasswordMustMeetThePolicy(t *testing.T) {
 	h := hasherOf(Settings{})
 	const (
 		short    = "must have at least 8 characters"
@@ -419,7 +419,7 @@ func TestNewPasswordIsJudged(t *testing.T) {
 	}
 }
 
-func TestLeastLengthIsConfigured(t *testing.T) {
+func TestMinLengthIsConfigurable(t *testing.T) {
 	h := hasherOf(Settings{MinLength: 15})
 	require.Equal(t, "must have at least 15 characters", h.Problem("tr0ub4dor&3 x!"))
 	require.Empty(t, h.Problem("tr0ub4dor&3 x!?"))
@@ -455,31 +455,31 @@ func TestEveryCommonPasswordIsFound(t *testing.T) {
 	}
 }
 
-func TestJudgingAPasswordAllocatesNothing(t *testing.T) {
+func TestPasswordProblemAllocatesNothing(t *testing.T) {
 	h := hasherOf(Settings{})
 	require.Zero(t, testing.AllocsPerRun(100, func() { h.Problem("tr0ub4dor&3", "ada.lovelace") }))
 }
 
-func TestZeroPasswordConfigIsFine(t *testing.T) {
+func TestZeroPasswordConfigIsValid(t *testing.T) {
 	require.Empty(t, Settings{}.Problems())
 	require.Empty(t, Settings{Memory: 1 << 20, Time: 16, Threads: 16, MinLength: 64}.Problems())
 }
 
-func TestWeakOrExcessiveParametersAreRefusedByField(t *testing.T) {
+func TestInvalidPasswordConfigIsRefusedByField(t *testing.T) {
 	for name, tc := range map[string]struct {
 		config Settings
 		faults []string
 	}{
-		"2 passes want 19456 KiB": {Settings{Memory: 19455}, []string{"Config.Password.Memory: 19455 KiB is too little for a Time of 2; give 19456 or more"}},
-		"1 pass wants more":       {Settings{Time: 1}, []string{"Config.Password.Memory: 19456 KiB is too little for a Time of 1; give 47104 or more"}},
-		"3 passes want 12288 KiB": {Settings{Memory: 12287, Time: 3}, []string{"Config.Password.Memory: 12287 KiB is too little for a Time of 3; give 12288 or more"}},
-		"4 passes want 9216 KiB":  {Settings{Memory: 9215, Time: 4}, []string{"Config.Password.Memory: 9215 KiB is too little for a Time of 4; give 9216 or more"}},
-		"5 passes want 7168 KiB":  {Settings{Memory: 7167, Time: 5}, []string{"Config.Password.Memory: 7167 KiB is too little for a Time of 5; give 7168 or more"}},
-		"and so do 16":            {Settings{Memory: 7167, Time: 16}, []string{"Config.Password.Memory: 7167 KiB is too little for a Time of 16; give 7168 or more"}},
-		"bytes taken for KiB":     {Settings{Memory: 64 << 20}, []string{"Config.Password.Memory: 67108864 KiB is too much; give at most 1048576, and mind that the unit is KiB"}},
-		"a short password":        {Settings{MinLength: 7}, []string{"Config.Password.MinLength: 7 is not between 8 and 64"}},
-		"nobody's password":       {Settings{MinLength: 65}, []string{"Config.Password.MinLength: 65 is not between 8 and 64"}},
-		"a negative length":       {Settings{MinLength: -1}, []string{"Config.Password.MinLength: -1 is not between 8 and 64"}},
+		"2 passes want 19456 KiB":            {Settings{Memory: 19455}, []string{"Config.Password.Memory: 19455 KiB is too little for a Time of 2; give 19456 or more"}},
+		"1 pass wants 47104 KiB":             {Settings{Time: 1}, []string{"Config.Password.Memory: 19456 KiB is too little for a Time of 1; give 47104 or more"}},
+		"3 passes want 12288 KiB":            {Settings{Memory: 12287, Time: 3}, []string{"Config.Password.Memory: 12287 KiB is too little for a Time of 3; give 12288 or more"}},
+		"4 passes want 9216 KiB":             {Settings{Memory: 9215, Time: 4}, []string{"Config.Password.Memory: 9215 KiB is too little for a Time of 4; give 9216 or more"}},
+		"5 passes want 7168 KiB":             {Settings{Memory: 7167, Time: 5}, []string{"Config.Password.Memory: 7167 KiB is too little for a Time of 5; give 7168 or more"}},
+		"16 passes want 7168 KiB":            {Settings{Memory: 7167, Time: 16}, []string{"Config.Password.Memory: 7167 KiB is too little for a Time of 16; give 7168 or more"}},
+		"bytes taken for KiB":                {Settings{Memory: 64 << 20}, []string{"Config.Password.Memory: 67108864 KiB is too much; give at most 1048576, and mind that the unit is KiB"}},
+		"a minimum length that is too short": {Settings{MinLength: 7}, []string{"Config.Password.MinLength: 7 is not between 8 and 64"}},
+		"a minimum length that is too long":  {Settings{MinLength: 65}, []string{"Config.Password.MinLength: 65 is not between 8 and 64"}},
+		"a negative length":                  {Settings{MinLength: -1}, []string{"Config.Password.MinLength: -1 is not between 8 and 64"}},
 		"everything": {Settings{Memory: 1, Time: math.MaxUint32, Threads: 17, MinLength: 1}, []string{
 			"Config.Password.Time: 4294967295 passes are more than 16; raise Memory instead",
 			"Config.Password.Memory: 1 KiB is too little for a Time of 4294967295; give 7168 or more",
@@ -493,7 +493,7 @@ func TestWeakOrExcessiveParametersAreRefusedByField(t *testing.T) {
 	}
 }
 
-func TestEquallyStrongParametersAreTaken(t *testing.T) {
+func TestEquallyStrongParametersAreAccepted(t *testing.T) {
 	for _, p := range []Settings{{Memory: 47104, Time: 1}, {Memory: 12288, Time: 3}, {Memory: 9216, Time: 4}, {Memory: 7168, Time: 5}} {
 		require.Empty(t, p.Problems(), "%+v", p)
 	}

@@ -145,7 +145,7 @@ var hostileJSON = []struct{ attack, text string }{
 	{"undefined", `{"a":undefined}`},
 }
 
-func TestScanObjectRefusesHostileText(t *testing.T) {
+func TestObjectRefusesHostileText(t *testing.T) {
 	for _, tc := range hostileJSON {
 		t.Run(tc.attack, func(t *testing.T) {
 			require.ErrorIs(t, Object([]byte(tc.text), nil), ErrMalformed)
@@ -180,7 +180,7 @@ var goodJSON = []struct{ name, text string }{
 	{"brackets and quotes inside strings", `{"a":"}],\"{[","b":1}`},
 }
 
-func TestScanObjectReadsWhatEncodingJSONReads(t *testing.T) {
+func TestObjectReadsWhatEncodingJSONReads(t *testing.T) {
 	for _, tc := range goodJSON {
 		t.Run(tc.name, func(t *testing.T) {
 			requireSameAsEncodingJSON(t, []byte(tc.text))
@@ -188,7 +188,7 @@ func TestScanObjectReadsWhatEncodingJSONReads(t *testing.T) {
 	}
 }
 
-func TestScanObjectRefusesEveryTextThatIsCutOff(t *testing.T) {
+func TestObjectRefusesTruncatedText(t *testing.T) {
 	const text = `{"\u0061":["\ud83d\ude00\n",-1.5e+10,true,false,null,{"b":[]}]}`
 	require.NoError(t, Object([]byte(text), nil))
 	for end := range len(text) {
@@ -241,7 +241,7 @@ func requireSameValue(t *testing.T, raw Value) {
 	}
 }
 
-func TestScanObjectReturnsTheErrorOfVisitAtOnce(t *testing.T) {
+func TestObjectReturnsVisitErrorAtOnce(t *testing.T) {
 	stop := errors.New("stop")
 	var seen []string
 	err := Object([]byte(`{"a":1,"b":2,"c":malformed`), func(name string, _ Value) error {
@@ -255,7 +255,7 @@ func TestScanObjectReturnsTheErrorOfVisitAtOnce(t *testing.T) {
 	require.Equal(t, []string{"a", "b"}, seen)
 }
 
-func TestScanObjectVisitsOnlyTheOutermostMembers(t *testing.T) {
+func TestObjectVisitsOnlyOutermostMembers(t *testing.T) {
 	var seen []string
 	err := Object([]byte(`{"a":{"b":1,"c":[{"d":2}]},"e":[ 3 ] }`), func(name string, raw Value) error {
 		seen = append(seen, name+"="+string(raw))
@@ -265,7 +265,7 @@ func TestScanObjectVisitsOnlyTheOutermostMembers(t *testing.T) {
 	require.Equal(t, []string{`a={"b":1,"c":[{"d":2}]}`, `e=[ 3 ]`}, seen)
 }
 
-func TestTextSurvivesTheReuseOfTheBuffer(t *testing.T) {
+func TestTextSurvivesBufferReuse(t *testing.T) {
 	body := []byte(`{"a":"secret"}`)
 	var text string
 	require.NoError(t, Object(body, func(_ string, raw Value) error {
@@ -325,7 +325,7 @@ func TestSecondsTakesNumericDatesOnly(t *testing.T) {
 	}
 }
 
-func TestEachTextTakesAStringOrAnArrayOfStrings(t *testing.T) {
+func TestEachTextTakesStringOrStringArray(t *testing.T) {
 	tests := []struct {
 		raw  string
 		want []string
@@ -354,7 +354,7 @@ func TestEachTextTakesAStringOrAnArrayOfStrings(t *testing.T) {
 	}
 }
 
-func TestAnAbsentValueIsOfNoType(t *testing.T) {
+func TestAbsentValueHasNoType(t *testing.T) {
 	var absent Value
 	_, isText := absent.Text()
 	_, isSeconds := absent.Seconds()
@@ -363,7 +363,7 @@ func TestAnAbsentValueIsOfNoType(t *testing.T) {
 	require.False(t, absent.EachText(func(string) {}))
 }
 
-func TestScanningClaimsDoesNotAllocate(t *testing.T) {
+func TestObjectDoesNotAllocateForClaims(t *testing.T) {
 	claims := []byte(claimsJSON)
 	var issued, ours int64
 	allocs := testing.AllocsPerRun(100, func() {
@@ -386,7 +386,7 @@ func TestScanningClaimsDoesNotAllocate(t *testing.T) {
 	require.Positive(t, ours)
 }
 
-func FuzzScanObjectAcceptsNothingThatEncodingJSONRefuses(f *testing.F) {
+func FuzzObjectRefusesWhatEncodingJSONRefuses(f *testing.F) {
 	for _, tc := range goodJSON {
 		f.Add([]byte(tc.text))
 	}
@@ -405,7 +405,7 @@ func FuzzScanObjectAcceptsNothingThatEncodingJSONRefuses(f *testing.F) {
 	})
 }
 
-func FuzzScanObjectReadsWhatEncodingJSONWrites(f *testing.F) {
+func FuzzObjectReadsWhatEncodingJSONWrites(f *testing.F) {
 	f.Add("sub", "42", int64(1790000000))
 	f.Add("<é\u2028>", "\x00\"\\\ufeff😀\xff", int64(-1))
 	f.Fuzz(func(t *testing.T, name, text string, number int64) {
@@ -415,7 +415,7 @@ func FuzzScanObjectReadsWhatEncodingJSONWrites(f *testing.F) {
 	})
 }
 
-func BenchmarkScanObject(b *testing.B) {
+func BenchmarkObject(b *testing.B) {
 	inputs := []struct{ name, text string }{
 		{"claims", claimsJSON},
 		{"short_names", `{"a":[` + strings.Repeat(members(128, 3)+",", 15) + `0]}`},

@@ -21,7 +21,7 @@ func fullCounter() counter {
 	return c
 }
 
-func TestRecordComesBackAsItWas(t *testing.T) {
+func TestEncodedRecordDecodesUnchanged(t *testing.T) {
 	for _, c := range []counter{{}, {settled: 1}, fullCounter()} {
 		got, err := decode(c.encode())
 		require.NoError(t, err)
@@ -73,7 +73,7 @@ func TestMemoryForgetsTheLeastRecentlyUsed(t *testing.T) {
 	require.NotContains(t, m.records, time.Duration(1).String())
 }
 
-func TestExpiryCoversAllThatARecordSays(t *testing.T) {
+func TestExpiryCoversTheWholeRecord(t *testing.T) {
 	now := int64(1_790_000_000_000)
 	for name, rule := range map[string]Rule{"place": ofPlace, "network": ofNetwork} {
 		for failures := range 60 {

@@ -14,7 +14,7 @@ import (
 
 // For 24 hours attackers guess at an account as often as they can, and its owner
 // signs in once a minute with the right password. docs/evidence.md has the table.
-func TestOwnerGetsInFromAKnownPlaceDuringASiege(t *testing.T) {
+func TestOwnerSignsInFromKnownPlaceDuringSiege(t *testing.T) {
 	var table strings.Builder
 	table.WriteString("| attacking addresses | wrong passwords compared | owner refused, known browser | known network | new place | new place with a link |\n|---|---|---|---|---|---|\n")
 	for _, attackers := range []int{1, 100, 10_000} {

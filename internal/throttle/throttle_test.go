@@ -145,7 +145,7 @@ func within(t *testing.T, rule, told time.Duration, why ...any) {
 	require.LessOrEqual(t, told, max(3*rule, 2*time.Second), why...)
 }
 
-func TestFiveFailuresOfAPlaceAreFree(t *testing.T) {
+func TestFiveFailuresPerPlaceAreFree(t *testing.T) {
 	d := newDoor(t)
 	require.Equal(t, 5, d.guesses(ada("192.0.2.1")))
 	within(t, time.Second, d.fail(ada("192.0.2.1")))
@@ -168,7 +168,7 @@ func TestWaitsDoubleUpToAnHour(t *testing.T) {
 	}
 }
 
-func TestStrangersShareABudgetOf30Days(t *testing.T) {
+func TestUnknownPlacesShare30DayBudget(t *testing.T) {
 	d := newDoor(t)
 	require.Zero(t, d.enter(ada("198.51.100.1")))
 	compared, longest := 0, time.Duration(0)
@@ -197,7 +197,7 @@ func TestStrangersShareABudgetOf30Days(t *testing.T) {
 	require.Zero(t, d.enter(ada("203.0.113.1")), "which has made the network known")
 }
 
-func TestFailuresOfAKnownPlaceFadeOneAnHour(t *testing.T) {
+func TestKnownPlaceForgetsOneFailurePerHour(t *testing.T) {
 	d := newDoor(t)
 	require.Zero(t, d.enter(ada("192.0.2.1")))
 	d.guesses(ada("192.0.2.1"))
@@ -207,7 +207,7 @@ func TestFailuresOfAKnownPlaceFadeOneAnHour(t *testing.T) {
 	require.Equal(t, 5, d.guesses(ada("192.0.2.1")))
 }
 
-func TestSuccessForgetsTheFailuresOfThePlace(t *testing.T) {
+func TestSuccessResetsFailuresOfThePlace(t *testing.T) {
 	d := newDoor(t)
 	for range 3 {
 		for range 4 {
@@ -218,7 +218,7 @@ func TestSuccessForgetsTheFailuresOfThePlace(t *testing.T) {
 	}
 }
 
-func TestRefundNeverLiftsAWaitThatALaterFailureSet(t *testing.T) {
+func TestRefundKeepsWaitOfLaterFailure(t *testing.T) {
 	for name, end := range map[string]func(*throttle.Attempt, context.Context) error{
 		"forgiven": (*throttle.Attempt).Forgive,
 		"a success": func(a *throttle.Attempt, ctx context.Context) error {
@@ -255,7 +255,7 @@ func TestOutcomeCountsOnce(t *testing.T) {
 
 var errStore = errors.New("the store does not answer")
 
-func TestChargeThatFailsGivesNoGuess(t *testing.T) {
+func TestFailedChargeGivesNoGuess(t *testing.T) {
 	for name, set := range map[string]func(*watched, func() error){
 		"before it was stored": func(w *watched, f func() error) { w.before = f },
 		"after it was stored":  func(w *watched, f func() error) { w.after = f },
@@ -279,7 +279,7 @@ func TestChargeThatFailsGivesNoGuess(t *testing.T) {
 	}
 }
 
-func TestChargeWhoseAnswerIsLostIsTakenBackHere(t *testing.T) {
+func TestChargeWithLostAnswerIsRefunded(t *testing.T) {
 	d := newDoor(t)
 	d.store.after = func() error { return errStore }
 	for range 20 {
@@ -291,7 +291,7 @@ func TestChargeWhoseAnswerIsLostIsTakenBackHere(t *testing.T) {
 	require.Equal(t, 5, d.guesses(ada("192.0.2.1")))
 }
 
-func TestFailureWhoseOutcomeIsLostCounts(t *testing.T) {
+func TestFailureWithLostOutcomeCounts(t *testing.T) {
 	d := newDoor(t)
 	for range 5 {
 		attempt, _ := d.try(ada("192.0.2.1"))
@@ -303,7 +303,7 @@ func TestFailureWhoseOutcomeIsLostCounts(t *testing.T) {
 	require.Zero(t, d.guesses(ada("192.0.2.1")))
 }
 
-func TestAttemptsOfADeadProcessCountAsFailures(t *testing.T) {
+func TestAttemptsOfDeadProcessCountAsFailures(t *testing.T) {
 	d := newDoor(t)
 	for range 3 {
 		d.try(ada("192.0.2.1"))
@@ -361,7 +361,7 @@ func burst(d *door, place func(i int) throttle.Place) int32 {
 	return compared.Load()
 }
 
-func TestRightPasswordsAtOnceAllGetIn(t *testing.T) {
+func TestConcurrentRightPasswordsAllSucceed(t *testing.T) {
 	for name, known := range map[string]bool{"a known network": true, "a new one": false} {
 		t.Run(name, func(t *testing.T) {
 			d := newDoor(t)
@@ -386,7 +386,7 @@ func TestRightPasswordsAtOnceAllGetIn(t *testing.T) {
 }
 
 // What a stranger does to the account or from elsewhere cannot keep it out.
-func TestKnownPlacesHaveCountersOfTheirOwn(t *testing.T) {
+func TestKnownPlacesHaveSeparateCounters(t *testing.T) {
 	places := map[string]throttle.Place{
 		"a browser": {Account: "users\x00ada", Device: "a browser", Network: "203.0.113.77"},
 		"a network": ada("198.51.100.1"),
@@ -416,7 +416,7 @@ func TestKnownPlacesHaveCountersOfTheirOwn(t *testing.T) {
 	}
 }
 
-func TestBrowserIsKnownAtItsOwnAccountOnly(t *testing.T) {
+func TestBrowserIsKnownOnlyAtItsAccount(t *testing.T) {
 	d := newDoor(t)
 	d.guesses(throttle.Place{Account: "bob", Network: "192.0.2.1"})
 	require.NotZero(t, d.enter(throttle.Place{Account: "bob", Network: "192.0.2.9"}))
@@ -474,7 +474,7 @@ func TestPollingOneAccountDoesNotCloseTheNetwork(t *testing.T) {
 }
 
 // Two processes whose clocks differ have no more guesses than one.
-func TestClocksThatDifferGiveNoGuess(t *testing.T) {
+func TestClockSkewGivesNoExtraGuess(t *testing.T) {
 	for _, apart := range []time.Duration{time.Second, 5 * time.Second, time.Minute} {
 		d := newDoor(t)
 		d.siege(20)
@@ -492,7 +492,7 @@ func TestClocksThatDifferGiveNoGuess(t *testing.T) {
 }
 
 // One who knew the old password may be among the places that were known.
-func TestChangeOfThePasswordGivesFormerPlacesOneCounter(t *testing.T) {
+func TestPasswordChangeMergesKnownPlaceCounters(t *testing.T) {
 	d := newDoor(t)
 	browser := ada("203.0.113.2")
 	browser.Device, browser.Since = "a browser", d.now()
@@ -519,7 +519,7 @@ func TestChangeOfThePasswordGivesFormerPlacesOneCounter(t *testing.T) {
 	require.Zero(t, d.enter(browser), "it has signed in again")
 }
 
-func TestNetworkThatIsUsedLeastIsForgotten(t *testing.T) {
+func TestLeastUsedNetworkIsForgotten(t *testing.T) {
 	d := newDoor(t)
 	for i := range 12 {
 		require.Zero(t, d.enter(ada(from(1000+i))))
@@ -538,7 +538,7 @@ func TestNetworkThatIsUsedLeastIsForgotten(t *testing.T) {
 	require.Zero(t, d.enter(ada(from(1002))))
 }
 
-func TestClientsWithoutAnAddressAreNotKnown(t *testing.T) {
+func TestClientsWithoutAddressAreUnknown(t *testing.T) {
 	d := newDoor(t)
 	require.Zero(t, d.enter(ada("")))
 	require.Empty(t, d.Standing(ada("")))
@@ -551,7 +551,7 @@ func TestClientsWithoutAnAddressAreNotKnown(t *testing.T) {
 	require.NotEmpty(t, d.Standing(ada("198.51.100.1")), "one that is known need not wait behind strangers")
 }
 
-func TestRefusalsMakeNoRows(t *testing.T) {
+func TestRefusalsWriteNoRows(t *testing.T) {
 	d := newDoor(t)
 	d.siege(15)
 	swaps := d.store.swaps.Load()
@@ -578,7 +578,7 @@ func TestStaleClientDoesNotCloseItsNetwork(t *testing.T) {
 	}
 }
 
-func TestLinkWorksAtAKnownNetworkThatHasToWait(t *testing.T) {
+func TestLinkWorksWhileItsNetworkMustWait(t *testing.T) {
 	d := newDoor(t)
 	require.Zero(t, d.enter(ada("198.51.100.1")))
 	d.guesses(ada("198.51.100.1"))
@@ -588,7 +588,7 @@ func TestLinkWorksAtAKnownNetworkThatHasToWait(t *testing.T) {
 }
 
 // An outcome that will never come is not waited for.
-func TestAttemptsOfADeadProcessHoldNobodyUp(t *testing.T) {
+func TestAttemptsOfDeadProcessAreNotAwaited(t *testing.T) {
 	d := newDoor(t)
 	require.Zero(t, d.enter(ada("192.0.2.1")))
 	for range 5 {
@@ -601,7 +601,7 @@ func TestAttemptsOfADeadProcessHoldNobodyUp(t *testing.T) {
 	require.Equal(t, loads+1, d.store.loads.Load(), "it asked again")
 }
 
-func TestFloodByAProofIsRefusedWithoutTheStore(t *testing.T) {
+func TestFloodWithProofIsRefusedWithoutTheStore(t *testing.T) {
 	for name, p := range map[string]throttle.Place{
 		"a browser": {Account: "users\x00ada", Device: "a browser", Network: "192.0.2.1"},
 		"a link":    {Account: "users\x00ada", Link: "a link", Network: "192.0.2.1"},
@@ -640,7 +640,7 @@ func (d *door) siege(guesses int) {
 	}
 }
 
-func TestOneFailureAMinuteOfANetworkCostsNothing(t *testing.T) {
+func TestNetworkMayFailOncePerMinute(t *testing.T) {
 	d := newDoor(t)
 	for i := range 3000 {
 		require.Zero(t, d.fail(throttle.Place{Account: strconv.Itoa(i), Network: "192.0.2.1"}))
@@ -648,7 +648,7 @@ func TestOneFailureAMinuteOfANetworkCostsNothing(t *testing.T) {
 	}
 }
 
-func TestWaitsOfANetworkStayAboutAMinute(t *testing.T) {
+func TestNetworkWaitStaysAboutAMinute(t *testing.T) {
 	d := newDoor(t)
 	longest := time.Duration(0)
 	for i := range 500 {
@@ -670,7 +670,7 @@ func TestFloodOfOneIPv6SiteIsSlowedDown(t *testing.T) {
 	require.Zero(t, d.fail(throttle.Place{Account: "x", Network: "2001:db8:2:ffff", Site: "2001:db8:2"}))
 }
 
-func TestSuccessesOfANetworkAreBounded(t *testing.T) {
+func TestNetworkSuccessesAreBounded(t *testing.T) {
 	for name, test := range map[string]struct {
 		place  throttle.Place
 		weight int
@@ -707,7 +707,7 @@ func TestSuccessesOfANetworkAreBounded(t *testing.T) {
 	}
 }
 
-func TestRegistrationsThatFailCountForTheNetwork(t *testing.T) {
+func TestFailedRegistrationsCountForTheNetwork(t *testing.T) {
 	d := newDoor(t)
 	require.Equal(t, 50, d.guesses(throttle.Place{Network: "192.0.2.1"}))
 	require.Equal(t, 5, d.guesses(ada("192.0.2.2")))
@@ -750,7 +750,7 @@ func TestEndedContextChargesNothing(t *testing.T) {
 	require.Equal(t, 5, d.guesses(ada("192.0.2.1")))
 }
 
-func TestClockThatIsPutBackADayLetsKnownPlacesIn(t *testing.T) {
+func TestClockSetBackLetsKnownPlacesIn(t *testing.T) {
 	d := newDoor(t)
 	require.Zero(t, d.enter(ada("198.51.100.1")))
 	require.Zero(t, d.fail(ada("198.51.100.1")))
@@ -763,7 +763,7 @@ func TestClockThatIsPutBackADayLetsKnownPlacesIn(t *testing.T) {
 	require.Zero(t, d.enter(ada("198.51.100.2")))
 }
 
-func TestClockThatIsPutBackLocksNobodyOut(t *testing.T) {
+func TestClockSetBackLocksNoUserOut(t *testing.T) {
 	for _, back := range []time.Duration{time.Second, time.Hour, 30 * 24 * time.Hour} {
 		d := newDoor(t)
 		for i := range 200 {
@@ -779,7 +779,7 @@ func TestClockThatIsPutBackLocksNobodyOut(t *testing.T) {
 	}
 }
 
-func TestStrangersNamesAreNotKept(t *testing.T) {
+func TestThrottleCopiesBorrowedStrings(t *testing.T) {
 	d := newDoor(t)
 	// Fiber's strings alias a buffer that the next request overwrites.
 	account, network := []byte("users\x00ada"), []byte("192.0.2.1")
@@ -791,13 +791,13 @@ func TestStrangersNamesAreNotKept(t *testing.T) {
 	require.Equal(t, 5, d.guesses(p))
 }
 
-func TestStoreThatCountsNothingLeavesItToTheProcess(t *testing.T) {
+func TestThrottleWithoutStoreCountsInProcess(t *testing.T) {
 	d := &door{t: t, clock: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	d.Throttle = throttle.New(nil, []byte("a key of the tests"), timeout, life, d.now)
 	require.Equal(t, 5, d.guesses(ada("192.0.2.1")))
 }
 
-func TestKeysOfTheStoreNameNobody(t *testing.T) {
+func TestStoreKeysDoNotRevealNames(t *testing.T) {
 	seen := map[string]bool{}
 	d := newDoor(t)
 	d.store.Attempts = &listing{d.store.Attempts, seen}

@@ -23,11 +23,11 @@ import (
 // B10: databases that roll back what meets another transaction, when that commits
 // at the latest, answer as others do.
 
-func TestRequestsAtOnceAreAnsweredOnGalera(t *testing.T) {
+func TestConcurrentRequestsWorkOnGalera(t *testing.T) {
 	testAtOnce(t, galera(t))
 }
 
-func TestRequestsAtOnceAreAnsweredWhereTransactionsAreSerializable(t *testing.T) {
+func TestConcurrentRequestsWorkIfSerializable(t *testing.T) {
 	t.Run("PostgreSQL", func(t *testing.T) { testAtOnce(t, postgres(t, "default_transaction_isolation", "serializable")) })
 	t.Run("MariaDB", func(t *testing.T) { testAtOnce(t, maria(t, "tx_isolation", "SERIALIZABLE")) })
 	t.Run("MySQL", func(t *testing.T) { testAtOnce(t, mySQL(t, "transaction_isolation", "SERIALIZABLE")) })
@@ -162,7 +162,7 @@ func statusOfError(err error) int {
 	return 200
 }
 
-func TestALoginBesideAChangeOfThePasswordHasNoSessionAfterwards(t *testing.T) {
+func TestPasswordChangeEndsConcurrentLogins(t *testing.T) {
 	for name, open := range map[string]func(*testing.T) server{
 		"Galera":                   galera,
 		"PostgreSQL, serializable": func(t *testing.T) server { return postgres(t, "default_transaction_isolation", "serializable") },
@@ -208,7 +208,7 @@ func testLoginsBesideChanges(t *testing.T, open server) {
 	}
 }
 
-func TestOfManyWrongPasswordsNoMoreAreComparedOnTwoNodesThanOnOne(t *testing.T) {
+func TestConcurrentWrongPasswordsAreBounded(t *testing.T) {
 	for name, open := range map[string]func(*testing.T) server{
 		"Galera":                   galera,
 		"PostgreSQL, serializable": func(t *testing.T) server { return postgres(t, "default_transaction_isolation", "serializable") },

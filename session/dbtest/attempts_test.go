@@ -20,11 +20,11 @@ import (
 
 // A row that is deleted stays for as long as an older transaction might look at
 // it: two that insert it anew lock it both, and one of them is rolled back.
-func TestCountersThatWereJustForgottenAreChargedOnMariaDB(t *testing.T) {
+func TestJustDeletedCountersCanBeChargedOnMariaDB(t *testing.T) {
 	testForgottenCounters(t, maria(t)(t))
 }
 
-func TestCountersThatWereJustForgottenAreChargedOnMySQL(t *testing.T) {
+func TestJustDeletedCountersCanBeChargedOnMySQL(t *testing.T) {
 	testForgottenCounters(t, mySQL(t)(t))
 }
 

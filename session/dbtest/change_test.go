@@ -13,7 +13,7 @@ import (
 
 // A change of the password waits for a login with the old one that has not
 // committed: it must see its session then, whatever level the server is set to.
-func TestAChangeOfThePasswordEndsTheLoginThatItWaitedForOnPostgres(t *testing.T) {
+func TestPasswordChangeEndsPendingLoginOnPostgres(t *testing.T) {
 	for _, level := range []string{"read committed", "repeatable read"} {
 		t.Run(level, func(t *testing.T) {
 			ctx := t.Context()

@@ -50,7 +50,7 @@ func testFindings(t *testing.T, open func(*testing.T) *bun.DB, findings map[stri
 }
 
 // B5, B8: tables of PostgreSQL.
-func TestCheckOnPostgres(t *testing.T) {
+func TestCheckFindsTableProblemsOnPostgres(t *testing.T) {
 	const key, hash = "id BIGSERIAL PRIMARY KEY, ", ", password_hash TEXT NOT NULL"
 	testFindings(t, func(t *testing.T) *bun.DB { return postgres(t)(t) }, map[string]finding{
 		"as it should be":        {tablePeople(key + "email VARCHAR NOT NULL UNIQUE" + hash), ""},
@@ -96,7 +96,7 @@ func TestCheckOnPostgres(t *testing.T) {
 }
 
 // B3, B5, B8: tables of MariaDB.
-func TestCheckOnMariaDB(t *testing.T) {
+func TestCheckFindsTableProblemsOnMariaDB(t *testing.T) {
 	const key, hash = "id BIGINT AUTO_INCREMENT PRIMARY KEY, ", ", password_hash VARCHAR(255) NOT NULL"
 	testFindings(t, func(t *testing.T) *bun.DB { return maria(t)(t) }, map[string]finding{
 		"as it should be":     {tablePeople(key + "email VARCHAR(255) NOT NULL UNIQUE" + hash), ""},
@@ -142,7 +142,7 @@ type watcher struct {
 }
 
 // B6: Open cannot see that two kinds share a table through a view.
-func TestCheckFindsAViewOnTheTableOfAnotherKind(t *testing.T) {
+func TestCheckFindsViewOnTableOfAnotherKind(t *testing.T) {
 	for name, open := range map[string]func(*testing.T) *bun.DB{
 		"PostgreSQL": func(t *testing.T) *bun.DB { return postgres(t)(t) },
 		"MariaDB":    func(t *testing.T) *bun.DB { return maria(t)(t) },
@@ -183,7 +183,7 @@ var (
 )
 
 // Tables of MySQL, which can index expressions.
-func TestCheckOnMySQL(t *testing.T) {
+func TestCheckFindsTableProblemsOnMySQL(t *testing.T) {
 	const key, hash = "id BIGINT AUTO_INCREMENT PRIMARY KEY, ", ", password_hash VARCHAR(255) NOT NULL"
 	testFindings(t, func(t *testing.T) *bun.DB { return mySQL(t)(t) }, map[string]finding{
 		"as it should be":       {tablePeople(key + "email VARCHAR(255) NOT NULL UNIQUE" + hash), ""},
@@ -218,7 +218,7 @@ func TestCheckOnMySQL(t *testing.T) {
 }
 
 // What a short prefix does: two people whose addresses begin alike.
-func TestAShortPrefixKeepsTwoAddressesApartThatDiffer(t *testing.T) {
+func TestShortPrefixIndexRefusesDistinctAddresses(t *testing.T) {
 	for name, open := range map[string]func(*testing.T, ...string) server{"MariaDB": maria, "MySQL": mySQL} {
 		t.Run(name, func(t *testing.T) {
 			db := open(t)(t)
@@ -242,7 +242,7 @@ func TestCheckAcceptsCitext(t *testing.T) {
 }
 
 // A slow catalog is no reason for a program not to start.
-func TestCheckMayTakeLongerThanOtherReads(t *testing.T) {
+func TestCheckMayExceedReadTimeout(t *testing.T) {
 	for name, open := range map[string]func(*testing.T, ...string) server{"PostgreSQL": postgres, "MariaDB": maria, "MySQL": mySQL} {
 		t.Run(name, func(t *testing.T) {
 			db := open(t)(t)
@@ -257,7 +257,7 @@ func TestCheckMayTakeLongerThanOtherReads(t *testing.T) {
 
 // MariaDB opens the files of every table of every database for a query of its
 // catalog that does not name one.
-func TestCheckReadsTheCatalogOfItsOwnTablesOnly(t *testing.T) {
+func TestCheckScansNoOtherDatabase(t *testing.T) {
 	db := maria(t)(t)
 	_, err := db.NewCreateTable().Model((*person)(nil)).Exec(t.Context())
 	require.NoError(t, err)
@@ -279,7 +279,7 @@ func TestCheckReadsTheCatalogOfItsOwnTablesOnly(t *testing.T) {
 }
 
 // B1, B3: settings of the connection, from its address here.
-func TestCheckFindsSettingsOfMariaDB(t *testing.T) {
+func TestCheckFindsUnsafeMariaDBSettings(t *testing.T) {
 	for name, c := range map[string]struct{ setting, value, want string }{
 		"not strict":  {"sql_mode", "", "Config.DB: sql_mode is not strict"},
 		"padding":     {"sql_mode", "STRICT_ALL_TABLES,PAD_CHAR_TO_FULL_LENGTH", "Config.DB: sql_mode has PAD_CHAR_TO_FULL_LENGTH"},
@@ -291,11 +291,11 @@ func TestCheckFindsSettingsOfMariaDB(t *testing.T) {
 	}
 }
 
-func TestCheckFindsAClockOfMariaDBThatIsOff(t *testing.T) {
+func TestCheckFindsMariaDBClockSkew(t *testing.T) {
 	testSetting(t, misread(t, "timestamp", "1000000000", "").bad, "Config.DB: the clock of the store is ")
 }
 
-func TestCheckFindsSettingsOfPostgres(t *testing.T) {
+func TestCheckFindsUnsafePostgresSettings(t *testing.T) {
 	for name, c := range map[string]struct{ setting, value, want string }{
 		"an encoding": {"client_encoding", "SJIS", "Config.DB: client_encoding is SJIS"},
 		"nothing":     {"client_encoding", "UTF8", ""},

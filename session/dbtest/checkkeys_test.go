@@ -68,7 +68,7 @@ func accessOf(t *testing.T, answer string) string {
 	return issued.Access
 }
 
-func TestCheckAcceptsTextKeysThatWork(t *testing.T) {
+func TestCheckAcceptsWorkingTextKeys(t *testing.T) {
 	for server, open := range map[string]func(*testing.T, ...string) server{"PostgreSQL": postgres, "MariaDB": maria, "MySQL": mySQL} {
 		for name, c := range textKeys {
 			t.Run(server+", "+name, func(t *testing.T) { testKey(t, open(t)(t), c.ddl, c.key) })
@@ -88,7 +88,7 @@ type generated struct {
 	PasswordHash  string `bun:",notnull" json:"-"`
 }
 
-func TestCheckAcceptsAUUIDThatPostgresMakes(t *testing.T) {
+func TestCheckAcceptsUUIDGeneratedByPostgres(t *testing.T) {
 	db := postgres(t)(t)
 	require.NoError(t, fiberjwt.Migrate(t.Context(), db))
 	_, err := db.NewCreateTable().Model((*generated)(nil)).Exec(t.Context())
@@ -101,7 +101,7 @@ func TestCheckAcceptsAUUIDThatPostgresMakes(t *testing.T) {
 }
 
 // Short keys do not fill a padded column, and some types hold no key at all.
-func TestCheckFindsTextKeysThatComeBackChanged(t *testing.T) {
+func TestCheckFindsTextKeysThatReadBackChanged(t *testing.T) {
 	for name, c := range map[string]struct {
 		open      func(*testing.T, ...string) server
 		ddl, want string

@@ -73,7 +73,7 @@ type Teacher struct {
 	PasswordHash string `bun:",notnull"          json:"-"`
 }
 
-func TestCheckFindsNothingInTheModelsOfTheDocuments(t *testing.T) {
+func TestCheckAcceptsModelsOfTheDocuments(t *testing.T) {
 	for name, open := range allDatabases {
 		t.Run(name, func(t *testing.T) {
 			testSchema(t, open(t)(t), fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}, "/auth/users", "email", (*User)(nil))
@@ -128,7 +128,7 @@ func mixedKind() fiberjwt.Kind {
 	return fiberjwt.Entity[mixed]{Name: "users", Identity: "emailAddress", Password: "passwordHash", Register: fiberjwt.Anyone[mixed]}
 }
 
-func TestCheckAcceptsMixedCaseAndIndexesOfLivingRows(t *testing.T) {
+func TestCheckAcceptsMixedCaseAndSoftDeleteIndexes(t *testing.T) {
 	for name, c := range map[string]struct {
 		open  func(*testing.T, ...string) server
 		index []string
@@ -153,7 +153,7 @@ func TestCheckAcceptsMixedCaseAndIndexesOfLivingRows(t *testing.T) {
 	}
 }
 
-func TestCheckFindsIndexesThatLetLivingRowsMeet(t *testing.T) {
+func TestCheckFindsIndexesThatAllowDuplicates(t *testing.T) {
 	for name, c := range map[string]struct {
 		open  func(*testing.T, ...string) server
 		index string
@@ -189,7 +189,7 @@ type settled struct {
 	DeletedAt     time.Time `bun:",soft_delete,notnull,type:timestamp" json:"-"`
 }
 
-func TestCheckAcceptsAMarkThatIsNeverNULL(t *testing.T) {
+func TestCheckAcceptsNonNullSoftDeleteMark(t *testing.T) {
 	testSchema(t, postgres(t)(t), fiberjwt.Entity[settled]{Register: fiberjwt.Anyone[settled]}, "/auth/users", "email", (*settled)(nil),
 		"CREATE UNIQUE INDEX living ON users (email, deleted_at)")
 }
@@ -201,7 +201,7 @@ type qualified struct {
 	PasswordHash  string `bun:",notnull" json:"-"`
 }
 
-func TestCheckLooksIntoSchemas(t *testing.T) {
+func TestCheckFindsTablesInSchemas(t *testing.T) {
 	const rest = "people (id BIGSERIAL PRIMARY KEY, email TEXT UNIQUE, password_hash TEXT)"
 	t.Run("named", func(t *testing.T) {
 		db := postgresIn(t, "UTF8")(t)
@@ -220,7 +220,7 @@ func TestCheckLooksIntoSchemas(t *testing.T) {
 	})
 }
 
-func TestCheckAcceptsViewsThroughWhichAccountsAreWritten(t *testing.T) {
+func TestCheckAcceptsWritableViews(t *testing.T) {
 	for name, c := range map[string]struct {
 		open func(*testing.T, ...string) server
 		key  string
@@ -243,7 +243,7 @@ type inMain struct {
 	PasswordHash  string `bun:",notnull" json:"-"`
 }
 
-func TestCheckAcceptsOrdinaryTablesOfSQLite(t *testing.T) {
+func TestCheckAcceptsOrdinarySQLiteTables(t *testing.T) {
 	for name, ddl := range map[string][]string{
 		"Rails": {`CREATE TABLE "people" ("id" integer PRIMARY KEY AUTOINCREMENT NOT NULL, "email" varchar DEFAULT '' NOT NULL, "password_hash" varchar DEFAULT '' NOT NULL)`,
 			`CREATE UNIQUE INDEX "index_people_on_email" ON "people" ("email") /*application='Shop'*/`},

@@ -18,19 +18,19 @@ import (
 
 // B12: two servers on one database, whose clocks differ.
 
-func TestServersWhoseClocksDifferSignNobodyOutOnPostgres(t *testing.T) {
+func TestServerClockSkewSignsNoUserOutOnPostgres(t *testing.T) {
 	testClocks(t, postgres(t, "timezone", "Asia/Kolkata"))
 }
 
-func TestServersWhoseClocksDifferSignNobodyOutOnMariaDB(t *testing.T) {
+func TestServerClockSkewSignsNoUserOutOnMariaDB(t *testing.T) {
 	testClocks(t, maria(t, "time_zone", "+05:30"))
 }
 
-func TestServersWhoseClocksDifferSignNobodyOutOnMySQL(t *testing.T) {
+func TestServerClockSkewSignsNoUserOutOnMySQL(t *testing.T) {
 	testClocks(t, likeMySQL(t, maria(t, "time_zone", "-08:00")))
 }
 
-func TestMariaDBTakenForMySQLIsAStore(t *testing.T) { testStore(t, likeMySQL(t, maria(t))) }
+func TestMariaDBTakenForMySQLPassesTheStoreSuite(t *testing.T) { testStore(t, likeMySQL(t, maria(t))) }
 
 // likeMySQL has the store take MariaDB for MySQL, which has no RETURNING.
 func likeMySQL(t *testing.T, open server) server {

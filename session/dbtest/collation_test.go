@@ -10,7 +10,7 @@ import (
 // A collation that folds accents finds Ann's row for änn, also in a unique index:
 // so one of them can register, and nobody but Ann gets in as Ann. Check has nothing
 // to say against it.
-func TestAFoldingCollationLetsNobodyInAsAnotherOnMariaDB(t *testing.T) {
+func TestAccentVariantCannotSignInOnMariaDB(t *testing.T) {
 	for _, collation := range []string{"utf8mb4_general_ci", "utf8mb4_unicode_ci"} {
 		t.Run(collation, func(t *testing.T) {
 			testFolding(t, maria(t)(t), "CREATE TABLE people (id BIGINT AUTO_INCREMENT PRIMARY KEY, password_hash VARCHAR(255) NOT NULL,"+
@@ -19,7 +19,7 @@ func TestAFoldingCollationLetsNobodyInAsAnotherOnMariaDB(t *testing.T) {
 	}
 }
 
-func TestAFoldingCollationLetsNobodyInAsAnotherOnPostgres(t *testing.T) {
+func TestAccentVariantCannotSignInOnPostgres(t *testing.T) {
 	testFolding(t, postgres(t)(t), "CREATE COLLATION folding (provider = icu, locale = 'und-u-ks-level1', deterministic = false)",
 		"CREATE TABLE people (id BIGSERIAL PRIMARY KEY, password_hash TEXT NOT NULL, email TEXT COLLATE folding UNIQUE)")
 }
@@ -36,7 +36,7 @@ func testFolding(t *testing.T, db *bun.DB, statements ...string) {
 
 // C6: where an index keeps bytes apart and the column's collation takes accents for
 // the same, each of two names has its own account.
-func TestAccentsTellAccountsApartWhereTheIndexDoes(t *testing.T) {
+func TestBinaryIndexSeparatesAccentVariants(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) (db *bun.DB, statements []string){
 		"PostgreSQL": func(t *testing.T) (*bun.DB, []string) {
 			return postgres(t)(t), []string{
@@ -74,7 +74,7 @@ func TestAccentsTellAccountsApartWhereTheIndexDoes(t *testing.T) {
 
 // B8: without an index the second account is refused, and of two that are there
 // neither gets in, whatever the collation.
-func TestTwoAccountsOfOneAddressAreRefusedOnServers(t *testing.T) {
+func TestDuplicateAccountsAreRefusedOnServers(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) (db *bun.DB, key, engine string){
 		"PostgreSQL": func(t *testing.T) (*bun.DB, string, string) { return postgres(t)(t), "BIGSERIAL", "" },
 		"MariaDB":    func(t *testing.T) (*bun.DB, string, string) { return maria(t)(t), "BIGINT AUTO_INCREMENT", "" },

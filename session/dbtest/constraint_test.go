@@ -29,15 +29,15 @@ type school struct {
 	ID            int64 `bun:",pk"`
 }
 
-func TestARegistrationThatBreaksAConstraintIsTheClientsFaultOnPostgres(t *testing.T) {
+func TestConstraintViolationGets422OnPostgres(t *testing.T) {
 	testConstraints(t, postgres(t)(t))
 }
 
-func TestARegistrationThatBreaksAConstraintIsTheClientsFaultOnMariaDB(t *testing.T) {
+func TestConstraintViolationGets422OnMariaDB(t *testing.T) {
 	testConstraints(t, maria(t)(t))
 }
 
-func TestARegistrationThatBreaksAConstraintIsTheClientsFaultOnMySQL(t *testing.T) {
+func TestConstraintViolationGets422OnMySQL(t *testing.T) {
 	testConstraints(t, mySQL(t)(t))
 }
 

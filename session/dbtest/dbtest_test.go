@@ -11,11 +11,11 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-func TestThePostgresStoreIsAStore(t *testing.T) { testStore(t, postgres(t)) }
+func TestPostgresPassesTheStoreSuite(t *testing.T) { testStore(t, postgres(t)) }
 
-func TestTheMariaDBStoreIsAStore(t *testing.T) { testStore(t, maria(t)) }
+func TestMariaDBPassesTheStoreSuite(t *testing.T) { testStore(t, maria(t)) }
 
-func TestTheMySQLStoreIsAStore(t *testing.T) { testStore(t, mySQL(t)) }
+func TestMySQLPassesTheStoreSuite(t *testing.T) { testStore(t, mySQL(t)) }
 
 func testStore(t *testing.T, open server) {
 	require.NoError(t, session.Migrate(t.Context(), open(t)))

@@ -83,10 +83,10 @@ func (n noReturning) BeforeQuery(ctx context.Context, event *bun.QueryEvent) con
 
 func (noReturning) AfterQuery(context.Context, *bun.QueryEvent) {}
 
-func TestTheGaleraStoreIsAStore(t *testing.T) { testStore(t, galera(t)) }
+func TestGaleraPassesTheStoreSuite(t *testing.T) { testStore(t, galera(t)) }
 
 // Each of those who redeem a link stores its row first.
-func TestARowThatManyCreateAtOnceIsCreatedOnceOnGalera(t *testing.T) {
+func TestConcurrentCreateStoresOneRowOnGalera(t *testing.T) {
 	db := galera(t)(t)
 	require.NoError(t, session.Migrate(t.Context(), db))
 	store := session.NewSQL(db)
@@ -105,13 +105,13 @@ func TestARowThatManyCreateAtOnceIsCreatedOnceOnGalera(t *testing.T) {
 	}
 }
 
-func TestMigrateMayRunTenTimesAtOnceOnGalera(t *testing.T) {
+func TestMigrateRunsConcurrentlyOnGalera(t *testing.T) {
 	testMigrateAtOnce(t, galera(t)(t))
 }
 
 // Of two servers each has a node for itself: with wsrep_sync_wait what one has
 // answered is known to the other in the next request.
-func TestAnEndOnOneNodeIsSeenOnTheOtherAtTheNextRequestOnGalera(t *testing.T) {
+func TestGaleraNodesSeeLogoutAtNextRequest(t *testing.T) {
 	ctx, each := t.Context(), nodes(t)
 	var services []*service
 	for i, node := range each {
@@ -147,7 +147,7 @@ func TestAnEndOnOneNodeIsSeenOnTheOtherAtTheNextRequestOnGalera(t *testing.T) {
 }
 
 // Without it another node's logout is not seen at once, docs/operate/databases.md#galera.
-func TestCheckFindsNodesThatDoNotWaitForTheOthers(t *testing.T) {
+func TestCheckFindsNodesWithoutSyncWait(t *testing.T) {
 	for wait, want := range map[string]string{"7": "", "15": "", "0": "Config.DB: the server is a node of a Galera cluster and wsrep_sync_wait is 0", "1": "wsrep_sync_wait is 1"} {
 		t.Run(wait, func(t *testing.T) {
 			db := mysqlAt(t, strings.Fields(address(t, "FIBERJWT_GALERA"))[0])(t)

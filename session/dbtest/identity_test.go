@@ -11,9 +11,9 @@ import (
 )
 
 // C6: servers compare by collations, of which each has its own idea of a name.
-func TestANameHasOneAccountOnPostgres(t *testing.T) { testNames(t, postgres(t)(t)) }
+func TestEquivalentNamesShareOneAccountOnPostgres(t *testing.T) { testNames(t, postgres(t)(t)) }
 
-func TestANameHasOneAccountOnMariaDB(t *testing.T) { testNames(t, maria(t)(t)) }
+func TestEquivalentNamesShareOneAccountOnMariaDB(t *testing.T) { testNames(t, maria(t)(t)) }
 
 func testNames(t *testing.T, db *bun.DB) {
 	require.NoError(t, session.Migrate(t.Context(), db))

@@ -12,7 +12,7 @@ import (
 
 // A login with the old password meets a change that has ended the sessions but
 // has not committed: it must wait, and then find no account of that password.
-func TestALoginWaitsForAChangeOfThePasswordOnPostgres(t *testing.T) {
+func TestLoginWaitsForPasswordChangeOnPostgres(t *testing.T) {
 	for _, level := range []string{"read committed", "repeatable read"} {
 		t.Run(level, func(t *testing.T) {
 			db := postgres(t, "default_transaction_isolation", level)(t)
@@ -21,7 +21,7 @@ func TestALoginWaitsForAChangeOfThePasswordOnPostgres(t *testing.T) {
 	}
 }
 
-func TestALoginWaitsForAChangeOfThePasswordOnMariaDB(t *testing.T) {
+func TestLoginWaitsForPasswordChangeOnMariaDB(t *testing.T) {
 	for _, level := range []string{"READ-COMMITTED", "REPEATABLE-READ"} {
 		t.Run(level, func(t *testing.T) {
 			db := maria(t, "tx_isolation", level)(t)
@@ -30,7 +30,7 @@ func TestALoginWaitsForAChangeOfThePasswordOnMariaDB(t *testing.T) {
 	}
 }
 
-func TestALoginWaitsForAChangeOfThePasswordOnMySQL(t *testing.T) {
+func TestLoginWaitsForPasswordChangeOnMySQL(t *testing.T) {
 	for _, level := range []string{"READ-COMMITTED", "REPEATABLE-READ"} {
 		t.Run(level, func(t *testing.T) {
 			db := mySQL(t, "transaction_isolation", level)(t)

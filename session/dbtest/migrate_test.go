@@ -10,15 +10,15 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-func TestMigrateMayRunTenTimesAtOnceOnPostgres(t *testing.T) {
+func TestMigrateRunsConcurrentlyOnPostgres(t *testing.T) {
 	testMigrateAtOnce(t, postgres(t)(t))
 }
 
-func TestMigrateMayRunTenTimesAtOnceOnMariaDB(t *testing.T) {
+func TestMigrateRunsConcurrentlyOnMariaDB(t *testing.T) {
 	testMigrateAtOnce(t, maria(t)(t))
 }
 
-func TestMigrateMayRunTenTimesAtOnceOnMySQL(t *testing.T) {
+func TestMigrateRunsConcurrentlyOnMySQL(t *testing.T) {
 	testMigrateAtOnce(t, mySQL(t)(t))
 }
 

@@ -10,15 +10,15 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-func TestAForgottenMigrateIsNamedOnPostgres(t *testing.T) {
+func TestMissingMigrateIsLoggedOnPostgres(t *testing.T) {
 	testForgottenMigrate(t, postgres(t)(t))
 }
 
-func TestAForgottenMigrateIsNamedOnMariaDB(t *testing.T) {
+func TestMissingMigrateIsLoggedOnMariaDB(t *testing.T) {
 	testForgottenMigrate(t, maria(t)(t))
 }
 
-func TestAForgottenMigrateIsNamedOnMySQL(t *testing.T) {
+func TestMissingMigrateIsLoggedOnMySQL(t *testing.T) {
 	testForgottenMigrate(t, mySQL(t)(t))
 }
 

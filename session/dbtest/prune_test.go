@@ -12,9 +12,9 @@ import (
 
 // D4: nobody has to call Prune.
 
-func TestASignInPrunesInTheBackgroundOnPostgres(t *testing.T) { testPruning(t, postgres(t)(t)) }
+func TestSignInPrunesInBackgroundOnPostgres(t *testing.T) { testPruning(t, postgres(t)(t)) }
 
-func TestASignInPrunesInTheBackgroundOnMariaDB(t *testing.T) { testPruning(t, maria(t)(t)) }
+func TestSignInPrunesInBackgroundOnMariaDB(t *testing.T) { testPruning(t, maria(t)(t)) }
 
 func testPruning(t *testing.T, db *bun.DB) {
 	ctx := t.Context()

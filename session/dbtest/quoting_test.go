@@ -111,7 +111,7 @@ func misread(t *testing.T, name, value, hint string) unsafe {
 
 // B2: whatever of the application sends a client's text first, the setting is found
 // before it, and nothing else is sent.
-func TestNoTextOfClientsIsSentWhereLiteralsAreReadDifferently(t *testing.T) {
+func TestUnsafeLiteralSettingBlocksClientText(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) unsafe{
 		"PostgreSQL, lib/pq": func(t *testing.T) unsafe { return nonconforming(t, "lib/pq") },
 		"PostgreSQL, pgx":    func(t *testing.T) unsafe { return nonconforming(t, "pgx") },
@@ -208,7 +208,7 @@ func testUnsafe(t *testing.T, u unsafe) {
 }
 
 // B2: pgx itself sends nothing by the simple protocol then, and says why.
-func TestTheSimpleProtocolOfPgxRefusesLiteralsThatAreReadDifferently(t *testing.T) {
+func TestPgxSimpleProtocolRefusesUnsafeLiterals(t *testing.T) {
 	u := nonconforming(t, "pgx, simple protocol")
 	require.ErrorContains(t, fiberjwt.Migrate(t.Context(), u.bad), "standard_conforming_strings")
 	p := newPeople(t, u.bad)
@@ -217,7 +217,7 @@ func TestTheSimpleProtocolOfPgxRefusesLiteralsThatAreReadDifferently(t *testing.
 }
 
 // The other modes change neither quotes nor backslashes.
-func TestLiteralsHoldInTheOtherModesOfMariaDB(t *testing.T) {
+func TestLiteralsAreSafeInOtherMariaDBModes(t *testing.T) {
 	for _, modes := range []string{"ANSI", "ORACLE", "TRADITIONAL", "HIGH_NOT_PRECEDENCE,SIMULTANEOUS_ASSIGNMENT"} {
 		db := maria(t, "sql_mode", modes+",STRICT_TRANS_TABLES")(t)
 		require.NoError(t, fiberjwt.Migrate(t.Context(), db), modes)
@@ -297,7 +297,7 @@ func (f *faltering) BeforeQuery(ctx context.Context, event *bun.QueryEvent) cont
 
 // The look costs one statement for all requests that come first, and none later; one
 // that fails is repeated.
-func TestLiteralsAreLookedAtOnce(t *testing.T) {
+func TestLiteralSettingIsCheckedOnce(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) *bun.DB{
 		"PostgreSQL": func(t *testing.T) *bun.DB { return postgres(t)(t) },
 		"MariaDB":    func(t *testing.T) *bun.DB { return maria(t)(t) },
@@ -337,7 +337,7 @@ func TestLiteralsAreLookedAtOnce(t *testing.T) {
 }
 
 // B2: the sessions may be in another database than the accounts.
-func TestNoTextOfClientsIsSentToAnUnsafeStoreElsewhere(t *testing.T) {
+func TestUnsafeSessionStoreGetsNoClientText(t *testing.T) {
 	u, seen := nonconforming(t, "lib/pq"), &statements{}
 	require.NoError(t, fiberjwt.Migrate(t.Context(), u.good))
 	ann := &person{Email: "ann@example.com"}

@@ -18,11 +18,11 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-func TestARefreshThatALogoutOvertakesIsGoneOnMySQL(t *testing.T) {
+func TestRefreshOvertakenByLogoutIsGoneOnMySQL(t *testing.T) {
 	testOvertakenRefresh(t, mySQL(t))
 }
 
-func TestARefreshThatALogoutOvertakesIsGoneOnAnyOtherDatabase(t *testing.T) {
+func TestRefreshOvertakenByLogoutIsGoneOnOtherDB(t *testing.T) {
 	testOvertakenRefresh(t, other(t))
 }
 

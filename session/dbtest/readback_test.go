@@ -100,7 +100,7 @@ func triggered(t *testing.T, body string) *bun.DB {
 	return peopled(t, postgres(t), append([]string{postgresPeople("TEXT", "TEXT")}, postgresTrigger("UPDATE", body)...)...)
 }
 
-func TestASpoiltHashNeverTakesThePlaceOfAGoodOne(t *testing.T) {
+func TestDamagedHashNeverReplacesGoodHash(t *testing.T) {
 	for name, made := range spoilers() {
 		t.Run(name, func(t *testing.T) {
 			db := made(t)
@@ -132,7 +132,7 @@ func TestASpoiltHashNeverTakesThePlaceOfAGoodOne(t *testing.T) {
 }
 
 // B1: where the column holds hashes, the old one is raised.
-func TestAnOldHashIsRaisedOnServers(t *testing.T) {
+func TestOldHashIsUpgradedOnServers(t *testing.T) {
 	for name, db := range map[string]*bun.DB{
 		"MariaDB":           peopled(t, maria(t), mariaPeople("VARCHAR(255)", "InnoDB")),
 		"MariaDB char":      peopled(t, maria(t), mariaPeople("CHAR(120)", "InnoDB")),
@@ -163,7 +163,7 @@ func (s *service) signIn(t *testing.T) (access string) {
 }
 
 // B1, B5: what a sign-in would not find is not stored.
-func TestARegistrationThatIsStoredOtherwiseIsRefused(t *testing.T) {
+func TestRegisterRefusesValuesTheDatabaseChanges(t *testing.T) {
 	lenient := func(table string) func(t *testing.T) *bun.DB {
 		return func(t *testing.T) *bun.DB { return peopled(t, maria(t, "sql_mode", ""), table) }
 	}
@@ -219,7 +219,7 @@ func TestARegistrationThatIsStoredOtherwiseIsRefused(t *testing.T) {
 }
 
 // A trigger may rewrite an e-mail address as long as a sign-in finds it.
-func TestARegistrationMayBeRewrittenToTheSame(t *testing.T) {
+func TestRegisterAcceptsEquivalentRewrittenEmail(t *testing.T) {
 	db := peopled(t, postgres(t), append([]string{
 		"CREATE COLLATION fold (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
 		postgresPeople("TEXT COLLATE fold", "TEXT"),
@@ -231,7 +231,7 @@ func TestARegistrationMayBeRewrittenToTheSame(t *testing.T) {
 }
 
 // B5: a column that pads.
-func TestAPaddedIdentityIsFoundOnPostgres(t *testing.T) {
+func TestLoginFindsPaddedIdentityOnPostgres(t *testing.T) {
 	db := peopled(t, postgres(t), postgresPeople("CHAR(60)", "TEXT"))
 	s := newService(t, db, open)
 	status, answer := s.post(t, "/auth/people/register", ann)
@@ -242,7 +242,7 @@ func TestAPaddedIdentityIsFoundOnPostgres(t *testing.T) {
 }
 
 // B3: names that no row can have, and browsers whose names the store cannot take.
-func TestATextThatNoColumnHoldsFailsNoSignIn(t *testing.T) {
+func TestUnstorableTextDoesNotBreakLogin(t *testing.T) {
 	latin := "CREATE TABLE people (id BIGINT AUTO_INCREMENT PRIMARY KEY, email VARCHAR(255) CHARACTER SET %s NOT NULL UNIQUE, password_hash VARCHAR(255) NOT NULL)"
 	for name, db := range map[string]*bun.DB{
 		"latin1":             peopled(t, maria(t), fmt.Sprintf(latin, "latin1")),
@@ -284,7 +284,7 @@ func TestATextThatNoColumnHoldsFailsNoSignIn(t *testing.T) {
 }
 
 // B3: a column of another type than text.
-func TestLoginByANameThatIsNoUUIDIs401OnPostgres(t *testing.T) {
+func TestLoginWithNonUUIDNameGets401OnPostgres(t *testing.T) {
 	db := peopled(t, postgres(t), postgresPeople("UUID", "TEXT"))
 	s := newService(t, db, open)
 	status, answer := s.post(t, "/auth/people/login", ann)
@@ -292,7 +292,7 @@ func TestLoginByANameThatIsNoUUIDIs401OnPostgres(t *testing.T) {
 }
 
 // B4: a trigger that refuses a row.
-func TestATriggerThatRaisesRefusesTheRegistration(t *testing.T) {
+func TestRaisingTriggerRefusesRegistration(t *testing.T) {
 	raising := func(raise string) *bun.DB {
 		return peopled(t, postgres(t), append([]string{postgresPeople("TEXT", "TEXT")}, postgresTrigger("INSERT", raise+";")...)...)
 	}
@@ -338,7 +338,7 @@ func (h *hooked) BeforeAppendModel(context.Context, bun.Query) error {
 }
 
 // B5: a hook of the model, and of the kind.
-func TestHooksOfTheModelDoNotSpoilStatements(t *testing.T) {
+func TestModelHooksDoNotBreakStatements(t *testing.T) {
 	for name, kind := range map[string]fiberjwt.Kind{
 		"a model that refuses to be empty": fiberjwt.Entity[hooked]{Register: fiberjwt.Anyone[hooked]},
 		"with a Load": fiberjwt.Entity[hooked]{Register: fiberjwt.Anyone[hooked], Load: func(q *bun.SelectQuery) *bun.SelectQuery {
@@ -365,7 +365,7 @@ func TestHooksOfTheModelDoNotSpoilStatements(t *testing.T) {
 }
 
 // B5: a Load that reads elsewhere.
-func TestALoadOfAnotherTableRefusesRegistrations(t *testing.T) {
+func TestLoadFromAnotherTableGets500(t *testing.T) {
 	db := peopled(t, postgres(t), postgresPeople("TEXT", "TEXT"), "CREATE TABLE members (LIKE people)")
 	s := newService(t, db, fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person], Load: func(q *bun.SelectQuery) *bun.SelectQuery {
 		return q.ModelTableExpr("members AS ?TableAlias")
@@ -383,7 +383,7 @@ func TestALoadOfAnotherTableRefusesRegistrations(t *testing.T) {
 }
 
 // B9: a sign-in inside the transaction that stores the account.
-func TestLoginInsideTheTransactionThatStoresTheAccount(t *testing.T) {
+func TestLoginInTransactionNeedsGrantDBOnServers(t *testing.T) {
 	for name, db := range map[string]*bun.DB{
 		"MariaDB":    peopled(t, maria(t), mariaPeople("TEXT", "InnoDB")),
 		"PostgreSQL": peopled(t, postgres(t), postgresPeople("TEXT", "TEXT")),
@@ -461,7 +461,7 @@ func TestGrantDBNeedsNoSecondConnection(t *testing.T) {
 }
 
 // B5: a blank behind a hash, where the column keeps it and compares it.
-func TestAHashWithABlankBehindItSignsInOnServers(t *testing.T) {
+func TestHashWithTrailingBlankSignsInOnServers(t *testing.T) {
 	nopad := strings.Replace(mariaPeople("TEXT", "InnoDB"), "password_hash TEXT", "password_hash VARCHAR(255) CHARACTER SET utf8mb4 COLLATE %s", 1)
 	for name, made := range map[string]func(t *testing.T) *bun.DB{
 		"PostgreSQL": func(t *testing.T) *bun.DB { return peopled(t, postgres(t), postgresPeople("TEXT", "TEXT")) },

@@ -24,7 +24,7 @@ type member struct {
 }
 
 // B11: a row is stored with the key of a deleted one.
-func TestNextAccountWithTheKeyIsToldApartOnEveryServer(t *testing.T) {
+func TestReusedKeyEndsOldTokensOnEveryServer(t *testing.T) {
 	for name, open := range map[string]func(*testing.T, ...string) server{"postgres": postgres, "maria": maria} {
 		t.Run(name, func(t *testing.T) {
 			ctx, db := t.Context(), open(t)(t)
@@ -63,7 +63,7 @@ type chief person
 
 // B6: a new password ends the sessions of the row under every kind, in the transaction
 // that stores it.
-func TestNewPasswordEndsEveryKindOfTheRowOnEveryServer(t *testing.T) {
+func TestNewPasswordEndsEveryKindOnServers(t *testing.T) {
 	for name, open := range map[string]func(*testing.T, ...string) server{"postgres": postgres, "maria": maria} {
 		t.Run(name, func(t *testing.T) {
 			ctx, db := t.Context(), open(t)(t)

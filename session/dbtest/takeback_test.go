@@ -30,7 +30,7 @@ func (*upserted) BeforeInsert(_ context.Context, query *bun.InsertQuery) error {
 }
 
 // B1, B5: what a failed registration takes back is its row alone.
-func TestARegistrationNeverDeletesAnotherAccountOnServers(t *testing.T) {
+func TestRegisterNeverDeletesOtherAccountOnServers(t *testing.T) {
 	for name, db := range map[string]*bun.DB{
 		"PostgreSQL": peopled(t, postgres(t), postgresPeople("TEXT", "TEXT")),
 		"MariaDB":    peopled(t, maria(t), mariaPeople("VARCHAR(255)", "InnoDB")),
@@ -59,7 +59,7 @@ func (h *afterUpdate) AfterQuery(_ context.Context, event *bun.QueryEvent) {
 }
 
 // B1: without transactions, a password that another request stored is not undone.
-func TestAPasswordOfAnotherRequestIsNotPutBack(t *testing.T) {
+func TestPasswordOfAnotherRequestIsNotUndone(t *testing.T) {
 	db := peopled(t, maria(t), mariaPeople("VARCHAR(255)", "MyISAM"))
 	later := strings.Replace(annsBcrypt, "$2a$", "$2b$", 1)
 	for what, use := range map[string]func(t *testing.T, s *service){

@@ -30,29 +30,29 @@ type pqError struct{ code string }
 func (pqError) Error() string      { return "pq: restart transaction" }
 func (e pqError) SQLState() string { return e.code }
 
-func TestOnlyWhatWasRolledBackMayBeRepeated(t *testing.T) {
+func TestOnlyRolledBackErrorsAreTransient(t *testing.T) {
 	for name, test := range map[string]struct {
 		err  error
 		want bool
 	}{
-		"PostgreSQL, a deadlock":           {&pgconn.PgError{Code: "40P01"}, true},
-		"PostgreSQL, serialization":        {&pgconn.PgError{Code: "40001"}, true},
-		"PostgreSQL, a lock that was long": {&pgconn.PgError{Code: "55P03"}, true},
-		"PostgreSQL, by lib/pq":            {pqError{"40001"}, true},
-		"PostgreSQL, by Bun's driver":      {pgdriverError{"40P01"}, true},
-		"CockroachDB, perhaps done":        {&pgconn.PgError{Code: "40003"}, false},
-		"PostgreSQL, a duplicate":          {&pgconn.PgError{Code: "23505"}, false},
-		"PostgreSQL, too late to know":     {&pgconn.PgError{Code: "57P01"}, false},
-		"PostgreSQL, by Bun, a duplicate":  {pgdriverError{"23505"}, false},
-		"MariaDB, a deadlock":              {&mysql.MySQLError{Number: 1213}, true},
-		"MariaDB, a changed record":        {&mysql.MySQLError{Number: 1020}, true},
-		"MariaDB, a lock that was long":    {&mysql.MySQLError{Number: 1205}, true},
-		"Galera, a node that joins":        {&mysql.MySQLError{Number: 1047}, true},
-		"MariaDB, a duplicate":             {&mysql.MySQLError{Number: 1062}, false},
-		"a broken connection":              {&net.OpError{Op: "read", Err: errors.New("reset")}, false},
-		"a deadline":                       {context.DeadlineExceeded, false},
-		"no row":                           {sql.ErrNoRows, false},
-		"none":                             {nil, false},
+		"PostgreSQL, a deadlock":          {&pgconn.PgError{Code: "40P01"}, true},
+		"PostgreSQL, serialization":       {&pgconn.PgError{Code: "40001"}, true},
+		"PostgreSQL, a lock timeout":      {&pgconn.PgError{Code: "55P03"}, true},
+		"PostgreSQL, by lib/pq":           {pqError{"40001"}, true},
+		"PostgreSQL, by Bun's driver":     {pgdriverError{"40P01"}, true},
+		"CockroachDB, outcome unknown":    {&pgconn.PgError{Code: "40003"}, false},
+		"PostgreSQL, a duplicate":         {&pgconn.PgError{Code: "23505"}, false},
+		"PostgreSQL, outcome unknown":     {&pgconn.PgError{Code: "57P01"}, false},
+		"PostgreSQL, by Bun, a duplicate": {pgdriverError{"23505"}, false},
+		"MariaDB, a deadlock":             {&mysql.MySQLError{Number: 1213}, true},
+		"MariaDB, a changed record":       {&mysql.MySQLError{Number: 1020}, true},
+		"MariaDB, a lock timeout":         {&mysql.MySQLError{Number: 1205}, true},
+		"Galera, a node that joins":       {&mysql.MySQLError{Number: 1047}, true},
+		"MariaDB, a duplicate":            {&mysql.MySQLError{Number: 1062}, false},
+		"a broken connection":             {&net.OpError{Op: "read", Err: errors.New("reset")}, false},
+		"a deadline":                      {context.DeadlineExceeded, false},
+		"no row":                          {sql.ErrNoRows, false},
+		"no error":                        {nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, test.want, dberr.IsTransient(test.err))
@@ -64,7 +64,7 @@ func TestOnlyWhatWasRolledBackMayBeRepeated(t *testing.T) {
 	}
 }
 
-func TestABusySQLiteMayBeAskedAgain(t *testing.T) {
+func TestBusySQLiteErrorIsTransient(t *testing.T) {
 	open := func() *sql.DB {
 		db, err := sql.Open("sqlite3", "file:"+filepath.Join(t.TempDir(), "x.db")+"?_pragma=busy_timeout(0)&_txlock=immediate")
 		require.NoError(t, err)
@@ -95,7 +95,7 @@ func failing(calls *int, errs ...error) func() error {
 	}
 }
 
-func TestRetryGoesOnUntilItIsDoneOrItsTimeIsOver(t *testing.T) {
+func TestRetryRepeatsUntilSuccessOrDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		deadlock, calls := &mysql.MySQLError{Number: 1213}, 0
 		require.NoError(t, dberr.Retry(t.Context(), failing(&calls, slices.Repeat([]error{deadlock}, 20)...)))
@@ -117,7 +117,7 @@ func TestRetryGoesOnUntilItIsDoneOrItsTimeIsOver(t *testing.T) {
 	})
 }
 
-func TestOnlyWhatIsIdempotentIsRepeatedWhenItMayHaveBeenDone(t *testing.T) {
+func TestOnlyIdempotentCallsRetryUnknownOutcomes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		unknown, deadlock, calls := &pgconn.PgError{Code: "40003"}, &pgconn.PgError{Code: "40P01"}, 0
 		require.ErrorIs(t, dberr.Retry(t.Context(), failing(&calls, unknown)), unknown)
@@ -130,7 +130,7 @@ func TestOnlyWhatIsIdempotentIsRepeatedWhenItMayHaveBeenDone(t *testing.T) {
 }
 
 // B10: go-sql-driver panics at what it cannot read.
-func TestAPanicOfADriverIsAnError(t *testing.T) {
+func TestDriverPanicBecomesAnError(t *testing.T) {
 	calls := 0
 	err := dberr.RetryIdempotent(t.Context(), func() error {
 		calls++

@@ -20,7 +20,7 @@ import (
 )
 
 // C12: what Allow could not decide is no registration.
-func TestARegistrationThatAllowCannotDecideLeavesNothing(t *testing.T) {
+func TestRegisterIsUndoneWhenAllowCannotDecide(t *testing.T) {
 	for name, test := range map[string]struct {
 		allow  func() error
 		status int
@@ -70,7 +70,7 @@ func TestARegistrationThatAllowCannotDecideLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestARowThatCannotBeTakenBackIsNamed(t *testing.T) {
+func TestFailedUndoOfRegisterIsLogged(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Allow: func(context.Context, *User) error { return fiberjwt.ErrUnavailable }}
 	})
@@ -81,7 +81,7 @@ func TestARowThatCannotBeTakenBackIsNamed(t *testing.T) {
 }
 
 // C13: an account that was never stored.
-func TestAnAccountThatWasNeverStoredIsNamed(t *testing.T) {
+func TestUnstoredAccountGetsErrSetup(t *testing.T) {
 	w := quickWorld(t)
 	w.app.Post("/door/new", func(c *fiber.Ctx) error {
 		_, err := fiberjwt.Login(c, &User{Email: "ann@example.com", PasswordHash: hashOfTestPassword})
@@ -110,7 +110,7 @@ func TestAnAccountThatWasNeverStoredIsNamed(t *testing.T) {
 }
 
 // B9: the transaction that stores the account has the only connection.
-func TestLoginJoinsTheTransactionThatStoresTheAccount(t *testing.T) {
+func TestLoginJoinsTransactionOfGrantDB(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Public = append(cfg.Public, "POST /join") })
 	w.db.SetMaxOpenConns(1)
 	giveUp := false
@@ -152,7 +152,7 @@ func TestLoginJoinsTheTransactionThatStoresTheAccount(t *testing.T) {
 }
 
 // B9: where a transaction that is not handed over locks the table, the log says what to do.
-func TestLoginThatWaitsForTheTransactionOfItsAccountIsExplained(t *testing.T) {
+func TestLogExplainsLoginBlockedByTransaction(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Public = append(cfg.Public, "POST /join")
 		cfg.WriteTimeout = 2 * time.Second
@@ -246,7 +246,7 @@ type (
 )
 
 // B5: what the model shows is refused at once.
-func TestColumnsThatChangeATextAreRefusedByOpen(t *testing.T) {
+func TestOpenRefusesColumnsThatAlterText(t *testing.T) {
 	for name, test := range map[string]struct {
 		kind fiberjwt.Kind
 		want []string
@@ -314,7 +314,7 @@ func (m *Masked) AfterScanRow(context.Context) error {
 }
 
 // B5: hooks that seal what they write are found by the first registration.
-func TestAModelWhoseHooksSealTheHashCannotRegister(t *testing.T) {
+func TestRegisterRefusesModelHookThatAltersHash(t *testing.T) {
 	for _, store := range []string{"beside", "elsewhere"} {
 		w := newWorld(t, func(cfg *fiberjwt.Config) {
 			cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Masked]{Name: "members", Register: fiberjwt.Anyone[Masked]})
@@ -373,7 +373,7 @@ func TestCreateMakesTheFirstAccount(t *testing.T) {
 }
 
 // A key that a deleted account had does not bring its sessions along.
-func TestCreateEndsTheSessionsOfAFormerAccount(t *testing.T) {
+func TestCreateEndsSessionsOfFormerAccount(t *testing.T) {
 	for _, store := range []string{"beside", "elsewhere"} {
 		w := newWorld(t, func(cfg *fiberjwt.Config) {
 			if store == "elsewhere" {
@@ -390,7 +390,7 @@ func TestCreateEndsTheSessionsOfAFormerAccount(t *testing.T) {
 	}
 }
 
-func TestHashPasswordMakesWhatSignInTakes(t *testing.T) {
+func TestHashPasswordMakesHashThatLoginAccepts(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
 	hash, err := w.auth.HashPassword(ctx, testPassword)
@@ -427,7 +427,7 @@ func TestHashPasswordMakesWhatSignInTakes(t *testing.T) {
 
 // B9, B11: a store elsewhere takes no part in the transaction. If that is rolled back,
 // the next account with the key would have the session.
-func TestGrantDBIsRefusedWhereSessionsAreElsewhere(t *testing.T) {
+func TestGrantDBIsRefusedWithSeparateSessionStore(t *testing.T) {
 	elsewhere := newDB(t)
 	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Sessions = session.NewSQL(elsewhere) })
 	err := w.db.RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
@@ -448,7 +448,7 @@ func TestGrantDBIsRefusedWhereSessionsAreElsewhere(t *testing.T) {
 }
 
 // B1: what an import has spoilt is said, and nothing of it.
-func TestHashOfNoKnownKindIsNamedInTheLog(t *testing.T) {
+func TestLogNamesUnknownHashFormat(t *testing.T) {
 	w := quickWorld(t)
 	for i, hash := range []string{"!", "pbkdf2_sha256$600000$salt$c29tZXRoaW5nIHRoYXQgaXMgYSBoYXNo", "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy and more"} {
 		w.log.Reset()
@@ -467,7 +467,7 @@ func TestHashOfNoKnownKindIsNamedInTheLog(t *testing.T) {
 }
 
 // B5: an import that left a blank behind each hash, in a column that keeps it.
-func TestAHashWithABlankBehindItSignsIn(t *testing.T) {
+func TestHashWithTrailingBlankSignsIn(t *testing.T) {
 	for name, hash := range map[string]string{"bcrypt": bcryptOfTestPassword, "argon2id": hashOfTestPassword} {
 		for _, store := range []string{"beside", "elsewhere"} {
 			t.Run(name+" "+store, func(t *testing.T) {
@@ -502,7 +502,7 @@ func TestAHashWithABlankBehindItSignsIn(t *testing.T) {
 }
 
 // B5, C6: what Register makes of an account must be what a sign-in finds.
-func TestRegisterThatSpoilsIdentityOrHashIsNamed(t *testing.T) {
+func TestRegisterHookMayNotSpoilIdentityOrHash(t *testing.T) {
 	for name, test := range map[string]struct {
 		spoil func(u *User)
 		named string
@@ -525,7 +525,7 @@ func TestRegisterThatSpoilsIdentityOrHashIsNamed(t *testing.T) {
 }
 
 // C13: a row that was loaded in part.
-func TestLoginOfAnAccountThatWasNotLoadedWholeIsNamed(t *testing.T) {
+func TestIssueOfPartlyLoadedAccountIsLogged(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	_, err := w.auth.Issue(t.Context(), &User{ID: 1, Email: "ann@example.com"})
@@ -534,7 +534,7 @@ func TestLoginOfAnAccountThatWasNotLoadedWholeIsNamed(t *testing.T) {
 }
 
 // B9: a transaction that is over cannot store a session, however often one tries.
-func TestGrantDBThatIsOverIsNamed(t *testing.T) {
+func TestFinishedTransactionInGrantDBGetsErrSetup(t *testing.T) {
 	w := quickWorld(t)
 	ann := w.addUser("ann@example.com")
 	tx, err := w.db.BeginTx(t.Context(), nil)

@@ -27,7 +27,7 @@ func (w *world) sessionOf(access string) *fiberjwt.Session {
 }
 
 // C15: a socket outlives the token that opened it, and ends with the session.
-func TestAliveLastsAsLongAsTheSession(t *testing.T) {
+func TestAliveHoldsUntilSessionEnds(t *testing.T) {
 	for name, end := range map[string]func(w *world, pair tokens, s *fiberjwt.Session){
 		"a logout": func(w *world, pair tokens, _ *fiberjwt.Session) {
 			require.Equal(t, 204, w.do("POST", "/auth/users/logout", `{"refresh_token":"`+pair.Refresh+`"}`).Status)
@@ -69,7 +69,7 @@ func TestAliveLastsAsLongAsTheSession(t *testing.T) {
 }
 
 // C15: an outage ends no socket.
-func TestAliveDecidesNothingWithoutTheStore(t *testing.T) {
+func TestAliveReturnsErrUnavailableIfStoreFails(t *testing.T) {
 	w, f := troubledWorld(t)
 	w.addUser("ann@example.com")
 	s := w.sessionOf(w.enter("users", 1).Access)
@@ -84,7 +84,7 @@ func TestAliveDecidesNothingWithoutTheStore(t *testing.T) {
 }
 
 // C15: what has no session ends with its token.
-func TestAliveOfATokenWithoutSession(t *testing.T) {
+func TestAliveOfSessionlessTokenEndsWithToken(t *testing.T) {
 	var asked string
 	f := newFederation(t, func(cfg *fiberjwt.Config) {
 		entity := cfg.Entities[0].(fiberjwt.Entity[User])
@@ -109,8 +109,8 @@ func TestAliveOfATokenWithoutSession(t *testing.T) {
 		w     *world
 		token string
 	}{
-		"another issuer":    {f.world, f.token()},
-		"the system before": {old, oldToken(fmt.Sprintf(`{"sub":"1","exp":%d}`, old.hence(time.Hour)))},
+		"another issuer":      {f.world, f.token()},
+		"the previous system": {old, oldToken(fmt.Sprintf(`{"sub":"1","exp":%d}`, old.hence(time.Hour)))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := test.w

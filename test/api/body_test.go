@@ -40,7 +40,7 @@ func (w *world) streamed(path, rest string) net.Conn {
 
 // Bodies.
 
-func TestABodyWithoutEndIsCut(t *testing.T) {
+func TestEndlessBodyIsRefused(t *testing.T) {
 	const most = 16 << 10
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Extractor = fiberjwt.Chain(fiberjwt.FromAuthHeader(""), fiberjwt.FromForm("token"))
@@ -71,7 +71,7 @@ func TestABodyWithoutEndIsCut(t *testing.T) {
 	require.Equal(t, 401, start(t, "/any", "application/x-www-form-urlencoded", "token="), "no form is read from a stream")
 }
 
-func TestAFormIsNotParsedForATokenBeyondSixteenKiB(t *testing.T) {
+func TestFormBeyond16KiBIsNotParsedForToken(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromForm("token") })
 	w.addUser("ann@example.com")
 	token := "token=" + w.enter("users", 1).Access + "&rest="
@@ -97,7 +97,7 @@ func TestAFormIsNotParsedForATokenBeyondSixteenKiB(t *testing.T) {
 	require.Less(t, allocated, uint64(1<<20), "bytes of memory for a form that is refused")
 }
 
-func TestABodyWithoutEndIsCutAlsoWhereABodyMayBeMissing(t *testing.T) {
+func TestEndlessBodyIsRefusedWhereBodyIsOptional(t *testing.T) {
 	for _, route := range []string{"refresh", "logout", "logout-all"} {
 		t.Run(route, func(t *testing.T) {
 			conn := newWorld(t, withoutRoutes).streamed("/auth/users/"+route, "4000000\r\n"+strings.Repeat("a", 16<<10+1))
@@ -109,7 +109,7 @@ func TestABodyWithoutEndIsCutAlsoWhereABodyMayBeMissing(t *testing.T) {
 	}
 }
 
-func TestTheEndOfABodyThatIsTooLongIsNotReadAsABody(t *testing.T) {
+func TestEndOfTooLongBodyIsNotParsed(t *testing.T) {
 	w := newWorld(t)
 	pair := w.register("users", "ann@example.com")
 	other := newWorld(t, withoutRoutes, func(cfg *fiberjwt.Config) { cfg.DB = w.db })
@@ -121,7 +121,7 @@ func TestTheEndOfABodyThatIsTooLongIsNotReadAsABody(t *testing.T) {
 	require.Equal(t, 413, response.StatusCode)
 }
 
-func TestWhatIsLeftOfARefusedBodyIsNotTakenForARequest(t *testing.T) {
+func TestRestOfRefusedBodyIsNotParsedAsRequest(t *testing.T) {
 	for name, path := range map[string]string{"by a route": "/auth/users/login", "by the middleware": "/any"} {
 		t.Run(name, func(t *testing.T) {
 			body := strings.Repeat("a", 16<<10+1) + "GET /open HTTP/1.1\r\nHost: localhost\r\n\r\n"

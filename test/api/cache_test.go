@@ -102,7 +102,7 @@ func TestCachedAccountsCostNoQuery(t *testing.T) {
 	require.EqualValues(t, 1, counted.n.Load(), "the entry is over after CacheTTL")
 }
 
-func TestALogoutHereEmptiesTheCacheAtOnce(t *testing.T) {
+func TestLocalLogoutEvictsCacheEntryAtOnce(t *testing.T) {
 	for name, end := range map[string]func(w *world, pair tokens){
 		"logout": func(w *world, p tokens) { w.do("POST", "/auth/users/logout", "", "Authorization", "Bearer "+p.Access) },
 		"logout-all": func(w *world, p tokens) {
@@ -120,7 +120,7 @@ func TestALogoutHereEmptiesTheCacheAtOnce(t *testing.T) {
 
 // The feed looks once a second, by the machine's clock. So the bound is a number
 // of its looks: the one that was under way as the session ended, and the next.
-func TestALogoutElsewhereIsSeenByTheNextLookOfTheFeed(t *testing.T) {
+func TestRemoteLogoutIsSeenWithinTwoPolls(t *testing.T) {
 	for name, behind := range map[string]time.Duration{
 		"by the same clock": 0,
 		// Its clock is a minute behind, its statement took all of WriteTimeout, and
@@ -153,7 +153,7 @@ func testLogoutElsewhere(t *testing.T, behind time.Duration) {
 
 // B13: the machine was suspended for half an hour, or the process stopped, and
 // another one has ended the session 25 minutes ago. No look goes back so far.
-func TestAfterAGapOfTheFeedNothingIsBelieved(t *testing.T) {
+func TestCacheIsIgnoredAfterRevocationPollGap(t *testing.T) {
 	for name, gap := range map[string]func(*machine){
 		"suspended": func(m *machine) { m.pass(0, 30*time.Minute) },
 		"stopped":   func(m *machine) { m.pass(30*time.Minute, 0) },
@@ -177,7 +177,7 @@ func TestAfterAGapOfTheFeedNothingIsBelieved(t *testing.T) {
 
 // B13: what a machine had cached before it was suspended is as old as the clock
 // on the wall says.
-func TestAnEntryGetsOlderWhileTheMachineIsSuspended(t *testing.T) {
+func TestCacheEntryAgesWhileMachineIsSuspended(t *testing.T) {
 	m := &machine{}
 	w, counted, pair := cachedWorld(t, func(cfg *fiberjwt.Config) { cfg.Now = m.Now })
 	trustCache(w.auth)
@@ -188,7 +188,7 @@ func TestAnEntryGetsOlderWhileTheMachineIsSuspended(t *testing.T) {
 	require.EqualValues(t, 1, counted.n.Load())
 }
 
-func TestWithoutTheFeedNothingIsBelieved(t *testing.T) {
+func TestCacheIsIgnoredIfRevocationPollFails(t *testing.T) {
 	w, _, pair := cachedWorld(t)
 	_, err := w.db.Exec("ALTER TABLE fiberjwt_sessions RENAME TO away")
 	require.NoError(t, err)
@@ -198,7 +198,7 @@ func TestWithoutTheFeedNothingIsBelieved(t *testing.T) {
 	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
 }
 
-func TestEachRequestHasAnAccountOfItsOwn(t *testing.T) {
+func TestCachedAccountIsCopiedForEachRequest(t *testing.T) {
 	w, _, pair := cachedWorld(t)
 	w.app.Get("/rename", fiberjwt.As(func(c *fiber.Ctx, u *User) error {
 		u.FullName = "somebody else"
@@ -212,7 +212,7 @@ func TestEachRequestHasAnAccountOfItsOwn(t *testing.T) {
 	require.NotContains(t, w.get("/users/me", pair.Access).Body, "somebody else")
 }
 
-func TestManyWhoWaitForOneAccountCostOneQuery(t *testing.T) {
+func TestConcurrentCacheMissesCostOneQuery(t *testing.T) {
 	w, counted, pair := cachedWorld(t)
 	trustCache(w.auth)
 	w.clock.Advance(2 * time.Minute)
@@ -224,7 +224,7 @@ func TestManyWhoWaitForOneAccountCostOneQuery(t *testing.T) {
 	require.EqualValues(t, 1, counted.n.Load())
 }
 
-func TestADeadSessionPushesNobodyOutOfTheCache(t *testing.T) {
+func TestRevokedSessionEvictsNoCacheEntry(t *testing.T) {
 	w, counted, first := cachedWorld(t)
 	trustCache(w.auth)
 	shrinkCache(w.auth, 2)
@@ -283,7 +283,7 @@ func (*BeforeScanRowUser) BeforeScanRow(ctx context.Context) error { return othe
 func (*AfterScanRowUser) AfterScanRow(ctx context.Context) error   { return otherTenant(ctx) }
 
 // B7: a cached account of one tenant is not let in at another.
-func TestModelThatSelectsByTheRequestIsNotCached(t *testing.T) {
+func TestModelWithSelectOrScanHooksIsNotCached(t *testing.T) {
 	for hook, entity := range map[string]fiberjwt.Kind{
 		"BeforeSelect":  fiberjwt.Entity[BeforeSelectUser]{},
 		"AfterSelect":   fiberjwt.Entity[AfterSelectUser]{},
@@ -324,7 +324,7 @@ func TestModelThatSelectsByTheRequestIsNotCached(t *testing.T) {
 	}
 }
 
-func TestTheCacheIsBounded(t *testing.T) {
+func TestFullCacheEvictsLeastRecentlyUsed(t *testing.T) {
 	w, counted, ann := cachedWorld(t)
 	trustCache(w.auth)
 	shrinkCache(w.auth, 2)
@@ -342,7 +342,7 @@ func TestTheCacheIsBounded(t *testing.T) {
 }
 
 // The account was read before the session ended, and would be kept after it.
-func TestASessionThatEndsWhileItIsLoadedIsNotKept(t *testing.T) {
+func TestSessionRevokedWhileLoadingIsNotCached(t *testing.T) {
 	w, counted, ann := cachedWorld(t)
 	trustCache(w.auth)
 	shrinkCache(w.auth, 2)
@@ -367,7 +367,7 @@ type deaf struct{ *session.SQL }
 
 func (deaf) RevokedSince(context.Context, int64) ([][]byte, error) { return nil, nil }
 
-func TestTheOwnCacheHearsOfEveryEndWithoutTheFeed(t *testing.T) {
+func TestLocalRevocationReachesCacheWithoutPolling(t *testing.T) {
 	for name, end := range map[string]func(w *world, first, second tokens){
 		"a change of the password": func(w *world, first, _ tokens) {
 			a := w.do("POST", "/auth/users/password", `{"current_password":"`+testPassword+`","password":"`+newPassword+`"}`, "Authorization", "Bearer "+first.Access)

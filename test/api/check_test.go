@@ -15,13 +15,13 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-func TestCheckFindsNothingInWhatBunAndMigrateMade(t *testing.T) {
+func TestCheckAcceptsTablesMadeByBunAndMigrate(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.auth.Check(t.Context()))
 }
 
 // B8 and what else SQLite can have wrong. The statements replace the table users.
-func TestCheckFindsWhatIsWrongWithATable(t *testing.T) {
+func TestCheckReportsTableProblems(t *testing.T) {
 	const rest = ", full_name TEXT, admin BOOLEAN, disabled BOOLEAN, password_hash TEXT NOT NULL)"
 	for name, c := range map[string]struct {
 		ddl  []string
@@ -43,13 +43,13 @@ func TestCheckFindsWhatIsWrongWithATable(t *testing.T) {
 		"a row is left out":                                        {[]string{"CREATE TABLE Users (id INTEGER PRIMARY KEY, email TEXT" + rest[:len(rest)-1] + ", UNIQUE (email)\n on /* so */ conflict\tignore)"}, "a constraint of the table has ON CONFLICT IGNORE"},
 		"no row is lost": {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE ON CONFLICT FAIL, full_name TEXT NOT NULL ON CONFLICT REPLACE DEFAULT 'it''s on conflict ignore'," +
 			" admin BOOLEAN, disabled BOOLEAN, password_hash TEXT) -- on conflict replace"}, ""},
-		"an index":                      {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT" + rest, "CREATE UNIQUE INDEX i ON users (email COLLATE NOCASE)"}, ""},
-		"an index of all that have one": {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT" + rest, "CREATE UNIQUE INDEX i ON users (email) WHERE (email IS NOT NULL)"}, ""},
-		"an expression":                 {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT" + rest, "CREATE UNIQUE INDEX i ON users (lower(email))"}, ""},
-		"an expression of two":          {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT" + rest, "CREATE UNIQUE INDEX i ON users (lower(email || full_name))"}, "no unique index"},
-		"generated of two":              {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, folded TEXT AS (email || full_name) STORED UNIQUE" + rest}, "no unique index"},
-		"other case":                    {[]string{"CREATE TABLE USERS (ID INTEGER PRIMARY KEY, Email TEXT UNIQUE" + rest}, ""},
-		"a view":                        {[]string{"CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT UNIQUE" + rest, "CREATE VIEW users AS SELECT * FROM people"}, ""},
+		"an index":                           {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT" + rest, "CREATE UNIQUE INDEX i ON users (email COLLATE NOCASE)"}, ""},
+		"an index of all rows with an email": {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT" + rest, "CREATE UNIQUE INDEX i ON users (email) WHERE (email IS NOT NULL)"}, ""},
+		"an expression":                      {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT" + rest, "CREATE UNIQUE INDEX i ON users (lower(email))"}, ""},
+		"an expression of two":               {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT" + rest, "CREATE UNIQUE INDEX i ON users (lower(email || full_name))"}, "no unique index"},
+		"generated of two":                   {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, folded TEXT AS (email || full_name) STORED UNIQUE" + rest}, "no unique index"},
+		"other case":                         {[]string{"CREATE TABLE USERS (ID INTEGER PRIMARY KEY, Email TEXT UNIQUE" + rest}, ""},
+		"a view":                             {[]string{"CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT UNIQUE" + rest, "CREATE VIEW users AS SELECT * FROM people"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -70,7 +70,7 @@ func TestCheckFindsWhatIsWrongWithATable(t *testing.T) {
 }
 
 // B6: the sessions of a row would not end in a kind that reads it through a view.
-func TestCheckRefusesAViewOnTheTableOfAnotherKind(t *testing.T) {
+func TestCheckRejectsViewOnTableOfAnotherKind(t *testing.T) {
 	const table, fault = "CREATE TABLE %s (id INTEGER PRIMARY KEY, login TEXT UNIQUE, email TEXT UNIQUE, full_name TEXT, admin BOOLEAN, disabled BOOLEAN, password_hash TEXT)",
 		`Config.Entities[1] (Teacher, table teachers): the view and the table of kind "users" show rows of one table`
 	for name, c := range map[string]struct {
@@ -109,7 +109,7 @@ type Softly struct {
 	DeletedAt     time.Time `bun:",soft_delete,nullzero" json:"-"`
 }
 
-func TestCheckLetsOneIdentityComeAgainWhereOnlyOneIsSeen(t *testing.T) {
+func TestCheckRequiresUniqueIdentityInVisibleRows(t *testing.T) {
 	narrowed := fiberjwt.Entity[Softly]{Load: func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("tenant = 1") }}
 	for name, c := range map[string]struct {
 		index string
@@ -139,7 +139,7 @@ func TestCheckLetsOneIdentityComeAgainWhereOnlyOneIsSeen(t *testing.T) {
 	}
 }
 
-func TestCheckNamesAllFaultsAtOnce(t *testing.T) {
+func TestCheckReportsAllProblemsInOneError(t *testing.T) {
 	w := newWorld(t)
 	for _, statement := range []string{"DROP TABLE fiberjwt_throttle", "ALTER TABLE fiberjwt_sessions DROP COLUMN agent", "DROP TABLE teachers", "ALTER TABLE users DROP COLUMN full_name"} {
 		_, err := w.db.Exec(statement)
@@ -154,7 +154,7 @@ func TestCheckNamesAllFaultsAtOnce(t *testing.T) {
   - Config.Entities[1] (Teacher, table teachers): the table does not exist: create it before the first request`)
 }
 
-func TestCheckFindsAnOlderVersionOfTheTables(t *testing.T) {
+func TestCheckReportsMissingMigration(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.db.Exec("DELETE FROM fiberjwt_migrations WHERE name = '20261130000000'")
 	require.NoError(t, err)
@@ -166,7 +166,7 @@ func TestCheckFindsAnOlderVersionOfTheTables(t *testing.T) {
 	require.NoError(t, w.auth.Check(t.Context()))
 }
 
-func TestCheckSaysWhichStoreCouldNotBeAsked(t *testing.T) {
+func TestCheckNamesUnreachableStore(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, w.db.Close())
 	err := w.auth.Check(t.Context())
@@ -190,7 +190,7 @@ func (s checkedStore) Check(ctx context.Context, clock bool) ([]string, error) {
 	return s.check(ctx, clock)
 }
 
-func TestCheckAsksAStoreElsewhere(t *testing.T) {
+func TestCheckAsksCustomSessionStore(t *testing.T) {
 	var clocks []bool
 	answer := errors.New("no route")
 	store := checkedStore{session.NewSQL(newDB(t)), func(ctx context.Context, clock bool) ([]string, error) {
@@ -212,7 +212,7 @@ func TestCheckAsksAStoreElsewhere(t *testing.T) {
 	require.Error(t, newWorld(t, with).auth.Check(t.Context()))
 }
 
-func TestCheckWithoutEntitiesHasNothingToLookAt(t *testing.T) {
+func TestCheckWithoutEntitiesSucceeds(t *testing.T) {
 	auth, err := fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret)})
 	require.NoError(t, err)
 	require.NoError(t, auth.Check(t.Context()))

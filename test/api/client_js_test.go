@@ -17,7 +17,7 @@ const clientBudget = 2048
 
 func withClient(cfg *fiberjwt.Config) { cfg.Client = true }
 
-func TestTheClientIsServedOnlyIfAsked(t *testing.T) {
+func TestClientScriptIsServedOnlyIfEnabled(t *testing.T) {
 	require.Equal(t, 401, quickWorld(t).do("GET", "/auth/client.js", "").Status)
 	a := quickWorld(t, withClient).do("GET", "/auth/client.js", "")
 	require.Equal(t, 200, a.Status)
@@ -28,7 +28,7 @@ func TestTheClientIsServedOnlyIfAsked(t *testing.T) {
 	require.Empty(t, a.Header.Get("Set-Cookie"))
 }
 
-func TestTheClientIsAskedForOnce(t *testing.T) {
+func TestClientScriptIsRevalidatedByETag(t *testing.T) {
 	w := quickWorld(t, withClient)
 	first := w.do("GET", "/auth/client.js", "")
 	tag := first.Header.Get("ETag")
@@ -48,7 +48,7 @@ func TestTheClientIsAskedForOnce(t *testing.T) {
 	require.Empty(t, head.Body)
 }
 
-func TestTheClientStaysLight(t *testing.T) {
+func TestClientScriptFitsSizeBudget(t *testing.T) {
 	body := quickWorld(t, withClient).do("GET", "/auth/client.js", "").Body
 	var packed bytes.Buffer
 	w, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
@@ -64,7 +64,7 @@ func TestTheClientStaysLight(t *testing.T) {
 	}
 }
 
-func TestMountServesTheClientToo(t *testing.T) {
+func TestMountServesClientScript(t *testing.T) {
 	app := fiber.New()
 	w := quickWorld(t, withClient, func(cfg *fiberjwt.Config) { cfg.Routes = nil })
 	w.auth.Mount(app.Group("/api/auth"))
@@ -72,7 +72,7 @@ func TestMountServesTheClientToo(t *testing.T) {
 	require.Equal(t, 200, w.do("GET", "/api/auth/client.js", "").Status)
 }
 
-func TestTheClientNeedsCookies(t *testing.T) {
+func TestClientScriptNeedsCookieTransport(t *testing.T) {
 	_, err := fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret), Client: true, Transport: []fiberjwt.Transport{fiberjwt.TransportBody}})
 	require.ErrorContains(t, err, "Config.Client")
 }

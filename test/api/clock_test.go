@@ -45,7 +45,7 @@ func (w *world) serverAhead(ahead time.Duration, configure ...func(*fiberjwt.Con
 }
 
 // Both ways: one server is ahead of the store, the other is right or behind.
-func TestServersWhoseClocksDifferTakeEachOthersTokens(t *testing.T) {
+func TestSkewedServersAcceptEachOthersTokens(t *testing.T) {
 	for _, apart := range []time.Duration{30 * time.Second, 60 * time.Second} {
 		t.Run(apart.String(), func(t *testing.T) {
 			w := quickWorld(t)
@@ -65,7 +65,7 @@ func TestServersWhoseClocksDifferTakeEachOthersTokens(t *testing.T) {
 	}
 }
 
-func TestATabOnAServerThatIsAheadDoesNotSignOutTheOther(t *testing.T) {
+func TestSecondTabOnSkewedServerGetsSameSuccessor(t *testing.T) {
 	for _, ahead := range []time.Duration{30 * time.Second, 60 * time.Second, -60 * time.Second} {
 		t.Run(ahead.String(), func(t *testing.T) {
 			w := quickWorld(t)
@@ -87,7 +87,7 @@ func TestATabOnAServerThatIsAheadDoesNotSignOutTheOther(t *testing.T) {
 }
 
 // A rotation is no sooner and no later for the clock of the server that judges.
-func TestTheLeastAgeIsCountedByTheClockOfTheStore(t *testing.T) {
+func TestRotationAgeIsMeasuredByStoreClock(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	here := w.serverAhead(0)
@@ -104,7 +104,7 @@ func TestTheLeastAgeIsCountedByTheClockOfTheStore(t *testing.T) {
 
 // The server of pages leaves a parent to the client as soon as its grace is over
 // by the clock of the store: a thief must not be given more time by its own.
-func TestAnExchangeGoesByTheClockOfTheStore(t *testing.T) {
+func TestExchangeGraceUsesStoreClock(t *testing.T) {
 	for _, ahead := range []time.Duration{60 * time.Second, -60 * time.Second} {
 		t.Run(ahead.String(), func(t *testing.T) {
 			w := quickWorld(t)
@@ -123,7 +123,7 @@ func TestAnExchangeGoesByTheClockOfTheStore(t *testing.T) {
 
 // The end of a session is that of the clock of the server: no token may end
 // before it begins.
-func TestASessionInItsLastMinuteIsOverForAServerThatIsAhead(t *testing.T) {
+func TestAbsoluteSessionEndUsesServerClock(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	here, there := w.serverAhead(0), w.serverAhead(60*time.Second)
@@ -136,7 +136,7 @@ func TestASessionInItsLastMinuteIsOverForAServerThatIsAhead(t *testing.T) {
 	require.Equal(t, 200, here.refresh("users", pair.Refresh).Status)
 }
 
-func TestAOneTimeTokenIsGoodOnceThoughClocksDiffer(t *testing.T) {
+func TestClockSkewDoesNotReviveOneTimeToken(t *testing.T) {
 	w := quickWorld(t)
 	ann := w.addUser("ann@example.com")
 	confirm := fiberjwt.Purpose[User]{Name: "confirm"}
@@ -152,7 +152,7 @@ func TestAOneTimeTokenIsGoodOnceThoughClocksDiffer(t *testing.T) {
 }
 
 // An application hands on when the person signed in, from a token of another server.
-func TestATimeOfProofFromAServerThatIsAheadIsNow(t *testing.T) {
+func TestFutureAuthTimeWithinSkewIsClampedToNow(t *testing.T) {
 	w := quickWorld(t)
 	u := w.addUser("ann@example.com")
 	ahead := w.clock.Now().Add(59 * time.Second)
@@ -165,7 +165,7 @@ func TestATimeOfProofFromAServerThatIsAheadIsNow(t *testing.T) {
 
 // A refresh that writes tells the clock of the store, so a server that is ahead of
 // it is named, too.
-func TestAClockThatIsAheadOfTheStoreIsNamed(t *testing.T) {
+func TestClockSkewAboveFiveSecondsIsLogged(t *testing.T) {
 	for ahead, word := range map[time.Duration]string{5 * time.Second: "", 6 * time.Second: "by=-6s", -6 * time.Second: "by=6s"} {
 		t.Run(ahead.String(), func(t *testing.T) {
 			w := quickWorld(t)
@@ -191,7 +191,7 @@ func (s *noting) Refresh(ctx context.Context, kind string, sid []byte, g, now in
 	return s.SQL.Refresh(ctx, kind, sid, g, now, t)
 }
 
-func TestTheClockOfTheStoreJudgesUnlessNowIsSet(t *testing.T) {
+func TestStoreClockIsUsedUnlessNowIsSet(t *testing.T) {
 	for name, now := range map[string]func() time.Time{"the default": nil, "a clock of the application": time.Now} {
 		t.Run(name, func(t *testing.T) {
 			store := &noting{}
@@ -207,7 +207,7 @@ func TestTheClockOfTheStoreJudgesUnlessNowIsSet(t *testing.T) {
 }
 
 // Both answer by the clock of the store, by which the session has half a minute left.
-func TestAnExchangeGoesOnAsLongAsARefreshWould(t *testing.T) {
+func TestExchangeIdleLimitUsesStoreClock(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	ahead := w.serverAhead(time.Minute, func(cfg *fiberjwt.Config) { cfg.Cookie.RefreshEverywhere = true })
@@ -220,7 +220,7 @@ func TestAnExchangeGoesOnAsLongAsARefreshWould(t *testing.T) {
 }
 
 // D4: what a process deletes whose clock is wrong, all others have lost.
-func TestPruningGoesByTheClockOfTheStore(t *testing.T) {
+func TestPruningUsesStoreClock(t *testing.T) {
 	w := quickWorld(t)
 	confirm := fiberjwt.Purpose[User]{Name: "confirm", TTL: 7 * 24 * time.Hour}
 	token, err := confirm.Token(w.auth, w.addUser("ann@example.com"))

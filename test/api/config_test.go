@@ -94,7 +94,7 @@ type (
 	}
 )
 
-func TestEveryMistakeIsNamedAtOpen(t *testing.T) {
+func TestOpenNamesFieldOfEveryMistake(t *testing.T) {
 	app := fiber.New()
 	for name, test := range map[string]struct {
 		change func(*fiberjwt.Config)
@@ -105,95 +105,95 @@ func TestEveryMistakeIsNamedAtOpen(t *testing.T) {
 		"a short old secret":      {func(cfg *fiberjwt.Config) { cfg.OldSecrets = []fiberjwt.Secret{[]byte(testSecret), []byte("short")} }, []string{"Config.OldSecrets[1]"}},
 		"no database":             {func(cfg *fiberjwt.Config) { cfg.DB = nil }, []string{"Config.DB", "Entities"}},
 		"no entities":             {func(cfg *fiberjwt.Config) { cfg.Entities = nil }, []string{"Config.Entities"}},
-		"routes for nobody":       {func(cfg *fiberjwt.Config) { cfg.DB, cfg.Entities, cfg.Routes = nil, nil, app }, []string{"Config.Routes", "declare a kind"}},
+		"routes without entities": {func(cfg *fiberjwt.Config) { cfg.DB, cfg.Entities, cfg.Routes = nil, nil, app }, []string{"Config.Routes", "declare a kind"}},
 		"a nil entity":            {func(cfg *fiberjwt.Config) { cfg.Entities = append(cfg.Entities, nil) }, []string{"Config.Entities[1]"}},
 		"a nil pointer as entity": {only((*fiberjwt.Entity[User])(nil)), []string{"Config.Entities[0]"}},
 		"a kind twice": {func(cfg *fiberjwt.Config) {
 			cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Teacher]{Name: "users", Identity: "login"})
 		}, []string{"Config.Entities[1]", "Teacher", "teachers", `"users"`, "twice"}},
-		"a model twice":             {func(cfg *fiberjwt.Config) { cfg.Entities = append(cfg.Entities, fiberjwt.Entity[User]{Name: "people"}) }, []string{"Config.Entities[1]", "User", "type Admin User"}},
-		"a pointer as model":        {only(fiberjwt.Entity[*User]{}), []string{"Config.Entities[0]", "User", "not a struct"}},
-		"a number as model":         {only(fiberjwt.Entity[int]{}), []string{"Config.Entities[0]", "int", "not a struct"}},
-		"a model without a key":     {only(fiberjwt.Entity[NoKey]{}), []string{"Config.Entities[0]", "NoKey", "no_keys", "primary key", "email, password_hash"}},
-		"a composite key":           {only(fiberjwt.Entity[TwoKeys]{}), []string{"TwoKeys", "two_keys", "2 primary key", "id, tenant, email, password_hash"}},
-		"a key of a float":          {only(fiberjwt.Entity[FloatKey]{}), []string{"FloatKey", "float_keys", `"id"`, "float64"}},
-		"a key that may be nil":     {only(fiberjwt.Entity[TimeKey]{}), []string{"TimeKey", `"id"`, "*int64"}},
-		"a wrong relation":          {only(fiberjwt.Entity[WrongRelation]{}), []string{"Config.Entities[0]", "WrongRelation", "nobody_id"}},
-		"no identity column":        {only(fiberjwt.Entity[Teacher]{}), []string{"Config.Entities[0]", "Teacher", "table teachers", "Identity", `"email"`, "id, login, password_hash"}},
-		"a misspelt identity":       {only(fiberjwt.Entity[User]{Identity: "e-mail"}), []string{"Config.Entities[0]", "User", "table users", "Identity", `"e-mail"`, userColumns}},
-		"a Go name as identity":     {only(fiberjwt.Entity[User]{Identity: "Email"}), []string{"Identity", `"Email"`, userColumns}},
-		"an identity of a number":   {only(fiberjwt.Entity[User]{Identity: "id"}), []string{"Identity", `"id"`, "int64"}},
-		"no password column":        {only(fiberjwt.Entity[User]{Password: "hash"}), []string{"Config.Entities[0]", "User", "table users", "Password", `"hash"`, userColumns}},
-		"a password of a flag":      {only(fiberjwt.Entity[User]{Password: "admin"}), []string{"Password", `"admin"`, "bool"}},
-		"columns that may be nil":   {only(fiberjwt.Entity[OddColumns]{}), []string{"Identity", "*string", "Password", "[]uint8"}},
-		"the hash as identity":      {only(fiberjwt.Entity[User]{Identity: "password_hash"}), []string{"Config.Entities[0]", "User", "password_hash"}},
-		"an unknown fillable":       {only(fiberjwt.Entity[User]{Fillable: []string{"full_name", "nick"}}), []string{"Fillable[1]", `"nick"`, userColumns}},
-		"the key fillable":          {only(fiberjwt.Entity[User]{Fillable: []string{"id"}}), []string{"Fillable[0]", `"id"`}},
-		"the hash fillable":         {only(fiberjwt.Entity[User]{Fillable: []string{"password_hash"}}), []string{"Fillable[0]", `"password_hash"`}},
-		"the identity fillable":     {only(fiberjwt.Entity[User]{Fillable: []string{"email"}}), []string{"Fillable[0]", `"email"`}},
-		"a plain password fillable": {only(fiberjwt.Entity[Leftover]{Fillable: []string{"password"}}), []string{"Config.Entities[0]", "Fillable[0]", `"password"`, "Register"}},
-		"a transport fillable":      {only(fiberjwt.Entity[Leftover]{Fillable: []string{"transport"}}), []string{"Config.Entities[0]", "Fillable[0]", `"transport"`, "Register"}},
-		"a transport as identity":   {only(fiberjwt.Entity[Leftover]{Identity: "transport"}), []string{"Config.Entities[0]", "Identity", `"transport"`, "another name"}},
-		"the deletion fillable":     {only(fiberjwt.Entity[Member]{Fillable: []string{"deleted_at"}}), []string{"Fillable[0]", `"deleted_at"`}},
-		"registering without one":   {only(fiberjwt.Entity[User]{Password: "-", Register: fiberjwt.Anyone[User]}), []string{"Config.Entities[0]", "Register", "Login"}},
-		"a misspelling unused":      {only(fiberjwt.Entity[User]{Password: "-", Identity: "e-mail"}), []string{"Config.Entities[0]", "Identity", `Password "-"`}},
-		"the key for an identity":   {only(fiberjwt.Entity[User]{Password: "-", Identity: "id"}), []string{"Config.Entities[0]", "Identity", "primary key", "UUID"}},
-		"filling in what is not":    {only(fiberjwt.Entity[User]{Password: "-", Fillable: []string{"nick"}}), []string{"Config.Entities[0]", "Fillable", `Password "-"`}},
-		"a name in capitals":        {only(fiberjwt.Entity[User]{Name: "Users"}), []string{"Config.Entities[0]", "Name", `"Users"`}},
-		"a name that is a path":     {only(fiberjwt.Entity[User]{Name: "a/b"}), []string{"Name", `"a/b"`}},
-		"a name with a parameter":   {only(fiberjwt.Entity[User]{Name: ":id"}), []string{"Name", `":id"`}},
-		"a name with a line break":  {only(fiberjwt.Entity[User]{Name: "a\r\nb"}), []string{"Name"}},
-		"a name with a semicolon":   {only(fiberjwt.Entity[User]{Name: "a;b"}), []string{"Name"}},
-		"a name beyond ASCII":       {only(fiberjwt.Entity[User]{Name: "schüler"}), []string{"Name"}},
-		"a name with a number":      {only(fiberjwt.Entity[User]{Name: "1st"}), []string{"Name"}},
-		"a name without end":        {only(fiberjwt.Entity[User]{Name: strings.Repeat("a", 33)}), []string{"Name"}},
+		"a model twice":                          {func(cfg *fiberjwt.Config) { cfg.Entities = append(cfg.Entities, fiberjwt.Entity[User]{Name: "people"}) }, []string{"Config.Entities[1]", "User", "type Admin User"}},
+		"a pointer as model":                     {only(fiberjwt.Entity[*User]{}), []string{"Config.Entities[0]", "User", "not a struct"}},
+		"a number as model":                      {only(fiberjwt.Entity[int]{}), []string{"Config.Entities[0]", "int", "not a struct"}},
+		"a model without a key":                  {only(fiberjwt.Entity[NoKey]{}), []string{"Config.Entities[0]", "NoKey", "no_keys", "primary key", "email, password_hash"}},
+		"a composite key":                        {only(fiberjwt.Entity[TwoKeys]{}), []string{"TwoKeys", "two_keys", "2 primary key", "id, tenant, email, password_hash"}},
+		"a float key":                            {only(fiberjwt.Entity[FloatKey]{}), []string{"FloatKey", "float_keys", `"id"`, "float64"}},
+		"a key that may be nil":                  {only(fiberjwt.Entity[TimeKey]{}), []string{"TimeKey", `"id"`, "*int64"}},
+		"a wrong relation":                       {only(fiberjwt.Entity[WrongRelation]{}), []string{"Config.Entities[0]", "WrongRelation", "nobody_id"}},
+		"no identity column":                     {only(fiberjwt.Entity[Teacher]{}), []string{"Config.Entities[0]", "Teacher", "table teachers", "Identity", `"email"`, "id, login, password_hash"}},
+		"a misspelt identity":                    {only(fiberjwt.Entity[User]{Identity: "e-mail"}), []string{"Config.Entities[0]", "User", "table users", "Identity", `"e-mail"`, userColumns}},
+		"a Go name as identity":                  {only(fiberjwt.Entity[User]{Identity: "Email"}), []string{"Identity", `"Email"`, userColumns}},
+		"an identity of a number":                {only(fiberjwt.Entity[User]{Identity: "id"}), []string{"Identity", `"id"`, "int64"}},
+		"no password column":                     {only(fiberjwt.Entity[User]{Password: "hash"}), []string{"Config.Entities[0]", "User", "table users", "Password", `"hash"`, userColumns}},
+		"a bool password column":                 {only(fiberjwt.Entity[User]{Password: "admin"}), []string{"Password", `"admin"`, "bool"}},
+		"columns that may be nil":                {only(fiberjwt.Entity[OddColumns]{}), []string{"Identity", "*string", "Password", "[]uint8"}},
+		"the hash as identity":                   {only(fiberjwt.Entity[User]{Identity: "password_hash"}), []string{"Config.Entities[0]", "User", "password_hash"}},
+		"an unknown fillable":                    {only(fiberjwt.Entity[User]{Fillable: []string{"full_name", "nick"}}), []string{"Fillable[1]", `"nick"`, userColumns}},
+		"the key fillable":                       {only(fiberjwt.Entity[User]{Fillable: []string{"id"}}), []string{"Fillable[0]", `"id"`}},
+		"the hash fillable":                      {only(fiberjwt.Entity[User]{Fillable: []string{"password_hash"}}), []string{"Fillable[0]", `"password_hash"`}},
+		"the identity fillable":                  {only(fiberjwt.Entity[User]{Fillable: []string{"email"}}), []string{"Fillable[0]", `"email"`}},
+		"a plain password fillable":              {only(fiberjwt.Entity[Leftover]{Fillable: []string{"password"}}), []string{"Config.Entities[0]", "Fillable[0]", `"password"`, "Register"}},
+		"a transport fillable":                   {only(fiberjwt.Entity[Leftover]{Fillable: []string{"transport"}}), []string{"Config.Entities[0]", "Fillable[0]", `"transport"`, "Register"}},
+		"a transport as identity":                {only(fiberjwt.Entity[Leftover]{Identity: "transport"}), []string{"Config.Entities[0]", "Identity", `"transport"`, "another name"}},
+		"the deletion fillable":                  {only(fiberjwt.Entity[Member]{Fillable: []string{"deleted_at"}}), []string{"Fillable[0]", `"deleted_at"`}},
+		"registering without a password":         {only(fiberjwt.Entity[User]{Password: "-", Register: fiberjwt.Anyone[User]}), []string{"Config.Entities[0]", "Register", "Login"}},
+		"a misspelt identity without a password": {only(fiberjwt.Entity[User]{Password: "-", Identity: "e-mail"}), []string{"Config.Entities[0]", "Identity", `Password "-"`}},
+		"the key as identity":                    {only(fiberjwt.Entity[User]{Password: "-", Identity: "id"}), []string{"Config.Entities[0]", "Identity", "primary key", "UUID"}},
+		"fillable without a password":            {only(fiberjwt.Entity[User]{Password: "-", Fillable: []string{"nick"}}), []string{"Config.Entities[0]", "Fillable", `Password "-"`}},
+		"a name in capitals":                     {only(fiberjwt.Entity[User]{Name: "Users"}), []string{"Config.Entities[0]", "Name", `"Users"`}},
+		"a name that is a path":                  {only(fiberjwt.Entity[User]{Name: "a/b"}), []string{"Name", `"a/b"`}},
+		"a name with a parameter":                {only(fiberjwt.Entity[User]{Name: ":id"}), []string{"Name", `":id"`}},
+		"a name with a line break":               {only(fiberjwt.Entity[User]{Name: "a\r\nb"}), []string{"Name"}},
+		"a name with a semicolon":                {only(fiberjwt.Entity[User]{Name: "a;b"}), []string{"Name"}},
+		"a name beyond ASCII":                    {only(fiberjwt.Entity[User]{Name: "schüler"}), []string{"Name"}},
+		"a name with a number":                   {only(fiberjwt.Entity[User]{Name: "1st"}), []string{"Name"}},
+		"a name that is too long":                {only(fiberjwt.Entity[User]{Name: strings.Repeat("a", 33)}), []string{"Name"}},
 		"cookies of two kinds meet": {func(cfg *fiberjwt.Config) {
 			cfg.Cookie.Insecure = true
 			cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Teacher]{Name: "users-refresh", Identity: "login"})
 		}, []string{"users-refresh"}},
-		"access for a week":          {only(fiberjwt.Entity[User]{AccessTTL: 7 * 24 * time.Hour}), []string{"Config.Entities[0]", "AccessTTL", "24 h"}},
-		"access for a moment":        {only(fiberjwt.Entity[User]{AccessTTL: time.Millisecond}), []string{"AccessTTL"}},
-		"access for no time":         {only(fiberjwt.Entity[User]{AccessTTL: -time.Minute}), []string{"AccessTTL"}},
-		"idle before access":         {only(fiberjwt.Entity[User]{IdleTTL: time.Minute}), []string{"IdleTTL", "AccessTTL"}},
-		"the end before idleness":    {only(fiberjwt.Entity[User]{SessionTTL: time.Hour}), []string{"SessionTTL: 1h0m0s", "set SessionTTL to 336h0m0s or more, or IdleTTL to 1h0m0s or less"}},
-		"a default before idleness":  {only(fiberjwt.Entity[User]{IdleTTL: 100 * 24 * time.Hour}), []string{"SessionTTL: the default of 90 days", "set SessionTTL to 2400h0m0s or more"}},
-		"a leeway of minutes":        {func(cfg *fiberjwt.Config) { cfg.Leeway = 2 * time.Minute }, []string{"Config.Leeway"}},
-		"deadlines above the feed":   {func(cfg *fiberjwt.Config) { cfg.CacheTTL, cfg.WriteTimeout = time.Minute, 3*time.Minute }, []string{"Config.ReadTimeout", "Config.CacheTTL"}},
-		"a leeway below zero":        {func(cfg *fiberjwt.Config) { cfg.Leeway = -1 }, []string{"Config.Leeway"}},
-		"a write timeout in no unit": {func(cfg *fiberjwt.Config) { cfg.WriteTimeout = 5 }, []string{"Config.WriteTimeout: 5ns", "time.Second"}},          // B14
-		"a refresh timeout of 10 ns": {func(cfg *fiberjwt.Config) { cfg.Refresh.Timeout = 10 }, []string{"Config.Refresh.Timeout: 10ns", "time.Second"}},  // B14
-		"a rearm of years":           {func(cfg *fiberjwt.Config) { cfg.Refresh.Rearm = 1<<63 - 1 }, []string{"Config.Refresh.Rearm", "more than a day"}}, // B14
-		"a read timeout below zero":  {func(cfg *fiberjwt.Config) { cfg.ReadTimeout = -1 }, []string{"Config.ReadTimeout: -1ns", "2 s"}},
-		"a write timeout below":      {func(cfg *fiberjwt.Config) { cfg.WriteTimeout = -1 }, []string{"Config.WriteTimeout: -1ns", "5 s"}},
-		"an audience of nobody":      {func(cfg *fiberjwt.Config) { cfg.Audience = []string{"shop", ""} }, []string{"Config.Audience", "remove it"}},
-		"a claim without a name":     {func(cfg *fiberjwt.Config) { cfg.RequiredClaims = []string{"scope", ""} }, []string{"Config.RequiredClaims"}},
-		"a store for nobody":         {func(cfg *fiberjwt.Config) { cfg.DB, cfg.Entities, cfg.Sessions = nil, nil, struct{ session.Store }{} }, []string{"Config.Sessions"}},
-		"a cache for nobody":         {func(cfg *fiberjwt.Config) { cfg.DB, cfg.Entities, cfg.CacheTTL = nil, nil, time.Minute }, []string{"CacheTTL"}},
-		"a store that is nil":        {func(cfg *fiberjwt.Config) { cfg.Sessions = (*session.SQL)(nil) }, []string{"Config.Sessions"}},
-		"an unknown transport":       {func(cfg *fiberjwt.Config) { cfg.Transport = []fiberjwt.Transport{"body", "pigeon"} }, []string{"Config.Transport[1]", `"pigeon"`}},
-		"a namespace of two words":   {func(cfg *fiberjwt.Config) { cfg.Cookie.Namespace = "my shop" }, []string{"Config.Cookie.Namespace", `"my shop"`}},
-		"a namespace with a tilde":   {func(cfg *fiberjwt.Config) { cfg.Cookie.Namespace = "shop~" }, []string{"Config.Cookie.Namespace"}},
-		"a namespace that is long":   {func(cfg *fiberjwt.Config) { cfg.Cookie.Namespace = strings.Repeat("x", 33) }, []string{"Config.Cookie.Namespace"}},
-		"a cookie path of a word":    {func(cfg *fiberjwt.Config) { cfg.Cookie.Path = "auth" }, []string{"Config.Cookie.Path", `"auth"`}},
-		"routes with a parameter":    {func(cfg *fiberjwt.Config) { cfg.Routes = app.Group("/:tenant") }, []string{"Config.Routes", "/:tenant", "Config.Cookie.Path"}},
-		"an origin with a path":      {func(cfg *fiberjwt.Config) { cfg.TrustedOrigins = []string{trusted, trusted + "/"} }, []string{"Config.TrustedOrigins[1]"}},
-		"public without a path":      {func(cfg *fiberjwt.Config) { cfg.Public = []string{"GET"} }, []string{"Config.Public[0]", `"GET"`}},
-		"public without a method":    {func(cfg *fiberjwt.Config) { cfg.Public = []string{"GET /", "/open"} }, []string{"Config.Public[1]", `"/open"`}},
-		"public in lower case":       {func(cfg *fiberjwt.Config) { cfg.Public = []string{"get /open"} }, []string{"Config.Public[0]"}},
-		"public to any method":       {func(cfg *fiberjwt.Config) { cfg.Public = []string{"* /open"} }, []string{"Config.Public[0]"}},
-		"public with two blanks":     {func(cfg *fiberjwt.Config) { cfg.Public = []string{"GET  /open"} }, []string{"Config.Public[0]"}},
-		"an empty extractor":         {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.Chain(fiberjwt.Extractor{}) }, []string{"Config.Extractor"}},
-		"a header without a name":    {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromHeader("") }, []string{"Config.Extractor"}},
-		"a cookie of two words":      {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromCookie("a b") }, []string{"Config.Extractor"}},
-		"a client that is not read": {func(cfg *fiberjwt.Config) {
+		"access for a week":              {only(fiberjwt.Entity[User]{AccessTTL: 7 * 24 * time.Hour}), []string{"Config.Entities[0]", "AccessTTL", "24 h"}},
+		"access for a millisecond":       {only(fiberjwt.Entity[User]{AccessTTL: time.Millisecond}), []string{"AccessTTL"}},
+		"access for a negative time":     {only(fiberjwt.Entity[User]{AccessTTL: -time.Minute}), []string{"AccessTTL"}},
+		"idle before access":             {only(fiberjwt.Entity[User]{IdleTTL: time.Minute}), []string{"IdleTTL", "AccessTTL"}},
+		"the end before idleness":        {only(fiberjwt.Entity[User]{SessionTTL: time.Hour}), []string{"SessionTTL: 1h0m0s", "set SessionTTL to 336h0m0s or more, or IdleTTL to 1h0m0s or less"}},
+		"a default before idleness":      {only(fiberjwt.Entity[User]{IdleTTL: 100 * 24 * time.Hour}), []string{"SessionTTL: the default of 90 days", "set SessionTTL to 2400h0m0s or more"}},
+		"a leeway of minutes":            {func(cfg *fiberjwt.Config) { cfg.Leeway = 2 * time.Minute }, []string{"Config.Leeway"}},
+		"deadlines above the feed":       {func(cfg *fiberjwt.Config) { cfg.CacheTTL, cfg.WriteTimeout = time.Minute, 3*time.Minute }, []string{"Config.ReadTimeout", "Config.CacheTTL"}},
+		"a leeway below zero":            {func(cfg *fiberjwt.Config) { cfg.Leeway = -1 }, []string{"Config.Leeway"}},
+		"a write timeout without a unit": {func(cfg *fiberjwt.Config) { cfg.WriteTimeout = 5 }, []string{"Config.WriteTimeout: 5ns", "time.Second"}},          // B14
+		"a refresh timeout of 10 ns":     {func(cfg *fiberjwt.Config) { cfg.Refresh.Timeout = 10 }, []string{"Config.Refresh.Timeout: 10ns", "time.Second"}},  // B14
+		"a rearm of years":               {func(cfg *fiberjwt.Config) { cfg.Refresh.Rearm = 1<<63 - 1 }, []string{"Config.Refresh.Rearm", "more than a day"}}, // B14
+		"a read timeout below zero":      {func(cfg *fiberjwt.Config) { cfg.ReadTimeout = -1 }, []string{"Config.ReadTimeout: -1ns", "2 s"}},
+		"a write timeout below zero":     {func(cfg *fiberjwt.Config) { cfg.WriteTimeout = -1 }, []string{"Config.WriteTimeout: -1ns", "5 s"}},
+		"an empty audience":              {func(cfg *fiberjwt.Config) { cfg.Audience = []string{"shop", ""} }, []string{"Config.Audience", "remove it"}},
+		"a claim without a name":         {func(cfg *fiberjwt.Config) { cfg.RequiredClaims = []string{"scope", ""} }, []string{"Config.RequiredClaims"}},
+		"a store without entities":       {func(cfg *fiberjwt.Config) { cfg.DB, cfg.Entities, cfg.Sessions = nil, nil, struct{ session.Store }{} }, []string{"Config.Sessions"}},
+		"a cache without entities":       {func(cfg *fiberjwt.Config) { cfg.DB, cfg.Entities, cfg.CacheTTL = nil, nil, time.Minute }, []string{"CacheTTL"}},
+		"a store that is nil":            {func(cfg *fiberjwt.Config) { cfg.Sessions = (*session.SQL)(nil) }, []string{"Config.Sessions"}},
+		"an unknown transport":           {func(cfg *fiberjwt.Config) { cfg.Transport = []fiberjwt.Transport{"body", "pigeon"} }, []string{"Config.Transport[1]", `"pigeon"`}},
+		"a namespace of two words":       {func(cfg *fiberjwt.Config) { cfg.Cookie.Namespace = "my shop" }, []string{"Config.Cookie.Namespace", `"my shop"`}},
+		"a namespace with a tilde":       {func(cfg *fiberjwt.Config) { cfg.Cookie.Namespace = "shop~" }, []string{"Config.Cookie.Namespace"}},
+		"a namespace that is long":       {func(cfg *fiberjwt.Config) { cfg.Cookie.Namespace = strings.Repeat("x", 33) }, []string{"Config.Cookie.Namespace"}},
+		"a cookie path of a word":        {func(cfg *fiberjwt.Config) { cfg.Cookie.Path = "auth" }, []string{"Config.Cookie.Path", `"auth"`}},
+		"routes with a parameter":        {func(cfg *fiberjwt.Config) { cfg.Routes = app.Group("/:tenant") }, []string{"Config.Routes", "/:tenant", "Config.Cookie.Path"}},
+		"an origin with a path":          {func(cfg *fiberjwt.Config) { cfg.TrustedOrigins = []string{trusted, trusted + "/"} }, []string{"Config.TrustedOrigins[1]"}},
+		"public without a path":          {func(cfg *fiberjwt.Config) { cfg.Public = []string{"GET"} }, []string{"Config.Public[0]", `"GET"`}},
+		"public without a method":        {func(cfg *fiberjwt.Config) { cfg.Public = []string{"GET /", "/open"} }, []string{"Config.Public[1]", `"/open"`}},
+		"public in lower case":           {func(cfg *fiberjwt.Config) { cfg.Public = []string{"get /open"} }, []string{"Config.Public[0]"}},
+		"public to any method":           {func(cfg *fiberjwt.Config) { cfg.Public = []string{"* /open"} }, []string{"Config.Public[0]"}},
+		"public with two blanks":         {func(cfg *fiberjwt.Config) { cfg.Public = []string{"GET  /open"} }, []string{"Config.Public[0]"}},
+		"an empty extractor":             {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.Chain(fiberjwt.Extractor{}) }, []string{"Config.Extractor"}},
+		"a header without a name":        {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromHeader("") }, []string{"Config.Extractor"}},
+		"a cookie of two words":          {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromCookie("a b") }, []string{"Config.Extractor"}},
+		"a client without a cookie extractor": {func(cfg *fiberjwt.Config) {
 			cfg.Client, cfg.Extractor = true, fiberjwt.FromAuthHeader("Bearer")
 		}, []string{"Config.Client", `add FromCookie("")`}},
-		"sliding what is not read": {func(cfg *fiberjwt.Config) {
+		"sliding without a cookie extractor": {func(cfg *fiberjwt.Config) {
 			cfg.Cookie.Sliding, cfg.Extractor = true, fiberjwt.Chain(fiberjwt.FromAuthHeader("Bearer"), fiberjwt.FromCookie("other"))
 		}, []string{"Config.Cookie.Sliding", `add FromCookie("")`}},
-		"a custom nothing":  {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromCustom("x", nil) }, []string{"Config.Extractor"}},
-		"a grace too short": {func(cfg *fiberjwt.Config) { cfg.Refresh.Grace = time.Second }, []string{"Config.Refresh.Grace"}},
-		"a rearm too short": {func(cfg *fiberjwt.Config) { cfg.Refresh.Rearm = 31 * time.Second }, []string{"Config.Refresh.Rearm"}},
+		"a custom extractor without a function": {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromCustom("x", nil) }, []string{"Config.Extractor"}},
+		"a grace too short":                     {func(cfg *fiberjwt.Config) { cfg.Refresh.Grace = time.Second }, []string{"Config.Refresh.Grace"}},
+		"a rearm too short":                     {func(cfg *fiberjwt.Config) { cfg.Refresh.Rearm = 31 * time.Second }, []string{"Config.Refresh.Rearm"}},
 		// B14
 		"a write that outlives its client": {func(cfg *fiberjwt.Config) { cfg.WriteTimeout = 10 * time.Minute }, []string{"Config.WriteTimeout: 10m0s", "Refresh.Rearm, 1m0s", "5 s"}},
 		"a read that outlives its client":  {func(cfg *fiberjwt.Config) { cfg.ReadTimeout = 61 * time.Second }, []string{"Config.ReadTimeout: 1m1s", "Refresh.Rearm, 1m0s", "2 s"}},
@@ -201,7 +201,7 @@ func TestEveryMistakeIsNamedAtOpen(t *testing.T) {
 		"a grace of a century":             {func(cfg *fiberjwt.Config) { cfg.Refresh.Grace = math.MaxInt64 }, []string{"Config.Refresh.Rearm"}},
 		"a rearm of a century":             {func(cfg *fiberjwt.Config) { cfg.Refresh.Rearm = math.MaxInt64 }, []string{"IdleTTL"}},
 		"cheap passwords":                  {func(cfg *fiberjwt.Config) { cfg.Password.Memory = 64 }, []string{"Config.Password.Memory"}},
-		"passwords of 4":                   {func(cfg *fiberjwt.Config) { cfg.Password.MinLength = 4 }, []string{"Config.Password.MinLength"}},
+		"passwords of 4 characters":        {func(cfg *fiberjwt.Config) { cfg.Password.MinLength = 4 }, []string{"Config.Password.MinLength"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := goodConfig(t)
@@ -231,7 +231,7 @@ func openShielded(cfg fiberjwt.Config) (auth *fiberjwt.Auth, err error) {
 	return fiberjwt.Open(cfg)
 }
 
-func TestAllMistakesComeInOneError(t *testing.T) {
+func TestOpenReportsAllProblemsInOneError(t *testing.T) {
 	app := fiber.New()
 	_, err := fiberjwt.Open(fiberjwt.Config{
 		DB:     goodConfig(t).DB,
@@ -285,7 +285,7 @@ func TestOpenDoesNoIO(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestNewIsWhatAppUseTakes(t *testing.T) {
+func TestNewWorksAsFiberMiddleware(t *testing.T) {
 	cfg := goodConfig(t)
 	app := fiber.New()
 	cfg.Routes = app.Group("/auth")
@@ -296,7 +296,7 @@ func TestNewIsWhatAppUseTakes(t *testing.T) {
 	requireRefusal(t, w.do("POST", "/auth/users/login", "{}"), 422, "invalid_fields")
 }
 
-func TestAConfigThatIsChangedAfterOpenChangesNothing(t *testing.T) {
+func TestConfigChangesAfterOpenHaveNoEffect(t *testing.T) {
 	var mine fiberjwt.Config
 	secret := []byte(testSecret)
 	fillable := []string{"full_name"}
@@ -340,7 +340,7 @@ func TestAConfigThatIsChangedAfterOpenChangesNothing(t *testing.T) {
 	require.Equal(t, 200, other.get("/users/me", other.enter("users", 1).Access).Status)
 }
 
-func TestTwoAppsInOneProcessNeverMeet(t *testing.T) {
+func TestTwoInstancesInOneProcessAreIsolated(t *testing.T) {
 	one, two := quickWorld(t), quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Secret = []byte("Zt3eB8uK1qW6xN0vC9aS2dF5gH7jL4mP") })
 	one.addUser("ann@example.com")
 	two.addUser("bob@example.com")
@@ -438,7 +438,7 @@ func (m *HidesByPointer) MarshalJSON() ([]byte, error) {
 
 func (m HidesByValue) MarshalJSON() ([]byte, error) { return json.Marshal(map[string]any{"id": m.ID}) }
 
-func TestAModelWhoseJSONShowsTheHashIsRefused(t *testing.T) {
+func TestModelExposingHashInJSONIsRejected(t *testing.T) {
 	for name, kind := range map[string]fiberjwt.Kind{
 		"no tag":                        fiberjwt.Entity[Untagged]{},
 		"another name":                  fiberjwt.Entity[Renamed]{},
@@ -475,7 +475,7 @@ func TestAModelWhoseJSONShowsTheHashIsRefused(t *testing.T) {
 }
 
 // The file of a secret often ends with a newline.
-func TestSecretThatWasInUseWithANewlineGoesOnVerifying(t *testing.T) {
+func TestUntrimmedSecretIsAllowedOnlyAsOldSecret(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	for _, secret := range []string{testSecret + "\n", " " + testSecret} {
@@ -494,9 +494,9 @@ func TestSecretThatWasInUseWithANewlineGoesOnVerifying(t *testing.T) {
 
 // Config.
 
-func TestAPublicPatternThatTheRouterCannotReadIsFoundByOpen(t *testing.T) {
+func TestOpenRefusesPublicPatternThatRouterCannotParse(t *testing.T) {
 	for name, pattern := range map[string]string{
-		"a regular expression that is none":        "GET /x/:id<regex([)>",
+		"an invalid regular expression":            "GET /x/:id<regex([)>",
 		"more parameters than the router counts":   "GET /x" + strings.Repeat("/:a", 40),
 		"a constraint in the middle of the others": `POST /x/:a<int>/:b<regex((\d)>/:c`,
 		"a constraint, which cannot be matched":    `GET /x/:id<int>`,
@@ -514,7 +514,7 @@ func TestAPublicPatternThatTheRouterCannotReadIsFoundByOpen(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestAnIdleTTLThatEndsSessionsUnderLivingTokensIsRefused(t *testing.T) {
+func TestOpenRefusesTooShortIdleTTL(t *testing.T) {
 	for name, test := range map[string]struct {
 		access, rearm, least time.Duration
 	}{
@@ -536,12 +536,12 @@ func TestAnIdleTTLThatEndsSessionsUnderLivingTokensIsRefused(t *testing.T) {
 	}
 }
 
-func TestAChainWithoutLinksIsRefusedAndNotTakenForTheDefault(t *testing.T) {
+func TestOpenRefusesEmptyExtractorChain(t *testing.T) {
 	for name, extractor := range map[string]fiberjwt.Extractor{
-		"a chain of nothing":        fiberjwt.Chain(),
-		"of a slice that is empty":  fiberjwt.Chain([]fiberjwt.Extractor{}...),
-		"as a link of a chain":      fiberjwt.Chain(fiberjwt.FromAuthHeader(""), fiberjwt.Chain()),
-		"a chain of chains of none": fiberjwt.Chain(fiberjwt.Chain(fiberjwt.Chain())),
+		"a chain of nothing":       fiberjwt.Chain(),
+		"of a slice that is empty": fiberjwt.Chain([]fiberjwt.Extractor{}...),
+		"as a link of a chain":     fiberjwt.Chain(fiberjwt.FromAuthHeader(""), fiberjwt.Chain()),
+		"a chain of empty chains":  fiberjwt.Chain(fiberjwt.Chain(fiberjwt.Chain())),
 	} {
 		cfg := goodConfig(t)
 		cfg.Extractor = extractor

@@ -26,7 +26,7 @@ func (h host) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 // C8.
-func TestANamespaceKeepsTheCookiesOfTwoApplicationsOnOneHostApart(t *testing.T) {
+func TestNamespaceSeparatesCookiesOfTwoApplications(t *testing.T) {
 	for name, test := range map[string]struct {
 		shop, desk string // addresses of the applications
 		cookie     fiberjwt.Cookie
@@ -95,7 +95,7 @@ func newNamespaceApp(t *testing.T, address string, cookie fiberjwt.Cookie, names
 	return app
 }
 
-func TestANamespaceIsPartOfEveryCookieName(t *testing.T) {
+func TestNamespaceIsPartOfEveryCookieName(t *testing.T) {
 	for cookie, want := range map[fiberjwt.Cookie][]string{
 		{Namespace: "shop"}:                          {"__Host-Http-shop~users", "__Secure-shop~users-refresh", "__Secure-shop~users-device"},
 		{Namespace: "Shop-2", Insecure: true}:        {"Shop-2~users", "Shop-2~users-refresh", "Shop-2~users-device"},

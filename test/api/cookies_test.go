@@ -40,7 +40,7 @@ func setCookies(t *testing.T, a answer) map[string]*http.Cookie {
 	return cookies
 }
 
-func TestCookiesCarryTheStrictestAttributes(t *testing.T) {
+func TestCookiesAreSecureHttpOnlyAndSameSite(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	cookies := setCookies(t, w.do("POST", "/door/users/1?via=cookie", ""))
@@ -65,7 +65,7 @@ func TestCookiesCarryTheStrictestAttributes(t *testing.T) {
 	require.Equal(t, fortnightInSec, refresh.MaxAge)
 }
 
-func TestInsecureCookiesHaveNamesThatNeverMeetTheSecureOnes(t *testing.T) {
+func TestInsecureCookiesUseDistinctNames(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Cookie.Insecure = true })
 	w.addUser("ann@example.com")
 	b := w.browser()
@@ -85,7 +85,7 @@ func TestInsecureCookiesHaveNamesThatNeverMeetTheSecureOnes(t *testing.T) {
 	require.Equal(t, 401, a.Status, "the secure name is read although cookies are insecure")
 }
 
-func TestASecureServerDoesNotReadCookiesThatAnybodyOnTheNetworkCouldPlant(t *testing.T) {
+func TestSecureServerReadsOnlyHostHttpCookie(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
@@ -97,7 +97,7 @@ func TestASecureServerDoesNotReadCookiesThatAnybodyOnTheNetworkCouldPlant(t *tes
 	require.Equal(t, 200, w.do("GET", "/users/me", "", "Cookie", userCookie+"="+pair.Access).Status)
 }
 
-func TestCookiesAreDeletedByAnExpiryInThePastWithTheAttributesTheyWereSetWith(t *testing.T) {
+func TestLogoutExpiresCookiesWithSameAttributes(t *testing.T) {
 	for name, insecure := range map[string]bool{"secure": false, "insecure": true} {
 		t.Run(name, func(t *testing.T) {
 			w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Cookie.Insecure = insecure })
@@ -123,7 +123,7 @@ func TestCookiesAreDeletedByAnExpiryInThePastWithTheAttributesTheyWereSetWith(t 
 	}
 }
 
-func TestTheRefreshCookieGoesOnlyToTheRoutesOfItsKind(t *testing.T) {
+func TestRefreshCookieIsScopedToRoutesOfItsKind(t *testing.T) {
 	for name, test := range map[string]struct {
 		routes func(*fiber.App) fiber.Router
 		path   string // Config.Cookie.Path
@@ -151,7 +151,7 @@ func TestTheRefreshCookieGoesOnlyToTheRoutesOfItsKind(t *testing.T) {
 	}
 }
 
-func TestMountLimitsTheRefreshCookieLikeRoutesDoes(t *testing.T) {
+func TestMountScopesRefreshCookieLikeRoutes(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Routes = nil })
 	w.auth.Mount(w.app.Group("/late/auth"))
 	w.addUser("ann@example.com")
@@ -160,7 +160,7 @@ func TestMountLimitsTheRefreshCookieLikeRoutesDoes(t *testing.T) {
 	require.Panics(t, func() { w.auth.Mount(fiber.New().Group("/:tenant")) })
 }
 
-func TestARoutesPrefixWithParametersNeedsACookiePath(t *testing.T) {
+func TestParameterizedRoutesNeedCookiePath(t *testing.T) {
 	app := fiber.New()
 	cfg := goodConfig(t)
 	cfg.Routes = app.Group("/:tenant/auth")
@@ -173,7 +173,7 @@ func TestARoutesPrefixWithParametersNeedsACookiePath(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestACookiePathThatCouldSplitTheHeaderIsRefused(t *testing.T) {
+func TestUnsafeCookiePathIsRejected(t *testing.T) {
 	for _, path := range []string{"auth", "/auth; Domain=evil.example", "/a,b", "/a\r\nSet-Cookie: x=y", "/a\x00", "/ä", `/a"b`, "/a b", "/:tenant", "/*"} {
 		cfg := goodConfig(t)
 		cfg.Cookie.Path = path
@@ -213,7 +213,7 @@ func requireNoTokens(t *testing.T, b *browser, a answer) {
 	}
 }
 
-func TestARefreshAnswersTheWayItsTokenCame(t *testing.T) {
+func TestRefreshResponseUsesTransportOfToken(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	b := w.browser()
@@ -236,7 +236,7 @@ func TestARefreshAnswersTheWayItsTokenCame(t *testing.T) {
 	requireNoTokens(t, b, a)
 }
 
-func TestATransportThatIsNotOfferedIsRefused(t *testing.T) {
+func TestTransportNotOfferedGets422(t *testing.T) {
 	for name, test := range map[string]struct {
 		offered []fiberjwt.Transport
 		asked   string
@@ -266,7 +266,7 @@ func TestATransportThatIsNotOfferedIsRefused(t *testing.T) {
 
 // Fiber finds cookies in any case then, but Sec-Fetch-Site and Origin only in
 // their own: a proxy that speaks HTTP/2 sends them in lower case.
-func TestCookiesAreForNoAppThatDoesNotSeeTheHeadersOfABrowser(t *testing.T) {
+func TestCookiesRequireHeaderNormalizing(t *testing.T) {
 	for _, disable := range []bool{false, true} {
 		app := fiber.New(fiber.Config{DisableHeaderNormalizing: disable})
 		w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Routes = app.Group("/auth") })
@@ -293,7 +293,7 @@ func TestCookiesAreForNoAppThatDoesNotSeeTheHeadersOfABrowser(t *testing.T) {
 	}
 }
 
-func TestTheFirstTransportIsForClientsThatDoNotSay(t *testing.T) {
+func TestFirstTransportIsTheDefault(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Transport = []fiberjwt.Transport{fiberjwt.TransportCookie, fiberjwt.TransportBody}
 	})
@@ -308,7 +308,7 @@ func TestTheFirstTransportIsForClientsThatDoNotSay(t *testing.T) {
 }
 
 // The rule is that of Go's own CrossOriginProtection, which is asked here.
-func TestCookiesAreGuardedExactlyLikeCrossOriginProtectionGuards(t *testing.T) {
+func TestCSRFCheckMatchesCrossOriginProtection(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.TrustedOrigins = []string{trusted, "http://localhost:5173"} })
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
@@ -373,7 +373,7 @@ func vary(a answer) []string {
 	return slices.Compact(names)
 }
 
-func TestAWebSocketHandshakeFromAnotherSiteIsRefusedAlthoughItIsAGet(t *testing.T) {
+func TestCrossSiteWebSocketHandshakeIsRefused(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
@@ -383,7 +383,7 @@ func TestAWebSocketHandshakeFromAnotherSiteIsRefusedAlthoughItIsAGet(t *testing.
 	require.Equal(t, 403, w.do("GET", "/any", "", append(cookie, "Sec-Fetch-Site", "cross-site")...).Status)
 }
 
-func TestForwardedHostsDoNotVouchForAnOrigin(t *testing.T) {
+func TestCSRFCheckIgnoresForwardedHost(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
@@ -397,7 +397,7 @@ func TestForwardedHostsDoNotVouchForAnOrigin(t *testing.T) {
 	require.True(t, setCookies(t, a)[userCookie].Secure, "Secure follows the Config, not a header")
 }
 
-func TestAnotherSiteCannotSignABrowserIn(t *testing.T) {
+func TestCrossSiteSignInByCookieIsRefused(t *testing.T) {
 	w := newWorld(t)
 	ann := w.register("users", "ann@example.com")
 	sessions := w.count("fiberjwt_sessions")
@@ -405,12 +405,12 @@ func TestAnotherSiteCannotSignABrowserIn(t *testing.T) {
 		return `{"email":"` + identity + `","password":"` + testPassword + `","transport":"cookie"}`
 	}
 	for name, headers := range map[string][]string{
-		"cross-site":             {"Sec-Fetch-Site", "cross-site", "Origin", elsewhere},
-		"a sister domain":        {"Sec-Fetch-Site", "same-site"},
-		"an old browser":         {"Origin", elsewhere},
-		"a sandboxed frame":      {"Origin", "null"},
-		"with its own good host": {"Origin", elsewhere, "X-Forwarded-Host", "evil.example"},
-		"with a header token":    {"Sec-Fetch-Site", "cross-site", "Authorization", "Bearer " + ann.Access},
+		"cross-site":                         {"Sec-Fetch-Site", "cross-site", "Origin", elsewhere},
+		"a sibling domain":                   {"Sec-Fetch-Site", "same-site"},
+		"an old browser":                     {"Origin", elsewhere},
+		"a sandboxed frame":                  {"Origin", "null"},
+		"with a forwarded host that matches": {"Origin", elsewhere, "X-Forwarded-Host", "evil.example"},
+		"with a header token":                {"Sec-Fetch-Site", "cross-site", "Authorization", "Bearer " + ann.Access},
 	} {
 		for _, route := range []string{"login", "register"} {
 			identity := map[string]string{"login": "ann@example.com", "register": "mallory@example.com"}[route]
@@ -429,7 +429,7 @@ func TestAnotherSiteCannotSignABrowserIn(t *testing.T) {
 	require.Empty(t, a.Header.Values("Set-Cookie"))
 }
 
-func TestAnotherSiteCannotUseTheBuiltInRoutesByCookie(t *testing.T) {
+func TestCrossSiteCookieIsRefusedByBuiltInRoutes(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	b := w.browser()
@@ -458,7 +458,7 @@ func TestAnotherSiteCannotUseTheBuiltInRoutesByCookie(t *testing.T) {
 	require.Equal(t, 200, b.do("GET", "/users/me", "").Status)
 }
 
-func TestALogoutFromAnotherSiteWithoutCookiesClearsNone(t *testing.T) {
+func TestCrossSiteLogoutClearsNoCookies(t *testing.T) {
 	// SameSite keeps the cookies back; the answer must not delete them all the same.
 	w := quickWorld(t)
 	for _, route := range []string{"logout", "logout-all"} {
@@ -468,7 +468,7 @@ func TestALogoutFromAnotherSiteWithoutCookiesClearsNone(t *testing.T) {
 	}
 }
 
-func TestATrustedOriginMayUseTheCookies(t *testing.T) {
+func TestTrustedOriginMayUseCookies(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.TrustedOrigins = []string{trusted} })
 	w.addUser("ann@example.com")
 	b := w.browser()
@@ -484,7 +484,7 @@ func TestATrustedOriginMayUseTheCookies(t *testing.T) {
 }
 
 // C4.
-func TestADefaultPortInTheHostHeaderIsNoOtherHost(t *testing.T) {
+func TestHostWithDefaultPortMatchesItsOrigin(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
@@ -527,7 +527,7 @@ func TestADefaultPortInTheHostHeaderIsNoOtherHost(t *testing.T) {
 }
 
 // C5.
-func TestAppsAndExtensionsCanBeTrusted(t *testing.T) {
+func TestAppAndExtensionOriginsCanBeTrusted(t *testing.T) {
 	origins := []string{
 		"capacitor://localhost", "ionic://localhost", "tauri://localhost", "https://tauri.localhost", "app://.", "app://com.example.desk",
 		"chrome-extension://abcdefghijklmnopabcdefghijklmnop", "moz-extension://0f6a0f1e-2f5c-4b59-9d3a-6a9f1f7e2c11",
@@ -551,41 +551,41 @@ func TestAppsAndExtensionsCanBeTrusted(t *testing.T) {
 	}
 }
 
-func TestATrustedOriginThatNoBrowserSendsIsRefused(t *testing.T) {
+func TestOpenRejectsInvalidTrustedOrigins(t *testing.T) {
 	for name, origin := range map[string]string{
-		"empty":                      "",
-		"null, which anybody can be": "null",
-		"everybody":                  "*",
-		"a host":                     "app.example.net",
-		"a host and port":            "app.example.net:8443",
-		"without a scheme":           "//app.example.net",
-		"another scheme":             "ftp://app.example.net",
-		"with a slash":               "https://app.example.net/",
-		"with a path":                "https://app.example.net/path",
-		"with a query":               "https://app.example.net?x",
-		"with a fragment":            "https://app.example.net#x",
-		"with a person":              "https://me@app.example.net",
-		"in capitals":                "https://App.example.net",
-		"a scheme in capitals":       "HTTPS://app.example.net",
-		"with white space":           " https://app.example.net",
-		"with a line break":          "https://app.example.net\n",
-		"without a host":             "https://",
-		"only a port":                "https://:8443",
-		"a wildcard":                 "https://*.example.net",
-		"an app with a path":         "capacitor://localhost/",
-		"an app with a wildcard":     "chrome-extension://*",
-		"an app without a host":      "capacitor://",
-		"a scheme alone":             "capacitor:",
-		"a misspelt scheme":          "htps://app.example.net",
-		"every file":                 "file://",
-		"files of a host":            "file://localhost",
-		"an app in capitals":         "Capacitor://localhost",
-		"an app with a person":       "capacitor://me@localhost",
-		"a socket":                   "wss://app.example.net",
-		"an empty port":              "https://app.example.net:",
-		"not in punycode":            "https://bücher.example",
-		"two origins":                "https://a.example,https://b.example",
-		"two origins with a space":   "https://a.example https://b.example",
+		"empty":                                "",
+		"null, which any sandboxed page sends": "null",
+		"a wildcard alone":                     "*",
+		"a host":                               "app.example.net",
+		"a host and port":                      "app.example.net:8443",
+		"without a scheme":                     "//app.example.net",
+		"another scheme":                       "ftp://app.example.net",
+		"with a slash":                         "https://app.example.net/",
+		"with a path":                          "https://app.example.net/path",
+		"with a query":                         "https://app.example.net?x",
+		"with a fragment":                      "https://app.example.net#x",
+		"with user information":                "https://me@app.example.net",
+		"in capitals":                          "https://App.example.net",
+		"a scheme in capitals":                 "HTTPS://app.example.net",
+		"with white space":                     " https://app.example.net",
+		"with a line break":                    "https://app.example.net\n",
+		"without a host":                       "https://",
+		"only a port":                          "https://:8443",
+		"a wildcard":                           "https://*.example.net",
+		"an app with a path":                   "capacitor://localhost/",
+		"an app with a wildcard":               "chrome-extension://*",
+		"an app without a host":                "capacitor://",
+		"a scheme alone":                       "capacitor:",
+		"a misspelt scheme":                    "htps://app.example.net",
+		"every file":                           "file://",
+		"files of a host":                      "file://localhost",
+		"an app in capitals":                   "Capacitor://localhost",
+		"an app with user information":         "capacitor://me@localhost",
+		"a socket":                             "wss://app.example.net",
+		"an empty port":                        "https://app.example.net:",
+		"not in punycode":                      "https://bücher.example",
+		"two origins":                          "https://a.example,https://b.example",
+		"two origins with a space":             "https://a.example https://b.example",
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := goodConfig(t)
@@ -601,7 +601,7 @@ func TestATrustedOriginThatNoBrowserSendsIsRefused(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestOneBrowserSignedInAsTwoKindsSignsOutOfOne(t *testing.T) {
+func TestLogoutOfOneKindKeepsOtherKindSignedIn(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	w.addTeacher("ann")
@@ -627,7 +627,7 @@ func TestOneBrowserSignedInAsTwoKindsSignsOutOfOne(t *testing.T) {
 }
 
 // C26.
-func TestARefreshSaysWhichTokenIsMissing(t *testing.T) {
+func TestRefreshWithoutTokenSaysWhatIsMissing(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	for _, body := range []string{"", "{}", "null"} {
@@ -645,7 +645,7 @@ func TestARefreshSaysWhichTokenIsMissing(t *testing.T) {
 	require.Empty(t, b.jar)
 }
 
-func TestARefreshCookieWithoutItsAccessCookieCountsForNothing(t *testing.T) {
+func TestRefreshCookieNeedsAccessCookie(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	first, second, third := w.enter("users", 1), w.enter("users", 1), w.enter("users", 1)
@@ -669,7 +669,7 @@ func TestARefreshCookieWithoutItsAccessCookieCountsForNothing(t *testing.T) {
 }
 
 // A page elsewhere can send a refresh cookie alone where its browser does not know SameSite.
-func TestALogoutFromAnotherSiteByTheRefreshCookieAloneIsRefused(t *testing.T) {
+func TestCrossSiteLogoutByRefreshCookieIsRefused(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	b := w.browser()
@@ -687,7 +687,7 @@ func TestALogoutFromAnotherSiteByTheRefreshCookieAloneIsRefused(t *testing.T) {
 	require.Equal(t, 401, b.do("GET", "/users/me", "").Status)
 }
 
-func TestABadCookieOfOneKindDoesNotSignOutTheOther(t *testing.T) {
+func TestInvalidCookieKeepsOtherKindSignedIn(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	w.addTeacher("ann")
@@ -704,7 +704,7 @@ func TestABadCookieOfOneKindDoesNotSignOutTheOther(t *testing.T) {
 	require.Equal(t, 401, b.do("GET", "/users/me", "").Status)
 }
 
-func TestARefreshCookieIsNoAccessCookieNorTheOtherWayRound(t *testing.T) {
+func TestAccessAndRefreshCookiesAreNotInterchangeable(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
@@ -717,7 +717,7 @@ func TestARefreshCookieIsNoAccessCookieNorTheOtherWayRound(t *testing.T) {
 	require.Equal(t, "no_token", a.Code(t))
 }
 
-func TestACookieWhoseTokenHasExpiredAsksForARefreshAndIsNotAnonymous(t *testing.T) {
+func TestExpiredCookieIsNotTreatedAsAnonymous(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Optional = true })
 	w.addUser("ann@example.com")
 	b := w.browser()
@@ -733,7 +733,7 @@ func TestACookieWhoseTokenHasExpiredAsksForARefreshAndIsNotAnonymous(t *testing.
 
 // A sibling domain can plant a refresh cookie, a good one of its own account
 // even, but no access cookie.
-func TestARefreshCookieCountsOnlyBesideTheAccessCookieOfItsSession(t *testing.T) {
+func TestRefreshCookieOfAnotherAccountIsRefused(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	w.addUser("mallory@example.com")
@@ -770,10 +770,10 @@ func TestARefreshCookieCountsOnlyBesideTheAccessCookieOfItsSession(t *testing.T)
 // The answer to a refresh that came too early has an access cookie alone. Late, it
 // can land on those of a sign-in that has come between, or where nobody is
 // signed in.
-func TestALateAccessCookieBringsARefreshCookieOfItsAccountAlone(t *testing.T) {
+func TestLateAccessCookieRefreshesItsAccountOnly(t *testing.T) {
 	for name, end := range map[string]func(w *world, b *browser){
-		"a sign-in has replaced it":           func(w *world, b *browser) { b.enter("users", 1) },
-		"a sign-in has come that saw nothing": func(w *world, b *browser) { clear(b.jar); b.enter("users", 1) },
+		"a sign-in has replaced it":          func(w *world, b *browser) { b.enter("users", 1) },
+		"a sign-in has come without cookies": func(w *world, b *browser) { clear(b.jar); b.enter("users", 1) },
 	} {
 		w := quickWorld(t)
 		w.addUser("ann@example.com")
@@ -788,7 +788,7 @@ func TestALateAccessCookieBringsARefreshCookieOfItsAccountAlone(t *testing.T) {
 	}
 	for name, end := range map[string]func(w *world, b *browser){
 		"a logout":           func(_ *world, b *browser) { b.do("POST", "/auth/users/logout", "") },
-		"an end elsewhere":   func(w *world, _ *browser) { require.NoError(t, w.auth.RevokeAll(t.Context(), "users", "1")) },
+		"a RevokeAll":        func(w *world, _ *browser) { require.NoError(t, w.auth.RevokeAll(t.Context(), "users", "1")) },
 		"a row that is gone": func(w *world, _ *browser) { w.sql(`DELETE FROM fiberjwt_sessions`) },
 		"nothing":            func(*world, *browser) {},
 	} {
@@ -811,7 +811,7 @@ func TestALateAccessCookieBringsARefreshCookieOfItsAccountAlone(t *testing.T) {
 	}
 }
 
-func TestARefreshCookieFromElsewhereIsRefusedForWhereItComesFrom(t *testing.T) {
+func TestCrossOriginRefreshIsRefusedWithoutQuery(t *testing.T) {
 	watched := &queries{}
 	w := quickWorld(t, watched.watch)
 	w.addUser("ann@example.com")
@@ -830,7 +830,7 @@ func TestARefreshCookieFromElsewhereIsRefusedForWhereItComesFrom(t *testing.T) {
 }
 
 // A key that has been retired signs nobody out who comes back after days.
-func TestARefreshCookieIsGoodBesideAnAccessCookieOfAKeyThatIsGone(t *testing.T) {
+func TestRefreshWorksAfterSigningKeyWasRemoved(t *testing.T) {
 	for _, algorithm := range []keys.Algorithm{keys.ES256, keys.EdDSA} {
 		old, err := keys.Generate(algorithm)
 		require.NoError(t, err)
@@ -852,7 +852,7 @@ func TestARefreshCookieIsGoodBesideAnAccessCookieOfAKeyThatIsGone(t *testing.T) 
 	}
 }
 
-func TestClaimsThatNoCookieHoldsAreRefusedAtIssue(t *testing.T) {
+func TestClaimsTooLargeForCookieFailSignIn(t *testing.T) {
 	size := 0
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Claims: func(*User) map[string]any {
@@ -883,7 +883,7 @@ func TestClaimsThatNoCookieHoldsAreRefusedAtIssue(t *testing.T) {
 	require.Contains(t, w.log.String(), "Entity.Claims", "the log must say what to mend")
 }
 
-func TestCookieValuesAreMadeByTheServerAlone(t *testing.T) {
+func TestCookieValuesContainNoClientInput(t *testing.T) {
 	w := newWorld(t)
 	a := w.do("POST", "/auth/users/register", `{"email":"a\"; Domain=evil@example.com","password":"`+testPassword+`","transport":"cookie"}`,
 		"User-Agent", "x; Domain=evil.example", "Cookie", userCookie+"=evil; "+refreshCookie+"=evil")
@@ -901,7 +901,7 @@ func TestCookieValuesAreMadeByTheServerAlone(t *testing.T) {
 
 // Cookies and origins.
 
-func TestAnotherSiteCannotLogOutWhoeverCarriesTheTokenInACookieOfTheApplication(t *testing.T) {
+func TestCrossSiteLogoutByCustomCookieIsRefused(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromCookie("custom") })
 	w.addUser("ann@example.com")
 	cookie := "custom=" + w.enter("users", 1).Access
@@ -915,7 +915,7 @@ func TestAnotherSiteCannotLogOutWhoeverCarriesTheTokenInACookieOfTheApplication(
 	require.Equal(t, 401, w.do("GET", "/users/me", "", "Cookie", cookie).Status)
 }
 
-func TestABrowserRefreshesOnRoutesThatMountPutBelowAPrefix(t *testing.T) {
+func TestBrowserRefreshesOnRoutesBelowMountPrefix(t *testing.T) {
 	w := newWorld(t, withoutRoutes)
 	w.mounted(fiber.New())
 	b := w.browser()
@@ -929,17 +929,17 @@ func TestABrowserRefreshesOnRoutesThatMountPutBelowAPrefix(t *testing.T) {
 	require.Empty(t, b.jar)
 }
 
-func TestARefreshCookieThatWasPlantedBesideOursDoesNotCount(t *testing.T) {
+func TestPlantedRefreshCookieIsIgnored(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	w.addUser("mallory@example.com")
 	w.addTeacher("bob")
 	planted := map[string]string{
-		"junk":                     "junk",
-		"a token of another kind":  w.enter("teachers", 1).Refresh,
-		"a token with a false end": w.enter("users", 1).Refresh + "x",
-		"a good token of the same": w.enter("users", 1).Refresh,
-		"one of somebody else":     w.enter("users", 2).Refresh,
+		"junk":                       "junk",
+		"a token of another kind":    w.enter("teachers", 1).Refresh,
+		"a token with a false end":   w.enter("users", 1).Refresh + "x",
+		"a good token of the same":   w.enter("users", 1).Refresh,
+		"a token of another account": w.enter("users", 2).Refresh,
 	}
 	for name, value := range planted {
 		for _, plantedFirst := range []bool{true, false} {
@@ -963,7 +963,7 @@ func TestARefreshCookieThatWasPlantedBesideOursDoesNotCount(t *testing.T) {
 	}
 }
 
-func TestADoubledCookieOfOneKindIsNoFaultOfAnother(t *testing.T) {
+func TestDuplicateCookieOfOneKindDoesNotAffectAnother(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	w.addTeacher("ann")
@@ -979,7 +979,7 @@ func TestADoubledCookieOfOneKindIsNoFaultOfAnother(t *testing.T) {
 	require.Equal(t, 204, w.do("POST", "/auth/users/logout", "", "Cookie", doubled).Status)
 }
 
-func TestACookieOnlyServerTakesAndGivesNoTokensInBodies(t *testing.T) {
+func TestCookieOnlyServerUsesNoTokensInBodies(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Transport = []fiberjwt.Transport{fiberjwt.TransportCookie} })
 	w.addUser("ann@example.com")
 	b := w.browser()

@@ -69,7 +69,7 @@ func (b *browser) enterFrom(address, identity string) answer {
 	return b.do("POST", "/auth/users/login", loginBody(identity, testPassword, "transport", "cookie"), "X-Real-IP", address)
 }
 
-func TestDeviceCookieHasTheStrictestAttributes(t *testing.T) {
+func TestDeviceCookieIsSecureHttpOnlyAndStrict(t *testing.T) {
 	w := clientsWorld(t)
 	b := w.browser()
 	require.Equal(t, 200, b.enterFrom("198.51.100.1", "ann@example.com").Status)
@@ -95,7 +95,7 @@ func TestSignInWithoutCookiesSetsNoDeviceCookie(t *testing.T) {
 	require.Empty(t, w.signInFrom("198.51.100.1", "ann@example.com").Header.Values("Set-Cookie"))
 }
 
-func TestKnownBrowserGetsInDuringASiege(t *testing.T) {
+func TestKnownBrowserSignsInDuringGuessingAttack(t *testing.T) {
 	for name, enter := range map[string]func(*browser) answer{
 		"by login":    func(b *browser) answer { return b.enterFrom("198.51.100.1", "ann@example.com") },
 		"by Login[T]": func(b *browser) answer { return b.do("POST", "/oauth", "") },
@@ -119,7 +119,7 @@ func TestKnownBrowserGetsInDuringASiege(t *testing.T) {
 	}
 }
 
-func TestBrowserThatRegisteredIsKnown(t *testing.T) {
+func TestBrowserIsKnownAfterRegistering(t *testing.T) {
 	w := clientsWorld(t)
 	w.sql("DELETE FROM users")
 	b := w.browser()
@@ -128,7 +128,7 @@ func TestBrowserThatRegisteredIsKnown(t *testing.T) {
 	require.Equal(t, 200, b.enterFrom("203.0.113.1", "ann@example.com").Status)
 }
 
-func TestStolenDeviceCookieBuysACounterOfItsOwn(t *testing.T) {
+func TestStolenDeviceCookieIsThrottledSeparately(t *testing.T) {
 	w := clientsWorld(t)
 	b := w.browser()
 	require.Equal(t, 200, b.enterFrom("198.51.100.1", "ann@example.com").Status)
@@ -143,7 +143,7 @@ func TestStolenDeviceCookieBuysACounterOfItsOwn(t *testing.T) {
 	require.Equal(t, 200, w.signInFrom("198.51.100.1", "ann@example.com").Status, "the owner at home")
 }
 
-func TestDeviceCookieIsForItsAccountsOnly(t *testing.T) {
+func TestDeviceCookieCoversOnlyItsAccounts(t *testing.T) {
 	w := clientsWorld(t)
 	w.addUser("bob@example.com")
 	bobs := w.browser()
@@ -165,7 +165,7 @@ func TestDeviceCookieIsForItsAccountsOnly(t *testing.T) {
 	}
 }
 
-func TestBrowserRemembersSixAccounts(t *testing.T) {
+func TestDeviceCookieRemembersSixAccounts(t *testing.T) {
 	w := clientsWorld(t)
 	family := w.browser()
 	require.Equal(t, 200, family.enterFrom("203.0.113.1", "ann@example.com").Status)
@@ -185,7 +185,7 @@ func TestBrowserRemembersSixAccounts(t *testing.T) {
 	require.LessOrEqual(t, len(family.mark[deviceCookie].Value), 160)
 }
 
-func TestDeviceCookieSurvivesAChangeOfTheSecret(t *testing.T) {
+func TestDeviceCookieSurvivesSecretRotation(t *testing.T) {
 	w := clientsWorld(t)
 	b := w.browser()
 	require.Equal(t, 200, b.enterFrom("198.51.100.1", "ann@example.com").Status)

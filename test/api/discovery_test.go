@@ -19,7 +19,7 @@ const (
 )
 
 // C24: RFC 8414 §2 and OpenID Connect Discovery 1.0 §3, as far as they are true here.
-func TestDiscoverySaysWhereTheKeysAre(t *testing.T) {
+func TestDiscoveryDocumentNamesIssuerAndKeys(t *testing.T) {
 	es, ed := newKey(t, keys.ES256), newKey(t, keys.EdDSA)
 	set := newSet(t, es)
 	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Issuer, cfg.Keys = selfIssuer, set })
@@ -43,18 +43,18 @@ func TestDiscoverySaysWhereTheKeysAre(t *testing.T) {
 }
 
 // C24: what the document would say must be true.
-func TestDiscoveryRefusesWhatWouldNotBeTrue(t *testing.T) {
+func TestDiscoveryPanicsOnInvalidSettings(t *testing.T) {
 	set := newSet(t, newKey(t, keys.ES256))
 	for name, tc := range map[string]struct {
 		issuer, jwks string
 		keys         keys.Source
 		want         string
 	}{
-		"the default issuer":   {"", selfJWKS, set, "Config.Issuer"},
-		"an issuer over http":  {"http://auth.example.com", selfJWKS, set, "Config.Issuer"},
-		"an issuer of a query": {selfIssuer + "?a=b", selfJWKS, set, "Config.Issuer"},
-		"a path for the keys":  {selfIssuer, "/.well-known/jwks.json", set, "jwksURL"},
-		"no keys":              {selfIssuer, selfJWKS, nil, "Config.Keys"},
+		"the default issuer":             {"", selfJWKS, set, "Config.Issuer"},
+		"an issuer over http":            {"http://auth.example.com", selfJWKS, set, "Config.Issuer"},
+		"an issuer with a query":         {selfIssuer + "?a=b", selfJWKS, set, "Config.Issuer"},
+		"a relative address of the keys": {selfIssuer, "/.well-known/jwks.json", set, "jwksURL"},
+		"no keys":                        {selfIssuer, selfJWKS, nil, "Config.Keys"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Issuer, cfg.Keys = tc.issuer, tc.keys })
@@ -67,7 +67,7 @@ func TestDiscoveryRefusesWhatWouldNotBeTrue(t *testing.T) {
 }
 
 // C24: RFC 9068 §2.2 demands client_id.
-func TestClientIDIsWrittenIfItIsSet(t *testing.T) {
+func TestClientIDClaimIsIssuedIfConfigured(t *testing.T) {
 	w, good := newSignedInWorld(t, func(cfg *fiberjwt.Config) { cfg.ClientID = "shop" })
 	require.Equal(t, `"shop"`, claimsOf(t, good.Access).value("client_id"))
 	require.Equal(t, 200, w.get("/users/me", good.Access).Status)
@@ -84,7 +84,7 @@ func TestClientIDIsWrittenIfItIsSet(t *testing.T) {
 }
 
 // C18: an audience tells kinds apart where nothing compares the claim kind.
-func TestAudienceOfAKindIsWrittenAndDemanded(t *testing.T) {
+func TestAudienceOfKindIsIssuedAndRequired(t *testing.T) {
 	set := newSet(t, newKey(t, keys.ES256))
 	for name, configure := range map[string]func(*fiberjwt.Config){
 		"a secret": func(*fiberjwt.Config) {},

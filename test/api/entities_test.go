@@ -137,7 +137,7 @@ func (w *world) registered(identity string, more ...string) (tokens, string) {
 	return w.tokensOf(a), fmt.Sprint(entity["id"])
 }
 
-func TestEveryTypeOfKeySignsInAndOut(t *testing.T) {
+func TestEveryPrimaryKeyTypeSignsInAndOut(t *testing.T) {
 	for name, test := range map[string]struct {
 		world    func(*testing.T) *world
 		identity string
@@ -182,7 +182,7 @@ func TestEveryTypeOfKeySignsInAndOut(t *testing.T) {
 	}
 }
 
-func TestTwoRegistrationsGetTwoKeys(t *testing.T) {
+func TestGeneratedPrimaryKeysAreUnique(t *testing.T) {
 	w := kindWorld(t, fiberjwt.Entity[StringKey]{})
 	_, one := w.registered("ann@example.com")
 	w.clock.Advance(time.Millisecond)
@@ -190,7 +190,7 @@ func TestTwoRegistrationsGetTwoKeys(t *testing.T) {
 	require.NotEqual(t, one, two)
 }
 
-func TestAKeyThatARegisterHookMadeIsKept(t *testing.T) {
+func TestPrimaryKeyFromRegisterHookIsKept(t *testing.T) {
 	w := kindWorld(t, fiberjwt.Entity[StringKey]{Register: func(_ *fiber.Ctx, account *StringKey) error {
 		account.ID = "ann-1"
 		return nil
@@ -199,7 +199,7 @@ func TestAKeyThatARegisterHookMadeIsKept(t *testing.T) {
 	require.Equal(t, "ann-1", key)
 }
 
-func TestAKeyThatNoTokenCanNameIsRefusedAtIssue(t *testing.T) {
+func TestPrimaryKeyInvalidAsSubjectFailsRegister(t *testing.T) {
 	next := ""
 	w := kindWorld(t, fiberjwt.Entity[StringKey]{Register: func(_ *fiber.Ctx, account *StringKey) error {
 		account.ID = next
@@ -213,7 +213,7 @@ func TestAKeyThatNoTokenCanNameIsRefusedAtIssue(t *testing.T) {
 	}
 }
 
-func TestKeysThatADatabaseComparesLooselyStayApart(t *testing.T) {
+func TestKeysDifferingOnlyInCaseStayDistinct(t *testing.T) {
 	w := kindWorld(t, fiberjwt.Entity[StringKey]{Password: "-"},
 		`CREATE TABLE accounts (id TEXT COLLATE NOCASE, email TEXT, password_hash TEXT)`,
 		`INSERT INTO accounts VALUES ('ann', 'ann', '')`)
@@ -233,7 +233,7 @@ func TestKeysThatADatabaseComparesLooselyStayApart(t *testing.T) {
 	require.NotEqual(t, 200, a.Status, "ANN was answered as ann: %s", a.Body)
 }
 
-func TestNegativeAndLargeKeysAreNamedExactly(t *testing.T) {
+func TestNegativeAndLargeKeysKeepTheirValue(t *testing.T) {
 	w := quickWorld(t)
 	for i, id := range []int64{-1, -9223372036854775808, 9223372036854775807, 9007199254740993} {
 		w.add(&User{ID: id, Email: fmt.Sprint(i)})
@@ -243,7 +243,7 @@ func TestNegativeAndLargeKeysAreNamedExactly(t *testing.T) {
 	}
 }
 
-func TestTheSameIdOfTwoKindsIsTwoAccounts(t *testing.T) {
+func TestSameIDInTwoKindsIsTwoAccounts(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	w.addTeacher("bob")
@@ -269,7 +269,7 @@ func TestTheSameIdOfTwoKindsIsTwoAccounts(t *testing.T) {
 // Admin is a User by another name: two kinds on one table.
 type Admin User
 
-func TestTwoKindsOnOneTable(t *testing.T) {
+func TestTwoKindsOnOneTableStaySeparate(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Admin]{Name: "admins",
 			Load: func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("admin = ?", true) }})
@@ -316,7 +316,7 @@ type NestedAddress struct {
 	Secret string `json:"secret"`
 }
 
-func TestColumnsOfEmbeddedStructsAreColumns(t *testing.T) {
+func TestEmbeddedStructColumnsCanBeConfigured(t *testing.T) {
 	w := kindWorld(t, fiberjwt.Entity[Nested]{Identity: "auth_email", Password: "auth_hash", Fillable: []string{"address_city"}})
 	a := w.do("POST", "/auth/accounts/register", `{"auth_email":"ann@example.com","password":"`+testPassword+`","address_city":"Ulm",
 		"address_secret":"x","address":{"secret":"x"},"auth":{"hash":"x"},"auth_hash":"x","created":"2000-01-01T00:00:00Z"}`)
@@ -397,14 +397,14 @@ func TestFillableColumnsMayBeOfAnyType(t *testing.T) {
 	require.Equal(t, []any{nil, nil, nil}, []any{entity["nick"], entity["age"], entity["born"]})
 }
 
-func TestTextThatOnlyLooksLikeANULIsStored(t *testing.T) {
+func TestTextResemblingNULEscapeIsStored(t *testing.T) {
 	w := newWorld(t)
 	a := w.do("POST", "/auth/users/register", `{"email":"ann@example.com","password":"`+testPassword+`","full_name":"a \\u0000 is written so"}`)
 	require.Equal(t, 201, a.Status, a.Body)
 	require.Equal(t, `a \u0000 is written so`, w.text("SELECT full_name FROM users"))
 }
 
-func TestWhatAClientFilledInDoesNotAliasItsRequest(t *testing.T) {
+func TestFilledColumnsDoNotAliasRequestBuffer(t *testing.T) {
 	// A column that keeps the bytes it was given keeps those of a pooled buffer.
 	var kept *Profile
 	w := kindWorld(t, fiberjwt.Entity[Profile]{Fillable: []string{"nick", "raw", "tags"}, Register: func(_ *fiber.Ctx, p *Profile) error {
@@ -448,7 +448,7 @@ type Badge struct {
 	Name          string `json:"name"`
 }
 
-func TestLoadBringsRelations(t *testing.T) {
+func TestLoadFetchesRelations(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Employee]{Load: func(q *bun.SelectQuery) *bun.SelectQuery {
 			return q.Relation("Company").Relation("Badges").Where("company.closed = ?", false)
@@ -475,7 +475,7 @@ func TestLoadBringsRelations(t *testing.T) {
 	require.Equal(t, 401, w.refresh("employees", pair.Refresh).Status)
 }
 
-func TestAKindIsNamedByItsTableUnlessItHasAName(t *testing.T) {
+func TestKindNameOverridesTableName(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{Name: "people"}
 	})
@@ -512,7 +512,7 @@ func TestEachKindHasItsOwnLifetimes(t *testing.T) {
 	require.Equal(t, 200, w.refresh("users", user.Refresh).Status)
 }
 
-func TestClaimsOfTheApplicationReachItsHandlers(t *testing.T) {
+func TestEntityClaimsAreReadableFromSession(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{Claims: func(u *User) map[string]any {
 			return map[string]any{"admin": u.Admin, "name": u.FullName, "scope": []string{"a", "b"}}
@@ -548,7 +548,7 @@ type KeyByHand struct {
 	PasswordHash  string `json:"-"`
 }
 
-func TestAKeyThatNothingMakesIsAMistakeAndNotZero(t *testing.T) {
+func TestRegisterWithoutPrimaryKeyIsServerError(t *testing.T) {
 	hook := fiberjwt.Anyone[KeyByHand]
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities = append(cfg.Entities, fiberjwt.Entity[KeyByHand]{Register: func(c *fiber.Ctx, k *KeyByHand) error { return hook(c, k) }})

@@ -18,7 +18,7 @@ import (
 
 // Hooks.
 
-func TestAnAllowHookWhoseOwnStoreDoesNotAnswerRefusesNobody(t *testing.T) {
+func TestStoreFailureInAllowHookGets503(t *testing.T) {
 	var trouble error
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Allow: func(context.Context, *User) error { return trouble }}
@@ -47,7 +47,7 @@ func TestAnAllowHookWhoseOwnStoreDoesNotAnswerRefusesNobody(t *testing.T) {
 	require.Equal(t, 200, w.refresh("users", pair.Refresh).Status)
 }
 
-func TestAnAccountThatAllowRefusesIsRegisteredButNotSignedIn(t *testing.T) {
+func TestRefusedAccountIsRegisteredButNotSignedIn(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{
 			Register: func(_ *fiber.Ctx, u *User) error { u.Disabled = true; return nil }, // until confirmed
@@ -72,7 +72,7 @@ func TestAnAccountThatAllowRefusesIsRegisteredButNotSignedIn(t *testing.T) {
 	w.login("users", "body@example.com")
 }
 
-func TestARegisterHookWhoseOwnStoreDoesNotAnswerRefusesNobody(t *testing.T) {
+func TestStoreFailureInRegisterHookGets503(t *testing.T) {
 	for _, cause := range []error{context.DeadlineExceeded, sql.ErrConnDone} {
 		w := newWorld(t, func(cfg *fiberjwt.Config) {
 			cfg.Entities[0] = fiberjwt.Entity[User]{Register: func(*fiber.Ctx, *User) error { return fmt.Errorf("query invitations: %w", cause) }}
@@ -81,7 +81,7 @@ func TestARegisterHookWhoseOwnStoreDoesNotAnswerRefusesNobody(t *testing.T) {
 	}
 }
 
-func TestAnAllowHookThatAsksTheDatabaseFindsTheNewAccount(t *testing.T) {
+func TestAllowHookFindsNewAccountInDatabase(t *testing.T) {
 	for name, connections := range map[string]int{"a pool": 0, "one connection": 1} {
 		t.Run(name, func(t *testing.T) {
 			var w *world

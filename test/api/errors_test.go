@@ -152,7 +152,7 @@ func refusingWorld(t *testing.T, configure ...func(*fiberjwt.Config)) (*world, *
 	return w, f
 }
 
-func TestEachErrorHasOneAnswer(t *testing.T) {
+func TestEachErrorMapsToOneResponse(t *testing.T) {
 	for name, test := range refusals {
 		t.Run(name, func(t *testing.T) {
 			w, f := refusingWorld(t)
@@ -178,7 +178,7 @@ func TestEachErrorHasOneAnswer(t *testing.T) {
 	}
 }
 
-func TestAnErrorHandlerReplacesTheBodyAndKeepsTheHeaders(t *testing.T) {
+func TestErrorHandlerReplacesBodyButKeepsHeaders(t *testing.T) {
 	for name, test := range refusals {
 		t.Run(name, func(t *testing.T) {
 			var got error
@@ -217,7 +217,7 @@ func TestAnErrorHandlerReplacesTheBodyAndKeepsTheHeaders(t *testing.T) {
 
 // Of an error of the application's own only what the network says is "did not
 // answer". Many others have the methods of net.Error, too.
-func TestAFaultOfTheApplicationIsNoFailureOfTheStore(t *testing.T) {
+func TestHandlerErrorGets503OnlyFromNetwork(t *testing.T) {
 	w := quickWorld(t)
 	_, missing := os.Open(filepath.Join(t.TempDir(), "none"))
 	_, _, malformed := net.ParseCIDR("here")
@@ -234,13 +234,13 @@ func TestAFaultOfTheApplicationIsNoFailureOfTheStore(t *testing.T) {
 
 // A nil of this type in an error is a mistake of the application's, and no
 // reason to panic where Fiber looks for its own error.
-func TestANilErrorIsNoErrorOfFibers(t *testing.T) {
+func TestTypedNilErrorFromHandlerGets500(t *testing.T) {
 	app := fiber.New()
 	app.Get("/", func(*fiber.Ctx) error { var none *fiberjwt.Error; return none })
 	require.NotPanics(t, func() { require.Equal(t, 500, raw(t, app, request("GET", "/"))[0].Status) })
 }
 
-func TestTheCauseOfAFailureReachesTheHandlerAndTheLogButNoClient(t *testing.T) {
+func TestFailureCauseReachesHandlerAndLogOnly(t *testing.T) {
 	var got error
 	w, f := refusingWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.ErrorHandler = func(c *fiber.Ctx, err error) error {
@@ -259,16 +259,16 @@ func TestTheCauseOfAFailureReachesTheHandlerAndTheLogButNoClient(t *testing.T) {
 	}
 }
 
-func TestAnErrorHandlerThatFailsIsNotTheEndOfTheProcess(t *testing.T) {
+func TestFailingErrorHandlerDoesNotCrashServer(t *testing.T) {
 	for name, test := range map[string]struct {
 		handler fiber.ErrorHandler
 		status  int
 	}{
-		"a panic":                      {func(*fiber.Ctx, error) error { panic("marker") }, 500},
-		"a panic of the runtime":       {func(c *fiber.Ctx, _ error) error { return []error(nil)[len(c.Path())] }, 500},
-		"an error of its own":          {func(*fiber.Ctx, error) error { return errors.New("it is told to Fiber") }, 500},
-		"an error of Fiber":            {func(*fiber.Ctx, error) error { return fiber.ErrTeapot }, 418},
-		"what it got, handed to Fiber": {func(_ *fiber.Ctx, err error) error { return err }, 401},
+		"a panic":                 {func(*fiber.Ctx, error) error { panic("marker") }, 500},
+		"a panic of the runtime":  {func(c *fiber.Ctx, _ error) error { return []error(nil)[len(c.Path())] }, 500},
+		"an error of the handler": {func(*fiber.Ctx, error) error { return errors.New("it is told to Fiber") }, 500},
+		"an error of Fiber":       {func(*fiber.Ctx, error) error { return fiber.ErrTeapot }, 418},
+		"the error it received":   {func(_ *fiber.Ctx, err error) error { return err }, 401},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, _ := refusingWorld(t, func(cfg *fiberjwt.Config) { cfg.ErrorHandler = test.handler })
@@ -285,7 +285,7 @@ func TestAnErrorHandlerThatFailsIsNotTheEndOfTheProcess(t *testing.T) {
 
 // An error that a handler returns, from Login for instance, goes to Fiber.
 
-func TestFibersOwnErrorHandlerAnswersALoginThatFailed(t *testing.T) {
+func TestDefaultErrorHandlerHidesFailedLoginCause(t *testing.T) {
 	var allow error
 	w, f := refusingWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{Allow: func(context.Context, *User) error { return allow }}
@@ -309,7 +309,7 @@ func TestFibersOwnErrorHandlerAnswersALoginThatFailed(t *testing.T) {
 	require.NotContains(t, a.Body, "marker")
 }
 
-func TestALoginThatFailedHasTheHeadersOfEveryRefusal(t *testing.T) {
+func TestFailedLoginHasStandardErrorHeaders(t *testing.T) {
 	refuse := true
 	w, f := refusingWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{Allow: func(context.Context, *User) error {
@@ -331,7 +331,7 @@ func TestALoginThatFailedHasTheHeadersOfEveryRefusal(t *testing.T) {
 	require.Contains(t, w.log.String(), "marker of the driver", "nobody is told why")
 }
 
-func TestWhatAHookSaysBesidesASentinelIsLogged(t *testing.T) {
+func TestHookErrorWrappedWithSentinelIsLogged(t *testing.T) {
 	var refuse error
 	w, _ := refusingWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{
@@ -347,7 +347,7 @@ func TestWhatAHookSaysBesidesASentinelIsLogged(t *testing.T) {
 	require.Contains(t, w.log.String(), "marker of Register", "nobody is told why")
 }
 
-func TestAFiberErrorHandlerOfTheApplicationFindsBothErrors(t *testing.T) {
+func TestFiberErrorHandlerFindsBothErrorTypes(t *testing.T) {
 	var codes []string
 	app := fiber.New(fiber.Config{ErrorHandler: func(c *fiber.Ctx, err error) error {
 		var ours *fiberjwt.Error
@@ -372,7 +372,7 @@ func TestAFiberErrorHandlerOfTheApplicationFindsBothErrors(t *testing.T) {
 	require.Equal(t, []string{"invalid_credentials 401 Incorrect email or password. true"}, codes)
 }
 
-func TestErrorsOfTheApplicationPassThroughTheMiddleware(t *testing.T) {
+func TestApplicationErrorsPassThroughMiddleware(t *testing.T) {
 	w := quickWorld(t)
 	w.app.Get("/fails", func(*fiber.Ctx) error { return fiber.NewError(409, "the application's own") })
 	w.addUser("ann@example.com")
@@ -381,7 +381,7 @@ func TestErrorsOfTheApplicationPassThroughTheMiddleware(t *testing.T) {
 	require.Equal(t, "the application's own", a.Body)
 }
 
-func TestSentinelsSayWhatHappenedAndNothingElse(t *testing.T) {
+func TestSentinelTextsAreDistinct(t *testing.T) {
 	seen := map[string]string{}
 	for name, test := range refusals {
 		text := test.sentinel.Error()
@@ -395,7 +395,7 @@ func TestSentinelsSayWhatHappenedAndNothingElse(t *testing.T) {
 	require.Len(t, refusals, 23)
 }
 
-func TestAnswersOfTwoRequestsAtOnceDoNotMix(t *testing.T) {
+func TestErrorFieldsDoNotLeakBetweenResponses(t *testing.T) {
 	// Sentinels are shared; what is filled in for one answer must not show in another.
 	w := newWorld(t)
 	first := w.do("POST", "/auth/users/login", `{"email":7}`)
@@ -410,7 +410,7 @@ func TestAnswersOfTwoRequestsAtOnceDoNotMix(t *testing.T) {
 	require.Empty(t, w.log.String())
 }
 
-func TestARefusalWithoutAStatusIsAMistakeOfTheApplication(t *testing.T) {
+func TestHookErrorWithoutErrorStatusGets500(t *testing.T) {
 	var refused error
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{Register: func(*fiber.Ctx, *User) error { return refused }}

@@ -50,7 +50,7 @@ func (w *witness) one(t *testing.T, after answer) fiberjwt.Event {
 	return events[0]
 }
 
-func TestEveryOutcomeIsOneEvent(t *testing.T) {
+func TestEveryOutcomeEmitsOneEvent(t *testing.T) {
 	var seen witness
 	w := newWorld(t, seen.listen)
 	ann := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword), "User-Agent", "Tab/1")
@@ -107,7 +107,7 @@ func TestEveryOutcomeIsOneEvent(t *testing.T) {
 	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventRevoke, Kind: "users", Subject: "1", SessionID: secondID, Address: "0.0.0.0"}, seen.one(t, a))
 }
 
-func TestLogoutsAreEvents(t *testing.T) {
+func TestLogoutEmitsEvent(t *testing.T) {
 	var seen witness
 	w := newWorld(t, seen.listen)
 	w.app.Post("/leave", func(c *fiber.Ctx) error { return fiberjwt.Logout(c) })
@@ -131,7 +131,7 @@ func TestLogoutsAreEvents(t *testing.T) {
 	require.Empty(t, seen.heard(), "nobody was signed in")
 }
 
-func TestALogoutThatEndsNothingIsNoEvent(t *testing.T) {
+func TestLogoutWithoutEffectEmitsNoEvent(t *testing.T) {
 	var seen witness
 	w := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users"}, seen.listen)
 	w.app.Post("/leave", func(c *fiber.Ctx) error { return fiberjwt.Logout(c) })
@@ -153,7 +153,7 @@ func TestALogoutThatEndsNothingIsNoEvent(t *testing.T) {
 	require.Empty(t, seen.heard())
 }
 
-func TestAOneTimeTokenThatIsNoGoodIsAnEvent(t *testing.T) {
+func TestInvalidOneTimeTokenEmitsEvent(t *testing.T) {
 	var seen witness
 	w := newWorld(t, seen.listen)
 	w.register("users", "ann@example.com")
@@ -183,7 +183,7 @@ func TestAOneTimeTokenThatIsNoGoodIsAnEvent(t *testing.T) {
 	}
 }
 
-func TestLoginByTheApplicationIsAnEvent(t *testing.T) {
+func TestRefusedLoginCallEmitsEvent(t *testing.T) {
 	var seen witness
 	w := newWorld(t, seen.listen, func(cfg *fiberjwt.Config) { cfg.Public = append(cfg.Public, "POST /magic") })
 	w.app.Post("/magic", func(c *fiber.Ctx) error {
@@ -201,7 +201,7 @@ func TestLoginByTheApplicationIsAnEvent(t *testing.T) {
 	require.Equal(t, "invalid_credentials", e.Reason)
 }
 
-func TestAThrottledAttemptIsAnEventOfItsOwn(t *testing.T) {
+func TestThrottledLoginEmitsThrottledEvent(t *testing.T) {
 	var seen witness
 	w := newWorld(t, seen.listen)
 	for range 5 {
@@ -213,7 +213,7 @@ func TestAThrottledAttemptIsAnEventOfItsOwn(t *testing.T) {
 	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventThrottled, Kind: "users", Reason: "rate_limited", Address: "0.0.0.0"}, seen.one(t, a))
 }
 
-func TestARefusedTokenSaysWhyAndWhoseItIsOnceItsSignatureHolds(t *testing.T) {
+func TestRefusedTokenEventNamesAccountIfSigned(t *testing.T) {
 	var seen witness
 	w := newWorld(t, seen.listen)
 	access := w.register("users", "ann@example.com").Access
@@ -240,7 +240,7 @@ func TestARefusedTokenSaysWhyAndWhoseItIsOnceItsSignatureHolds(t *testing.T) {
 	}, get(access))
 }
 
-func TestWhatCarriesNothingOrMakesNoSenseIsNoEvent(t *testing.T) {
+func TestMissingOrMalformedInputEmitsNoEvent(t *testing.T) {
 	var seen witness
 	w := newWorld(t, seen.listen)
 	w.do("GET", "/any", "")
@@ -252,7 +252,7 @@ func TestWhatCarriesNothingOrMakesNoSenseIsNoEvent(t *testing.T) {
 	require.Empty(t, seen.heard())
 }
 
-func TestAnotherSitesRequestIsAnEvent(t *testing.T) {
+func TestCrossSiteRequestEmitsEvent(t *testing.T) {
 	var seen witness
 	w := newWorld(t, seen.listen)
 	b := w.browser()
@@ -265,7 +265,7 @@ func TestAnotherSitesRequestIsAnEvent(t *testing.T) {
 	require.Equal(t, "csrf", e.Reason)
 }
 
-func TestAFailingStoreIsOneEventAndNoRefusal(t *testing.T) {
+func TestFailingStoreEmitsOneFailedEvent(t *testing.T) {
 	var seen witness
 	w := newWorld(t, seen.listen)
 	ann := w.register("users", "ann@example.com")
@@ -286,7 +286,7 @@ func TestAFailingStoreIsOneEventAndNoRefusal(t *testing.T) {
 	}
 }
 
-func TestOneRefusedTokenIsOneEvent(t *testing.T) {
+func TestRefusedTokenEmitsOneEventPerRequest(t *testing.T) {
 	var seen witness
 	w := newWorld(t, seen.listen, func(cfg *fiberjwt.Config) { cfg.Routes, cfg.Public = nil, []string{"GET /auth/users/me"} })
 	app := fiber.New()
@@ -300,7 +300,7 @@ func TestOneRefusedTokenIsOneEvent(t *testing.T) {
 }
 
 // Whoever sends bad tokens makes events, and must not make lines with them.
-func TestAListenerThatPanicsIsALineAMinute(t *testing.T) {
+func TestListenerPanicIsLoggedOncePerMinute(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.OnEvent = func(context.Context, fiberjwt.Event) { panic("the counter is broken") }
 	})
@@ -314,7 +314,7 @@ func TestAListenerThatPanicsIsALineAMinute(t *testing.T) {
 	require.Contains(t, w.log.String(), "count=5")
 }
 
-func TestAListenerThatPanicsChangesNoAnswer(t *testing.T) {
+func TestListenerPanicDoesNotChangeResponse(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.OnEvent = func(context.Context, fiberjwt.Event) { panic("the counter is broken") }
 	})
@@ -326,7 +326,7 @@ func TestAListenerThatPanicsChangesNoAnswer(t *testing.T) {
 	require.Equal(t, 204, w.do("POST", "/auth/users/logout", "", "Authorization", "Bearer "+access).Status)
 }
 
-func TestEventsTellNoSecretAndNoIdentity(t *testing.T) {
+func TestEventsContainNoSecretOrIdentity(t *testing.T) {
 	var seen witness
 	w := newWorld(t, seen.listen)
 	ann := w.register("users", "ann@example.com")
@@ -341,7 +341,7 @@ func TestEventsTellNoSecretAndNoIdentity(t *testing.T) {
 	}
 }
 
-func TestReasonsAreAFixedSetWhateverHooksReturn(t *testing.T) {
+func TestEventReasonsContainNoHookErrorText(t *testing.T) {
 	for name, hook := range map[string]error{
 		"refused":   fiber.NewError(402, "x@example.com has not paid"),
 		"forbidden": errors.New("x@example.com is not wanted"),
@@ -363,7 +363,7 @@ func TestReasonsAreAFixedSetWhateverHooksReturn(t *testing.T) {
 	require.Equal(t, "refused", seen.one(t, a).Reason)
 }
 
-func TestAnEventIsAGroupInALog(t *testing.T) {
+func TestEventIsLoggedAsSlogGroup(t *testing.T) {
 	var text strings.Builder
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		audit := slog.New(slog.NewTextHandler(&text, nil))
@@ -373,7 +373,7 @@ func TestAnEventIsAGroupInALog(t *testing.T) {
 	require.Contains(t, text.String(), `event.type=token_refused event.reason=token_malformed event.address=0.0.0.0 event.user_agent=ab`)
 }
 
-func TestWithoutAListenerARefusalCostsNoMore(t *testing.T) {
+func TestRefusalWithoutListenerAllocatesLess(t *testing.T) {
 	cost := func(configure ...func(*fiberjwt.Config)) float64 {
 		w := newWorld(t, configure...)
 		handler := w.app.Handler()
@@ -412,7 +412,7 @@ func (h *wanderer) AfterQuery(ctx context.Context, e *bun.QueryEvent) {
 	h.found++
 }
 
-func TestTheUserContextReachesEveryQueryHookAndEvent(t *testing.T) {
+func TestUserContextReachesQueriesHooksAndEvents(t *testing.T) {
 	for name, configure := range map[string]func(*fiberjwt.Config){
 		"every request asks": func(*fiberjwt.Config) {},
 		"CacheTTL":           func(cfg *fiberjwt.Config) { cfg.CacheTTL = time.Minute },

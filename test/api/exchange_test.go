@@ -29,7 +29,7 @@ func pagesWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 
 func withPages(cfg *fiberjwt.Config) { cfg.Cookie.RefreshEverywhere = true }
 
-func TestThereIsNoExchangeUnlessPagesAreServed(t *testing.T) {
+func TestExchangeRouteNeedsRefreshEverywhere(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	requireRefusal(t, w.exchange("users", w.enter("users", 1).Refresh), 404, "not_found")
@@ -44,7 +44,7 @@ func (w *world) row() string {
 	return w.text(`SELECT gen || '|' || prev || '|' || issued || '|' || idle_until || '|' || ends || '|' || coalesce(revoked, '') || '|' || auth_time FROM fiberjwt_sessions`)
 }
 
-func TestAnExchangeGivesAnAccessTokenAndChangesNothing(t *testing.T) {
+func TestExchangeIssuesAccessTokenWithoutRotation(t *testing.T) {
 	w := pagesWorld(t)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
@@ -64,7 +64,7 @@ func TestAnExchangeGivesAnAccessTokenAndChangesNothing(t *testing.T) {
 	require.NotEmpty(t, w.tokensOf(w.refresh("users", pair.Refresh)).Refresh, "it still rotates")
 }
 
-func TestAnExchangeKeepsNoSessionAlive(t *testing.T) {
+func TestExchangeDoesNotExtendSession(t *testing.T) {
 	w := pagesWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{AccessTTL: 20 * time.Minute, IdleTTL: time.Hour, SessionTTL: 70 * time.Minute}
 	})
@@ -86,7 +86,7 @@ func TestAnExchangeKeepsNoSessionAlive(t *testing.T) {
 	require.EqualValues(t, 15*60, expires, "an access token outlives its session")
 }
 
-func TestAParentIsExchangedWithinItsGraceOnly(t *testing.T) {
+func TestReplacedTokenIsExchangedOnlyInGracePeriod(t *testing.T) {
 	w := pagesWorld(t)
 	w.addUser("ann@example.com")
 	parent := w.enter("users", 1).Refresh
@@ -115,7 +115,7 @@ func (w *world) at(d time.Duration, send func() answer) answer {
 	return send()
 }
 
-func TestASpentTokenThatIsExchangedEndsTheSession(t *testing.T) {
+func TestExchangeOfReusedTokenEndsSession(t *testing.T) {
 	var seen witness
 	w := pagesWorld(t, seen.listen)
 	w.addUser("ann@example.com")
@@ -134,7 +134,7 @@ func TestASpentTokenThatIsExchangedEndsTheSession(t *testing.T) {
 	requireRefusal(t, w.refresh("users", latest.Refresh), 401, "session_revoked")
 }
 
-func TestATokenThatTheStoreHasForgottenIsExchanged(t *testing.T) {
+func TestExchangeWorksAfterStoreLostRotation(t *testing.T) {
 	w := pagesWorld(t)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
@@ -146,11 +146,11 @@ func TestATokenThatTheStoreHasForgottenIsExchanged(t *testing.T) {
 	require.Equal(t, row, w.row(), "a refresh heals it")
 }
 
-func TestAnExchangeAsksWhatARefreshAsks(t *testing.T) {
+func TestExchangeChecksSessionAccountAndAllow(t *testing.T) {
 	for name, end := range map[string]func(w *world, p tokens){
-		"after a logout":    func(w *world, p tokens) { w.do("POST", "/auth/users/logout", "", "Authorization", "Bearer "+p.Access) },
-		"of a lost account": func(w *world, _ tokens) { w.sql(`DELETE FROM users`) },
-		"of a banned one":   func(w *world, _ tokens) { w.sql(`UPDATE users SET full_name = 'banned'`) },
+		"after a logout":       func(w *world, p tokens) { w.do("POST", "/auth/users/logout", "", "Authorization", "Bearer "+p.Access) },
+		"of a deleted account": func(w *world, _ tokens) { w.sql(`DELETE FROM users`) },
+		"of a banned account":  func(w *world, _ tokens) { w.sql(`UPDATE users SET full_name = 'banned'`) },
 	} {
 		w := pagesWorld(t, func(cfg *fiberjwt.Config) {
 			cfg.Entities[0] = fiberjwt.Entity[User]{Allow: func(_ context.Context, u *User) error {
@@ -169,7 +169,7 @@ func TestAnExchangeAsksWhatARefreshAsks(t *testing.T) {
 }
 
 // A script of the page can send the cookies, and must not read what they are good for.
-func TestAnExchangeTakesNoCookie(t *testing.T) {
+func TestExchangeIgnoresCookies(t *testing.T) {
 	w := pagesWorld(t, func(cfg *fiberjwt.Config) { cfg.Transport = []fiberjwt.Transport{fiberjwt.TransportCookie} })
 	w.addUser("ann@example.com")
 	b := w.browser()
@@ -187,7 +187,7 @@ func TestAnExchangeTakesNoCookie(t *testing.T) {
 	require.Equal(t, 200, w.exchange("users", refresh).Status, "a server that was sent the cookie has its value")
 }
 
-func TestForgedTokensAreExchangedForNothingAndCostNoQuery(t *testing.T) {
+func TestExchangeOfForgedTokenCostsNoQuery(t *testing.T) {
 	watched := &queries{}
 	w := pagesWorld(t, watched.watch)
 	w.addUser("ann@example.com")
@@ -207,7 +207,7 @@ func TestForgedTokensAreExchangedForNothingAndCostNoQuery(t *testing.T) {
 	require.EqualValues(t, 2, watched.reset(), "the session and the account")
 }
 
-func TestAnExchangeIsAnEventOfItsOwn(t *testing.T) {
+func TestExchangeEmitsExchangeEvent(t *testing.T) {
 	var seen witness
 	w := pagesWorld(t, seen.listen)
 	w.addUser("ann@example.com")
@@ -228,7 +228,7 @@ func TestAnExchangeIsAnEventOfItsOwn(t *testing.T) {
 
 // A server that renders pages sends what the browser sent it: with the cookie
 // everywhere, that is enough to ask the API when the access token has expired.
-func TestAPageServerIsSignedInWithWhatItIsSent(t *testing.T) {
+func TestPageServerExchangesBrowserCookie(t *testing.T) {
 	w := pagesWorld(t)
 	w.addUser("ann@example.com")
 	b := w.browser()
@@ -243,7 +243,7 @@ func TestAPageServerIsSignedInWithWhatItIsSent(t *testing.T) {
 	require.Equal(t, 200, b.do("GET", "/users/me", "").Status)
 }
 
-func TestTheRefreshCookieGoesEverywhereIfAsked(t *testing.T) {
+func TestRefreshEverywhereSetsRootCookiePath(t *testing.T) {
 	for name, test := range map[string]struct {
 		insecure bool
 		prefix   string
@@ -272,7 +272,7 @@ func TestTheRefreshCookieGoesEverywhereIfAsked(t *testing.T) {
 	}
 }
 
-func TestAnExchangeWithAStoreThatFailsIs503(t *testing.T) {
+func TestExchangeGets503IfStoreFails(t *testing.T) {
 	w, f := troubledWorld(t, withPages)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)

@@ -16,7 +16,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 
-func TestTheAuthorizationHeaderIsReadByItsGrammar(t *testing.T) {
+func TestAuthorizationHeaderIsParsedByGrammar(t *testing.T) {
 	w, ann := newSignedInWorld(t)
 	bob := w.signIn("users", "bob@example.com").Access
 	for _, test := range []struct {
@@ -26,7 +26,7 @@ func TestTheAuthorizationHeaderIsReadByItsGrammar(t *testing.T) {
 		status int
 		body   string // part of it
 	}{
-		{"as everybody writes it", []string{"Bearer {ann}"}, "", 200, "users:1"},
+		{"the usual form", []string{"Bearer {ann}"}, "", 200, "users:1"},
 		{"the scheme in small letters", []string{"bearer {ann}"}, "", 200, "users:1"},
 		{"the scheme in capitals", []string{"BEARER {ann}"}, "", 200, "users:1"},
 		{"the scheme in any letters", []string{"bEaReR {ann}"}, "", 200, "users:1"},
@@ -59,12 +59,12 @@ func TestTheAuthorizationHeaderIsReadByItsGrammar(t *testing.T) {
 		{"two headers, one empty", []string{"Bearer {ann}", "Bearer"}, "", 401, "invalid_token"},
 		{"two headers, one for a proxy", []string{"Basic eDp5", "Bearer {ann}"}, "", 200, "users:1"},
 		{"two headers, the other for a proxy", []string{"Bearer {ann}", "Basic eDp5"}, "", 200, "users:1"},
-		{"two headers, none ours", []string{"Basic eDp5", "Digest x"}, "", 401, "no_token"},
+		{"two headers of other schemes", []string{"Basic eDp5", "Digest x"}, "", 401, "no_token"},
 
 		{"no header, and a cookie", nil, "B", 200, "users:2"},
 		{"a foreign scheme, and a cookie", []string{"Basic eDp5"}, "B", 200, "users:2"},
 		{"a bare token, and a cookie", []string{"{ann}"}, "B", 200, "users:2"},
-		{"a good header, and another's cookie", []string{"Bearer {ann}"}, "B", 200, "users:1"},
+		{"a good header, and a cookie of another account", []string{"Bearer {ann}"}, "B", 200, "users:1"},
 		{"a good header, and a bad cookie", []string{"Bearer {ann}"}, "x", 200, "users:1"},
 		{"a bad header, and a good cookie", []string{"Bearer x"}, "B", 401, "invalid_token"},
 		{"the scheme alone, and a good cookie", []string{"Bearer"}, "B", 401, "invalid_token"},
@@ -98,7 +98,7 @@ func TestTheAuthorizationHeaderIsReadByItsGrammar(t *testing.T) {
 	}
 }
 
-func TestTheFirstSourceThatHasACredentialDecides(t *testing.T) {
+func TestFirstSourceWithCredentialDecides(t *testing.T) {
 	for name, test := range map[string]struct {
 		chain  fiberjwt.Extractor
 		header string
@@ -106,14 +106,14 @@ func TestTheFirstSourceThatHasACredentialDecides(t *testing.T) {
 		status int
 		body   string
 	}{
-		"header before cookie":             {fiberjwt.Chain(fiberjwt.FromHeader("X-Token"), fiberjwt.FromCookie("tok")), "A", "B", 200, "users:1"},
-		"cookie before header":             {fiberjwt.Chain(fiberjwt.FromCookie("tok"), fiberjwt.FromHeader("X-Token")), "A", "B", 200, "users:2"},
-		"cookie before header, no cookie":  {fiberjwt.Chain(fiberjwt.FromCookie("tok"), fiberjwt.FromHeader("X-Token")), "A", "", 200, "users:1"},
-		"a bad one does not fall through":  {fiberjwt.Chain(fiberjwt.FromCookie("tok"), fiberjwt.FromHeader("X-Token")), "A", "x", 401, "invalid_token"},
-		"an expired one likewise":          {fiberjwt.Chain(fiberjwt.FromHeader("X-Token"), fiberjwt.FromCookie("tok")), "E", "B", 401, "invalid_token"},
-		"an empty one is none":             {fiberjwt.Chain(fiberjwt.FromHeader("X-Token"), fiberjwt.FromCookie("tok")), "", "B", 200, "users:2"},
-		"a chain in a chain":               {fiberjwt.Chain(fiberjwt.Chain(fiberjwt.FromQuery("no"), fiberjwt.FromCookie("tok")), fiberjwt.FromHeader("X-Token")), "A", "B", 200, "users:2"},
-		"a source that is not in the list": {fiberjwt.FromHeader("X-Token"), "", "B", 401, "no_token"},
+		"header before cookie":                 {fiberjwt.Chain(fiberjwt.FromHeader("X-Token"), fiberjwt.FromCookie("tok")), "A", "B", 200, "users:1"},
+		"cookie before header":                 {fiberjwt.Chain(fiberjwt.FromCookie("tok"), fiberjwt.FromHeader("X-Token")), "A", "B", 200, "users:2"},
+		"cookie before header, no cookie":      {fiberjwt.Chain(fiberjwt.FromCookie("tok"), fiberjwt.FromHeader("X-Token")), "A", "", 200, "users:1"},
+		"an invalid one does not fall through": {fiberjwt.Chain(fiberjwt.FromCookie("tok"), fiberjwt.FromHeader("X-Token")), "A", "x", 401, "invalid_token"},
+		"an expired one does not fall through": {fiberjwt.Chain(fiberjwt.FromHeader("X-Token"), fiberjwt.FromCookie("tok")), "E", "B", 401, "invalid_token"},
+		"an empty one is skipped":              {fiberjwt.Chain(fiberjwt.FromHeader("X-Token"), fiberjwt.FromCookie("tok")), "", "B", 200, "users:2"},
+		"a chain in a chain":                   {fiberjwt.Chain(fiberjwt.Chain(fiberjwt.FromQuery("no"), fiberjwt.FromCookie("tok")), fiberjwt.FromHeader("X-Token")), "A", "B", 200, "users:2"},
+		"a source that is not in the list":     {fiberjwt.FromHeader("X-Token"), "", "B", 401, "no_token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newVerifier(t, func(cfg *fiberjwt.Config) { cfg.Extractor = test.chain })
@@ -131,7 +131,7 @@ func TestTheFirstSourceThatHasACredentialDecides(t *testing.T) {
 	}
 }
 
-func TestTheSessionTellsItsSource(t *testing.T) {
+func TestSessionReportsTokenSource(t *testing.T) {
 	mint := outsider{testSecret}
 	token := mint.token("users", plainClaims("users", "1").String())
 	for name, test := range map[string]struct {
@@ -167,7 +167,7 @@ func formRequest(method, contentType, body string) string {
 	return fmt.Sprintf("%s /source HTTP/1.1\r\nHost: example.com\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", method, contentType, len(body), body)
 }
 
-func TestTwoDifferentCredentialsInOneSourceAreRefused(t *testing.T) {
+func TestConflictingTokensInOneSourceGet400(t *testing.T) {
 	mint := outsider{testSecret}
 	one, two := mint.token("users", plainClaims("users", "1").String()), mint.token("users", plainClaims("users", "2").String())
 	const urlencoded = "application/x-www-form-urlencoded"
@@ -209,7 +209,7 @@ func TestTwoDifferentCredentialsInOneSourceAreRefused(t *testing.T) {
 	}
 }
 
-func TestABadCookieOfOneKindLeavesTheOtherSignedIn(t *testing.T) {
+func TestInvalidCookieAffectsOnlyItsOwnKind(t *testing.T) {
 	w, ann := newSignedInWorld(t)
 	teacher := w.signIn("teachers", "ann").Access
 	expired := outsider{testSecret}.token("teachers", claimsOf(t, teacher).set("iat", "1").set("exp", "2").String())
@@ -242,7 +242,7 @@ func TestABadCookieOfOneKindLeavesTheOtherSignedIn(t *testing.T) {
 	require.Equal(t, "no_token", a.Code(t))
 }
 
-func TestTwoCookiesOfOneKindAreNoFaultOfAnother(t *testing.T) {
+func TestDuplicateCookieAffectsOnlyItsOwnKind(t *testing.T) {
 	w, ann := newSignedInWorld(t)
 	bob := w.signIn("users", "bob@example.com").Access
 	teacher := w.signIn("teachers", "ann").Access
@@ -263,7 +263,7 @@ func TestTwoCookiesOfOneKindAreNoFaultOfAnother(t *testing.T) {
 	require.Equal(t, 400, get("/any", two).Status)
 }
 
-func TestCookiesHaveExactNames(t *testing.T) {
+func TestCookieNamesMustMatchExactly(t *testing.T) {
 	w, ann := newSignedInWorld(t)
 	for _, name := range []string{"__host-http-users", "__Host-Http-USERS", "__Host-users", "users", "__Secure-users", "$__Host-Http-users", "__Host-Http-user", "__Host-Http-userss",
 		// A script may plant these; a server that trims by Unicode reads the good name.
@@ -278,7 +278,7 @@ func TestCookiesHaveExactNames(t *testing.T) {
 	}
 }
 
-func TestTheCookieOfOneKindWithTheTokenOfAnotherIsRefused(t *testing.T) {
+func TestTokenInCookieOfAnotherKindIsRefused(t *testing.T) {
 	w, ann := newSignedInWorld(t)
 	teacher := w.signIn("teachers", "ann").Access
 	for _, path := range []string{"/any", "/users/me", "/teachers/me"} {
@@ -288,7 +288,7 @@ func TestTheCookieOfOneKindWithTheTokenOfAnotherIsRefused(t *testing.T) {
 	}
 }
 
-func TestAnAddressIsNoSourceUnlessToldSo(t *testing.T) {
+func TestTokenInQueryOrFormIsIgnoredByDefault(t *testing.T) {
 	w, ann := newSignedInWorld(t)
 	for _, name := range []string{"access_token", "token", "jwt", "auth_token", "bearer"} {
 		require.Equal(t, "no_token", w.do("GET", "/any?"+name+"="+ann.Access, "").Code(t), name)
@@ -297,7 +297,7 @@ func TestAnAddressIsNoSourceUnlessToldSo(t *testing.T) {
 	require.Equal(t, "no_token", a[0].Code(t))
 }
 
-func TestATokenInTheAddressIsForReadingOnlyAndKeptPrivate(t *testing.T) {
+func TestQueryTokenWorksForGetAndHeadOnly(t *testing.T) {
 	w, ann := newSignedInWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Extractor = fiberjwt.Chain(fiberjwt.FromQuery("access_token"), fiberjwt.FromAuthHeader(""))
 	})
@@ -318,13 +318,13 @@ func TestATokenInTheAddressIsForReadingOnlyAndKeptPrivate(t *testing.T) {
 	require.Empty(t, a.Header.Get("Referrer-Policy"), "the token came by header")
 
 	for attack, query := range map[string]string{
-		"a line feed":         ann.Access + "%0a",
-		"a line feed inside":  ann.Access[:200] + "%0A" + ann.Access[200:],
-		"a NUL":               ann.Access + "%00",
-		"a plus":              "+" + ann.Access,
-		"a space":             ann.Access + "%20",
-		"a bad one":           "x",
-		"an escape that lies": ann.Access + "%",
+		"a line feed":          ann.Access + "%0a",
+		"a line feed inside":   ann.Access[:200] + "%0A" + ann.Access[200:],
+		"a NUL":                ann.Access + "%00",
+		"a plus":               "+" + ann.Access,
+		"a space":              ann.Access + "%20",
+		"an invalid token":     "x",
+		"an incomplete escape": ann.Access + "%",
 	} {
 		a := w.do("GET", "/any?access_token="+query, "")
 		require.Equal(t, 401, a.Status, attack)
@@ -336,14 +336,14 @@ func TestATokenInTheAddressIsForReadingOnlyAndKeptPrivate(t *testing.T) {
 	require.Equal(t, "users:1", w.do("GET", "/any?access_token="+strings.ReplaceAll(ann.Access, ".", "%2E"), "").Body)
 }
 
-func TestARefreshTokenInTheAddressIsNotRead(t *testing.T) {
+func TestRefreshTokenInQueryIsIgnored(t *testing.T) {
 	w, ann := newSignedInWorld(t, func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromQuery("refresh_token") })
 	a := w.do("POST", "/auth/users/refresh?refresh_token="+ann.Refresh, "")
 	require.Equal(t, 401, a.Status)
 	require.Equal(t, "no_token", a.Code(t))
 }
 
-func TestAFormIsReadFromURLEncodedBodiesOnly(t *testing.T) {
+func TestFormTokenIsReadFromURLEncodedBodyOnly(t *testing.T) {
 	w := newVerifier(t, func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromForm("tok") })
 	w.app.All("/source", func(c *fiber.Ctx) error { return c.SendString("in") })
 	token := outsider{testSecret}.token("users", plainClaims("users", "1").String())
@@ -377,7 +377,7 @@ func TestAFormIsReadFromURLEncodedBodiesOnly(t *testing.T) {
 	}
 }
 
-func TestAParameterOfTheRouteIsReadAndKeptPrivate(t *testing.T) {
+func TestRouteParamTokenMakesResponsePrivate(t *testing.T) {
 	app := fiber.New(fiber.Config{ReadBufferSize: 16 << 10})
 	at := &clock{now: time.Unix(noon, 0)}
 	app.Use("/feeds/:token", fiberjwt.New(fiberjwt.Config{Secret: []byte(testSecret), Now: at.Now, Extractor: fiberjwt.FromParam("token")}))
@@ -396,7 +396,7 @@ func TestAParameterOfTheRouteIsReadAndKeptPrivate(t *testing.T) {
 	}
 }
 
-func TestACustomExtractorDecidesButCannotHarm(t *testing.T) {
+func TestCustomExtractorFaultsAreContained(t *testing.T) {
 	mint := outsider{testSecret}
 	good := mint.token("users", plainClaims("users", "1").String())
 	var forgotten *fiberjwt.Error
@@ -406,7 +406,7 @@ func TestACustomExtractorDecidesButCannotHarm(t *testing.T) {
 		code   string
 	}{
 		"a good token":                      {func(*fiber.Ctx) (string, error) { return good, nil }, 200, ""},
-		"none":                              {func(*fiber.Ctx) (string, error) { return "", nil }, 401, "no_token"},
+		"no token":                          {func(*fiber.Ctx) (string, error) { return "", nil }, 401, "no_token"},
 		"a bad token":                       {func(*fiber.Ctx) (string, error) { return "x", nil }, 401, "invalid_token"},
 		"an error":                          {func(*fiber.Ctx) (string, error) { return "", errors.New("secret text") }, 401, "invalid_token"},
 		"an error beside a good token":      {func(*fiber.Ctx) (string, error) { return good, errors.New("secret text") }, 401, "invalid_token"},
@@ -443,7 +443,7 @@ func TestACustomExtractorDecidesButCannotHarm(t *testing.T) {
 	}
 }
 
-func TestAnErrorOfACustomExtractorDoesNotFallThrough(t *testing.T) {
+func TestCustomExtractorErrorDoesNotFallThrough(t *testing.T) {
 	w := newVerifier(t, func(cfg *fiberjwt.Config) {
 		cfg.Extractor = fiberjwt.Chain(
 			fiberjwt.FromCustom("mine", func(*fiber.Ctx) (string, error) { return "", errors.New("no") }), fiberjwt.FromAuthHeader(""))
@@ -452,7 +452,7 @@ func TestAnErrorOfACustomExtractorDoesNotFallThrough(t *testing.T) {
 	requireRefused(t, w.get("/any", token), token)
 }
 
-func TestNamesThatNoRequestCanHaveAreRefusedByOpen(t *testing.T) {
+func TestOpenRejectsInvalidExtractorNames(t *testing.T) {
 	for name, extractor := range map[string]fiberjwt.Extractor{
 		"a scheme with a space":             fiberjwt.FromAuthHeader("Bearer "),
 		"a scheme with a colon":             fiberjwt.FromAuthHeader("Bearer:"),
@@ -485,7 +485,7 @@ func TestNamesThatNoRequestCanHaveAreRefusedByOpen(t *testing.T) {
 	}
 }
 
-func TestAChainDoesNotChangeWithTheSliceItWasMadeOf(t *testing.T) {
+func TestChainCopiesItsSlice(t *testing.T) {
 	links := []fiberjwt.Extractor{fiberjwt.FromHeader("X-Token"), fiberjwt.FromHeader("X-Other")}
 	w := newVerifier(t, func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.Chain(links...) })
 	links[0] = fiberjwt.FromQuery("tok")
@@ -494,7 +494,7 @@ func TestAChainDoesNotChangeWithTheSliceItWasMadeOf(t *testing.T) {
 	require.Equal(t, 401, w.do("GET", "/any?tok="+token, "").Status)
 }
 
-func TestAWebSocketByCookieIsOpenedFromTheOwnOriginOnly(t *testing.T) {
+func TestCookieWebSocketOpensOnlyFromTrustedOrigin(t *testing.T) {
 	w, ann := newSignedInWorld(t, func(cfg *fiberjwt.Config) { cfg.TrustedOrigins = []string{"https://app.example.org"} })
 	upgrade := func(credential string, more ...string) answer {
 		lines := append([]string{credential, "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}, more...)
@@ -536,7 +536,7 @@ func TestAWebSocketByCookieIsOpenedFromTheOwnOriginOnly(t *testing.T) {
 	}
 }
 
-func TestForwardedHeadersDecideNothing(t *testing.T) {
+func TestForwardedHostURIAndProtoAreIgnored(t *testing.T) {
 	w, ann := newSignedInWorld(t)
 	cookie := "Cookie: __Host-Http-users=" + ann.Access
 	for _, name := range []string{"X-Forwarded-Host", "X-Host", "X-Original-Host", "Forwarded", "X-Forwarded-Server"} {
@@ -585,7 +585,7 @@ func (k kept) requireUnchanged(t *testing.T) {
 	require.Equal(t, k.name, name)
 }
 
-func TestASessionOutlivesItsRequest(t *testing.T) {
+func TestSessionValueIsSafeAfterRequest(t *testing.T) {
 	const rounds = 1000
 	mint := outsider{testSecret}
 	token := func(i int) string {
@@ -630,7 +630,7 @@ func TestASessionOutlivesItsRequest(t *testing.T) {
 	}
 }
 
-func TestAnAccountAndAnErrorOutliveTheirRequest(t *testing.T) {
+func TestAccountAndErrorAreSafeAfterRequest(t *testing.T) {
 	var errorsKept []error
 	w, ann := newSignedInWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.ErrorHandler = func(c *fiber.Ctx, err error) error {
@@ -669,7 +669,7 @@ func TestAnAccountAndAnErrorOutliveTheirRequest(t *testing.T) {
 	require.Len(t, infos, 1)
 }
 
-func TestWhatASessionListTellsWasCopied(t *testing.T) {
+func TestSessionListCopiesUserAgents(t *testing.T) {
 	w, _ := newSignedInWorld(t)
 	var requests []string
 	for i := range 20 {
@@ -688,7 +688,7 @@ func TestWhatASessionListTellsWasCopied(t *testing.T) {
 	}
 }
 
-func TestAnswersVaryByWhatTheyWereDecidedOn(t *testing.T) {
+func TestVaryListsCredentialAndOriginHeaders(t *testing.T) {
 	w, ann := newSignedInWorld(t)
 	for name, a := range map[string]answer{
 		"signed in": w.get("/any", ann.Access), "refused": w.get("/any", "x"), "anonymous": w.do("GET", "/any", ""), "public": w.do("GET", "/open", ""),
@@ -703,7 +703,7 @@ func TestAnswersVaryByWhatTheyWereDecidedOn(t *testing.T) {
 	require.Contains(t, vary, "Sec-Fetch-Site")
 }
 
-func TestAnAnswerVariesByTheHeaderThatCarriesTheToken(t *testing.T) {
+func TestVaryListsCustomTokenHeader(t *testing.T) {
 	w := newVerifier(t, func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromHeader("X-Token") })
 	token := outsider{testSecret}.token("users", plainClaims("users", "1").String())
 	for _, a := range []answer{w.do("GET", "/any", "", "X-Token", token), w.do("GET", "/any", "")} {
@@ -711,7 +711,7 @@ func TestAnAnswerVariesByTheHeaderThatCarriesTheToken(t *testing.T) {
 	}
 }
 
-func TestALargeFormWithoutATokenPassesWhereAnybodyMay(t *testing.T) {
+func TestLargeFormWithoutTokenPassesOnPublicRoute(t *testing.T) {
 	w := newVerifier(t, func(cfg *fiberjwt.Config) {
 		cfg.Extractor = fiberjwt.Chain(fiberjwt.FromAuthHeader(""), fiberjwt.FromForm("access_token"))
 		cfg.Public = []string{"POST /source"}
@@ -722,7 +722,7 @@ func TestALargeFormWithoutATokenPassesWhereAnybodyMay(t *testing.T) {
 	require.Equal(t, fmt.Sprint(64<<10+5), a.Body)
 }
 
-func TestOversizedHeadersAreRefusedAndTheNextConnectionWorks(t *testing.T) {
+func TestOversizedTokenDoesNotBreakNextRequest(t *testing.T) {
 	w, ann := newSignedInWorld(t)
 	for _, size := range []int{token.MaxBytes, token.MaxBytes + 1, 8 << 10, 15 << 10} {
 		token := strings.Repeat("A", size)
@@ -735,7 +735,7 @@ func TestOversizedHeadersAreRefusedAndTheNextConnectionWorks(t *testing.T) {
 	require.Equal(t, "users:1", w.get("/any", ann.Access).Body)
 }
 
-func TestQueriesOfHostileNamesNeverPanic(t *testing.T) {
+func TestHostileQueryStringsNeverPanic(t *testing.T) {
 	w := newVerifier(t, func(cfg *fiberjwt.Config) {
 		cfg.Extractor = fiberjwt.Chain(fiberjwt.FromQuery("tok"), fiberjwt.FromForm("tok"), fiberjwt.FromCookie("tok"), fiberjwt.FromAuthHeader(""))
 	})
@@ -746,7 +746,7 @@ func TestQueriesOfHostileNamesNeverPanic(t *testing.T) {
 	}
 }
 
-func TestATokenMayHaveASchemeOfItsOwnOrNone(t *testing.T) {
+func TestTokenMayUseCustomSchemeOrBareHeader(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Extractor = fiberjwt.Chain(fiberjwt.FromAuthHeader("JWT"), fiberjwt.FromHeader("X-Access-Token"))
 	})

@@ -72,7 +72,7 @@ func (w *world) walker(name string) *Walker {
 }
 
 // B11: the key of a deleted account is given to the next.
-func TestNextAccountWithTheKeyGetsNothingOfTheFormer(t *testing.T) {
+func TestReusedPrimaryKeyInvalidatesOldTokens(t *testing.T) {
 	for name, configure := range map[string]func(*fiberjwt.Config){
 		"sessions beside the accounts": func(*fiberjwt.Config) {},
 		"sessions elsewhere":           func(cfg *fiberjwt.Config) { cfg.Sessions = session.NewSQL(newDB(t)) },
@@ -108,7 +108,7 @@ func TestNextAccountWithTheKeyGetsNothingOfTheFormer(t *testing.T) {
 }
 
 // B11: without a unique column, the first text tells accounts apart.
-func TestAccountsWithoutUniqueColumnsAreToldApart(t *testing.T) {
+func TestFirstTextColumnFingerprintsAccount(t *testing.T) {
 	w := newWalkers(t)
 	enter := func(g *Guest) tokens {
 		_, err := w.db.NewInsert().Model(g).Exec(t.Context())
@@ -125,7 +125,7 @@ func TestAccountsWithoutUniqueColumnsAreToldApart(t *testing.T) {
 }
 
 // B11: Identity chooses the column.
-func TestIdentityTellsAccountsWithoutPasswordsApart(t *testing.T) {
+func TestIdentityFingerprintsPasswordlessAccount(t *testing.T) {
 	w := newWalkers(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[2] = fiberjwt.Entity[Walker]{Password: "-", Identity: "provider"}
 	})
@@ -145,7 +145,7 @@ type Numbered struct {
 }
 
 // B11: where nothing tells accounts apart, Open asks for the column that does.
-func TestKindWithoutATellingColumnNeedsIdentity(t *testing.T) {
+func TestKindWithoutUniqueOrTextColumnNeedsIdentity(t *testing.T) {
 	type OnlyKey struct {
 		ID int32 `bun:",pk"`
 	}
@@ -184,7 +184,7 @@ func TestKindWithoutATellingColumnNeedsIdentity(t *testing.T) {
 }
 
 // B11: a fingerprint of columns that Load leaves out would be that of every account.
-func TestLoadMustSelectTheTellingColumns(t *testing.T) {
+func TestLoadMustSelectFingerprintColumns(t *testing.T) {
 	db := newDB(t)
 	for name, c := range map[string]struct {
 		load func(q *bun.SelectQuery) *bun.SelectQuery
@@ -221,7 +221,7 @@ func TestLoadMustSelectTheTellingColumns(t *testing.T) {
 }
 
 // What an application has in hand may differ from what the database stored.
-func TestLoginTakesTheFingerprintOfTheStoredRow(t *testing.T) {
+func TestIssueFingerprintsStoredRow(t *testing.T) {
 	w := newWalkers(t)
 	w.sql(`CREATE TRIGGER lower AFTER INSERT ON walkers BEGIN UPDATE walkers SET email = lower(email) WHERE id = new.id; END`)
 	m := w.walker("Ann")
@@ -235,7 +235,7 @@ func TestLoginTakesTheFingerprintOfTheStoredRow(t *testing.T) {
 }
 
 // B11: the application still has ann in hand when bob gets her key.
-func TestLoginOfAFormerAccountIsRefused(t *testing.T) {
+func TestLoginOfReplacedAccountIsRefused(t *testing.T) {
 	w := newWalkers(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Numbered]{Password: "-", Identity: "google"})
 		cfg.Public = append(cfg.Public, "POST /door")
@@ -267,7 +267,7 @@ func TestLoginOfAFormerAccountIsRefused(t *testing.T) {
 	}
 }
 
-func TestSessionsWithFingerprintsOutliveTheSecret(t *testing.T) {
+func TestFingerprintedSessionsSurviveSecretRotation(t *testing.T) {
 	w := newWalkers(t)
 	ann := w.walker("ann")
 	held := w.enters(ann)

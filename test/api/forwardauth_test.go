@@ -11,7 +11,7 @@ import (
 )
 
 // C19: a proxy asks with GET about a request that is none.
-func TestForwardAuthChecksTheMethodThatTheClientSent(t *testing.T) {
+func TestForwardAuthChecksForwardedMethod(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.TrustedOrigins = []string{"https://front.example"} })
 	w.app.Get("/check", fiberjwt.Require("users"), func(c *fiber.Ctx) error { return c.SendStatus(204) })
 	access := w.register("users", "ann@example.com").Access
@@ -24,8 +24,8 @@ func TestForwardAuthChecksTheMethodThatTheClientSent(t *testing.T) {
 		"Caddy, a POST of another site":          {[]string{"X-Forwarded-Method", "POST", "X-Forwarded-Uri", "/notes", "Origin", other}, 403},
 		"Traefik, a DELETE of another site":      {[]string{"X-Forwarded-Method", "DELETE", "X-Forwarded-Host", "evil.example", "Origin", other}, 403},
 		"ingress-nginx, a PUT of another site":   {[]string{"X-Original-Method", "PUT", "X-Original-Url", "https://example.com/", "Origin", other}, 403},
-		"a POST of a sibling, as is said":        {[]string{"X-Forwarded-Method", "POST", "Sec-Fetch-Site", "same-site"}, 403},
-		"a method that is not known":             {[]string{"X-Forwarded-Method", "PURGE", "Origin", other}, 403},
+		"a POST of a sibling, by Sec-Fetch-Site": {[]string{"X-Forwarded-Method", "POST", "Sec-Fetch-Site", "same-site"}, 403},
+		"an unknown method":                      {[]string{"X-Forwarded-Method", "PURGE", "Origin", other}, 403},
 		"a method in lower case":                 {[]string{"X-Forwarded-Method", "post", "Origin", other}, 403},
 		"both headers, one of them safe":         {[]string{"X-Forwarded-Method", "GET", "X-Original-Method", "POST", "Origin", other}, 403},
 		"two lines, one of them safe":            {[]string{"X-Forwarded-Method", "GET", "X-Forwarded-Method", "POST", "Origin", other}, 403},
@@ -45,7 +45,7 @@ func TestForwardAuthChecksTheMethodThatTheClientSent(t *testing.T) {
 }
 
 // C19: the proxy drops the cookie that would be renewed.
-func TestForwardAuthDoesNotSlide(t *testing.T) {
+func TestForwardAuthDoesNotSlideSession(t *testing.T) {
 	for _, header := range []string{"X-Forwarded-Method", "X-Original-Method"} {
 		w := slidingWorld(t)
 		b := w.page()

@@ -35,7 +35,7 @@ func TestIssueSignsInOutsideARequest(t *testing.T) {
 	require.Equal(t, 401, w.get("/users/me", got.AccessToken).Status)
 }
 
-func TestATokenThatExpiresBeforeItIsGoodIsNotIssued(t *testing.T) {
+func TestIssueRejectsNotBeforeBeyondExpiry(t *testing.T) {
 	w := newWorld(t)
 	account := storedUser(t, w)
 	for after, want := range map[time.Duration]string{0: "", 10*time.Minute - time.Second: "", 10 * time.Minute: "Grant.NotBefore", time.Hour: "Grant.NotBefore"} {
@@ -49,7 +49,7 @@ func TestATokenThatExpiresBeforeItIsGoodIsNotIssued(t *testing.T) {
 	}
 }
 
-func TestIssueRefusesWhoMayNotSignIn(t *testing.T) {
+func TestIssueRefusesInvalidOrDisabledAccount(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{
 			Register: fiberjwt.Anyone[User],
@@ -67,13 +67,13 @@ func TestIssueRefusesWhoMayNotSignIn(t *testing.T) {
 		account any
 		want    error
 	}{
-		"disabled":        {&User{ID: 1, Disabled: true, PasswordHash: account.PasswordHash}, fiberjwt.ErrBadCredentials},
-		"another hash":    {&User{ID: 1, PasswordHash: "x"}, fiberjwt.ErrBadCredentials},
-		"not stored":      {&User{ID: 7, PasswordHash: account.PasswordHash}, fiberjwt.ErrSetup},
-		"no pointer":      {*account, fiberjwt.ErrSetup},
-		"nil":             {nil, fiberjwt.ErrSetup},
-		"typed nil":       {(*User)(nil), fiberjwt.ErrSetup},
-		"no model of his": {&Teacher{ID: 1}, fiberjwt.ErrSetup},
+		"disabled":                  {&User{ID: 1, Disabled: true, PasswordHash: account.PasswordHash}, fiberjwt.ErrBadCredentials},
+		"another hash":              {&User{ID: 1, PasswordHash: "x"}, fiberjwt.ErrBadCredentials},
+		"not stored":                {&User{ID: 7, PasswordHash: account.PasswordHash}, fiberjwt.ErrSetup},
+		"not a pointer":             {*account, fiberjwt.ErrSetup},
+		"nil":                       {nil, fiberjwt.ErrSetup},
+		"typed nil":                 {(*User)(nil), fiberjwt.ErrSetup},
+		"a model without an Entity": {&Teacher{ID: 1}, fiberjwt.ErrSetup},
 	} {
 		t.Run(fault, func(t *testing.T) {
 			got, err := w.auth.Issue(ctx, tc.account)
@@ -84,7 +84,7 @@ func TestIssueRefusesWhoMayNotSignIn(t *testing.T) {
 	require.Equal(t, 1, w.count("fiberjwt_sessions"), "that of the registration")
 }
 
-func TestAGrantShapesTheTokenOfOneSignIn(t *testing.T) {
+func TestGrantSettingsApplyToIssuedToken(t *testing.T) {
 	w := newWorld(t)
 	account := storedUser(t, w)
 	at := w.clock.Now()
@@ -119,22 +119,22 @@ func TestAGrantShapesTheTokenOfOneSignIn(t *testing.T) {
 	require.Equal(t, claims.value("auth_time"), again.value("auth_time"), "but proves no password")
 }
 
-func TestAGrantThatCannotBeIsRefusedAndNothingIsStored(t *testing.T) {
+func TestInvalidGrantIsRefusedAndStoresNothing(t *testing.T) {
 	w := newWorld(t)
 	account := storedUser(t, w)
 	before := w.count("fiberjwt_sessions")
 	for fault, grant := range map[string]fiberjwt.Grant{
-		"TTL":             {TTL: 25 * time.Hour},
-		"a TTL below 0":   {TTL: -time.Hour},
-		"TTL of 1 ms":     {TTL: time.Millisecond},
-		"Audience":        {Audience: []string{""}},
-		"AuthTime":        {AuthTime: w.clock.Now().Add(time.Minute)},
-		"NotBefore":       {NotBefore: time.Unix(-1, 0)},
-		"the claim sub":   {Claims: map[string]any{"sub": "2"}},
-		"the claim kind":  {Claims: map[string]any{"kind": "admins"}},
-		"the claim exp":   {Claims: map[string]any{"exp": 1}},
-		"a claim no JSON": {Claims: map[string]any{"f": func() {}}},
-		"cookies":         {Transport: fiberjwt.TransportCookie},
+		"TTL":                      {TTL: 25 * time.Hour},
+		"a TTL below 0":            {TTL: -time.Hour},
+		"TTL of 1 ms":              {TTL: time.Millisecond},
+		"Audience":                 {Audience: []string{""}},
+		"AuthTime":                 {AuthTime: w.clock.Now().Add(time.Minute)},
+		"NotBefore":                {NotBefore: time.Unix(-1, 0)},
+		"the claim sub":            {Claims: map[string]any{"sub": "2"}},
+		"the claim kind":           {Claims: map[string]any{"kind": "admins"}},
+		"the claim exp":            {Claims: map[string]any{"exp": 1}},
+		"a claim that is not JSON": {Claims: map[string]any{"f": func() {}}},
+		"cookies":                  {Transport: fiberjwt.TransportCookie},
 	} {
 		t.Run(fault, func(t *testing.T) {
 			_, err := w.auth.Issue(context.Background(), account, grant)
@@ -144,7 +144,7 @@ func TestAGrantThatCannotBeIsRefusedAndNothingIsStored(t *testing.T) {
 	}
 }
 
-func TestLoginTakesAGrant(t *testing.T) {
+func TestLoginAppliesGrant(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Public = append(cfg.Public, "GET /login") })
 	account := storedUser(t, w)
 	w.app.Get("/login", func(c *fiber.Ctx) error {
@@ -160,7 +160,7 @@ func TestLoginTakesAGrant(t *testing.T) {
 	require.Equal(t, `"tv"`, claimsOf(t, w.tokensOf(a).Access).value("device"))
 }
 
-func TestOneOfSeveralAudiencesIsDemanded(t *testing.T) {
+func TestTokenMustNameOneOfTheAudiences(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Audience = []string{"shop", "billing"} })
 	got := w.register("users", "ann@example.com")
 	claims := claimsOf(t, got.Access)
@@ -173,7 +173,7 @@ func TestOneOfSeveralAudiencesIsDemanded(t *testing.T) {
 	}
 }
 
-func TestARequiredClaimMustBeThere(t *testing.T) {
+func TestTokenMustHaveRequiredClaims(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.RequiredClaims = []string{"tenant", "role", "role"}
 		cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{

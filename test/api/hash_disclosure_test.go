@@ -74,7 +74,7 @@ func (m InHex) MarshalJSON() ([]byte, error) {
 func (m InText) MarshalText() ([]byte, error) { return []byte(m.Email + ":" + m.PasswordHash), nil }
 
 // C16: what cannot be looked at is not taken for hidden.
-func TestAModelThatCannotBeMarshalledIsRefused(t *testing.T) {
+func TestOpenRefusesModelWithBrokenOrLeakyJSON(t *testing.T) {
 	for name, test := range map[string]struct {
 		kind fiberjwt.Kind
 		says string
@@ -117,7 +117,7 @@ func (m Chatty) MarshalJSON() ([]byte, error) {
 }
 
 // C16: answers of the built-in routes are looked at too.
-func TestAnAnswerNeverShowsTheHash(t *testing.T) {
+func TestResponseNeverContainsHash(t *testing.T) {
 	chatty := func(cfg *fiberjwt.Config) {
 		_, err := cfg.DB.NewCreateTable().Model((*Chatty)(nil)).Exec(t.Context())
 		require.NoError(t, err)
@@ -142,7 +142,7 @@ func TestAnAnswerNeverShowsTheHash(t *testing.T) {
 }
 
 // C16: an encoder of the application's own may not obey tags.
-func TestAnEncoderThatShowsTheHashIsFoundOut(t *testing.T) {
+func TestCustomEncoderCannotLeakHash(t *testing.T) {
 	w := newWorld(t)
 	pair := w.register("users", "ann@example.com")
 	for name, encode := range map[string]func(u *User) string{
@@ -165,7 +165,7 @@ func TestAnEncoderThatShowsTheHashIsFoundOut(t *testing.T) {
 }
 
 // C16: what is no hash is no secret, and may be part of any text.
-func TestAShortMarkInPlaceOfAHashIsNotLookedFor(t *testing.T) {
+func TestPlaceholderHashDoesNotBlockResponse(t *testing.T) {
 	w := newWorld(t)
 	pair := w.register("users", "ann@example.com")
 	for _, mark := range []string{"", "!", "/", "ann@example.com"} {
@@ -190,7 +190,7 @@ func (s *shy) MarshalJSON() ([]byte, error) {
 }
 
 // C16: the model is looked at with and without values.
-func TestModelThatShowsTheHashOfAFullAccountIsRefused(t *testing.T) {
+func TestOpenRefusesModelThatLeaksHashOfFilledAccount(t *testing.T) {
 	_, err := fiberjwt.Open(fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.Kind{fiberjwt.Entity[shy]{}}})
 	require.ErrorContains(t, err, "shows PasswordHash")
 }

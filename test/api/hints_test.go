@@ -37,18 +37,18 @@ func (w *world) requireOneHint(request func() answer, status int, words string, 
 }
 
 // C14: signing in does not help where there is nothing.
-func TestPathsThatMissTheBuiltInRoutesAreNotFound(t *testing.T) {
+func TestMisspelledBuiltInRoutesAreNotFound(t *testing.T) {
 	w := newWorld(t)
 	w.app.Post("/auth/google/login", fiberjwt.Require("users"), func(c *fiber.Ctx) error { return c.SendStatus(204) })
 	for name, path := range map[string]string{
 		"a kind in the singular":    "POST /auth/user/login",
-		"a kind that is none":       "POST /auth/xyzzy/register",
+		"an unknown kind":           "POST /auth/xyzzy/register",
 		"a slash at the end":        "POST /auth/user/login/",
 		"in capitals":               "POST /AUTH/User/Login",
 		"a read":                    "GET /auth/user/me",
 		"a parameter":               "DELETE /auth/user/sessions/xyzzy",
 		"no kind":                   "POST /auth/login",
-		"a route that is none":      "POST /auth/users/xyzzy",
+		"an unknown route":          "POST /auth/users/xyzzy",
 		"a route in other words":    "POST /auth/users/signin",
 		"a method that Fiber knows": "PUT /auth/user/password",
 	} {
@@ -71,7 +71,7 @@ func TestPathsThatMissTheBuiltInRoutesAreNotFound(t *testing.T) {
 }
 
 // C14: a client posts to routes that are not there.
-func TestRoutesThatWereNeverSetAreNamed(t *testing.T) {
+func TestLogExplainsMissingConfigRoutes(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Routes = nil })
 	for _, path := range []string{"/auth/users/login", "/users/register", "/login", "/api/v1/teachers/refresh"} {
 		w.requireOneHint(func() answer { return w.do("POST", path, "{}") }, 404, "set Config.Routes", "/api")
@@ -87,7 +87,7 @@ func TestRoutesThatWereNeverSetAreNamed(t *testing.T) {
 }
 
 // C14: processes that do not share their secret.
-func TestTokensOfAnotherSecretAreNamed(t *testing.T) {
+func TestLogExplainsTokenOfAnotherSecret(t *testing.T) {
 	other := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Secret = []byte("Zt3eB8uK1qW6xN0vC9aS2dF5gH7jL4mP") })
 	theirs := other.register("users", "ann@example.com")
 	w := newWorld(t)
@@ -106,7 +106,7 @@ func TestTokensOfAnotherSecretAreNamed(t *testing.T) {
 }
 
 // C14: a front end on another origin.
-func TestForgottenTrustedOriginsAreNamed(t *testing.T) {
+func TestLogExplainsMissingTrustedOrigins(t *testing.T) {
 	w := newWorld(t)
 	access := w.register("users", "ann@example.com").Access
 	cookie := []string{"Cookie", "__Host-Http-users=" + access, "Origin", "https://front.example"}
@@ -117,7 +117,7 @@ func TestForgottenTrustedOriginsAreNamed(t *testing.T) {
 }
 
 // C14: fields that are dropped.
-func TestMembersThatAreNotFillableAreNamed(t *testing.T) {
+func TestLogNamesMembersThatAreNotFillable(t *testing.T) {
 	w := newWorld(t)
 	bob := 0
 	register := func(members string) func() answer {
@@ -148,7 +148,7 @@ type Pupil struct {
 }
 
 // C14: members have the names of columns.
-func TestMembersUnderTheirNameInJSONAreNamed(t *testing.T) {
+func TestLogNamesMembersGivenByJSONName(t *testing.T) {
 	for name, fillable := range map[string][]string{"under the name of the column": {"full_name"}, "Entity.Fillable": nil} {
 		w := newWorld(t, func(cfg *fiberjwt.Config) {
 			_, err := cfg.DB.NewCreateTable().Model((*Pupil)(nil)).Exec(t.Context())
@@ -165,7 +165,7 @@ func TestMembersUnderTheirNameInJSONAreNamed(t *testing.T) {
 }
 
 // C14: registration that is closed, and the like.
-func TestRoutesThatAKindDoesNotOfferAreNamed(t *testing.T) {
+func TestLogExplainsDisabledRoutes(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{}, fiberjwt.Entity[Teacher]{Password: "-"}}
 	})
@@ -179,7 +179,7 @@ func TestRoutesThatAKindDoesNotOfferAreNamed(t *testing.T) {
 }
 
 // C14: a token that nothing reads is not told from none by the answer.
-func TestTokensWhereNoneIsReadAreNamed(t *testing.T) {
+func TestLogExplainsTokenInUnreadPlace(t *testing.T) {
 	w := newWorld(t)
 	access := w.register("users", "ann@example.com").Access
 	for place, request := range map[string]func() answer{
@@ -223,7 +223,7 @@ func TestGuardsAboveTheMiddlewareLogOnce(t *testing.T) {
 }
 
 // C14: without Secure in production.
-func TestInsecureCookiesOverHTTPSAreNamedOnce(t *testing.T) {
+func TestInsecureCookiesOverHTTPSAreLoggedOnce(t *testing.T) {
 	login := strings.TrimSuffix(credentials("users", "ann@example.com", testPassword), "}") + `,"transport":"cookie"}`
 	for name, test := range map[string]struct {
 		headers []string
@@ -244,7 +244,7 @@ func TestInsecureCookiesOverHTTPSAreNamedOnce(t *testing.T) {
 }
 
 // C27: an operator must find what failed.
-func TestAFailureSaysMethodRouteAndKind(t *testing.T) {
+func TestFailureLogHasMethodRouteAndKind(t *testing.T) {
 	w, f := troubledWorld(t, func(cfg *fiberjwt.Config) { cfg.Optional = true })
 	w.app.Use("*", func(c *fiber.Ctx) error { return c.Next() })
 	w.app.Get("/films/:title", fiberjwt.Require("users"), func(c *fiber.Ctx) error { return c.SendString("film") })
@@ -281,7 +281,7 @@ func TestAFailureSaysMethodRouteAndKind(t *testing.T) {
 }
 
 // C14: a client that is signed in misses built-in routes like any other.
-func TestMissedRouteIsNamedForSignedInClientsToo(t *testing.T) {
+func TestMisspelledRouteIsLoggedForSignedInClientsToo(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)

@@ -16,7 +16,7 @@ import (
 
 // C6: what looks like a name that is taken, or is that name in another form, makes
 // no second account.
-func TestNoSecondAccountLooksLikeTheFirst(t *testing.T) {
+func TestUnicodeVariantsOfIdentityAreRefused(t *testing.T) {
 	w := quickWorld(t)
 	register := func(identity string) answer {
 		return w.do("POST", "/auth/users/register", credentials("users", identity, testPassword))
@@ -51,7 +51,7 @@ func TestNoSecondAccountLooksLikeTheFirst(t *testing.T) {
 
 // C6: a sign-in does not tell a name that is refused from one that is unknown, and
 // finds the account however the name is typed.
-func TestASignInFindsTheAccountHoweverItsNameIsTyped(t *testing.T) {
+func TestLoginNormalizesIdentity(t *testing.T) {
 	w := newWorld(t)
 	w.register("users", "Rene\u0301@example.com")
 	require.Equal(t, "rené@example.com", stored[User](w).Email)
@@ -70,7 +70,7 @@ func TestASignInFindsTheAccountHoweverItsNameIsTyped(t *testing.T) {
 }
 
 // Rows that are older than the rule keep their name, and their counter of failures.
-func TestAnOlderNameThatWouldBeRefusedSignsIn(t *testing.T) {
+func TestLegacyNonCanonicalIdentitySignsIn(t *testing.T) {
 	w := newWorld(t)
 	w.register("users", "ann@example.com")
 	for _, name := range []string{"a\u00ADnn@example.com", "Rene\u0301@example.com"} {
@@ -98,7 +98,7 @@ func staffNumber(typed string) (string, error) {
 }
 
 // C6.
-func TestAnApplicationBringsItsOwnRuleOfIdentities(t *testing.T) {
+func TestCanonicalHookReplacesIdentityRules(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[1] = fiberjwt.Entity[Teacher]{Identity: "login", Register: fiberjwt.Anyone[Teacher], Canonical: staffNumber}
 	})
@@ -125,7 +125,7 @@ func TestAnApplicationBringsItsOwnRuleOfIdentities(t *testing.T) {
 }
 
 // A password that is guessed under many forms of a name has one counter.
-func TestFailuresOfAllFormsOfANameAreCountedTogether(t *testing.T) {
+func TestThrottleCountsAllFormsOfIdentityTogether(t *testing.T) {
 	w := clientsWorld(t)
 	w.addUser("rené@example.com")
 	forms := []string{"rené@example.com", "rene\u0301@example.com", "RENÉ@example.com", "ｒené@example.com", "Rene\u0301@EXAMPLE.com"}
@@ -138,7 +138,7 @@ func TestFailuresOfAllFormsOfANameAreCountedTogether(t *testing.T) {
 	require.LessOrEqual(t, compared, 10)
 }
 
-func TestCanonicalIdentitiesStayAsTheyAre(t *testing.T) {
+func TestCanonicalIdentityIsIdempotent(t *testing.T) {
 	for r := rune(0); r <= unicode.MaxRune; r++ {
 		if r >= 0x3400 && r < 0xD800 && r%64 != 0 || r > 0x20000 && r%1024 != 0 {
 			continue // ideographs and syllables are all alike
@@ -181,7 +181,7 @@ func FuzzCanonicalIdentity(f *testing.F) {
 	})
 }
 
-func TestAnIdentityWithWhiteSpaceAroundItIsRefused(t *testing.T) {
+func TestIdentityWithSurroundingSpaceIsRefused(t *testing.T) {
 	w := newWorld(t)
 	for _, identity := range []string{" ann@example.com", "ann@example.com ", "\tann@example.com", "ann@example.com\n", "\u00a0ann@example.com", "ann@example.com\u2003", " "} {
 		for _, route := range []string{"register", "login"} {

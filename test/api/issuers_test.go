@@ -72,7 +72,7 @@ func (f federation) claims() claimSet {
 
 func (f federation) token() string { return signed(f.t, f.key, f.header(), f.claims().String()) }
 
-func TestATokenOfAnotherIssuerSignsInAsTheAccountThatTheHookFinds(t *testing.T) {
+func TestExternalTokenSignsInAccountFoundByHook(t *testing.T) {
 	f := newFederation(t)
 	a := f.get("/users/me", f.token())
 	require.Equal(t, 200, a.Status, a.Body)
@@ -92,12 +92,12 @@ func TestATokenOfAnotherIssuerSignsInAsTheAccountThatTheHookFinds(t *testing.T) 
 	require.Equal(t, "auth0|1", sub)
 }
 
-func TestATokenOfAnotherIssuerMayLeaveTheKidOutIfItHasOneKey(t *testing.T) {
+func TestExternalTokenMayOmitKidIfIssuerHasOneKey(t *testing.T) {
 	f := newFederation(t)
 	require.Equal(t, 200, f.get("/users/me", signed(t, f.key, `{"alg":"ES256","typ":"at+jwt"}`, f.claims().String())).Status)
 }
 
-func TestAForeignTokenThatIsNotAsAgreedIsRefused(t *testing.T) {
+func TestInvalidExternalTokenIsRefused(t *testing.T) {
 	f := newFederation(t, func(cfg *fiberjwt.Config) {
 		cfg.Issuers[0].Type = "application/at+JWT"
 		cfg.Issuers[0].RequiredClaims = []string{"email"}
@@ -127,7 +127,7 @@ func TestAForeignTokenThatIsNotAsAgreedIsRefused(t *testing.T) {
 		"kid a number": `{"alg":"ES256","kid":1,"typ":"at+jwt"}`, "a kid that is an address": `{"alg":"ES256","kid":"https://evil.example/k","typ":"at+jwt"}`,
 		"crit": start + `,"crit":["exp"]}`, "an empty crit": start + `,"crit":[]}`, "b64": start + `,"b64":true}`, "zip": start + `,"zip":"DEF"}`, "cty": start + `,"cty":"JWT"}`,
 		"jwk": start + `,"jwk":{}}`, "jku": start + `,"jku":"https://evil.example"}`, "x5u": start + `,"x5u":"https://evil.example"}`, "x5c": start + `,"x5c":[]}`,
-		"no object": `"ES256"`, "trailing data": start + `}{}`, "nothing": ``,
+		"not an object": `"ES256"`, "trailing data": start + `}{}`, "nothing": ``,
 	} {
 		t.Run(attack, func(t *testing.T) {
 			token := signed(t, f.key, header, f.claims().String())
@@ -141,9 +141,9 @@ func TestAForeignTokenThatIsNotAsAgreedIsRefused(t *testing.T) {
 		"another audience": f.claims().set("aud", `"fiberjwt"`), "no audience": f.claims().drop("aud"), "aud a number": f.claims().set("aud", "1"),
 		"no sub": f.claims().drop("sub"), "an empty sub": f.claims().set("sub", `""`), "sub a number": f.claims().set("sub", "1"), "sub twice": f.claims().add("sub", `"2"`),
 		"no exp": f.claims().drop("exp"), "exp of zero": f.claims().set("exp", "0"), "expired": f.claims().set("exp", at(-5*time.Second)), "exp a string": f.claims().set("exp", `"9999999999"`),
-		"not yet": f.claims().add("nbf", at(6*time.Second)), "of tomorrow": f.claims().set("iat", at(6*time.Second)), "auth_time of tomorrow": f.claims().add("auth_time", at(6*time.Second)),
-		"for longer than a day": f.claims().set("exp", at(24*time.Hour+6*time.Second)), "for ever": f.claims().set("exp", "253402300799"),
-		"without the claim": f.claims().drop("email"), "of a stranger": f.claims().set("email", `"eve@example.com"`),
+		"nbf in the future": f.claims().add("nbf", at(6*time.Second)), "issued in the future": f.claims().set("iat", at(6*time.Second)), "auth_time in the future": f.claims().add("auth_time", at(6*time.Second)),
+		"for longer than a day": f.claims().set("exp", at(24*time.Hour+6*time.Second)), "until the year 9999": f.claims().set("exp", "253402300799"),
+		"without the claim": f.claims().drop("email"), "of an unknown account": f.claims().set("email", `"eve@example.com"`),
 	} {
 		t.Run(attack, func(t *testing.T) {
 			token := signed(t, f.key, start+`}`, payload.String())
@@ -152,7 +152,7 @@ func TestAForeignTokenThatIsNotAsAgreedIsRefused(t *testing.T) {
 	}
 }
 
-func TestAnIssuerSpeaksWithItsOwnKeysOnly(t *testing.T) {
+func TestIssuerCannotSignForAnotherIssuer(t *testing.T) {
 	other := newKey(t, keys.ES256)
 	f := newFederation(t, func(cfg *fiberjwt.Config) {
 		cfg.Issuers = append(cfg.Issuers, fiberjwt.Issuer{Name: "https://other.example.com", Keys: newSet(t, other), Audience: []string{"shop"}, Kind: "users"})
@@ -163,7 +163,7 @@ func TestAnIssuerSpeaksWithItsOwnKeysOnly(t *testing.T) {
 	require.Equal(t, 200, f.get("/users/me", theirs).Status)
 }
 
-func TestAForeignTokenHasNoSessionHere(t *testing.T) {
+func TestExternalTokenHasNoSession(t *testing.T) {
 	f := newFederation(t)
 	own := f.login("users", "ann@example.com")
 	theirs := f.token()
@@ -180,7 +180,7 @@ func TestAForeignTokenHasNoSessionHere(t *testing.T) {
 	require.Equal(t, 200, f.get("/fresh", recent).Status, "the issuer may say when")
 }
 
-func TestATokenOfAnotherIssuerDoesNotHideTheSessionThatLogsOut(t *testing.T) {
+func TestLogoutEndsSessionDespiteExternalToken(t *testing.T) {
 	for _, route := range []string{"logout", "logout-all"} {
 		f := newFederation(t)
 		own, other := f.login("users", "ann@example.com"), f.login("users", "ann@example.com")
@@ -192,7 +192,7 @@ func TestATokenOfAnotherIssuerDoesNotHideTheSessionThatLogsOut(t *testing.T) {
 }
 
 // The subject of a provider is text of its own: "2" is not the account 2.
-func TestAnEventNamesTheAccountOfAForeignTokenOnlyOnceItIsFound(t *testing.T) {
+func TestEventNamesExternalAccountOnlyIfFound(t *testing.T) {
 	var seen witness
 	f := newFederation(t, seen.listen)
 	_, err := f.db.NewUpdate().Model((*User)(nil)).Set("disabled = ?", true).Where("id = 1").Exec(context.Background())
@@ -212,7 +212,7 @@ func TestAnEventNamesTheAccountOfAForeignTokenOnlyOnceItIsFound(t *testing.T) {
 	}
 }
 
-func TestAForeignAccountThatIsNoRowIsAFault(t *testing.T) {
+func TestFromIssuerAccountWithoutKeyGets500(t *testing.T) {
 	f := newFederation(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{
 			Register:   fiberjwt.Anyone[User],
@@ -223,7 +223,7 @@ func TestAForeignAccountThatIsNoRowIsAFault(t *testing.T) {
 	require.Contains(t, f.log.String(), "gives an account without a primary key")
 }
 
-func TestTokensForOtherUsesAreToldFromAccessTokens(t *testing.T) {
+func TestNonAccessTokensOfIssuerAreRefused(t *testing.T) {
 	strict := newFederation(t)
 	lax := newFederation(t, func(cfg *fiberjwt.Config) { cfg.Issuers[0].Type = fiberjwt.AnyType })
 	ask := func(f federation, typ string, claims claimSet) int {
@@ -241,7 +241,7 @@ func TestTokensForOtherUsesAreToldFromAccessTokens(t *testing.T) {
 	}
 }
 
-func TestWhatIsCertainlyNotOfAnIssuerIsNotReadForIt(t *testing.T) {
+func TestUnfitHeaderCausesNoIssuerKeyLookup(t *testing.T) {
 	var finds atomic.Int64
 	f := newFederation(t, func(cfg *fiberjwt.Config) {
 		cfg.Issuers[0].Keys = source(func(context.Context, string) (keys.Key, error) { finds.Add(1); return keys.Key{}, keys.ErrNoKey })
@@ -262,20 +262,20 @@ func TestWhatIsCertainlyNotOfAnIssuerIsNotReadForIt(t *testing.T) {
 	require.Equal(t, 401, f.get("/users/me", long(3000)).Status, "own tokens have their own bound")
 }
 
-func TestAForeignAccountThatIsNotAllowedIsRefused(t *testing.T) {
+func TestExternalAccountMustPassAllow(t *testing.T) {
 	f := newFederation(t)
 	_, err := f.db.NewUpdate().Model((*User)(nil)).Set("disabled = ?", true).Where("id = 2").Exec(context.Background())
 	require.NoError(t, err)
 	requireRefused(t, f.get("/users/me", f.token()), f.token())
 }
 
-func TestAHookThatFailsIsNoRefusal(t *testing.T) {
+func TestFromIssuerErrorDecidesStatus(t *testing.T) {
 	for what, tc := range map[string]struct {
 		err    error
 		panics bool
 		status int
 	}{
-		"no rows": {err: sql.ErrNoRows, status: 401}, "nobody": {status: 401}, "any error": {err: errors.New("no such table"), status: 503},
+		"no rows": {err: sql.ErrNoRows, status: 401}, "no account": {status: 401}, "any error": {err: errors.New("no such table"), status: 503},
 		"deadline": {err: context.DeadlineExceeded, status: 503}, "an error of ours": {err: fiberjwt.ErrForbidden, status: 403}, "a panic": {panics: true, status: 500},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -295,7 +295,7 @@ func TestAHookThatFailsIsNoRefusal(t *testing.T) {
 	}
 }
 
-func TestAnIssuerWithoutKindTakesItFromTheClaim(t *testing.T) {
+func TestIssuerWithoutKindReadsKindClaim(t *testing.T) {
 	f := newFederation(t, func(cfg *fiberjwt.Config) { cfg.Issuers[0].Kind = "" })
 	token := func(kind string) string {
 		return signed(t, f.key, f.header(), f.claims().add("kind", kind).String())
@@ -334,19 +334,19 @@ func twoServices(t *testing.T, configure func(*fiberjwt.Issuer)) (a, b *world) {
 }
 
 // C17: teacher 1 of another service is not its user 1.
-func TestKindsOfAnotherServiceAreNeverReplaced(t *testing.T) {
+func TestIssuerKindNeverOverridesKindClaim(t *testing.T) {
 	for name, tc := range map[string]struct {
 		issuer        func(*fiberjwt.Issuer)
 		user, teacher int
 	}{
-		"by Kind":                  {issuer: func(i *fiberjwt.Issuer) { i.Kind = "users" }, user: 200, teacher: 401},
-		"by the claim":             {issuer: func(*fiberjwt.Issuer) {}, user: 200, teacher: 401},
-		"by Kinds":                 {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"users": "users"} }, user: 200, teacher: 401},
-		"teachers are users here":  {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"teachers": "users"} }, user: 401, teacher: 200},
-		"kinds are swapped":        {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"teachers": "users", "users": "teachers"} }, user: 401, teacher: 200},
-		"Kind for tokens of no":    {issuer: func(i *fiberjwt.Issuer) { i.Kind, i.Kinds = "users", map[string]string{"users": "teachers"} }, user: 401, teacher: 401},
-		"kinds in another case":    {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"Users": "users"} }, user: 401, teacher: 401},
-		"a kind that is not there": {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"pupils": "users"} }, user: 401, teacher: 401},
+		"by Kind":                           {issuer: func(i *fiberjwt.Issuer) { i.Kind = "users" }, user: 200, teacher: 401},
+		"by the claim":                      {issuer: func(*fiberjwt.Issuer) {}, user: 200, teacher: 401},
+		"by Kinds":                          {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"users": "users"} }, user: 200, teacher: 401},
+		"teachers are users here":           {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"teachers": "users"} }, user: 401, teacher: 200},
+		"kinds are swapped":                 {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"teachers": "users", "users": "teachers"} }, user: 401, teacher: 200},
+		"Kind is for tokens without a kind": {issuer: func(i *fiberjwt.Issuer) { i.Kind, i.Kinds = "users", map[string]string{"users": "teachers"} }, user: 401, teacher: 401},
+		"kinds in another case":             {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"Users": "users"} }, user: 401, teacher: 401},
+		"a kind that no token names":        {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"pupils": "users"} }, user: 401, teacher: 401},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, b := twoServices(t, tc.issuer)
@@ -357,7 +357,7 @@ func TestKindsOfAnotherServiceAreNeverReplaced(t *testing.T) {
 }
 
 // C17: a hook sees what the token says of the kind, beside what it is here.
-func TestHookSeesTheKindThatTheIssuerSigned(t *testing.T) {
+func TestMappedSessionKeepsOriginalKindClaim(t *testing.T) {
 	f := newFederation(t, func(cfg *fiberjwt.Config) {
 		cfg.Issuers[0].Kinds = map[string]string{"people": "users"}
 		cfg.Issuers[0].Kind = ""
@@ -371,7 +371,7 @@ func TestHookSeesTheKindThatTheIssuerSigned(t *testing.T) {
 }
 
 // C17: a verifier without accounts takes the kind that it was told, too.
-func TestServiceWithoutAccountsTakesOneKindOfAnother(t *testing.T) {
+func TestVerifierWithoutAccountsMapsIssuerKinds(t *testing.T) {
 	f := newFederation(t)
 	auth, err := fiberjwt.Open(fiberjwt.Config{Now: f.clock.Now, Issuers: []fiberjwt.Issuer{
 		{Name: provider, Keys: newSet(t, f.key.Public()), Audience: []string{"shop"}, Kinds: map[string]string{"people": "users"}},
@@ -384,7 +384,7 @@ func TestServiceWithoutAccountsTakesOneKindOfAnother(t *testing.T) {
 }
 
 // C1, C2: what an issuer publishes is used as far as it can be.
-func TestIssuerThatPublishesOddKeysIsUnderstood(t *testing.T) {
+func TestIssuerKeySetToleratesUnusableKeys(t *testing.T) {
 	key, other := newKey(t, keys.ES256), newKey(t, keys.ES256).Named("twin")
 	twin, err := json.Marshal([]keys.Key{other, newKey(t, keys.ES256).Named("twin"), key, key, newKey(t, keys.ES384).Named(key.ID())})
 	require.NoError(t, err)
@@ -407,7 +407,7 @@ func TestIssuerThatPublishesOddKeysIsUnderstood(t *testing.T) {
 	require.Equal(t, 401, f.get("/users/me", text+"."+segment(string(mac))).Status, "everybody has that secret")
 }
 
-func TestAServiceMayTakeTokensOfOthersAlone(t *testing.T) {
+func TestVerifierMayAcceptOnlyExternalTokens(t *testing.T) {
 	f := newFederation(t)
 	auth, err := fiberjwt.Open(fiberjwt.Config{Now: f.clock.Now, ReadTimeout: patience, Issuers: []fiberjwt.Issuer{
 		{Name: provider, Keys: keys.FromURL(serveKeys(t, newSet(t, f.key))), Audience: []string{"shop"}, Kind: "people"},
@@ -422,7 +422,7 @@ func TestAServiceMayTakeTokensOfOthersAlone(t *testing.T) {
 	require.NoError(t, auth.Close())
 }
 
-func TestKeysThatCannotBeFetchedAre503(t *testing.T) {
+func TestUnreachableIssuerKeysGet503(t *testing.T) {
 	f := newFederation(t, func(cfg *fiberjwt.Config) { cfg.Issuers[0].Keys = keys.FromURL("http://127.0.0.1:1/jwks.json") })
 	a := f.get("/users/me", f.token())
 	require.Equal(t, 503, a.Status, a.Body)
@@ -430,7 +430,7 @@ func TestKeysThatCannotBeFetchedAre503(t *testing.T) {
 	require.Equal(t, 200, f.get("/users/me", f.login("users", "ann@example.com").Access).Status, "own tokens do not wait for it")
 }
 
-func TestTokensOfOthersCauseNoFetchButForAnIssuerOfOurs(t *testing.T) {
+func TestUnknownIssuerCausesNoKeyFetch(t *testing.T) {
 	var fetches atomic.Int64
 	f := newFederation(t, func(cfg *fiberjwt.Config) {
 		cfg.Issuers[0].Keys = keys.Func(func(*jwt.Token) (any, error) { fetches.Add(1); return nil, errors.New("unknown") }, keys.ES256)
@@ -453,7 +453,7 @@ func (s source) Find(ctx context.Context, kid string, _ keys.Algorithm) (keys.Ke
 
 var errUnknownKey = errors.New("unknown key")
 
-func TestASourceOfKeysThatPanicsFailsTheRequestAlone(t *testing.T) {
+func TestKeySourcePanicFailsOnlyItsRequest(t *testing.T) {
 	f := newFederation(t, func(cfg *fiberjwt.Config) {
 		cfg.Issuers[0].Keys = keys.Func(func(token *jwt.Token) (any, error) {
 			return nil, fmt.Errorf("%w: %s", errUnknownKey, token.Header["kid"].(string))
@@ -472,7 +472,7 @@ func TestASourceOfKeysThatPanicsFailsTheRequestAlone(t *testing.T) {
 	require.ErrorIs(t, err, fiberjwt.ErrSetup)
 }
 
-func TestASourceOfKeysIsWaitedForNoLongerThanForTheDatabase(t *testing.T) {
+func TestKeySourceIsBoundByReadTimeout(t *testing.T) {
 	f := newFederation(t, func(cfg *fiberjwt.Config) {
 		cfg.ReadTimeout = 50 * time.Millisecond
 		cfg.Issuers[0].Keys = source(func(ctx context.Context, _ string) (keys.Key, error) {
@@ -483,7 +483,7 @@ func TestASourceOfKeysIsWaitedForNoLongerThanForTheDatabase(t *testing.T) {
 	require.Equal(t, 503, f.get("/any", f.token()).Status)
 }
 
-func TestAKeyIsUsedForItsOwnAlgorithmWhateverTheSourceSays(t *testing.T) {
+func TestKeyIsUsedOnlyForItsOwnAlgorithm(t *testing.T) {
 	var f federation
 	any := source(func(context.Context, string) (keys.Key, error) { return f.key, nil })
 	f = newFederation(t, func(cfg *fiberjwt.Config) { cfg.Issuers[0].Keys = any })
@@ -498,7 +498,7 @@ func TestAKeyIsUsedForItsOwnAlgorithmWhateverTheSourceSays(t *testing.T) {
 	require.ErrorIs(t, err, jwt.ErrTokenMalformed)
 }
 
-func TestAnIssuerThatIsDeclaredWronglyIsAFaultOfOpen(t *testing.T) {
+func TestOpenRejectsInvalidIssuer(t *testing.T) {
 	set := newSet(t, newKey(t, keys.ES256))
 	good := fiberjwt.Issuer{Name: provider, Keys: set, Audience: []string{"shop"}, Kind: "users"}
 	with := func(change func(*fiberjwt.Issuer)) []fiberjwt.Issuer {
@@ -535,7 +535,7 @@ func TestAnIssuerThatIsDeclaredWronglyIsAFaultOfOpen(t *testing.T) {
 }
 
 // C17: a kind of an issuer that is never signed in is a mistake, also beside others.
-func TestEveryKindOfAnIssuerNeedsFromIssuer(t *testing.T) {
+func TestEveryIssuerKindNeedsFromIssuer(t *testing.T) {
 	issuer := fiberjwt.Issuer{
 		Name: provider, Keys: newSet(t, newKey(t, keys.ES256)), Audience: []string{"shop"},
 		Kind: "users", Kinds: map[string]string{"tutors": "teachers", "bosses": "admins"},
@@ -550,13 +550,13 @@ func TestEveryKindOfAnIssuerNeedsFromIssuer(t *testing.T) {
 	require.NotContains(t, err.Error(), `"users" has FromIssuer`)
 }
 
-func TestAnIssuerCannotNameTheKindWhereNoneIsDeclared(t *testing.T) {
+func TestIssuerWithoutEntitiesNeedsKind(t *testing.T) {
 	issuer := fiberjwt.Issuer{Name: provider, Keys: newSet(t, newKey(t, keys.ES256)), Audience: []string{"shop"}}
 	_, err := fiberjwt.Open(fiberjwt.Config{Issuers: []fiberjwt.Issuer{issuer}})
 	require.ErrorContains(t, err, "Kind is empty: without Entities")
 }
 
-func TestALongTokenOfAnotherIssuerIsRead(t *testing.T) {
+func TestLongExternalTokenIsAccepted(t *testing.T) {
 	f := newFederation(t)
 	sized := func(n int) string {
 		return signed(t, f.key, f.header(), f.claims().add("roles", `"`+strings.Repeat("r", n)+`"`).String())
@@ -567,7 +567,7 @@ func TestALongTokenOfAnotherIssuerIsRead(t *testing.T) {
 
 // A session in exchange is as fresh as the issuer says, also where its clock is
 // some seconds ahead, and never fresher.
-func TestASessionInExchangeForATokenOfAnotherIssuerIsAsFreshAsThat(t *testing.T) {
+func TestLoginKeepsAuthTimeOfExternalToken(t *testing.T) {
 	f := newFederation(t)
 	f.app.Post("/exchange", fiberjwt.As(func(c *fiber.Ctx, u *User) error {
 		tokens, err := fiberjwt.Login(c, u)

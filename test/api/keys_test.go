@@ -51,7 +51,7 @@ func derThatEndsInSpace(t *testing.T) []byte {
 	}
 }
 
-func TestASecretThatCanBeGuessedOrIsPublicIsRefused(t *testing.T) {
+func TestOpenRefusesWeakOrPublicSecrets(t *testing.T) {
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -109,7 +109,7 @@ func TestASecretThatCanBeGuessedOrIsPublicIsRefused(t *testing.T) {
 	}
 }
 
-func TestRandomSecretsAreTaken(t *testing.T) {
+func TestOpenAcceptsRandomSecrets(t *testing.T) {
 	random := mathrand.NewChaCha8([32]byte([]byte(testSecret)))
 	for range 2000 {
 		secret := make([]byte, 32)
@@ -122,12 +122,12 @@ func TestRandomSecretsAreTaken(t *testing.T) {
 }
 
 // One random secret in 65,536 begins like a DER sequence of its own length.
-func TestARandomSecretThatBeginsLikeDERIsTaken(t *testing.T) {
+func TestOpenAcceptsRandomSecretThatLooksLikeDER(t *testing.T) {
 	_, err := fiberjwt.Open(fiberjwt.Config{Secret: append([]byte{0x30, 0x1e}, testSecret[:30]...)})
 	require.NoError(t, err)
 }
 
-func TestAConfigIsFrozenByOpen(t *testing.T) {
+func TestOpenCopiesSecrets(t *testing.T) {
 	secret := []byte(testSecret)
 	old := []fiberjwt.Secret{[]byte(otherSecret)}
 	w := newVerifier(t, func(cfg *fiberjwt.Config) { cfg.Secret, cfg.OldSecrets = secret, old })
@@ -155,7 +155,7 @@ func requireNoSecret(t *testing.T, text string, secret []byte) {
 	}
 }
 
-func TestASecretNeverPrints(t *testing.T) {
+func TestSecretIsNeverPrinted(t *testing.T) {
 	secret := fiberjwt.Secret(testSecret)
 	holder := struct {
 		Secret fiberjwt.Secret
@@ -208,7 +208,7 @@ func sameDatabase(w *world, secret string, old ...string) func(*fiberjwt.Config)
 	}
 }
 
-func TestASecretIsReplacedWithoutSigningAnybodyOut(t *testing.T) {
+func TestSecretRotationKeepsSessions(t *testing.T) {
 	before, first := newSignedInWorld(t)
 	before.clock.Advance(6 * time.Minute) // old enough to rotate
 
@@ -247,7 +247,7 @@ func requireSessionEnded(t *testing.T, a answer) {
 
 // In a rolling restart some processes have the new secret before others: those
 // may know it as one to verify by.
-func TestASecretMayVerifyBeforeItSigns(t *testing.T) {
+func TestNewSecretCanVerifyBeforeItSigns(t *testing.T) {
 	behind, _ := newSignedInWorld(t, func(cfg *fiberjwt.Config) { cfg.OldSecrets = []fiberjwt.Secret{[]byte(otherSecret)} })
 	ahead := newWorld(t, openSignIn, sameDatabase(behind, otherSecret, testSecret))
 	ahead.routeSignIn()
@@ -260,7 +260,7 @@ func TestASecretMayVerifyBeforeItSigns(t *testing.T) {
 	require.Equal(t, 200, ahead.refresh("users", moved.Refresh).Status)
 }
 
-func TestTwoApplicationsInOneProcessNeverMeet(t *testing.T) {
+func TestTwoApplicationsInOneProcessShareNoTokens(t *testing.T) {
 	one, first := newSignedInWorld(t)
 	other := newWorld(t, openSignIn, sameDatabase(one, otherSecret)) // even on the same rows
 	other.routeSignIn()
@@ -276,7 +276,7 @@ func TestTwoApplicationsInOneProcessNeverMeet(t *testing.T) {
 	}
 }
 
-func TestAnAccessTokenIsNoRefreshTokenAndTheReverse(t *testing.T) {
+func TestAccessAndRefreshTokensAreNotInterchangeable(t *testing.T) {
 	w, signedIn := newSignedInWorld(t)
 	teacher := w.signIn("teachers", "ann")
 	requireSessionEnded(t, w.refresh("users", signedIn.Access))
@@ -297,7 +297,7 @@ func TestAnAccessTokenIsNoRefreshTokenAndTheReverse(t *testing.T) {
 	require.Equal(t, 200, w.refresh("teachers", teacher.Refresh).Status, "a misuse ended the session")
 }
 
-func TestARefreshTokenIsNoBearerCredentialForRefresh(t *testing.T) {
+func TestRefreshIgnoresTokenInHeaderQueryOrAccessCookie(t *testing.T) {
 	w, signedIn := newSignedInWorld(t)
 	for name, a := range map[string]answer{
 		"header": w.do("POST", "/auth/users/refresh", "", "Authorization", "Bearer "+signedIn.Refresh),
@@ -323,7 +323,7 @@ func countQueries(q *queryCounter) func(*fiberjwt.Config) {
 	return func(cfg *fiberjwt.Config) { cfg.DB = cfg.DB.WithQueryHook(q) }
 }
 
-func TestEveryBitOfARefreshTokenCountsAndAForgedOneCostsNoQuery(t *testing.T) {
+func TestRefreshTokenWithFlippedBitIsRefusedWithoutQuery(t *testing.T) {
 	queries := &queryCounter{}
 	w, good := newSignedInWorld(t, countQueries(queries))
 	w.clock.Advance(6 * time.Minute)
@@ -347,7 +347,7 @@ func TestEveryBitOfARefreshTokenCountsAndAForgedOneCostsNoQuery(t *testing.T) {
 	require.NotZero(t, queries.n.Load())
 }
 
-func TestARefreshTokenHasOneFormOnly(t *testing.T) {
+func TestMalformedRefreshTokensAreRefused(t *testing.T) {
 	queries := &queryCounter{}
 	w, good := newSignedInWorld(t, countQueries(queries))
 	queries.n.Store(0)
@@ -399,7 +399,7 @@ func hostileRefreshTokens(good string) map[string]string {
 	}
 }
 
-func TestARefreshTokenInTheFormOfAnotherJSONTypeIsRefused(t *testing.T) {
+func TestRefreshTokenOfWrongJSONTypeIsRefused(t *testing.T) {
 	w, good := newSignedInWorld(t)
 	for name, test := range map[string]struct {
 		body   string
@@ -422,7 +422,7 @@ func TestARefreshTokenInTheFormOfAnotherJSONTypeIsRefused(t *testing.T) {
 	}
 }
 
-func TestAKindHasItsOwnKeyForRefreshTokens(t *testing.T) {
+func TestEachKindHasItsOwnRefreshTokenKey(t *testing.T) {
 	w, good := newSignedInWorld(t)
 	teacher := w.signIn("teachers", "ann")
 	// The byte that tells the kinds apart is only a shortcut: with the other
@@ -448,7 +448,7 @@ func TestAKindHasItsOwnKeyForRefreshTokens(t *testing.T) {
 }
 
 // Nothing but ours is tagged by our key, so this is for the next version.
-func TestARefreshTokenOfAnotherVersionIsRefusedThoughTheKeyIsRight(t *testing.T) {
+func TestRefreshTokenOfUnknownVersionIsRefused(t *testing.T) {
 	queries := &queryCounter{}
 	w, good := newSignedInWorld(t, countQueries(queries))
 	b, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(good.Refresh, "fjr_"))
@@ -477,7 +477,7 @@ func TestARefreshTokenOfAnotherVersionIsRefusedThoughTheKeyIsRight(t *testing.T)
 
 func tag(key, text []byte) []byte { return digest(sha256.New, key, string(text))[:16] }
 
-func TestARefreshTokenIsTheDocumentedOne(t *testing.T) {
+func TestRefreshTokenHasDocumentedFormat(t *testing.T) {
 	w, good := newSignedInWorld(t)
 	require.Len(t, good.Refresh, 4+59)
 	b, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(good.Refresh, "fjr_"))

@@ -27,7 +27,7 @@ func stored[T any](w *world) *T {
 	return account
 }
 
-func TestAOneTimeTokenIsGoodOnce(t *testing.T) {
+func TestOneTimeTokenWorksOnce(t *testing.T) {
 	w := newWorld(t)
 	w.register("users", "ann@example.com")
 	token, err := confirm.Token(w.auth, stored[User](w))
@@ -53,7 +53,7 @@ func TestAOneTimeTokenIsGoodOnce(t *testing.T) {
 	require.NoError(t, err, "each token counts for itself")
 }
 
-func TestOfManyWhoRedeemATokenAtOnceOneGetsTheAccount(t *testing.T) {
+func TestConcurrentRedeemsSucceedOnce(t *testing.T) {
 	for name, configure := range map[string]func(*fiberjwt.Config){
 		"beside the accounts": func(*fiberjwt.Config) {},
 		"a store elsewhere": func(cfg *fiberjwt.Config) {
@@ -86,7 +86,7 @@ func TestOfManyWhoRedeemATokenAtOnceOneGetsTheAccount(t *testing.T) {
 }
 
 // B12: and of requests at once the one whose clock was read first may come last.
-func TestAOneTimeTokenIsGoodOnceWhereClocksDiffer(t *testing.T) {
+func TestOneTimeTokenWorksOnceAcrossSkewedClocks(t *testing.T) {
 	w := newWorld(t)
 	w.register("users", "ann@example.com")
 	for _, behind := range []time.Duration{time.Millisecond, 30 * time.Second, 30 * time.Minute} {
@@ -100,7 +100,7 @@ func TestAOneTimeTokenIsGoodOnceWhereClocksDiffer(t *testing.T) {
 	}
 }
 
-func TestAOneTimeTokenEndsWithWhatItIsAbout(t *testing.T) {
+func TestOneTimeTokenEndsByTimeOrAccountChange(t *testing.T) {
 	for name, change := range map[string]func(*world){
 		"the address changed": func(w *world) {
 			_, err := w.db.NewUpdate().Model((*User)(nil)).Set("email = ?", "other@example.com").Where("id = 1").Exec(context.Background())
@@ -139,7 +139,7 @@ func TestAOneTimeTokenEndsWithWhatItIsAbout(t *testing.T) {
 	}
 }
 
-func TestAOneTimeTokenIsForItsPurposeAndKindAlone(t *testing.T) {
+func TestOneTimeTokenIsBoundToPurposeAndKind(t *testing.T) {
 	w := newWorld(t)
 	ann := w.register("users", "ann@example.com")
 	w.register("teachers", "ann")
@@ -172,7 +172,7 @@ func (w *world) sessionsOf(kind string) []fiberjwt.SessionInfo {
 	return infos
 }
 
-func TestEveryBitOfAOneTimeTokenCountsAndAForgedOneCostsNoQuery(t *testing.T) {
+func TestForgedOneTimeTokenIsRefusedWithoutQuery(t *testing.T) {
 	w := newWorld(t)
 	w.register("users", "ann@example.com")
 	token, err := confirm.Token(w.auth, stored[User](w))
@@ -199,7 +199,7 @@ func TestEveryBitOfAOneTimeTokenCountsAndAForgedOneCostsNoQuery(t *testing.T) {
 }
 
 // C7: mail programs take a "-" or "_" at the end for punctuation behind the link.
-func TestLinksEndInALetterOrDigit(t *testing.T) {
+func TestLinkTokensEndInLetterOrDigit(t *testing.T) {
 	w := newTicketWorld(t)
 	w.register("users", "ann@example.com")
 	ann := stored[User](w)
@@ -233,7 +233,7 @@ func TestLinksEndInALetterOrDigit(t *testing.T) {
 	}
 }
 
-func TestAOneTimeTokenOutlivesTheReplacementOfTheSecret(t *testing.T) {
+func TestOneTimeTokenSurvivesSecretRotation(t *testing.T) {
 	w := newWorld(t)
 	w.register("users", "ann@example.com")
 	token, err := confirm.Token(w.auth, stored[User](w))
@@ -248,7 +248,7 @@ func TestAOneTimeTokenOutlivesTheReplacementOfTheSecret(t *testing.T) {
 	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "once in all processes")
 }
 
-func TestTheLinksOfOneServiceAreNotThoseOfAnother(t *testing.T) {
+func TestLinksOfAnotherIssuerAreRefused(t *testing.T) {
 	w := newTicketWorld(t)
 	access := w.register("users", "ann@example.com").Access
 	token, err := confirm.Token(w.auth, stored[User](w))
@@ -265,7 +265,7 @@ func TestTheLinksOfOneServiceAreNotThoseOfAnother(t *testing.T) {
 	require.Equal(t, 200, w.do("GET", "/films/7.mp4?ticket="+ticket, "").Status)
 }
 
-func TestAStoreThatFailsUsesNoTokenUp(t *testing.T) {
+func TestFailedRedeemDoesNotUseUpToken(t *testing.T) {
 	w := newWorld(t)
 	w.register("users", "ann@example.com")
 	token, err := confirm.Token(w.auth, stored[User](w))
@@ -278,7 +278,7 @@ func TestAStoreThatFailsUsesNoTokenUp(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestTheMemoryOfATokenIsPrunedAfterItExpired(t *testing.T) {
+func TestUsedTokenIsRememberedUntilItExpires(t *testing.T) {
 	w := newWorld(t)
 	w.register("users", "ann@example.com")
 	token, err := confirm.Token(w.auth, stored[User](w))
@@ -296,7 +296,7 @@ func TestTheMemoryOfATokenIsPrunedAfterItExpired(t *testing.T) {
 	require.Equal(t, 1, w.count("fiberjwt_sessions"), "the session is left")
 }
 
-func TestAPurposeThatIsSetUpWronglySaysSo(t *testing.T) {
+func TestInvalidPurposeGetsErrSetup(t *testing.T) {
 	w := newWorld(t)
 	w.register("users", "ann@example.com")
 	u := stored[User](w)
@@ -332,7 +332,7 @@ func verifyOnly(t *testing.T) *fiberjwt.Auth {
 	return auth
 }
 
-func TestAForgottenPasswordIsResetOnce(t *testing.T) {
+func TestResetTokenWorksOnceAndEndsSessions(t *testing.T) {
 	var seen witness
 	w := newWorld(t, seen.listen)
 	ann := w.register("users", "ann@example.com")
@@ -361,7 +361,7 @@ func TestAForgottenPasswordIsResetOnce(t *testing.T) {
 	}
 }
 
-func TestOfTwoResetsAtOnceOneWins(t *testing.T) {
+func TestConcurrentResetsSucceedOnce(t *testing.T) {
 	for name, configure := range map[string]func(*fiberjwt.Config){
 		"beside the accounts": func(*fiberjwt.Config) {},
 		"a store elsewhere": func(cfg *fiberjwt.Config) {
@@ -392,7 +392,7 @@ func TestOfTwoResetsAtOnceOneWins(t *testing.T) {
 	}
 }
 
-func TestAResetEndsByTimeAndByAChangeOfThePassword(t *testing.T) {
+func TestResetTokenEndsByTimeOrPasswordChange(t *testing.T) {
 	w := newWorld(t)
 	access := w.register("users", "ann@example.com").Access
 	token, err := fiberjwt.ResetToken(w.auth, stored[User](w), 0)
@@ -409,7 +409,7 @@ func TestAResetEndsByTimeAndByAChangeOfThePassword(t *testing.T) {
 	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
 }
 
-func TestAnAccountWithoutAPasswordGetsItsFirstByAReset(t *testing.T) {
+func TestResetSetsFirstPasswordOfAccount(t *testing.T) {
 	w := newWorld(t)
 	u := &User{Email: "ann@example.com"}
 	_, err := w.db.NewInsert().Model(u).Exec(t.Context())
@@ -423,7 +423,7 @@ func TestAnAccountWithoutAPasswordGetsItsFirstByAReset(t *testing.T) {
 
 // B11: keys are given again to accounts that the application stores itself, and a
 // locked account may have the same hash as the next.
-func TestALinkIsVoidForTheNextAccountWithTheKey(t *testing.T) {
+func TestLinkIsVoidAfterPrimaryKeyIsReused(t *testing.T) {
 	w := quickWorld(t)
 	confirm := fiberjwt.Purpose[User]{Name: "confirm"}
 	ann := &User{Email: "ann@example.com", PasswordHash: "!"}

@@ -38,7 +38,7 @@ func captureLog(t *testing.T) *bytes.Buffer {
 
 func reached(c *fiber.Ctx) error { return c.SendString("reached") }
 
-func TestAGuardAboveTheMiddlewareNeverPasses(t *testing.T) {
+func TestGuardAboveMiddlewareNeverPasses(t *testing.T) {
 	text := captureLog(t)
 	w, ann := newSignedInWorld(t)
 	app := fiber.New()
@@ -58,7 +58,7 @@ func TestAGuardAboveTheMiddlewareNeverPasses(t *testing.T) {
 	}
 }
 
-func TestWithoutTheMiddlewareNobodyIsSignedIn(t *testing.T) {
+func TestRequestWithoutMiddlewareHasNoAccount(t *testing.T) {
 	captureLog(t)
 	app := fiber.New()
 	app.Get("/", func(c *fiber.Ctx) error {
@@ -76,7 +76,7 @@ func TestWithoutTheMiddlewareNobodyIsSignedIn(t *testing.T) {
 	require.Equal(t, 200, raw(t, app, request("GET", "/"))[0].Status)
 }
 
-func TestAnUnknownKindIsFoundAndNeverPasses(t *testing.T) {
+func TestGuardOfUnknownKindNeverPasses(t *testing.T) {
 	w, ann := newSignedInWorld(t, func(cfg *fiberjwt.Config) { cfg.Public = append(cfg.Public, "GET /public/*") })
 	type Stranger struct{ ID int64 }
 	for _, prefix := range []string{"/below", "/public"} {
@@ -114,7 +114,7 @@ func TestAnUnknownKindIsFoundAndNeverPasses(t *testing.T) {
 	require.False(t, ok)
 }
 
-func TestRequirePassesTheKindsThatItNames(t *testing.T) {
+func TestRequirePassesOnlyNamedKinds(t *testing.T) {
 	w, user := newSignedInWorld(t)
 	teacher := w.signIn("teachers", "ann")
 	w.app.Get("/only/users", fiberjwt.Require("users"), reached)
@@ -147,7 +147,7 @@ func TestRequirePassesTheKindsThatItNames(t *testing.T) {
 	}
 }
 
-func TestTheKindsOfAGuardAreCopied(t *testing.T) {
+func TestGuardCopiesItsKinds(t *testing.T) {
 	w, ann := newSignedInWorld(t)
 	kinds := []string{"teachers"}
 	w.app.Get("/require", fiberjwt.Require(kinds...), reached)
@@ -157,7 +157,7 @@ func TestTheKindsOfAGuardAreCopied(t *testing.T) {
 	require.Equal(t, 403, w.get("/fresh-teachers", ann.Access).Status)
 }
 
-func TestFreshCountsFromTheLastProofOfThePassword(t *testing.T) {
+func TestFreshCountsFromLastSignIn(t *testing.T) {
 	w, ann := newSignedInWorld(t)
 	w.clock.Advance(5 * time.Minute)
 	require.Equal(t, 200, w.get("/fresh", ann.Access).Status)
@@ -174,7 +174,7 @@ func TestFreshCountsFromTheLastProofOfThePassword(t *testing.T) {
 	require.Equal(t, 401, w.do("GET", "/fresh", "").Status)
 }
 
-func TestAFreshSignInOfOneKindDoesNotVouchForAnother(t *testing.T) {
+func TestFreshSignInCountsForItsKindOnly(t *testing.T) {
 	w, user := newSignedInWorld(t)
 	w.app.Get("/fresh/users", fiberjwt.Fresh(5*time.Minute, "users"), reached)
 	w.app.Get("/fresh/teachers", fiberjwt.Fresh(5*time.Minute, "teachers"), reached)
@@ -187,7 +187,7 @@ func TestAFreshSignInOfOneKindDoesNotVouchForAnother(t *testing.T) {
 	require.Equal(t, 403, w.get("/fresh/users", teacher.Access).Status)
 }
 
-func TestCurrentLocalsAndSessionAreOfOneAccount(t *testing.T) {
+func TestCurrentLocalsAndSessionAgree(t *testing.T) {
 	w, user := newSignedInWorld(t)
 	teacher := w.signIn("teachers", "ann")
 	w.app.Get("/everything", func(c *fiber.Ctx) error {
@@ -219,7 +219,7 @@ func TestCurrentLocalsAndSessionAreOfOneAccount(t *testing.T) {
 	}
 }
 
-func TestABareAssertionOnTheOtherKindIsAnswered(t *testing.T) {
+func TestFailedTypeAssertionOnLocalsGets401Or403(t *testing.T) {
 	w, user := newSignedInWorld(t, func(cfg *fiberjwt.Config) { cfg.Public = append(cfg.Public, "GET /locals/*") })
 	teacher := w.signIn("teachers", "ann")
 	for _, test := range []struct {
@@ -229,7 +229,7 @@ func TestABareAssertionOnTheOtherKindIsAnswered(t *testing.T) {
 	}{
 		{"a teacher", "/locals/users", "Authorization: Bearer " + teacher.Access, 403, "wrong_kind"},
 		{"a user", "/locals/teachers", "Authorization: Bearer " + user.Access, 403, "wrong_kind"},
-		{"nobody", "/locals/users", "X-Nothing: 1", 401, "no_token"},
+		{"no token", "/locals/users", "X-Nothing: 1", 401, "no_token"},
 		{"a bad token", "/locals/users", "Authorization: Bearer x", 401, "invalid_token"},
 		{"a bad cookie", "/locals/users", "Cookie: __Host-Http-users=x; __Host-Http-teachers=" + teacher.Access, 401, "invalid_token"},
 	} {
@@ -243,18 +243,18 @@ func TestABareAssertionOnTheOtherKindIsAnswered(t *testing.T) {
 	}
 }
 
-func TestEveryOtherPanicGoesOn(t *testing.T) {
+func TestUnrelatedHandlerPanicsAreNotRecovered(t *testing.T) {
 	w, user := newSignedInWorld(t)
 	teacher := w.signIn("teachers", "ann")
 	for name, handler := range map[string]fiber.Handler{
-		"a panic":                             func(*fiber.Ctx) error { panic("boom") },
-		"an index out of range":               func(c *fiber.Ctx) error { return c.SendString(strings.Split(c.Path(), "?")[1]) },
-		"an assertion of another key":         func(c *fiber.Ctx) error { _ = c.Locals("other").(*int); return nil },
-		"an assertion to no account":          func(c *fiber.Ctx) error { _ = c.Locals("users").(string); return nil },
-		"an assertion to a value":             func(c *fiber.Ctx) error { _ = c.Locals("users").(User); return nil },
-		"an assertion to the other kind's":    func(c *fiber.Ctx) error { _ = c.Locals("teachers").(*User); return nil },
-		"an assertion of somebody signed in":  func(c *fiber.Ctx) error { c.Locals("teachers", nil); _ = c.Locals("teachers").(*Teacher); return nil },
-		"a text that only looks like the one": func(*fiber.Ctx) error { panic("interface conversion: interface {} is nil, not *api_test.User") },
+		"a panic":                                  func(*fiber.Ctx) error { panic("boom") },
+		"an index out of range":                    func(c *fiber.Ctx) error { return c.SendString(strings.Split(c.Path(), "?")[1]) },
+		"an assertion of another key":              func(c *fiber.Ctx) error { _ = c.Locals("other").(*int); return nil },
+		"an assertion to no account":               func(c *fiber.Ctx) error { _ = c.Locals("users").(string); return nil },
+		"an assertion to a value":                  func(c *fiber.Ctx) error { _ = c.Locals("users").(User); return nil },
+		"an assertion to the other kind's":         func(c *fiber.Ctx) error { _ = c.Locals("teachers").(*User); return nil },
+		"an assertion after the local was removed": func(c *fiber.Ctx) error { c.Locals("teachers", nil); _ = c.Locals("teachers").(*Teacher); return nil },
+		"a text that only looks like the one":      func(*fiber.Ctx) error { panic("interface conversion: interface {} is nil, not *api_test.User") },
 		"an error that only looks like it": func(*fiber.Ctx) error {
 			panic(fmt.Errorf("interface conversion: interface {} is nil, not *%T", User{}))
 		},
@@ -289,7 +289,7 @@ func innerConfig(w *world, entity fiberjwt.Kind) fiberjwt.Config {
 	}
 }
 
-func TestTwoMiddlewaresWithTwoConfigsAreBothSeen(t *testing.T) {
+func TestHandlerSeesAccountsOfBothMiddlewares(t *testing.T) {
 	w, user := newSignedInWorld(t)
 	inner := w.app.Group("/inner", fiberjwt.New(innerConfig(w, fiberjwt.Entity[Root]{Name: "admins"})))
 	inner.Post("/sign-in", func(c *fiber.Ctx) error {
@@ -374,7 +374,7 @@ func TestGuardsAgreeWithAsAcrossTwoMiddlewares(t *testing.T) {
 	}
 }
 
-func TestTheInnermostMiddlewareOfAKindDecides(t *testing.T) {
+func TestInnermostMiddlewareOfKindDecides(t *testing.T) {
 	w, user := newSignedInWorld(t)
 	inner := w.app.Group("/inner", fiberjwt.New(innerConfig(w, fiberjwt.Entity[User]{})))
 	inner.Get("/as", fiberjwt.As(func(c *fiber.Ctx, _ *User) error { return reached(c) }))
@@ -389,7 +389,7 @@ func TestTheInnermostMiddlewareOfAKindDecides(t *testing.T) {
 	}
 }
 
-func TestSessionOfAKindIsThatOfTheInnermostMiddleware(t *testing.T) {
+func TestSessionOfReadsInnermostMiddleware(t *testing.T) {
 	w, user := newSignedInWorld(t)
 	inner := w.app.Group("/inner", fiberjwt.New(innerConfig(w, fiberjwt.Entity[User]{})))
 	inner.Get("/session", func(c *fiber.Ctx) error {
@@ -400,7 +400,7 @@ func TestSessionOfAKindIsThatOfTheInnermostMiddleware(t *testing.T) {
 	require.Equal(t, "false false false", w.get("/inner/session", user.Access).Body)
 }
 
-func TestLocalsOfAnEarlierHandlerAreNotBelieved(t *testing.T) {
+func TestMiddlewareIgnoresLocalsOfEarlierHandler(t *testing.T) {
 	w, ann := newSignedInWorld(t)
 	app := fiber.New(fiber.Config{ReadBufferSize: 16 << 10})
 	app.Use(func(c *fiber.Ctx) error {
@@ -420,11 +420,11 @@ func TestLocalsOfAnEarlierHandlerAreNotBelieved(t *testing.T) {
 	require.Equal(t, "false <nil> stays", raw(t, app, getWith("/open", "x"))[0].Body)
 }
 
-func TestAPublicRouteIsOpenToAllAndSignsInWhoCan(t *testing.T) {
+func TestPublicRouteIsOpenAndUsesValidToken(t *testing.T) {
 	w, ann := newSignedInWorld(t)
 	expired := outsider{testSecret}.token("users", claimsOf(t, ann.Access).set("iat", "1").set("exp", "2").String())
 	for name, test := range map[string]struct{ credential, body string }{
-		"nobody":              {"X-Nothing: 1", ""},
+		"no token":            {"X-Nothing: 1", ""},
 		"a good token":        {"Authorization: Bearer " + ann.Access, "users:1"},
 		"a good cookie":       {"Cookie: __Host-Http-users=" + ann.Access, "users:1"},
 		"a bad token":         {"Authorization: Bearer x", ""},
@@ -441,7 +441,7 @@ func TestAPublicRouteIsOpenToAllAndSignsInWhoCan(t *testing.T) {
 	require.Equal(t, 400, raw(t, w.app, two)[0].Status, "a request that nobody can answer for")
 }
 
-func TestAPublicRouteWithAGuardIsStillGuarded(t *testing.T) {
+func TestGuardOnPublicRouteStillApplies(t *testing.T) {
 	w, ann := newSignedInWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Public = append(cfg.Public, "GET /either", "GET /users/*", "GET /fresh")
 	})
@@ -452,7 +452,7 @@ func TestAPublicRouteWithAGuardIsStillGuarded(t *testing.T) {
 	}
 }
 
-func TestOptionalLetsPassWhoHasNoTokenAndRefusesABadOne(t *testing.T) {
+func TestOptionalAllowsMissingButNotInvalidToken(t *testing.T) {
 	w, ann := newSignedInWorld(t, func(cfg *fiberjwt.Config) { cfg.Optional = true })
 	expired := outsider{testSecret}.token("users", claimsOf(t, ann.Access).set("iat", "1").set("exp", "2").String())
 	for name, test := range map[string]struct {
@@ -460,7 +460,7 @@ func TestOptionalLetsPassWhoHasNoTokenAndRefusesABadOne(t *testing.T) {
 		status     int
 		body       string
 	}{
-		"nobody":                   {"X-Nothing: 1", 200, ""},
+		"no token":                 {"X-Nothing: 1", 200, ""},
 		"a foreign scheme":         {"Authorization: Basic eDp5", 200, ""},
 		"a good token":             {"Authorization: Bearer " + ann.Access, 200, "users:1"},
 		"a bad token":              {"Authorization: Bearer x", 401, "invalid_token"},
@@ -507,7 +507,7 @@ func TestNextSkipsTheMiddleware(t *testing.T) {
 	require.Equal(t, "users:1", answers[1].Body)
 }
 
-func TestAPreflightIsNeitherRefusedNorServed(t *testing.T) {
+func TestPreflightIsAnsweredWithoutHandler(t *testing.T) {
 	w, ann := newSignedInWorld(t, func(cfg *fiberjwt.Config) { cfg.Public = append(cfg.Public, "OPTIONS /open") })
 	served := false
 	w.app.Options("/options", func(c *fiber.Ctx) error { served = true; return reached(c) })
@@ -541,7 +541,7 @@ func hostilePaths(path string) []string {
 	}
 }
 
-func TestAPublicPatternOpensNothingThatTheRouterRoutesElsewhere(t *testing.T) {
+func TestPublicPatternOpensOnlyItsOwnRoute(t *testing.T) {
 	patterns := map[string][]string{ // pattern: paths to begin from
 		"/":                         {"/", ""},
 		"/open":                     {"/open"},
@@ -627,7 +627,7 @@ func dotted(path string) bool {
 }
 
 // Static resolves the path by rules of its own, after the router has matched it.
-func TestAPublicPatternOpensNoFileBesideIt(t *testing.T) {
+func TestPublicPatternResistsPathTraversal(t *testing.T) {
 	root := t.TempDir()
 	for _, name := range []string{"assets/open.txt", "assets/a..b.txt", "members/list.txt"} {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o700))
@@ -654,7 +654,7 @@ func TestAPublicPatternOpensNoFileBesideIt(t *testing.T) {
 	}
 }
 
-func TestPublicNamesOneMethod(t *testing.T) {
+func TestPublicEntryOpensOneMethodOnly(t *testing.T) {
 	w := newVerifier(t, func(cfg *fiberjwt.Config) { cfg.Public = []string{"GET /any", "HEAD /head", "POST /post/:id"} })
 	app := w.app
 	app.All("/*", reached)
@@ -670,7 +670,7 @@ func TestPublicNamesOneMethod(t *testing.T) {
 	}
 }
 
-func TestPublicEntriesThatNoRouterTakesAreRefusedByOpen(t *testing.T) {
+func TestOpenRefusesInvalidPublicEntries(t *testing.T) {
 	for _, entry := range []string{
 		// A constraint is matched otherwise than by the router: without regard to case.
 		"GET /item/:id<int>", "GET /item/:id<regex(^[a-z]+$)>", "GET /item/:id<minLen(3);alpha>",
@@ -691,7 +691,7 @@ func TestPublicEntriesThatNoRouterTakesAreRefusedByOpen(t *testing.T) {
 	}
 }
 
-func TestTheMiddlewareInAMountedAppKnowsItsPaths(t *testing.T) {
+func TestPublicPatternIncludesMountPrefix(t *testing.T) {
 	sub := fiber.New()
 	sub.Use(fiberjwt.New(fiberjwt.Config{Secret: []byte(testSecret), Public: []string{"GET /api/open"}}))
 	sub.Get("/open", reached)
@@ -703,7 +703,7 @@ func TestTheMiddlewareInAMountedAppKnowsItsPaths(t *testing.T) {
 	require.NotEqual(t, 200, raw(t, app, request("GET", "/open"))[0].Status)
 }
 
-func TestAnAsHandlersErrorAndStatusAreItsOwn(t *testing.T) {
+func TestAsKeepsErrorAndStatusOfHandler(t *testing.T) {
 	w, ann := newSignedInWorld(t)
 	w.app.Get("/teapot", fiberjwt.As(func(*fiber.Ctx, *User) error { return fiber.NewError(418, "short and stout") }))
 	w.app.Get("/created", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.Status(201).SendString(u.Email) }))
@@ -713,7 +713,7 @@ func TestAnAsHandlersErrorAndStatusAreItsOwn(t *testing.T) {
 	require.Equal(t, "ann@example.com", a.Body)
 }
 
-func TestGuardsAnswerByTheErrorHandlerOfTheConfig(t *testing.T) {
+func TestGuardsUseConfigErrorHandler(t *testing.T) {
 	w, ann := newSignedInWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.ErrorHandler = func(c *fiber.Ctx, err error) error { return c.Status(499).SendString("ours: " + err.Error()) }
 	})
@@ -731,7 +731,7 @@ func TestGuardsAnswerByTheErrorHandlerOfTheConfig(t *testing.T) {
 
 // Guards.
 
-func TestAGuardDoesNotLookPastTheMiddlewareThatDeclaresTheKind(t *testing.T) {
+func TestGuardStopsAtMiddlewareThatDeclaresKind(t *testing.T) {
 	w := quickWorld(t)
 	inner, err := fiberjwt.Open(fiberjwt.Config{
 		DB: w.db, Secret: []byte("xQ3vL8mT1cY6rK0bW5nZ2hF9dS4gJ7pA"), Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}},

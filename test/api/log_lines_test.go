@@ -24,7 +24,7 @@ func (w *world) lines() []string {
 	return strings.Split(text, "\n")
 }
 
-func TestAForgottenMigrateIsNamedWithItsMend(t *testing.T) {
+func TestLogExplainsMissingTableOrColumn(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.db.NewDropTable().Table("fiberjwt_sessions").Exec(t.Context())
 	require.NoError(t, err)
@@ -48,7 +48,7 @@ func TestAForgottenMigrateIsNamedWithItsMend(t *testing.T) {
 	require.Contains(t, w.log.String(), "a column is missing")
 }
 
-func TestARowThatTheTableRefusesIsNamedWithItsMend(t *testing.T) {
+func TestLogExplainsFailedConstraint(t *testing.T) {
 	w := newWorld(t)
 	register := func(email string) answer {
 		return w.do("POST", "/auth/users/register", credentials("users", email, testPassword))
@@ -70,7 +70,7 @@ func TestARowThatTheTableRefusesIsNamedWithItsMend(t *testing.T) {
 	require.NotContains(t, w.log.String(), "bob@example.com")
 }
 
-func TestCookiesThatABrowserWillRefuseAreNamedOnce(t *testing.T) {
+func TestCookiesThatBrowserRefusesAreLoggedOnce(t *testing.T) {
 	cookie := strings.TrimSuffix(credentials("users", "ann@example.com", testPassword), "}") + `,"transport":"cookie"}`
 	for name, test := range map[string]struct {
 		headers  []string
@@ -78,7 +78,7 @@ func TestCookiesThatABrowserWillRefuseAreNamedOnce(t *testing.T) {
 		warned   bool
 	}{
 		"plain http":                         {nil, false, true},
-		"plain http from a page of its own":  {[]string{"Origin", "http://example.com"}, false, true},
+		"plain http from its own page":       {[]string{"Origin", "http://example.com"}, false, true},
 		"a proxy that says https":            {[]string{"X-Forwarded-Proto", "https"}, false, false},
 		"a silent proxy before a https page": {[]string{"Origin", "https://example.com", "Host", "example.com"}, false, false},
 		"https or localhost":                 {[]string{"Sec-Fetch-Site", "same-origin"}, false, false},
@@ -104,7 +104,7 @@ func TestCookiesThatABrowserWillRefuseAreNamedOnce(t *testing.T) {
 	}
 }
 
-func TestRefreshCookiesForAnotherPathThanTheRoutesAreNamedOnce(t *testing.T) {
+func TestWrongRefreshCookiePathIsLoggedOnce(t *testing.T) {
 	cookie := strings.TrimSuffix(credentials("users", "ann@example.com", testPassword), "}") + `,"transport":"cookie"}`
 	for name, test := range map[string]struct {
 		prefix, login, path string // of the mounted app, as a client writes it, Cookie.Path
@@ -145,7 +145,7 @@ func TestRefreshCookiesForAnotherPathThanTheRoutesAreNamedOnce(t *testing.T) {
 	}
 }
 
-func TestBuiltInRoutesBelowTheMiddlewareAreNamedOnce(t *testing.T) {
+func TestBuiltInRoutesBelowMiddlewareAreLoggedOnce(t *testing.T) {
 	var log bytes.Buffer
 	app := fiber.New()
 	auth, err := fiberjwt.Open(fiberjwt.Config{
@@ -165,7 +165,7 @@ func TestBuiltInRoutesBelowTheMiddlewareAreNamedOnce(t *testing.T) {
 	require.Contains(t, log.String(), "call Auth.Mount before app.Use")
 }
 
-func TestAFloodOfPasswordsIsALineAMinute(t *testing.T) {
+func TestPasswordFloodIsOneLogLineAMinute(t *testing.T) {
 	w := newWorld(t)
 	open := closeGate(w.auth)
 	flood := func() {
@@ -189,7 +189,7 @@ func TestAFloodOfPasswordsIsALineAMinute(t *testing.T) {
 	w.register("users", "ann@example.com")
 }
 
-func TestAHandlerThatLooksUnderAnotherNameIsTold(t *testing.T) {
+func TestLogNamesCorrectLocalsKey(t *testing.T) {
 	w := newWorld(t)
 	w.app.Get("/typo", func(c *fiber.Ctx) (err error) { return c.JSON(c.Locals("user").(*User)) })
 	access := w.register("users", "ann@example.com").Access
@@ -198,7 +198,7 @@ func TestAHandlerThatLooksUnderAnotherNameIsTold(t *testing.T) {
 	require.Contains(t, w.log.String(), `c.Locals(\"users\")`)
 }
 
-func TestAnUnknownKindAndAGuardAboveTheMiddlewareAreOneLineEach(t *testing.T) {
+func TestUnknownKindInGuardIsOneLogLine(t *testing.T) {
 	w := newWorld(t)
 	w.app.Get("/pupils", fiberjwt.Require("pupils"), func(c *fiber.Ctx) error { return c.SendString("in") })
 	access := w.register("users", "ann@example.com").Access
@@ -207,7 +207,7 @@ func TestAnUnknownKindAndAGuardAboveTheMiddlewareAreOneLineEach(t *testing.T) {
 	require.Contains(t, w.log.String(), `there is no kind \"pupils\"; the kinds are users, teachers`)
 }
 
-func TestALoginThatFailsIsLoggedOnceWhicheverHandlerAnswers(t *testing.T) {
+func TestFailedLoginIsLoggedOnceUnderAnyErrorHandler(t *testing.T) {
 	for name, handler := range map[string]fiber.ErrorHandler{"Fiber's": nil, "ours": fiberjwt.ErrorHandler} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, func(cfg *fiberjwt.Config) {
@@ -229,7 +229,7 @@ func TestALoginThatFailsIsLoggedOnceWhicheverHandlerAnswers(t *testing.T) {
 	}
 }
 
-func TestErrorsOfHandlersAreAnsweredLikeTheLibrarysOwn(t *testing.T) {
+func TestErrorHandlerFormatsHandlerErrors(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Public = append(cfg.Public, "GET /errors/:n", "GET /no/such/*") })
 	app := fiber.New(fiber.Config{ErrorHandler: fiberjwt.ErrorHandler})
 	app.Use(w.auth.Handler())
@@ -261,7 +261,7 @@ func TestErrorsOfHandlersAreAnsweredLikeTheLibrarysOwn(t *testing.T) {
 	require.NotContains(t, w.log.String(), "marker of the client")
 }
 
-func TestAClockThatIsBehindIsNamedOnceAMinute(t *testing.T) {
+func TestClockThatIsBehindIsLoggedOnceAMinute(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
@@ -281,7 +281,7 @@ func TestAClockThatIsBehindIsNamedOnceAMinute(t *testing.T) {
 	require.Equal(t, 1, refresh(6*time.Second))
 }
 
-func TestATokenOfAClockThatIsAheadIsNamedOnceAMinute(t *testing.T) {
+func TestTokenFromFutureIsLoggedOnceAMinute(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	access := w.enter("users", 1).Access
@@ -308,7 +308,7 @@ func TestATokenOfAClockThatIsAheadIsNamedOnceAMinute(t *testing.T) {
 }
 
 // OPTIONS of a built-in route goes on to the middleware, by right.
-func TestAnOPTIONSRequestIsNoSignOfRoutesBelowTheMiddleware(t *testing.T) {
+func TestOPTIONSRequestLogsNoRouteWarning(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, 401, w.do("OPTIONS", "/auth/users/login", "").Status)
 	require.Empty(t, w.log.String())

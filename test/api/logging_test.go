@@ -115,7 +115,7 @@ func TestEachCauseOfAnOutageHasItsOwnLogLine(t *testing.T) {
 	require.Contains(t, w.lines()[5], "count=3 ", "each cause has its own count")
 }
 
-func TestTextInAStoreErrorMakesNoFurtherLogLines(t *testing.T) {
+func TestStoreErrorTextDoesNotMultiplyLogLines(t *testing.T) {
 	w, f := troubledWorld(t)
 	w.addUser("ann@example.com")
 	access := w.enter("users", 1).Access
@@ -145,7 +145,7 @@ func panickingWorld(t *testing.T, text func() string) (*world, *trouble, string)
 	return w, f, access
 }
 
-func TestPanicOfAHookIsOneLogLineAMinute(t *testing.T) {
+func TestHookPanicIsOneLogLineAMinute(t *testing.T) {
 	w, _, access := panickingWorld(t, func() string { return "the limit is broken" })
 	for range 50 { // each in a goroutine of its own, which the stack names
 		require.Equal(t, 500, w.get("/users/me", access).Status)
@@ -190,7 +190,7 @@ func TestFloodOfDifferentPanicsHasABoundedLog(t *testing.T) {
 	require.Equal(t, panics, counted(t, all), "every panic is in a count")
 }
 
-func TestLongErrorsAreOneCauseByTheirBeginning(t *testing.T) {
+func TestLongErrorsAreGroupedByTheirBeginning(t *testing.T) {
 	n := 0
 	w, _, access := panickingWorld(t, func() string { n++; return strings.Repeat("x", 300) + fmt.Sprint(n) })
 	for range 50 {
@@ -223,7 +223,7 @@ type refusedText string
 func (r refusedText) Error() string  { return "invalid input syntax: " + string(r) }
 func (refusedText) SQLState() string { return "22P02" }
 
-func TestRefusedValuesMakeNoFurtherLogLines(t *testing.T) {
+func TestRefusedValuesDoNotMultiplyLogLines(t *testing.T) {
 	w, f := troubledWorld(t)
 	for _, name := range []string{"ann", "bob", "cid"} {
 		f.set(refusedText(name), false, `INSERT INTO "users"`)
@@ -234,7 +234,7 @@ func TestRefusedValuesMakeNoFurtherLogLines(t *testing.T) {
 	require.NotContains(t, w.log.String(), "ann", "what clients sent stays out of the log")
 }
 
-func TestRecoveredAssertionsAreOneLogLineAMinute(t *testing.T) {
+func TestFailedAssertionsAreOneLogLineAMinute(t *testing.T) {
 	w := newWorld(t)
 	w.app.Get("/typo", func(c *fiber.Ctx) (err error) { return c.JSON(c.Locals("user").(*User)) })
 	access := w.register("users", "ann@example.com").Access

@@ -46,7 +46,7 @@ func newMovedWorld(t *testing.T, old fiberjwt.OldTokens, configure ...func(*fibe
 // hence is a Unix time in the clock of the world.
 func (w *world) hence(d time.Duration) int64 { return w.clock.Now().Add(d).Unix() }
 
-func TestOldTokensOfEveryAncestorSignIn(t *testing.T) {
+func TestOldTokensOfOtherLibrariesSignIn(t *testing.T) {
 	for name, test := range map[string]struct {
 		old     fiberjwt.OldTokens
 		header  string
@@ -74,7 +74,7 @@ func TestOldTokensOfEveryAncestorSignIn(t *testing.T) {
 	}
 }
 
-func TestAnOldTokenIsRefusedUnlessAllOfItIsRight(t *testing.T) {
+func TestInvalidOldTokensAreRefused(t *testing.T) {
 	good := `{"sub":"1","exp":%d}`
 	for name, test := range map[string]struct{ key, header, payload string }{
 		"another secret":               {"DEBUg", pyJWT2, good},
@@ -95,7 +95,7 @@ func TestAnOldTokenIsRefusedUnlessAllOfItIsRight(t *testing.T) {
 		"a key that is true":           {oldSecret, pyJWT2, `{"sub":true,"exp":%d}`},
 		"a key that is null":           {oldSecret, pyJWT2, `{"sub":null,"exp":%d}`},
 		"a key in an object":           {oldSecret, pyJWT2, `{"sub":{"id":1},"exp":%d}`},
-		"nobody":                       {oldSecret, pyJWT2, `{"sub":"7","exp":%d}`},
+		"an unknown account":           {oldSecret, pyJWT2, `{"sub":"7","exp":%d}`},
 		"a refresh token":              {oldSecret, pyJWT2, `{"sub":"1","type":"refresh","exp":%d}`},
 		"a token for a reset":          {oldSecret, pyJWT2, `{"sub":"1","type":"reset_password","exp":%d}`},
 		"issued in the future":         {oldSecret, pyJWT2, `{"sub":"1","iat":9000000000,"exp":%d}`},
@@ -116,14 +116,14 @@ func TestAnOldTokenIsRefusedUnlessAllOfItIsRight(t *testing.T) {
 	}
 }
 
-func TestTheTableOfAnOldTokenMustBeThatOfOneKind(t *testing.T) {
+func TestOldTokenOfUnknownTableIsRefused(t *testing.T) {
 	w := newMovedWorld(t, fiberjwt.OldTokens{})
 	for _, payload := range []string{`{"id":1,"exp":%d}`, `{"table_name":"pupils","id":1,"exp":%d}`, `{"table_name":7,"id":1,"exp":%d}`, `{"table_name":"","id":1,"exp":%d}`} {
 		require.Equal(t, 401, w.get("/any", oldToken(fmt.Sprintf(payload, w.hence(time.Hour)))).Status, payload)
 	}
 }
 
-func TestOldTokensEndAtTheirTimeAndAtUntil(t *testing.T) {
+func TestOldTokensExpireAtExpAndAtUntil(t *testing.T) {
 	w := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users"})
 	short := oldToken(fmt.Sprintf(`{"sub":"1","exp":%d}`, w.hence(time.Hour)))
 	long := oldToken(fmt.Sprintf(`{"sub":"1","exp":%d}`, w.hence(365*24*time.Hour)))
@@ -136,7 +136,7 @@ func TestOldTokensEndAtTheirTimeAndAtUntil(t *testing.T) {
 	require.Equal(t, 401, w.get("/any", long).Status, "whatever it says of itself")
 }
 
-func TestAnOldTokenIsGuardedLikeAnyOther(t *testing.T) {
+func TestOldTokenObeysGuardsAndAllow(t *testing.T) {
 	w := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users"}, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Allow: func(_ context.Context, u *User) error {
 			if u.Disabled {
@@ -164,7 +164,7 @@ func TestAnOldTokenIsGuardedLikeAnyOther(t *testing.T) {
 	require.Equal(t, 503, w.get("/any", token).Status)
 }
 
-func TestAnOldTokenIsExchangedForASession(t *testing.T) {
+func TestLoginExchangesOldTokenForSession(t *testing.T) {
 	w := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users"})
 	w.app.Post("/exchange", fiberjwt.As(func(c *fiber.Ctx, u *User) error {
 		tokens, err := fiberjwt.Login(c, u)
@@ -186,7 +186,7 @@ func TestAnOldTokenIsExchangedForASession(t *testing.T) {
 }
 
 // What an exchange keeps back is for the account of the old token alone.
-func TestALoginProvesItselfWhereTheTokenIsNotOfItsAccount(t *testing.T) {
+func TestLoginOfAnotherAccountIsFreshDespiteOldToken(t *testing.T) {
 	w := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users"})
 	w.register("users", "bob@example.com")
 	w.app.Post("/link", func(c *fiber.Ctx) error {
@@ -221,7 +221,7 @@ func TestOldTokensNeedTheRequiredClaims(t *testing.T) {
 	}
 }
 
-func TestOldTokensMustBeAskedFor(t *testing.T) {
+func TestOldTokensAreRefusedByDefault(t *testing.T) {
 	w := newWorld(t)
 	w.register("users", "ann@example.com")
 	for _, key := range []string{oldSecret, testSecret, ""} {
@@ -230,7 +230,7 @@ func TestOldTokensMustBeAskedFor(t *testing.T) {
 	}
 }
 
-func TestOldTokensThatAreSetUpWronglyAreNamedAtOpen(t *testing.T) {
+func TestOpenRefusesInvalidOldTokensSettings(t *testing.T) {
 	later := time.Now().Add(time.Hour)
 	for want, old := range map[string]fiberjwt.OldTokens{
 		"Config.OldTokens.Until is more than a year":     {Secret: []byte(oldSecret), Until: time.Now().AddDate(2, 0, 0)},
@@ -286,7 +286,7 @@ func FuzzOldClaims(f *testing.F) {
 
 // C23: the subject of the old system is the name of the user, as in the first
 // example of Flask-JWT-Extended.
-func TestOldTokensNameAccountsByAColumn(t *testing.T) {
+func TestOldTokenCanNameAccountByColumn(t *testing.T) {
 	byEmail := fiberjwt.OldTokens{Kind: "users", Column: "email"}
 	token := func(w *world, sub string) string {
 		return oldToken(fmt.Sprintf(`{"fresh":false,"iat":1000,"jti":"x","type":"access","sub":%s,"nbf":1000,"csrf":"y","exp":%d}`, sub, w.hence(time.Hour)))
@@ -310,7 +310,7 @@ func TestOldTokensNameAccountsByAColumn(t *testing.T) {
 }
 
 // C23: a name that two accounts have is nobody's.
-func TestOldTokensOfANameThatSeveralHaveAreAFault(t *testing.T) {
+func TestOldTokenOfAmbiguousNameIsServerError(t *testing.T) {
 	w := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users", Column: "full_name"})
 	w.sql(`UPDATE users SET full_name = 'Ann'`)
 	token := oldToken(fmt.Sprintf(`{"sub":"Ann","exp":%d}`, w.hence(time.Hour)))
@@ -321,7 +321,7 @@ func TestOldTokensOfANameThatSeveralHaveAreAFault(t *testing.T) {
 }
 
 // C23: a name that is unique only beside another column may be that of several.
-func TestOldTokensOfANameThatIsUniqueInAGroupOnlyAreAFault(t *testing.T) {
+func TestOldTokenOfNameAmbiguousAcrossGroupsIsServerError(t *testing.T) {
 	w := newWalkers(t, func(cfg *fiberjwt.Config) {
 		cfg.OldTokens = fiberjwt.OldTokens{Secret: []byte(oldSecret), Until: cfg.Now().Add(24 * time.Hour), Kind: "walkers", Column: "provider"}
 	})
@@ -334,7 +334,7 @@ func TestOldTokensOfANameThatIsUniqueInAGroupOnlyAreAFault(t *testing.T) {
 }
 
 // C23: a column that folds case may have the name in several spellings.
-func TestOldTokensFindTheirNameAmongOtherSpellings(t *testing.T) {
+func TestOldTokenMatchesExactSpellingOfName(t *testing.T) {
 	w := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users", Column: "full_name"})
 	w.sql(`DROP TABLE users`, `CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, full_name TEXT COLLATE NOCASE, admin BOOL, disabled BOOL, password_hash TEXT)`)
 	w.add(&[]User{{Email: "1", FullName: "ANN"}, {Email: "2", FullName: "Ann"}, {Email: "3", FullName: "ann"}})

@@ -65,7 +65,7 @@ func TestRehashWithoutHashingSlotKeepsTheHash(t *testing.T) {
 	require.NotEqual(t, hashOfTestPassword, stored[User](w).PasswordHash, "the hash was not raised afterwards")
 }
 
-func TestChangeWithoutHashingSlotKeepsPasswordAndSessions(t *testing.T) {
+func TestPasswordChangeWithoutHashingSlotChangesNothing(t *testing.T) {
 	w := quickWorld(t, impatient)
 	w.addUser("ann@example.com")
 	pair, other := w.enter("users", 1), w.enter("users", 1)
@@ -83,7 +83,7 @@ func TestChangeWithoutHashingSlotKeepsPasswordAndSessions(t *testing.T) {
 	requireRefusal(t, w.get("/users/me", other.Access), 401, "invalid_token")
 }
 
-func TestResetWithoutHashingSlotLeavesTheLinkGood(t *testing.T) {
+func TestResetWithoutHashingSlotKeepsLinkValid(t *testing.T) {
 	w := quickWorld(t)
 	token, err := fiberjwt.ResetToken(w.auth, w.addUser("ann@example.com"), 0)
 	require.NoError(t, err)
@@ -99,7 +99,7 @@ func TestResetWithoutHashingSlotLeavesTheLinkGood(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestResetThatFailsInTheStoreLeavesTheLinkGood(t *testing.T) {
+func TestResetFailingInStoreKeepsLinkValid(t *testing.T) {
 	for _, statement := range []string{"SELECT", "BEGIN", "UPDATE", "COMMIT"} {
 		t.Run(statement, func(t *testing.T) {
 			w, f := troubledWorld(t)
@@ -120,7 +120,7 @@ func TestResetThatFailsInTheStoreLeavesTheLinkGood(t *testing.T) {
 	}
 }
 
-func TestRedeemThatFailsInTheStoreGivesNoAccount(t *testing.T) {
+func TestRedeemFailingInStoreReturnsNoAccount(t *testing.T) {
 	confirm := fiberjwt.Purpose[User]{Name: "confirm"}
 	for _, statement := range []string{"SELECT", "INSERT", "UPDATE"} {
 		t.Run(statement, func(t *testing.T) {
@@ -141,7 +141,7 @@ func TestRedeemThatFailsInTheStoreGivesNoAccount(t *testing.T) {
 	}
 }
 
-func TestListThatFailsInTheStoreIsUnavailable(t *testing.T) {
+func TestSessionListFailingInStoreIsUnavailable(t *testing.T) {
 	w, f := troubledWorld(t)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)

@@ -14,7 +14,7 @@ import (
 )
 
 // C11.
-func TestAPasswordIsTheSameFromEveryKeyboard(t *testing.T) {
+func TestPasswordIsUnicodeNormalized(t *testing.T) {
 	const composed, decomposed = "crème brûlée à la carte", "cre\u0300me bru\u0302le\u0301e a\u0300 la carte"
 	spaced := strings.ReplaceAll(composed, " ", "\u00A0")
 	forms := []string{composed, decomposed, spaced}
@@ -37,7 +37,7 @@ func passwords(current, password string) string {
 }
 
 // C11: hashes that are older than the rule.
-func TestAHashOfAPasswordAsItWasTypedVerifiesAndIsRaised(t *testing.T) {
+func TestUnnormalizedHashVerifiesAndIsReplaced(t *testing.T) {
 	const decomposed = "cre\u0300me bru\u0302le\u0301e a\u0300 la carte"
 	w := newWorld(t)
 	w.register("users", "ann@example.com")
@@ -59,7 +59,7 @@ func TestAHashOfAPasswordAsItWasTypedVerifiesAndIsRaised(t *testing.T) {
 }
 
 // C11: lengths are those of what is hashed.
-func TestTheLengthOfAPasswordIsThatOfItsComposedForm(t *testing.T) {
+func TestPasswordLengthCountsComposedForm(t *testing.T) {
 	w := newWorld(t)
 	register := func(email, password string) answer {
 		return w.do("POST", "/auth/users/register", credentials("users", email, password))

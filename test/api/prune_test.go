@@ -38,7 +38,7 @@ func (w *world) dead() int {
 	return n
 }
 
-func TestWhatIsOverIsDeletedOnceAnHourByWhatMakesTheTablesGrow(t *testing.T) {
+func TestRequestsThatAddRowsPruneOnceAnHour(t *testing.T) {
 	ann := &User{}
 	confirm := fiberjwt.Purpose[User]{Name: "confirm"}
 	for name, grow := range map[string]func(w *world){
@@ -78,7 +78,7 @@ func TestWhatIsOverIsDeletedOnceAnHourByWhatMakesTheTablesGrow(t *testing.T) {
 	}
 }
 
-func TestNewPrunesToo(t *testing.T) {
+func TestMiddlewareFromNewPrunes(t *testing.T) {
 	pruned := make(chan struct{})
 	cfg := fiberjwt.Config{}
 	w := quickWorld(t, prunes, func(c *fiberjwt.Config) {
@@ -100,7 +100,7 @@ func TestNewPrunesToo(t *testing.T) {
 }
 
 // A fleet that was started at once must not prune at once.
-func TestTheFirstRoundIsAtARandomMoment(t *testing.T) {
+func TestFirstPruneIsAtRandomTime(t *testing.T) {
 	moments := map[time.Time]bool{}
 	for range 20 {
 		cfg := goodConfig(t)
@@ -115,7 +115,7 @@ func TestTheFirstRoundIsAtARandomMoment(t *testing.T) {
 	require.Greater(t, len(moments), 10)
 }
 
-func TestManualPruneLeavesTheRows(t *testing.T) {
+func TestManualPruneDisablesAutomaticPruning(t *testing.T) {
 	w := quickWorld(t) // has it set
 	w.addUser("ann@example.com")
 	w.deadRows(3)
@@ -154,7 +154,7 @@ func prunableWorld(t *testing.T, do func(context.Context) error) (*world, *pruna
 	return w, store
 }
 
-func TestAFailureToPruneIsLoggedAndCostsNoSignIn(t *testing.T) {
+func TestFailedPruneIsLoggedButSignInSucceeds(t *testing.T) {
 	for name, do := range map[string]func(context.Context) error{
 		"fails":  func(context.Context) error { return errors.New("marker") },
 		"panics": func(context.Context) error { panic("marker") },
@@ -178,7 +178,7 @@ func TestAFailureToPruneIsLoggedAndCostsNoSignIn(t *testing.T) {
 }
 
 // Many sign-ins while one round runs start no other.
-func TestOneRoundRunsAtATimeAndCloseEndsIt(t *testing.T) {
+func TestOnePruneRunsAtATimeAndCloseStopsIt(t *testing.T) {
 	ended := false
 	w, store := prunableWorld(t, func(ctx context.Context) error {
 		<-ctx.Done()
@@ -200,7 +200,7 @@ func TestOneRoundRunsAtATimeAndCloseEndsIt(t *testing.T) {
 	require.NoError(t, w.auth.Close(), "twice")
 }
 
-func TestAClockThatWasPutBackDoesNotStopPruning(t *testing.T) {
+func TestPruningSurvivesClockSetBack(t *testing.T) {
 	w, store := prunableWorld(t, nil)
 	w.enter("users", 1)
 	awaitPruning(w.auth)

@@ -39,7 +39,7 @@ func (s *hurried) Find(ctx context.Context, kind string, sid []byte) (session.Ro
 
 // B14: ReadTimeout and WriteTimeout are a minute here. A refresh that is done when
 // its client has long given up may be taken for a theft.
-func TestARefreshIsGivenUpWhenItsClientGivesUp(t *testing.T) {
+func TestRefreshGetsDeadlineOfRefreshTimeout(t *testing.T) {
 	store := &hurried{}
 	w := pagesWorld(t, func(cfg *fiberjwt.Config) {
 		store.SQL = session.NewSQL(cfg.DB)

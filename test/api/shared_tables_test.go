@@ -50,7 +50,7 @@ func isAdmin(_ context.Context, a *Admin) error {
 }
 
 // B6: two kinds on one table.
-func TestSecondKindOfATableMustBeNarrowed(t *testing.T) {
+func TestSecondKindOfTableNeedsLoadOrAllow(t *testing.T) {
 	db := newDB(t)
 	open := func(entities ...fiberjwt.Kind) error {
 		_, err := fiberjwt.Open(fiberjwt.Config{DB: db, Secret: []byte(testSecret), Entities: entities})
@@ -86,7 +86,7 @@ func TestSecondKindOfATableMustBeNarrowed(t *testing.T) {
 }
 
 // B6: an Allow that is for something else narrows no other kind of the table.
-func TestOnlyTheKindInWhichPeopleRegisterMayTakeEveryRow(t *testing.T) {
+func TestClosedKindBesideOpenKindMustBeNarrowed(t *testing.T) {
 	db := newDB(t)
 	users := fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Allow: notDisabled}
 	all := fiberjwt.Entity[Admin]{Name: "admins"}
@@ -120,7 +120,7 @@ func TestOnlyTheKindInWhichPeopleRegisterMayTakeEveryRow(t *testing.T) {
 }
 
 // B6: tables of one name in two schemas are told apart by the schemas of both.
-func TestTablesOfTwoSchemasNeedTheSchemaOfBoth(t *testing.T) {
+func TestTablesOfTwoSchemasNeedBothSchemaNames(t *testing.T) {
 	type Staff struct {
 		bun.BaseModel `bun:"table:staff.users,alias:s"`
 		ID            int64  `bun:",pk,autoincrement"`
@@ -161,7 +161,7 @@ func (w *world) isAdmin(access string) bool {
 }
 
 // B6: what ends the sessions of an account ends them under every kind of its row.
-func TestSessionsOfARowEndUnderEveryKind(t *testing.T) {
+func TestSessionsOfRowEndForEveryKind(t *testing.T) {
 	reset := func(w *world) {
 		ann := &User{}
 		require.NoError(w.t, w.db.NewSelect().Model(ann).Where("id = 1").Scan(w.t.Context()))
@@ -204,7 +204,7 @@ func TestSessionsOfARowEndUnderEveryKind(t *testing.T) {
 }
 
 // B6: links end with the password of the row, whatever kind they are of.
-func TestLinksOfARowEndWithItsPasswordUnderEveryKind(t *testing.T) {
+func TestPasswordChangeEndsLinksOfEveryKind(t *testing.T) {
 	w, user, _ := twoKinds(t)
 	admin := &Admin{}
 	require.NoError(t, w.db.NewSelect().Model(admin).Where("id = 1").Scan(t.Context()))
@@ -220,7 +220,7 @@ func TestLinksOfARowEndWithItsPasswordUnderEveryKind(t *testing.T) {
 }
 
 // B6: a password that two kinds share is guessed at as often as one.
-func TestGuessesAtARowCountUnderEveryKind(t *testing.T) {
+func TestThrottleCountsGuessesAcrossKindsOfRow(t *testing.T) {
 	w, _, _ := twoKinds(t)
 	wrong := func(kind string) int {
 		return w.do("POST", "/auth/"+kind+"/login", credentials("users", "root@example.com", newPassword), "X-Real-Ip", "203.0.113.7").Status
@@ -235,7 +235,7 @@ func TestGuessesAtARowCountUnderEveryKind(t *testing.T) {
 }
 
 // B6: a Load that leaves no row out does not tell kinds apart.
-func TestLoadThatLeavesNoRowOutIsNotNarrow(t *testing.T) {
+func TestLoadThatKeepsEveryRowDoesNotNarrowKind(t *testing.T) {
 	db := newDB(t)
 	for name, test := range map[string]struct {
 		load   func(q *bun.SelectQuery) *bun.SelectQuery

@@ -60,7 +60,7 @@ func serveKeys(t testing.TB, set *keys.Set) string {
 	return "http://" + listener.Addr().String() + "/jwks.json"
 }
 
-func TestATokenOfEveryAlgorithmSignsIn(t *testing.T) {
+func TestTokensOfEveryAlgorithmAreAccepted(t *testing.T) {
 	for _, algorithm := range algorithms {
 		t.Run(string(algorithm), func(t *testing.T) {
 			k := newKey(t, algorithm)
@@ -90,7 +90,7 @@ func requireGolangJWTVerifies(t *testing.T, k keys.Key, token string) {
 	require.True(t, parsed.Valid)
 }
 
-func TestAServiceThatOnlyVerifiesNeedsNoSecret(t *testing.T) {
+func TestVerifyOnlyServiceNeedsNoSecret(t *testing.T) {
 	set := newSet(t, newKey(t, keys.ES256))
 	w := newWorld(t, withKeys(set))
 	got := w.register("users", "ann@example.com")
@@ -112,7 +112,7 @@ func TestAServiceThatOnlyVerifiesNeedsNoSecret(t *testing.T) {
 	}
 }
 
-func TestKeysThatCannotBeUsedAreAFaultOfOpen(t *testing.T) {
+func TestOpenRefusesUnusableKeys(t *testing.T) {
 	private := newKey(t, keys.ES256)
 	shared, err := keys.HMAC(keys.HS256, []byte(testSecret))
 	require.NoError(t, err)
@@ -140,7 +140,7 @@ func TestKeysThatCannotBeUsedAreAFaultOfOpen(t *testing.T) {
 	}
 }
 
-func TestASharedSecretFromAFunctionVerifiesNoOwnToken(t *testing.T) {
+func TestSharedSecretFromKeySourceIsRefused(t *testing.T) {
 	at := &clock{now: time.Unix(noon, 0)}
 	secret := func(*jwt.Token) (any, error) { return []byte(otherSecret), nil }
 	_, err := fiberjwt.Open(fiberjwt.Config{Keys: keys.Func(secret, keys.HS256), Now: at.Now})
@@ -202,7 +202,7 @@ func forgeries(t *testing.T, k keys.Key, good string) map[string]string {
 	}
 }
 
-func TestATokenThatTheKeyDidNotSignAsItIsIsRefused(t *testing.T) {
+func TestForgedAsymmetricTokensAreRefused(t *testing.T) {
 	k := newKey(t, keys.ES256)
 	w := newWorld(t, withKeys(newSet(t, k)))
 	got := w.register("users", "ann@example.com")
@@ -215,7 +215,7 @@ func TestATokenThatTheKeyDidNotSignAsItIsIsRefused(t *testing.T) {
 	}
 }
 
-func TestATokenOfOneKindIsNoneOfAnotherThoughTheKeyIsOne(t *testing.T) {
+func TestTokenOfOtherKindIsRefusedDespiteSharedKey(t *testing.T) {
 	k := newKey(t, keys.EdDSA)
 	w := newWorld(t, withKeys(newSet(t, k)))
 	w.register("users", "ann@example.com")
@@ -228,7 +228,7 @@ func TestATokenOfOneKindIsNoneOfAnotherThoughTheKeyIsOne(t *testing.T) {
 	require.Equal(t, 401, w.get("/users/me", forged).Status)
 }
 
-func TestARetiredKeyVerifiesUntilItsTokensAreOverAndARemovedOneNoLonger(t *testing.T) {
+func TestRetiredKeyVerifiesUntilItIsRemoved(t *testing.T) {
 	for name, ttl := range map[string]time.Duration{"without cache": 0, "with cache": time.Minute} {
 		t.Run(name, func(t *testing.T) {
 			first, second := newKey(t, keys.ES256), newKey(t, keys.EdDSA)
@@ -250,7 +250,7 @@ func TestARetiredKeyVerifiesUntilItsTokensAreOverAndARemovedOneNoLonger(t *testi
 	}
 }
 
-func TestATokenMadeWithARetiredKeyAfterItsTimeIsRefused(t *testing.T) {
+func TestTokenOfExpiredRetiredKeyIsRefused(t *testing.T) {
 	first, second := newKey(t, keys.ES256), newKey(t, keys.ES256)
 	set := newSet(t, first)
 	w := newWorld(t, withKeys(set), func(cfg *fiberjwt.Config) { cfg.Leeway = time.Minute })
@@ -279,7 +279,7 @@ func number(n int64) string {
 
 // Every token is one that was handed out, by a key that still verifies, so not
 // one refusal is right, however often the keys change.
-func TestKeysThatChangeUnderLoadRefuseNoGoodToken(t *testing.T) {
+func TestKeyRotationUnderLoadRefusesNoValidToken(t *testing.T) {
 	set := newSet(t, newKey(t, keys.EdDSA))
 	w := newWorld(t, withKeys(set))
 	ann := w.get("/users/me", w.register("users", "ann@example.com").Access).Body

@@ -24,7 +24,7 @@ import (
 )
 
 // FAULTS A1: what an attacker makes fail gives no further guess.
-func TestChargeThatTheStoreFailsGivesNoGuess(t *testing.T) {
+func TestStoreFailureGivesNoExtraPasswordGuess(t *testing.T) {
 	w, f := troubledWorld(t)
 	w.addUser("ann@example.com")
 	compared := 0
@@ -43,7 +43,7 @@ func TestChargeThatTheStoreFailsGivesNoGuess(t *testing.T) {
 }
 
 // FAULTS A2.
-func TestKnownNetworkGetsInDuringASiege(t *testing.T) {
+func TestKnownNetworkSignsInDuringAttack(t *testing.T) {
 	w := clientsWorld(t)
 	require.Equal(t, 200, w.signInFrom("198.51.100.1", "ann@example.com").Status)
 	w.siege()
@@ -55,7 +55,7 @@ func TestKnownNetworkGetsInDuringASiege(t *testing.T) {
 	require.Equal(t, 200, w.signInFrom("198.51.100.1", "ANN@example.com").Status)
 }
 
-func TestNetworkOfAnIPv6HostIsKnown(t *testing.T) {
+func TestIPv6ClientIsKnownByItsNetwork(t *testing.T) {
 	w := clientsWorld(t)
 	require.Equal(t, 200, w.signInFrom("2001:db8:1:2::1", "ann@example.com").Status)
 	w.siege()
@@ -93,7 +93,7 @@ func TestSignInsOfOneAddressAreBounded(t *testing.T) {
 }
 
 // FAULTS A5.
-func TestNineSignInsAtOnceAreNineTimes200(t *testing.T) {
+func TestNineConcurrentSignInsAllSucceed(t *testing.T) {
 	for name, known := range map[string]bool{"known": true, "new": false} {
 		t.Run(name, func(t *testing.T) {
 			w := clientsWorld(t)
@@ -112,7 +112,7 @@ func TestNineSignInsAtOnceAreNineTimes200(t *testing.T) {
 }
 
 // FAULTS A3.
-func TestSignInThatCannotBeHashedAsksNoStore(t *testing.T) {
+func TestSignInWithoutHashingSlotSendsNoQuery(t *testing.T) {
 	watched := &queries{}
 	w := newWorld(t, watched.watch)
 	pair := w.register("users", "ann@example.com")
@@ -133,7 +133,7 @@ func TestSignInThatCannotBeHashedAsksNoStore(t *testing.T) {
 	w.login("users", "ann@example.com")
 }
 
-func TestFloodOnOneAccountAsksNoStore(t *testing.T) {
+func TestThrottledFloodSendsNoQuery(t *testing.T) {
 	watched := &queries{}
 	w := clientsWorld(t, watched.watch)
 	for w.guess("192.0.2.1", "ann@example.com", newPassword).Status == 401 {
@@ -150,7 +150,7 @@ func TestFloodOnOneAccountAsksNoStore(t *testing.T) {
 }
 
 // FAULTS A8.
-func TestAddressesAreReadAsProxiesWriteThem(t *testing.T) {
+func TestClientAddressIsReadFromProxyHeader(t *testing.T) {
 	for name, test := range map[string]struct {
 		header func(i int) string
 		listed string
@@ -189,7 +189,7 @@ func TestAddressesAreReadAsProxiesWriteThem(t *testing.T) {
 	}
 }
 
-func TestClientsOfAUnixSocketShareOneLimit(t *testing.T) {
+func TestUnixSocketClientsShareOneLimit(t *testing.T) {
 	w := quickWorld(t, withoutRoutes)
 	w.mounted(fiber.New(fiber.Config{DisableStartupMessage: true}))
 	path := filepath.Join(t.TempDir(), "app.sock")
@@ -222,7 +222,7 @@ func TestClientsOfAUnixSocketShareOneLimit(t *testing.T) {
 }
 
 // Whatever is behind a name, a wrong password looks the same.
-func TestNamesCannotBeToldApartAtSignIn(t *testing.T) {
+func TestSignInDoesNotRevealWhichAccountsExist(t *testing.T) {
 	watched := &queries{}
 	w := clientsWorld(t, watched.watch, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{Allow: notDisabled}
@@ -283,7 +283,7 @@ func TestNamesCannotBeToldApartAtSignIn(t *testing.T) {
 	}
 }
 
-func TestUnlockTokenLetsANewPlaceIn(t *testing.T) {
+func TestUnlockTokenAdmitsNewNetworkDuringAttack(t *testing.T) {
 	w := clientsWorld(t)
 	w.addUser("bob@example.com")
 	ann, bob := &User{}, &User{}
@@ -325,7 +325,7 @@ func TestUnlockTokenLetsANewPlaceIn(t *testing.T) {
 	require.Equal(t, 200, unlock("203.0.113.3", "not one", testPassword), "a known network needs none")
 }
 
-func TestUnlockTokenNamesMistakes(t *testing.T) {
+func TestUnlockTokenRefusesInvalidArguments(t *testing.T) {
 	w := quickWorld(t)
 	for name, make := range map[string]func() (string, error){
 		"no account":     func() (string, error) { return fiberjwt.UnlockToken[User](w.auth, nil, 0) },
@@ -359,7 +359,7 @@ func (s *stubborn) SwapAttempts(ctx context.Context, swaps []session.AttemptSwap
 	return s.SQL.SwapAttempts(ctx, swaps)
 }
 
-func TestStoreOrHookThatPanicsKeepsNoPlace(t *testing.T) {
+func TestPanicInStoreOrHookReleasesSlot(t *testing.T) {
 	var store *stubborn
 	hook := false
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
@@ -392,7 +392,7 @@ func TestStoreOrHookThatPanicsKeepsNoPlace(t *testing.T) {
 }
 
 // Others are hashed while a hook takes its time.
-func TestSlowHookHoldsNoPlace(t *testing.T) {
+func TestSlowHookHoldsNoHashingSlot(t *testing.T) {
 	slow := make(chan struct{})
 	var waiting sync.WaitGroup
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
@@ -418,7 +418,7 @@ func TestSlowHookHoldsNoPlace(t *testing.T) {
 }
 
 // Those who have signed in with the old password share a counter.
-func TestNewPasswordLeavesFormerBrowsersOneCounter(t *testing.T) {
+func TestFormerBrowsersShareOneCounterAfterPasswordChange(t *testing.T) {
 	w := clientsWorld(t)
 	own, other, third := w.browser(), w.browser(), w.browser()
 	for i, b := range []*browser{other, own, third} {
@@ -447,7 +447,7 @@ func TestNewPasswordLeavesFormerBrowsersOneCounter(t *testing.T) {
 	require.Equal(t, 200, enter(w.browser(), "198.51.100.9", newPassword), "the network where it was changed")
 }
 
-func TestResetOfThePasswordKeepsTheOwnerIn(t *testing.T) {
+func TestOwnerSignsInAfterResetDuringAttack(t *testing.T) {
 	w := clientsWorld(t)
 	b := w.browser()
 	require.Equal(t, 200, b.enterFrom("198.51.100.1", "ann@example.com").Status)
@@ -488,7 +488,7 @@ func TestUnlockTokenMayBeNull(t *testing.T) {
 
 // Passwords and the throttle.
 
-func TestLoginsAtOnceSucceedWhileTheHashIsRaised(t *testing.T) {
+func TestConcurrentLoginsSucceedDuringRehash(t *testing.T) {
 	w := newWorld(t)
 	w.addUser("ann@example.com")
 	w.sql(`UPDATE users SET password_hash = '` + bcryptOfTestPassword + `'`)
@@ -507,7 +507,7 @@ func TestLoginsAtOnceSucceedWhileTheHashIsRaised(t *testing.T) {
 	require.True(t, strings.HasPrefix(w.text("SELECT password_hash FROM users"), "$argon2id$"))
 }
 
-func TestALoginJudgesTheHashThatIsThereWhenItCannotRaiseIt(t *testing.T) {
+func TestLoginRechecksHashThatChangedDuringRehash(t *testing.T) {
 	for name, test := range map[string]struct {
 		hash   string // that the row gets while the login raises the old one
 		status int
@@ -529,7 +529,7 @@ func TestALoginJudgesTheHashThatIsThereWhenItCannotRaiseIt(t *testing.T) {
 	}
 }
 
-func TestAnAccountWithoutAPasswordSignsInByLogin(t *testing.T) {
+func TestAccountWithoutPasswordSignsInByLogin(t *testing.T) {
 	watched := &queries{}
 	w := quickWorld(t, watched.watch)
 	w.sql(`DROP TABLE users`, `CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, full_name TEXT, admin BOOL, disabled BOOL, password_hash TEXT)`)
@@ -548,7 +548,7 @@ func TestAnAccountWithoutAPasswordSignsInByLogin(t *testing.T) {
 	}
 }
 
-func TestTroubleOfTheServerIsNotChargedToThePerson(t *testing.T) {
+func TestServerFailuresAreNotCountedByThrottle(t *testing.T) {
 	var trouble error
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{
@@ -581,7 +581,7 @@ func TestTroubleOfTheServerIsNotChargedToThePerson(t *testing.T) {
 	w.register("users", "bob@example.com")
 }
 
-func TestClientsBehindAProxyAreCountedApartThoughTheHeaderIsAList(t *testing.T) {
+func TestThrottleCountsClientsBehindProxySeparately(t *testing.T) {
 	w := newWorld(t, withoutRoutes)
 	w.mounted(fiber.New(fiber.Config{ProxyHeader: "X-Forwarded-For"}))
 	w.addUser("ann@example.com")

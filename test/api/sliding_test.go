@@ -41,7 +41,7 @@ func (b *browser) look(path string, headers ...string) map[string]*http.Cookie {
 	return setCookies(b.w.t, a)
 }
 
-func TestSlidingRenewsAnAccessCookieInTheSecondHalfOfItsLife(t *testing.T) {
+func TestSlidingRenewsCookieInSecondHalfOfLife(t *testing.T) {
 	w := slidingWorld(t)
 	b := w.page()
 	start := w.clock.Now()
@@ -69,7 +69,7 @@ func TestSlidingRenewsAnAccessCookieInTheSecondHalfOfItsLife(t *testing.T) {
 }
 
 // It is the client's way back after a pause that was longer than a token lives.
-func TestTheRefreshCookieOutlivesTheSliding(t *testing.T) {
+func TestRefreshCookieOutlivesSlidingCookie(t *testing.T) {
 	w := slidingWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{AccessTTL: time.Hour, IdleTTL: 4 * time.Hour, SessionTTL: 48 * time.Hour}
 	})
@@ -87,7 +87,7 @@ func TestTheRefreshCookieOutlivesTheSliding(t *testing.T) {
 	require.Equal(t, 4*3600, b.jar[userCookie].MaxAge)
 }
 
-func TestASessionThatSlidesIsListedWithTheTimeOfIt(t *testing.T) {
+func TestSlidingUpdatesLastRefresh(t *testing.T) {
 	w := slidingWorld(t)
 	b := w.page()
 	signedIn := w.clock.Now()
@@ -102,14 +102,14 @@ func TestASessionThatSlidesIsListedWithTheTimeOfIt(t *testing.T) {
 	require.Equal(t, w.clock.Now(), w.onlySession("users", "1").LastRefresh)
 }
 
-func TestSlidingIsOffUnlessAsked(t *testing.T) {
+func TestSlidingIsOffByDefault(t *testing.T) {
 	w := slidingWorld(t, func(cfg *fiberjwt.Config) { cfg.Cookie.Sliding = false })
 	b := w.page()
 	w.clock.Advance(9 * time.Minute)
 	require.Empty(t, b.look("/users/me"))
 }
 
-func TestSlidingGoesOnForAsLongAsSomebodyLooks(t *testing.T) {
+func TestSlidingContinuesUntilSessionTTL(t *testing.T) {
 	w := slidingWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{AccessTTL: time.Hour, IdleTTL: 4 * time.Hour, SessionTTL: 24 * time.Hour}
 	})
@@ -125,7 +125,7 @@ func TestSlidingGoesOnForAsLongAsSomebodyLooks(t *testing.T) {
 	require.Equal(t, 24*time.Hour, w.clock.Now().Sub(start).Truncate(time.Hour), "the absolute deadline has moved, or an earlier one holds")
 }
 
-func TestSlidingWantsAnOrdinaryRequestOfOurOwnPage(t *testing.T) {
+func TestSlidingNeedsOrdinaryRequestOfOwnPage(t *testing.T) {
 	for name, test := range map[string]struct {
 		site    string
 		path    string
@@ -147,12 +147,12 @@ func TestSlidingWantsAnOrdinaryRequestOfOurOwnPage(t *testing.T) {
 		"a refusal":                   {"same-origin", "/teachers/me", nil, false},
 		"a handler that failed":       {"same-origin", "/failed", nil, false},
 		"an answer of 404":            {"same-origin", "/missing", nil, false},
-		"an answer for all":           {"same-origin", "/cached/public, max-age=60", nil, false},
+		"a public response":           {"same-origin", "/cached/public, max-age=60", nil, false},
 		"an answer for proxies":       {"same-origin", "/cached/s-maxage=60", nil, false},
 		"an answer but for a header":  {"same-origin", `/cached/max-age=60, private="x-name"`, nil, false},
 		"an answer but for headers":   {"same-origin", `/cached/max-age=60, private="x-name, private, x"`, nil, false},
-		"an answer for one":           {"same-origin", "/cached/private, max-age=60", nil, true},
-		"an answer for nobody":        {"same-origin", "/cached/no-store", nil, true},
+		"a private response":          {"same-origin", "/cached/private, max-age=60", nil, true},
+		"a no-store response":         {"same-origin", "/cached/no-store", nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := slidingWorld(t)
@@ -175,7 +175,7 @@ func TestSlidingWantsAnOrdinaryRequestOfOurOwnPage(t *testing.T) {
 	}
 }
 
-func TestSlidingLeavesHEADAlone(t *testing.T) {
+func TestSlidingIgnoresHEAD(t *testing.T) {
 	w := slidingWorld(t)
 	b := w.page()
 	w.clock.Advance(6 * time.Minute)
@@ -184,7 +184,7 @@ func TestSlidingLeavesHEADAlone(t *testing.T) {
 	require.Empty(t, setCookies(t, a))
 }
 
-func TestSlidingDoesNotProlongAGrant(t *testing.T) {
+func TestSlidingDoesNotExtendGrantWithTTLOrClaims(t *testing.T) {
 	for name, test := range map[string]struct {
 		grant   fiberjwt.Grant
 		renewed bool
@@ -211,7 +211,7 @@ func TestSlidingDoesNotProlongAGrant(t *testing.T) {
 	}
 }
 
-func TestAnswersThatSetCookiesAreNotStored(t *testing.T) {
+func TestResponsesThatSetCookiesAreNotCached(t *testing.T) {
 	w := slidingWorld(t, func(cfg *fiberjwt.Config) { cfg.Optional = true })
 	w.addUser("ann@example.com")
 	w.app.Get("/in/:rule", func(c *fiber.Ctx) error {
@@ -229,8 +229,8 @@ func TestAnswersThatSetCookiesAreNotStored(t *testing.T) {
 	require.Equal(t, "no-store", b.do("GET", "/out", "").Header.Get("Cache-Control"))
 }
 
-// TestACheckForAProxy is about the lines for nginx in docs/how-to/proxy.md.
-func TestACheckForAProxyWantsWhatTheRequestItselfWants(t *testing.T) {
+// TestProxyCheckAppliesCSRFRules is about the lines for nginx in docs/how-to/proxy.md.
+func TestProxyCheckAppliesCSRFRules(t *testing.T) {
 	w := slidingWorld(t)
 	w.app.All("/check", fiberjwt.Require("users"), func(c *fiber.Ctx) error { return c.SendStatus(204) })
 	b := w.page()
@@ -242,7 +242,7 @@ func TestACheckForAProxyWantsWhatTheRequestItselfWants(t *testing.T) {
 	require.Equal(t, 403, b.do("GET", "/check", "", "Upgrade", "websocket").Status, "a sibling opens a socket")
 }
 
-func TestABuiltInRouteKnowsOneKind(t *testing.T) {
+func TestBuiltInRouteAcceptsItsKindOnly(t *testing.T) {
 	w := slidingWorld(t)
 	teacher := w.register("teachers", "toby").Access
 	b := w.browser()
@@ -252,7 +252,7 @@ func TestABuiltInRouteKnowsOneKind(t *testing.T) {
 	require.Equal(t, 403, w.get("/auth/users/me", teacher).Status)
 }
 
-func TestSlidingLeavesTokensInHeadersAlone(t *testing.T) {
+func TestSlidingIgnoresTokensInHeaders(t *testing.T) {
 	w := slidingWorld(t)
 	w.addUser("ann@example.com")
 	access := w.enter("users", 1).Access
@@ -262,7 +262,7 @@ func TestSlidingLeavesTokensInHeadersAlone(t *testing.T) {
 	require.Empty(t, setCookies(t, a))
 }
 
-func TestSlidingNeverBringsASessionBack(t *testing.T) {
+func TestSlidingNeverRevivesEndedSession(t *testing.T) {
 	w := slidingWorld(t)
 	w.app.Get("/leave", func(c *fiber.Ctx) error { return fiberjwt.Logout(c) })
 	w.app.Get("/kicked", func(c *fiber.Ctx) error { // ended from elsewhere, while the handler runs
@@ -284,7 +284,7 @@ func TestSlidingNeverBringsASessionBack(t *testing.T) {
 	}
 }
 
-func TestSlidingLeavesASignInOfTheHandlerAlone(t *testing.T) {
+func TestSlidingDoesNotOverrideSignInOfHandler(t *testing.T) {
 	w := slidingWorld(t)
 	b := w.page()
 	w.addUser("bob@example.com")
@@ -295,7 +295,7 @@ func TestSlidingLeavesASignInOfTheHandlerAlone(t *testing.T) {
 	require.Contains(t, b.do("GET", "/users/me", "").Body, "bob@example.com")
 }
 
-func TestASignInEndsTheSessionWhoseCookiesItReplaces(t *testing.T) {
+func TestLoginAndRegisterEndReplacedSession(t *testing.T) {
 	bob := credentials("users", "bob@example.com", testPassword)
 	register := strings.TrimSuffix(bob, "}") + `,"transport":"cookie"}`
 	for name, test := range map[string]struct{ path, body string }{
@@ -323,7 +323,7 @@ func TestASignInEndsTheSessionWhoseCookiesItReplaces(t *testing.T) {
 	}
 }
 
-func TestLogoutEndsTheSessionsOfBothCookies(t *testing.T) {
+func TestLogoutEndsSessionsOfBothCookies(t *testing.T) {
 	w := slidingWorld(t)
 	b := w.page()
 	late := b.jar[userCookie]
@@ -351,7 +351,7 @@ func TestSlidingRenewsOnlyTheKindThatNeedsIt(t *testing.T) {
 	require.NotContains(t, cookies, teacherCookie)
 }
 
-func TestSlidingThatFailsCostsNothing(t *testing.T) {
+func TestFailedSlidingDoesNotFailRequest(t *testing.T) {
 	store := &slideFails{}
 	w := slidingWorld(t, func(cfg *fiberjwt.Config) {
 		store.SQL = session.NewSQL(cfg.DB)
@@ -380,7 +380,7 @@ func (s *slideFails) Slide(ctx context.Context, kind string, sid []byte, now, id
 	return s.SQL.Slide(ctx, kind, sid, now, idle)
 }
 
-func TestSlidingAsksForTheAccountAgain(t *testing.T) {
+func TestSlidingReloadsAccount(t *testing.T) {
 	w := slidingWorld(t)
 	b := w.page()
 	w.app.Get("/ban", func(c *fiber.Ctx) error {
@@ -392,7 +392,7 @@ func TestSlidingAsksForTheAccountAgain(t *testing.T) {
 	require.Empty(t, b.look("/ban"), "an account that is gone gets a token")
 }
 
-func TestSlidingNeedsAStoreThatCan(t *testing.T) {
+func TestOpenRefusesSlidingWithoutCapableStore(t *testing.T) {
 	_, err := fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret), Cookie: fiberjwt.Cookie{Sliding: true}})
 	require.ErrorContains(t, err, "Config.Cookie.Sliding")
 	_, err = fiberjwt.Open(fiberjwt.Config{

@@ -19,7 +19,7 @@ import (
 // This file reads as the specification of the library. The other test files
 // go through the details, room by room.
 
-func TestAnAccountThatRegistersIsSignedIn(t *testing.T) {
+func TestRegisterSignsIn(t *testing.T) {
 	w := newWorld(t)
 	a := w.do("POST", "/auth/users/register", `{"email":"ann@example.com","password":"correct horse battery","full_name":"Ann"}`)
 	require.Equal(t, 201, a.Status, a.Body)
@@ -37,7 +37,7 @@ func TestAnAccountThatRegistersIsSignedIn(t *testing.T) {
 	require.Equal(t, "Ann", me.JSON(t)["full_name"])
 }
 
-func TestEveryRequestBelowTheMiddlewareNeedsAToken(t *testing.T) {
+func TestMiddlewareRequiresTokenUnlessPublic(t *testing.T) {
 	w := newWorld(t)
 	for _, path := range []string{"/users/me", "/any", "/no/such/route"} {
 		a := w.do("GET", path, "")
@@ -48,7 +48,7 @@ func TestEveryRequestBelowTheMiddlewareNeedsAToken(t *testing.T) {
 	require.Equal(t, 200, w.do("GET", "/open", "").Status)
 }
 
-func TestEachKindSeesOnlyItsOwn(t *testing.T) {
+func TestTokenOfOneKindIsRefusedForAnother(t *testing.T) {
 	w := newWorld(t)
 	user, teacher := w.register("users", "ann@example.com"), w.register("teachers", "ann")
 
@@ -68,7 +68,7 @@ func TestEachKindSeesOnlyItsOwn(t *testing.T) {
 	require.Equal(t, "session_ended", w.refresh("teachers", user.Refresh).Code(t))
 }
 
-func TestLocalsCurrentAndAsHoldTheSamePointer(t *testing.T) {
+func TestLocalsCurrentAndAsReturnSamePointer(t *testing.T) {
 	w := newWorld(t)
 	w.app.Get("/same", fiberjwt.As(func(c *fiber.Ctx, u *User) error {
 		current, ok := fiberjwt.Current[User](c)
@@ -78,7 +78,7 @@ func TestLocalsCurrentAndAsHoldTheSamePointer(t *testing.T) {
 	require.Equal(t, "true", w.get("/same", w.register("users", "ann@example.com").Access).Body)
 }
 
-func TestOneBrowserIsSignedInAsTwoKindsAtOnce(t *testing.T) {
+func TestBrowserCanBeSignedInAsTwoKinds(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.register("users", "ann@example.com")
@@ -91,7 +91,7 @@ func TestOneBrowserIsSignedInAsTwoKindsAtOnce(t *testing.T) {
 	require.Equal(t, "teachers:1", b.do("GET", "/any", "").Body)
 }
 
-func TestCookiesCarryTheTokensAndNoBodyDoes(t *testing.T) {
+func TestCookieSessionRefreshesWithoutBodyTokens(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.register("users", "ann@example.com")
@@ -106,7 +106,7 @@ func TestCookiesCarryTheTokensAndNoBodyDoes(t *testing.T) {
 	require.Equal(t, 200, b.do("GET", "/users/me", "").Status)
 }
 
-func TestAnotherSiteCannotUseTheCookies(t *testing.T) {
+func TestCrossSiteRequestCannotUseCookies(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.register("users", "ann@example.com")
@@ -121,7 +121,7 @@ func TestAnotherSiteCannotUseTheCookies(t *testing.T) {
 	require.Equal(t, 200, b.do("POST", "/any", "").Status)
 }
 
-func TestLogoutEndsTheVeryNextRequest(t *testing.T) {
+func TestLogoutTakesEffectOnNextRequest(t *testing.T) {
 	w := newWorld(t)
 	here := w.register("users", "ann@example.com")
 	there := w.login("users", "ann@example.com")
@@ -134,7 +134,7 @@ func TestLogoutEndsTheVeryNextRequest(t *testing.T) {
 	require.Equal(t, 200, w.get("/users/me", there.Access).Status, "the other login goes on")
 }
 
-func TestARefreshSoonAfterLoginLeavesTheRefreshTokenAlone(t *testing.T) {
+func TestEarlyRefreshDoesNotRotateRefreshToken(t *testing.T) {
 	w := newWorld(t)
 	tokens := w.register("users", "ann@example.com")
 	a := w.refresh("users", tokens.Refresh)
@@ -143,7 +143,7 @@ func TestARefreshSoonAfterLoginLeavesTheRefreshTokenAlone(t *testing.T) {
 	require.Equal(t, 200, w.get("/users/me", w.tokensOf(a).Access).Status)
 }
 
-func TestRacingTabsGetTheSameSuccessor(t *testing.T) {
+func TestConcurrentRefreshesGetOneSuccessor(t *testing.T) {
 	w := newWorld(t)
 	tokens := w.register("users", "ann@example.com")
 	w.clock.Advance(6 * time.Minute)
@@ -166,7 +166,7 @@ func TestRacingTabsGetTheSameSuccessor(t *testing.T) {
 	require.EqualValues(t, 1, generation, "one write")
 }
 
-func TestARefreshTokenThatComesBackLateEndsTheSession(t *testing.T) {
+func TestRefreshTokenReuseEndsSession(t *testing.T) {
 	w := newWorld(t)
 	first := w.register("users", "ann@example.com")
 	w.clock.Advance(6 * time.Minute)
@@ -181,7 +181,7 @@ func TestARefreshTokenThatComesBackLateEndsTheSession(t *testing.T) {
 	require.Equal(t, "session_revoked", w.refresh("users", third.Refresh).Code(t), "also to the one it was stolen from")
 }
 
-func TestASessionEndsWhenIdleAndAtItsAbsoluteEnd(t *testing.T) {
+func TestSessionEndsWhenIdleOrAtMaximumAge(t *testing.T) {
 	w := newWorld(t)
 	tokens := w.register("users", "ann@example.com")
 	for range 8 {
@@ -199,7 +199,7 @@ func TestASessionEndsWhenIdleAndAtItsAbsoluteEnd(t *testing.T) {
 	require.Equal(t, "session_ended", w.refresh("users", idle.Refresh).Code(t))
 }
 
-func TestAPasswordChangeEndsTheOtherSessions(t *testing.T) {
+func TestPasswordChangeEndsOtherSessions(t *testing.T) {
 	w := newWorld(t)
 	here := w.register("users", "ann@example.com")
 	there := w.login("users", "ann@example.com")
@@ -212,7 +212,7 @@ func TestAPasswordChangeEndsTheOtherSessions(t *testing.T) {
 	require.Equal(t, 200, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", newPassword)).Status)
 }
 
-func TestAnUnknownAccountLooksLikeAWrongPassword(t *testing.T) {
+func TestUnknownAccountLooksLikeWrongPassword(t *testing.T) {
 	w := newWorld(t)
 	w.register("users", "ann@example.com")
 	wrong := w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", "not the password"))
@@ -225,7 +225,7 @@ func TestAnUnknownAccountLooksLikeAWrongPassword(t *testing.T) {
 	require.Equal(t, wrong.Header, unknown.Header)
 }
 
-func TestAFreshPasswordIsAskedForAgain(t *testing.T) {
+func TestFreshRouteRequiresRecentPassword(t *testing.T) {
 	w := newWorld(t)
 	tokens := w.register("users", "ann@example.com")
 	require.Equal(t, 200, w.get("/fresh", tokens.Access).Status)
@@ -236,7 +236,7 @@ func TestAFreshPasswordIsAskedForAgain(t *testing.T) {
 	require.Equal(t, `Bearer error="insufficient_user_authentication", max_age=300`, a.Header.Get("WWW-Authenticate"))
 }
 
-func TestADeadStoreIsNeitherARefusalNorAPass(t *testing.T) {
+func TestBrokenStoreGets503(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	b.register("users", "ann@example.com")
@@ -253,7 +253,7 @@ func TestADeadStoreIsNeitherARefusalNorAPass(t *testing.T) {
 	require.Equal(t, 200, b.do("GET", "/users/me", "").Status)
 }
 
-func TestTheClaimsOfAnAccessToken(t *testing.T) {
+func TestAccessTokenHasExactClaimSet(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{
 			Register: fiberjwt.Anyone[User],
@@ -276,7 +276,7 @@ func TestTheClaimsOfAnAccessToken(t *testing.T) {
 	}, claims)
 }
 
-func TestAWebSocketOrAJobVerifiesATokenByItself(t *testing.T) {
+func TestVerifyWorksOutsideHTTPRequest(t *testing.T) {
 	w := newWorld(t)
 	tokens := w.register("users", "ann@example.com")
 	s, err := w.auth.Verify(t.Context(), tokens.Access)
@@ -288,7 +288,7 @@ func TestAWebSocketOrAJobVerifiesATokenByItself(t *testing.T) {
 	require.ErrorIs(t, err, fiberjwt.ErrTokenRevoked)
 }
 
-func TestWithoutADatabaseTokensAreVerifiedOnly(t *testing.T) {
+func TestVerifierWorksWithoutDatabase(t *testing.T) {
 	w := newWorld(t)
 	access := w.register("users", "ann@example.com").Access
 	app := fiber.New()
@@ -303,7 +303,7 @@ func TestWithoutADatabaseTokensAreVerifiedOnly(t *testing.T) {
 }
 
 // Flask-JWT-Router answered 2.4 % of such requests as somebody else.
-func TestAHundredThousandRequestsAreNeverAnsweredAsAnother(t *testing.T) {
+func TestConcurrentRequestsNeverMixUpAccounts(t *testing.T) {
 	const workers, requests, accounts = 16, 100_000, 4
 	w := newWorld(t)
 	type identity struct{ token, want string }

@@ -90,7 +90,7 @@ func (s *shaky) afterwards(w *world) *world {
 	return other
 }
 
-func TestARegistrationWhoseSessionElsewhereGoesWrongIsOneToSignInTo(t *testing.T) {
+func TestRegisterSurvivesFailingSessionStore(t *testing.T) {
 	for name, wrong := range wrongs {
 		for call, former := range map[int]bool{1: true, 2: false} { // RevokeAll, Create
 			t.Run(fmt.Sprint(name, call), func(t *testing.T) {
@@ -109,7 +109,7 @@ func TestARegistrationWhoseSessionElsewhereGoesWrongIsOneToSignInTo(t *testing.T
 	}
 }
 
-func TestARegistrationThatIsNotStoredLeavesNoSessionElsewhere(t *testing.T) {
+func TestRegisterCreatesNoSessionIfCommitFails(t *testing.T) {
 	w, s, f := shakyWorld(t, patience)
 	s.from(w, 0, nil)
 	f.set(errors.New("marker"), false, "COMMIT")
@@ -119,7 +119,7 @@ func TestARegistrationThatIsNotStoredLeavesNoSessionElsewhere(t *testing.T) {
 }
 
 // The steps are Prove, RevokeAll, the change, RevokeAll.
-func TestAPasswordChangeWithSessionsElsewhereIsDoneOrIsNot(t *testing.T) {
+func TestPasswordChangeRollsBackIfSessionStoreFails(t *testing.T) {
 	for name, wrong := range wrongs {
 		for step := 1; step <= 3; step++ {
 			t.Run(name+" at call "+string(rune('0'+step)), func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestAPasswordChangeWithSessionsElsewhereIsDoneOrIsNot(t *testing.T) {
 	}
 }
 
-func TestAPasswordChangeThatTheAccountsRefuseChangesNothing(t *testing.T) {
+func TestPasswordChangeChangesNothingIfUpdateFails(t *testing.T) {
 	w, s, f := shakyWorld(t, patience)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
@@ -150,7 +150,7 @@ func TestAPasswordChangeThatTheAccountsRefuseChangesNothing(t *testing.T) {
 }
 
 // If both stores fail, one after the other, the answer is still that of a store.
-func TestAPasswordChangeThatCannotBeTakenBackIs503(t *testing.T) {
+func TestPasswordChangeGets503IfRollbackFails(t *testing.T) {
 	w, s, f := shakyWorld(t, patience)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
@@ -177,7 +177,7 @@ func (s *counting) Refresh(ctx context.Context, kind string, sid []byte, g, now 
 	return s.SQL.Refresh(ctx, kind, sid, g, now, t)
 }
 
-func TestAWrapperAroundTheStoreBesideTheAccountsStaysInTheirTransactions(t *testing.T) {
+func TestWrappedSQLStoreJoinsAccountTransactions(t *testing.T) {
 	wrapper := &counting{} // outside of them, a second connection would wait for the first
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		wrapper.SQL = session.NewSQL(cfg.DB)
@@ -188,7 +188,7 @@ func TestAWrapperAroundTheStoreBesideTheAccountsStaysInTheirTransactions(t *test
 	require.Equal(t, 2, w.count("fiberjwt_sessions"))
 }
 
-func TestSessionsInAStoreOfTheApplicationsOwn(t *testing.T) {
+func TestSessionsWorkInCustomStore(t *testing.T) {
 	store := newMemory()
 	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Sessions = store })
 	useStore(t, w)
@@ -233,7 +233,7 @@ type memory struct {
 
 func newMemory() *memory { return &memory{rows: map[string]session.Row{}} }
 
-func TestTheStoreInMemoryKeepsTheContract(t *testing.T) {
+func TestMemoryStoreMeetsStoreContract(t *testing.T) {
 	store := newMemory()
 	fiberjwttest.TestStore(t, func(*testing.T) session.Store { return store })
 }

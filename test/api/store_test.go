@@ -166,13 +166,13 @@ func (w *world) requests(p tokens) map[string]func() answer {
 		"register": do("POST", "/auth/users/register", credentials("users", "new@example.com", testPassword)),
 		"register by cookie": do("POST", "/auth/users/register",
 			`{"email":"new@example.com","password":"`+testPassword+`","transport":"cookie"}`),
-		"login":              do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)),
-		"login by cookie":    do("POST", "/auth/users/login", `{"email":"ann@example.com","password":"`+testPassword+`","transport":"cookie"}`),
-		"login of nobody":    do("POST", "/auth/users/login", credentials("users", "nobody@example.com", testPassword)),
-		"refresh":            do("POST", "/auth/users/refresh", refresh),
-		"refresh by cookie":  do("POST", "/auth/users/refresh", "", cookies...),
-		"logout by refresh":  do("POST", "/auth/users/logout", refresh),
-		"all out by refresh": do("POST", "/auth/users/logout-all", refresh),
+		"login":                       do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)),
+		"login by cookie":             do("POST", "/auth/users/login", `{"email":"ann@example.com","password":"`+testPassword+`","transport":"cookie"}`),
+		"login of an unknown account": do("POST", "/auth/users/login", credentials("users", "nobody@example.com", testPassword)),
+		"refresh":                     do("POST", "/auth/users/refresh", refresh),
+		"refresh by cookie":           do("POST", "/auth/users/refresh", "", cookies...),
+		"logout by refresh":           do("POST", "/auth/users/logout", refresh),
+		"all out by refresh":          do("POST", "/auth/users/logout-all", refresh),
 	}
 	for name, credential := range map[string][]string{"header": bearer, "cookie": cookies} {
 		for _, path := range []string{"/users/me", "/locals/users", "/either", "/any", "/fresh", "/open", "/no/such/route", "/auth/users/me", "/auth/users/sessions"} {
@@ -187,7 +187,7 @@ func (w *world) requests(p tokens) map[string]func() answer {
 	return all
 }
 
-func TestAStoreThatFailsIs503EverywhereAndNothingHappened(t *testing.T) {
+func TestFailingStoreGets503EverywhereAndChangesNothing(t *testing.T) {
 	for name, test := range map[string]struct {
 		trouble error
 		sql     []string // how it begins, in the database itself
@@ -250,14 +250,14 @@ func TestAStoreThatFailsIs503EverywhereAndNothingHappened(t *testing.T) {
 func needsOnlyTheOther(trouble, request string) bool {
 	switch trouble {
 	case "no table of sessions":
-		return request == "login of nobody"
+		return request == "login of an unknown account"
 	case "no table of accounts":
 		return strings.Contains(request, "logout") || strings.Contains(request, "all out")
 	}
 	return false
 }
 
-func TestAClosedDatabaseIs503(t *testing.T) {
+func TestClosedDatabaseGets503(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Optional = true })
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
@@ -272,7 +272,7 @@ func TestAClosedDatabaseIs503(t *testing.T) {
 	}
 }
 
-func TestAStoreThatHangsIsLeftAtTheDeadline(t *testing.T) {
+func TestHangingStoreGets503AtDeadline(t *testing.T) {
 	w, f := troubledWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.ReadTimeout, cfg.WriteTimeout = 300*time.Millisecond, 400*time.Millisecond
 	})
@@ -318,7 +318,7 @@ func TestEveryStatementHasADeadline(t *testing.T) {
 	}
 }
 
-func TestARefreshWhoseAccountCannotBeLoadedIsRepeated(t *testing.T) {
+func TestRefreshCanBeRepeatedWhenAccountFailsToLoad(t *testing.T) {
 	w, f := troubledWorld(t)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
@@ -333,7 +333,7 @@ func TestARefreshWhoseAccountCannotBeLoadedIsRepeated(t *testing.T) {
 	require.Equal(t, 200, w.refresh("users", w.tokensOf(a).Refresh).Status)
 }
 
-func TestAnythingThatFailsHalfWayIsAsIfItHadNotBeen(t *testing.T) {
+func TestRequestThatFailsHalfWayIsRolledBack(t *testing.T) {
 	for name, test := range map[string]struct {
 		match string
 		send  func(*world, tokens) answer
@@ -389,7 +389,7 @@ func (field) Error() string { return "marker" }
 
 func (f field) Field(key byte) string { return map[byte]string{'C': string(f)}[key] }
 
-func TestARefusalOfPostgresIsUnderstoodByEveryDriver(t *testing.T) {
+func TestPostgresErrorsOfPgdriverAreClassified(t *testing.T) {
 	for state, want := range map[string]int{"23505": 409, "23514": 422, "22001": 422, "42P01": 503, "53300": 503} {
 		w, f := troubledWorld(t)
 		f.set(field(state), false, `INSERT INTO "users"`)
@@ -411,7 +411,7 @@ func (mattnError) Error() string    { return "marker" }
 func (*moderncError) Error() string { return "marker" }
 func (e *moderncError) Code() int   { return e.code }
 
-func TestARefusalOfSQLiteIsUnderstoodByEveryDriver(t *testing.T) {
+func TestSQLiteErrorsAreClassifiedForBothDrivers(t *testing.T) {
 	for extended, want := range map[int]int{2067: 409, 1555: 409, 275: 422, 1299: 422, 13: 503} {
 		for _, refusal := range []error{mattnError{extended & 0xff, extended}, &moderncError{extended}} {
 			w, f := troubledWorld(t)
@@ -423,7 +423,7 @@ func TestARefusalOfSQLiteIsUnderstoodByEveryDriver(t *testing.T) {
 	}
 }
 
-func TestADeadlockIsTriedAgain(t *testing.T) {
+func TestDeadlockIsRetried(t *testing.T) {
 	for _, test := range []struct{ request, match string }{
 		{"register", `INSERT INTO "users"`}, {"register", "INSERT INTO fiberjwt_sessions"}, {"register", "COMMIT"},
 		{"login", "INSERT INTO fiberjwt_throttle"}, {"login", "INSERT INTO fiberjwt_sessions"}, {"login", "FROM fiberjwt_throttle"},
@@ -456,7 +456,7 @@ func (restart) SQLState() string { return "40001" }
 
 // B10: a conflict with another node or transaction is more often than a deadlock,
 // and may meet whatever is asked, also what only reads.
-func TestWhateverStatementIsRolledBackTheAnswerIsTheSame(t *testing.T) {
+func TestSerializationFailureIsRetriedForEveryStatement(t *testing.T) {
 	enter := func(t *testing.T) (*world, *trouble, tokens) {
 		t.Helper()
 		w, f := troubledWorld(t)
@@ -518,7 +518,7 @@ func TestWhateverStatementIsRolledBackTheAnswerIsTheSame(t *testing.T) {
 }
 
 // B10: as go-sql-driver does when a server answers nonsense.
-func TestADriverThatPanicsIs503(t *testing.T) {
+func TestDriverPanicGets503(t *testing.T) {
 	for request, match := range map[string]string{"refresh": "fiberjwt_sessions", "logout by header": "SET revoked", "login": "fiberjwt_throttle"} {
 		w, f := troubledWorld(t)
 		w.addUser("ann@example.com")
@@ -533,7 +533,7 @@ func TestADriverThatPanicsIs503(t *testing.T) {
 }
 
 // The outcome is stored when the session is begun already.
-func TestLoginSucceedsWhenItsOutcomeIsNotStored(t *testing.T) {
+func TestLoginSucceedsWhenAttemptResultIsNotStored(t *testing.T) {
 	lose := false
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Sessions = &outcomes{SQL: session.NewSQL(cfg.DB), lose: &lose}
@@ -562,7 +562,7 @@ func (o *outcomes) SwapAttempts(ctx context.Context, swaps []session.AttemptSwap
 }
 
 // Two processes on one database, of which a guesser asks the other each time.
-func TestProcessesCountFailuresTogether(t *testing.T) {
+func TestProcessesCountFailedLoginsTogether(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	other := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.DB = w.db })
@@ -587,7 +587,7 @@ func TestProcessesCountFailuresTogether(t *testing.T) {
 	require.Equal(t, "0", w.text(`SELECT count(*) FROM fiberjwt_throttle WHERE hex(id) LIKE '%616E6E%' OR length(id) <> 32`), "the table names nobody")
 }
 
-func TestAStoreThatCountsNoAttemptsLeavesItToTheProcess(t *testing.T) {
+func TestThrottleFallsBackToMemoryWithoutAttemptStore(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Sessions = struct{ session.Store }{session.NewSQL(cfg.DB)} })
 	for range 5 {
 		requireRefusal(t, w.requests(tokens{})["login"](), 401, "invalid_credentials")
@@ -608,7 +608,7 @@ func TestCountingAnAttemptCostsThreeStatements(t *testing.T) {
 	}
 }
 
-func TestAPasswordChangeIsDoneOrIsRefusedButNotBoth(t *testing.T) {
+func TestPasswordChangeStatusMatchesOutcome(t *testing.T) {
 	// A client that is told 503 tries again with the old password.
 	w, f := troubledWorld(t)
 	w.addUser("ann@example.com")
@@ -620,7 +620,7 @@ func TestAPasswordChangeIsDoneOrIsRefusedButNotBoth(t *testing.T) {
 	require.Equal(t, changed, a.Status == 204, "the answer is %d, and the password has changed: %v", a.Status, changed)
 }
 
-func TestTheEndOfASessionIsToldOnlyWhenItIsStored(t *testing.T) {
+func TestLogoutIsConfirmedOnlyWhenStored(t *testing.T) {
 	w, f := troubledWorld(t)
 	w.app.Post("/leave", func(c *fiber.Ctx) error { return fiberjwt.Logout(c) })
 	w.addUser("ann@example.com")
@@ -647,7 +647,7 @@ func apart(t *testing.T) (configure func(*fiberjwt.Config), elsewhere *bun.DB, w
 	return func(cfg *fiberjwt.Config) { cfg.Sessions = session.NewSQL(elsewhere.WithQueryHook(watched)) }, elsewhere, watched
 }
 
-func TestSessionsInADatabaseOfTheirOwn(t *testing.T) {
+func TestSessionsWorkInSeparateDatabase(t *testing.T) {
 	configure, elsewhere, _ := apart(t)
 	w := quickWorld(t, configure)
 	pair := w.register("users", "ann@example.com")
@@ -668,7 +668,7 @@ func TestSessionsInADatabaseOfTheirOwn(t *testing.T) {
 	living := w.enter("users", 1)
 	require.NoError(t, elsewhere.Close())
 	for request, send := range w.requests(living) {
-		if request == "login of nobody" || strings.HasPrefix(request, "login") {
+		if request == "login of an unknown account" || strings.HasPrefix(request, "login") {
 			continue // a password of before
 		}
 		a := send()
@@ -678,7 +678,7 @@ func TestSessionsInADatabaseOfTheirOwn(t *testing.T) {
 	require.Equal(t, 1, w.count("users"), "an account was left behind that its owner was told failed")
 }
 
-func TestALoginThatRacesAPasswordChangeDoesNotOutliveItWithSessionsElsewhere(t *testing.T) {
+func TestRacingLoginEndsWithPasswordChangeInSeparateStore(t *testing.T) {
 	configure, _, there := apart(t)
 	here := &queries{}
 	w := quickWorld(t, configure, here.watch)
@@ -705,7 +705,7 @@ func TestALoginThatRacesAPasswordChangeDoesNotOutliveItWithSessionsElsewhere(t *
 	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
 }
 
-func TestAQueryHookOnOneOfThemDoesNotMakeTwoDatabases(t *testing.T) {
+func TestQueryHookDoesNotHideThatDatabaseIsShared(t *testing.T) {
 	// A second connection inside a transaction would wait for the first one for ever.
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Sessions = session.NewSQL(cfg.DB)
@@ -718,7 +718,7 @@ func TestAQueryHookOnOneOfThemDoesNotMakeTwoDatabases(t *testing.T) {
 
 // The functions of Auth.
 
-func TestPruneDeletesWhatIsPastItsDeadlineAndNothingElse(t *testing.T) {
+func TestPruneDeletesOnlyExpiredSessions(t *testing.T) {
 	w := quickWorld(t)
 	now := w.clock.Now().UnixMilli()
 	insert := func(n int, ends int64, revoked string) {
@@ -743,7 +743,7 @@ func TestPruneDeletesWhatIsPastItsDeadlineAndNothingElse(t *testing.T) {
 	require.EqualValues(t, 8, deleted)
 }
 
-func TestPruneStopsWhenItIsToldTo(t *testing.T) {
+func TestPruneStopsWhenContextIsCancelled(t *testing.T) {
 	w, f := troubledWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -755,7 +755,7 @@ func TestPruneStopsWhenItIsToldTo(t *testing.T) {
 	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
 }
 
-func TestMigrateMayBeRepeated(t *testing.T) {
+func TestMigrateIsIdempotent(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
@@ -767,7 +767,7 @@ func TestMigrateMayBeRepeated(t *testing.T) {
 	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
 }
 
-func TestMigrateSaysWhatWentWrong(t *testing.T) {
+func TestMigrateReportsCause(t *testing.T) {
 	db := newDB(t)
 	require.NoError(t, db.Close())
 	require.ErrorContains(t, fiberjwt.Migrate(t.Context(), db), "fiberjwt_sessions")
@@ -776,7 +776,7 @@ func TestMigrateSaysWhatWentWrong(t *testing.T) {
 	require.ErrorIs(t, fiberjwt.Migrate(ctx, newDB(t)), context.Canceled)
 }
 
-func TestRevokeEndsOneSessionAndRevokeAllThoseOfAnAccount(t *testing.T) {
+func TestRevokeEndsOneSessionAndRevokeAllEndsAll(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	w.addUser("bob@example.com")
@@ -806,7 +806,7 @@ func TestRevokeEndsOneSessionAndRevokeAllThoseOfAnAccount(t *testing.T) {
 	require.Equal(t, 200, w.get("/teachers/me", teacher.Access).Status)
 }
 
-func TestAnUnknownKindIsAMistakeAndNoEmptyAnswer(t *testing.T) {
+func TestUnknownKindGetsErrSetup(t *testing.T) {
 	w := quickWorld(t)
 	for _, kind := range []string{"user", "Users", "", "users "} {
 		_, err := w.auth.Sessions(t.Context(), kind, "1")
@@ -818,7 +818,7 @@ func TestAnUnknownKindIsAMistakeAndNoEmptyAnswer(t *testing.T) {
 	}
 }
 
-func TestWithoutAStoreThereAreNoSessionsToSpeakOf(t *testing.T) {
+func TestSessionCallsWithoutStoreGetErrSetup(t *testing.T) {
 	auth, err := fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret)})
 	require.NoError(t, err)
 	_, err = auth.Sessions(t.Context(), "users", "1")
@@ -831,7 +831,7 @@ func TestWithoutAStoreThereAreNoSessionsToSpeakOf(t *testing.T) {
 	require.NoError(t, auth.Close())
 }
 
-func TestSessionsListsAtMostAHundredTheNewestFirst(t *testing.T) {
+func TestSessionsReturnsAtMost100NewestFirst(t *testing.T) {
 	w := quickWorld(t)
 	now := w.clock.Now().UnixMilli()
 	w.sql(fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 130)
@@ -854,7 +854,7 @@ func TestSessionsListsAtMostAHundredTheNewestFirst(t *testing.T) {
 	require.Empty(t, none)
 }
 
-func TestVerifyChecksWhatTheMiddlewareChecksAndGivesNothingElse(t *testing.T) {
+func TestVerifyChecksLikeMiddleware(t *testing.T) {
 	refuse := false
 	w, f := troubledWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{Allow: func(context.Context, *User) error {
@@ -931,7 +931,7 @@ func lossyWorld(t *testing.T, configure ...func(*fiberjwt.Config)) (*world, *los
 	})...), store
 }
 
-func TestALostAnswerIsNotChargedToThePerson(t *testing.T) {
+func TestLostStoreAnswerIsNotCountedAsFailedLogin(t *testing.T) {
 	w, store := lossyWorld(t)
 	w.addUser("ann@example.com")
 	store.lose.Store(true)
@@ -947,7 +947,7 @@ func TestALostAnswerIsNotChargedToThePerson(t *testing.T) {
 	require.Equal(t, 5, guesses)
 }
 
-func TestATheftWhoseAnswerIsLostIsToldAllTheSame(t *testing.T) {
+func TestReuseIsReportedAfterLostStoreAnswer(t *testing.T) {
 	var events []fiberjwt.EventType
 	w, store := lossyWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.OnEvent = func(_ context.Context, e fiberjwt.Event) { events = append(events, e.Type) }

@@ -44,7 +44,7 @@ func (w *world) ticket(access, path, ttl string) string {
 	return a.Body
 }
 
-func TestATicketOpensOnePathForReading(t *testing.T) {
+func TestTicketOpensOnePathForReading(t *testing.T) {
 	w := newTicketWorld(t)
 	access := w.register("users", "ann@example.com").Access
 	ticket := w.ticket(access, "/films/7.mp4", "")
@@ -66,7 +66,7 @@ func TestATicketOpensOnePathForReading(t *testing.T) {
 	require.Equal(t, "no_token", w.do("POST", "/films/7.mp4?ticket="+ticket, "").Code(t), "another method")
 }
 
-func TestATicketIsNoAccessTokenAndTheReverse(t *testing.T) {
+func TestTicketsAndOtherTokensAreNotInterchangeable(t *testing.T) {
 	w := newTicketWorld(t)
 	ann := w.register("users", "ann@example.com")
 	ticket := w.ticket(ann.Access, "/films/7.mp4", "")
@@ -86,7 +86,7 @@ func TestATicketIsNoAccessTokenAndTheReverse(t *testing.T) {
 	require.Equal(t, "no_token", without.do("GET", "/any?ticket="+ticket, "").Code(t), "only where the Config asks for it")
 }
 
-func TestATicketIsCheckedLikeAnAccessToken(t *testing.T) {
+func TestTicketIsCheckedLikeAccessToken(t *testing.T) {
 	for name, end := range map[string]func(*world, string){
 		"logout": func(w *world, access string) {
 			require.Equal(w.t, 204, w.do("POST", "/auth/users/logout", "", "Authorization", "Bearer "+access).Status)
@@ -121,14 +121,14 @@ func TestATicketIsCheckedLikeAnAccessToken(t *testing.T) {
 	}
 }
 
-func TestATicketOutlivesTheAccessTokenThatItWasMadeWith(t *testing.T) {
+func TestTicketOutlivesItsAccessToken(t *testing.T) {
 	w := newTicketWorld(t)
 	ticket := w.ticket(w.register("users", "ann@example.com").Access, "/films/7.mp4", "3h")
 	w.clock.Advance(2 * time.Hour)
 	require.Equal(t, 200, w.do("GET", "/films/7.mp4?ticket="+ticket, "").Status, "a film takes its time")
 }
 
-func TestATicketIsNeverFreshAndGivesNoLongerLivingOne(t *testing.T) {
+func TestTicketIsNeverFreshAndCannotBeExtended(t *testing.T) {
 	w := newTicketWorld(t)
 	access := w.register("users", "ann@example.com").Access
 	ticket := w.ticket(access, "/fresh/films", "")
@@ -145,7 +145,7 @@ func TestATicketIsNeverFreshAndGivesNoLongerLivingOne(t *testing.T) {
 	require.Equal(t, 401, w.do("GET", "/films/7.mp4?ticket="+part, "").Status)
 }
 
-func TestEveryBitOfATicketCounts(t *testing.T) {
+func TestTicketWithFlippedBitIsRefused(t *testing.T) {
 	w := newTicketWorld(t)
 	ticket := w.ticket(w.register("users", "ann@example.com").Access, "/films/7.mp4", "")
 	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(ticket, "fjt_"))
@@ -162,7 +162,7 @@ func TestEveryBitOfATicketCounts(t *testing.T) {
 	require.Equal(t, 400, w.do("GET", "/films/7.mp4?ticket="+ticket+"&ticket=fjt_other", "").Status)
 }
 
-func TestTheSessionOfATicketSaysSo(t *testing.T) {
+func TestSessionSourceNamesTicket(t *testing.T) {
 	w := newTicketWorld(t)
 	w.app.Get("/source", func(c *fiber.Ctx) error {
 		s, _ := fiberjwt.SessionOf(c)
@@ -173,7 +173,7 @@ func TestTheSessionOfATicketSaysSo(t *testing.T) {
 	require.Equal(t, "ticket users 1 true false", w.do("GET", "/source?ticket="+ticket, "").Body)
 }
 
-func TestATicketThatCannotBeMadeSaysWhy(t *testing.T) {
+func TestTicketRefusesInvalidArguments(t *testing.T) {
 	w := newTicketWorld(t)
 	access := w.register("users", "ann@example.com").Access
 	for query, status := range map[string]int{
@@ -200,7 +200,7 @@ func TestATicketThatCannotBeMadeSaysWhy(t *testing.T) {
 }
 
 // Nor is it a line of the log, which anybody could fill.
-func TestWhoeverHasNoSessionHereGetsNoTicket(t *testing.T) {
+func TestOldTokenGetsNoTicket(t *testing.T) {
 	w := newTicketWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.OldTokens = fiberjwt.OldTokens{Secret: []byte(oldSecret), Until: cfg.Now().Add(time.Hour), Kind: "users"}
 	})
@@ -237,7 +237,7 @@ func FuzzSealedBytes(f *testing.F) {
 	})
 }
 
-func TestASealIsTheDocumentedOne(t *testing.T) {
+func TestTicketHasDocumentedFormat(t *testing.T) {
 	w := newTicketWorld(t)
 	access := w.register("users", "ann@example.com").Access
 	mint := outsider{testSecret}

@@ -237,7 +237,7 @@ func requireNoEcho(t testing.TB, a answer, token string) {
 	}
 }
 
-func TestEveryBitOfATokenCounts(t *testing.T) {
+func TestAccessTokenWithFlippedBitIsRefused(t *testing.T) {
 	w, good := newSignedInWorld(t)
 	for bit := range 8 * len(good.Access) {
 		token := []byte(good.Access)
@@ -266,7 +266,7 @@ func requireBadByteRefused(t testing.TB, a answer, token string) {
 	requireRefused(t, a, token)
 }
 
-func TestAnOutsideMinterNeedsOnlyTheDocumentedRules(t *testing.T) {
+func TestTokenIssuedByDocumentedRulesIsAccepted(t *testing.T) {
 	w, good := newSignedInWorld(t)
 	header, err := base64.RawURLEncoding.DecodeString(strings.Split(good.Access, ".")[0])
 	require.NoError(t, err)
@@ -426,10 +426,10 @@ var hostileText = []hostilePayload{
 	{"a byte order mark", withText(func(s string) string { return "\ufeff" + s }), fiberjwt.ErrTokenMalformed, jwt.ErrTokenMalformed},
 	{"UTF-16", withText(func(s string) string { return strings.Join(strings.Split(s, ""), "\x00") + "\x00" }), fiberjwt.ErrTokenMalformed, jwt.ErrTokenMalformed},
 	{"invalid UTF-8 in sub", withClaim("sub", "\"1\xff\""), fiberjwt.ErrTokenMalformed, jwt.ErrTokenMalformed},
-	{"invalid UTF-8 in a claim that nobody reads", withSecondClaim("x", "\"\xc0\x80\""), fiberjwt.ErrTokenMalformed, jwt.ErrTokenMalformed},
+	{"invalid UTF-8 in an unused claim", withSecondClaim("x", "\"\xc0\x80\""), fiberjwt.ErrTokenMalformed, jwt.ErrTokenMalformed},
 	{"invalid UTF-8 in a name", withSecondClaim("x\xff", "1"), fiberjwt.ErrTokenMalformed, jwt.ErrTokenMalformed},
 	{"a lone surrogate in sub", withClaim("sub", `"1\ud800"`), fiberjwt.ErrTokenMalformed, jwt.ErrTokenMalformed},
-	{"a lone low surrogate in a claim that nobody reads", withSecondClaim("x", `"\udc00"`), fiberjwt.ErrTokenMalformed, jwt.ErrTokenMalformed},
+	{"a lone low surrogate in an unused claim", withSecondClaim("x", `"\udc00"`), fiberjwt.ErrTokenMalformed, jwt.ErrTokenMalformed},
 	{"an encoded surrogate", withSecondClaim("x", "\"\xed\xa0\x80\""), fiberjwt.ErrTokenMalformed, jwt.ErrTokenMalformed},
 	{"a control character in a string", withSecondClaim("x", "\"\n\""), fiberjwt.ErrTokenMalformed, jwt.ErrTokenMalformed},
 	{"nesting 17 deep", withSecondClaim("x", nestedArrays(16)), fiberjwt.ErrTokenMalformed, jwt.ErrTokenMalformed},
@@ -448,7 +448,7 @@ var hostileText = []hostilePayload{
 // nestedArrays is a value that is depth arrays deep.
 func nestedArrays(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
 
-func TestAHostilePayloadIsRefusedThoughTheKeyIsRight(t *testing.T) {
+func TestHostilePayloadIsRefusedDespiteValidSignature(t *testing.T) {
 	w, good := newSignedInWorld(t)
 	w.signIn("users", "bob@example.com") // so that sub "2" is somebody
 	for _, test := range hostilePayloads {
@@ -487,7 +487,7 @@ func requireVerifyError(t testing.TB, auth *fiberjwt.Auth, token string, want, w
 	}
 }
 
-func TestAPayloadMayBeWrittenInAnyHonestWay(t *testing.T) {
+func TestValidPayloadVariantsAreAccepted(t *testing.T) {
 	w, good := newSignedInWorld(t)
 	for _, test := range []struct {
 		way     string
@@ -500,7 +500,7 @@ func TestAPayloadMayBeWrittenInAnyHonestWay(t *testing.T) {
 		{"with escapes", withClaim("sub", `"\u0031"`)},
 		{"with an nbf of the past", withClaim("nbf", "0")},
 		{"with a fraction of a second", withClaim("exp", "1795349400.999")},
-		{"with claims that nobody here reads", withSecondClaim("scope", `"read write"`)},
+		{"with unused claims", withSecondClaim("scope", `"read write"`)},
 		{"with names that look like ours", func(c claimSet) string { return c.add("SUB", `"2"`).add("ſub", `"2"`).add("Exp", "1").String() }},
 		{"nested 16 deep", withSecondClaim("x", nestedArrays(15))},
 		{"iat ahead by as much as clocks may differ", withClaim("iat", "1795348860")},
@@ -564,8 +564,8 @@ var hostileHeaders = []hostileHeader{
 	{"jku", withMembers(`"jku":"https://evil.example/jwks.json"`)},
 	{"x5u", withMembers(`"x5u":"https://evil.example/cert.pem"`)},
 	{"x5c", withMembers(`"x5c":["MIIB"]`)},
-	{"a member that nobody knows", withMembers(`"x":1`)},
-	{"kid of nobody", withInstead(`"kid":"`, `"kid":"AAAA`)},
+	{"an unknown member", withMembers(`"x":1`)},
+	{"an unknown kid", withInstead(`"kid":"`, `"kid":"AAAA`)},
 	{"kid of a kind that is not declared", withInstead(".users", ".admins")},
 	{"kid without a kind", withInstead(".users", "")},
 	{"kid in capitals", withInstead(".users", ".USERS")},
@@ -592,7 +592,7 @@ var hostileHeaders = []hostileHeader{
 	{"invalid UTF-8", withMembers("\"x\":\"\xff\"")},
 }
 
-func TestAHeaderIsOursByteForByteOrRefused(t *testing.T) {
+func TestHeaderMustMatchByteForByte(t *testing.T) {
 	w, good := newSignedInWorld(t)
 	mint, payload := outsider{testSecret}, claimsOf(t, good.Access).String()
 	for _, test := range hostileHeaders {
@@ -672,7 +672,7 @@ var formsForVerifyOnly = []hostileForm{
 	{"a megabyte of dots", func(_, _, _ string) string { return strings.Repeat(".", 1<<20) }},
 }
 
-func TestATokenHasOneFormOnly(t *testing.T) {
+func TestMalformedAccessTokensAreRefused(t *testing.T) {
 	w, good := newSignedInWorld(t)
 	parts := strings.Split(good.Access, ".")
 	for _, test := range hostileForms {
@@ -691,7 +691,7 @@ func TestATokenHasOneFormOnly(t *testing.T) {
 	}
 }
 
-func TestTheLastCharacterOfASegmentHasOneSpelling(t *testing.T) {
+func TestNonCanonicalBase64InTokenIsRefused(t *testing.T) {
 	w, good := newSignedInWorld(t)
 	mint, parts := outsider{testSecret}, strings.Split(good.Access, ".")
 
@@ -721,7 +721,7 @@ func TestTheLastCharacterOfASegmentHasOneSpelling(t *testing.T) {
 
 // base64.DecodeString skips CR and LF, in strict mode too. The signature covers
 // them here, so that nothing else refuses the token.
-func TestALineBreakInASignedPayloadIsRefused(t *testing.T) {
+func TestLineBreakInSignedPayloadIsRefused(t *testing.T) {
 	w, good := newSignedInWorld(t)
 	mint, parts := outsider{testSecret}, strings.Split(good.Access, ".")
 	for _, lineBreak := range []string{"\n", "\r", "\r\n", "\n\n\n\n"} {
@@ -751,7 +751,7 @@ func respelled(t *testing.T, segment string) (others []string) {
 	return others
 }
 
-func TestASignatureByAnyOtherKeyIsRefused(t *testing.T) {
+func TestSignatureByAnotherKeyIsRefused(t *testing.T) {
 	w, good := newSignedInWorld(t)
 	mint := outsider{testSecret}
 	parts := strings.Split(good.Access, ".")
@@ -781,7 +781,7 @@ func TestASignatureByAnyOtherKeyIsRefused(t *testing.T) {
 	}
 }
 
-func TestAKindIsBoundToItsHeaderItsKeyAndItsClaim(t *testing.T) {
+func TestKindIsBoundToHeaderKeyAndClaim(t *testing.T) {
 	w, user := newSignedInWorld(t)
 	teacher := w.signIn("teachers", "ann")
 	mint := outsider{testSecret}
@@ -810,7 +810,7 @@ func TestAKindIsBoundToItsHeaderItsKeyAndItsClaim(t *testing.T) {
 	requireVerifyError(t, w.auth, token, fiberjwt.ErrTokenRevoked, nil)
 }
 
-func TestNothingOfAPayloadIsReadBeforeTheSignatureHolds(t *testing.T) {
+func TestPayloadIsNotReadBeforeSignatureIsVerified(t *testing.T) {
 	w, good := newSignedInWorld(t)
 	forge := func(payload string) string {
 		parts := strings.Split(good.Access, ".")
@@ -835,7 +835,7 @@ func TestNothingOfAPayloadIsReadBeforeTheSignatureHolds(t *testing.T) {
 	}
 }
 
-func TestATokenThatIsNotOursCostsNoMemory(t *testing.T) {
+func TestForeignTokenAllocatesNoMemory(t *testing.T) {
 	w, good := newSignedInWorld(t)
 	parts := strings.Split(good.Access, ".")
 	for attack, token := range map[string]string{
@@ -855,7 +855,7 @@ func TestATokenThatIsNotOursCostsNoMemory(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(50, func() { _, _ = verifier.Verify(context.Background(), long) }))
 }
 
-func TestATokenOfTheMostBytesIsReadAndOneByteMoreIsNot(t *testing.T) {
+func TestTokenSizeLimitIsExact(t *testing.T) {
 	w := newVerifier(t)
 	most, over := sizedToken(t, token.MaxBytes), sizedToken(t, token.MaxBytes+1)
 	require.Equal(t, 200, w.get("/any", most).Status)
@@ -884,7 +884,7 @@ func sizedToken(t *testing.T, size int) string {
 	return ""
 }
 
-func TestTheLeewayCountsToTheSecond(t *testing.T) {
+func TestLeewayIsExact(t *testing.T) {
 	w, good := newSignedInWorld(t)
 	w.clock.Advance(10*time.Minute + 4*time.Second + 999*time.Millisecond)
 	require.Equal(t, 200, w.get("/users/me", good.Access).Status)
@@ -900,7 +900,7 @@ func TestTheLeewayCountsToTheSecond(t *testing.T) {
 	requireVerifyError(t, w.auth, good.Access, fiberjwt.ErrTokenClaims, jwt.ErrTokenUsedBeforeIssued)
 }
 
-func TestTheLeewayIsSettable(t *testing.T) {
+func TestLeewayIsConfigurable(t *testing.T) {
 	w, good := newSignedInWorld(t, func(cfg *fiberjwt.Config) { cfg.Leeway = time.Minute })
 	w.clock.Advance(10*time.Minute + 59*time.Second)
 	require.Equal(t, 200, w.get("/users/me", good.Access).Status)
@@ -908,7 +908,7 @@ func TestTheLeewayIsSettable(t *testing.T) {
 	requireVerifyError(t, w.auth, good.Access, fiberjwt.ErrTokenExpired, jwt.ErrTokenExpired)
 }
 
-func TestAClockFarAwayRefusesAndDoesNotOverflow(t *testing.T) {
+func TestFarOffClockRefusesTokensWithoutOverflow(t *testing.T) {
 	w, good := newSignedInWorld(t)
 	for _, years := range []int{-2026, -57, 12, 7973, 200_000} {
 		now := w.clock.Now()
@@ -919,7 +919,7 @@ func TestAClockFarAwayRefusesAndDoesNotOverflow(t *testing.T) {
 	require.Equal(t, 200, w.get("/users/me", good.Access).Status)
 }
 
-func TestIssuerAndAudienceAreThoseOfTheConfig(t *testing.T) {
+func TestIssuerAndAudienceComeFromConfig(t *testing.T) {
 	w, good := newSignedInWorld(t, func(cfg *fiberjwt.Config) { cfg.Issuer, cfg.Audience = "https://id.example.com", []string{"shop"} })
 	claims := claimsOf(t, good.Access)
 	require.Equal(t, `"https://id.example.com"`, claims.value("iss"))
@@ -930,7 +930,7 @@ func TestIssuerAndAudienceAreThoseOfTheConfig(t *testing.T) {
 	requireVerifyError(t, w.auth, mint.token("users", claims.set("iss", `"fiberjwt"`).String()), fiberjwt.ErrTokenClaims, jwt.ErrTokenInvalidIssuer)
 }
 
-func TestIdsOfTokensAndSessionsAre128RandomBits(t *testing.T) {
+func TestTokenAndSessionIDsAre128RandomBits(t *testing.T) {
 	w, _ := newSignedInWorld(t)
 	seen := map[string]bool{}
 	for range 50 {
@@ -957,7 +957,7 @@ func TestRevocationIsBySessionNotByToken(t *testing.T) {
 	}
 }
 
-func TestVerifyGivesNoSessionBesideAnError(t *testing.T) {
+func TestVerifyReturnsNoSessionWithError(t *testing.T) {
 	w, good := newSignedInWorld(t)
 	s, err := w.auth.Verify(t.Context(), good.Access)
 	require.NoError(t, err)
@@ -968,7 +968,7 @@ func TestVerifyGivesNoSessionBesideAnError(t *testing.T) {
 	require.True(t, s == nil, "whoever forgets the error holds a session of somebody")
 }
 
-func TestVerifyGivesNoSessionOfARefusedAccount(t *testing.T) {
+func TestVerifyReturnsNoSessionOfRefusedAccount(t *testing.T) {
 	refuse := false
 	w, good := newSignedInWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{Allow: func(context.Context, *User) error {
@@ -985,7 +985,7 @@ func TestVerifyGivesNoSessionOfARefusedAccount(t *testing.T) {
 	require.True(t, s == nil, "whoever forgets the error holds the refused account")
 }
 
-func TestAHookThatPanicsLetsNobodyIn(t *testing.T) {
+func TestPanickingAllowHookGets500(t *testing.T) {
 	panics := false
 	w, good := newSignedInWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{Allow: func(context.Context, *User) error {
@@ -1007,7 +1007,7 @@ func TestAHookThatPanicsLetsNobodyIn(t *testing.T) {
 
 // A *Error variable that is nil and is returned as error is not nil: a mistake
 // that everybody makes once. It must not end the process.
-func TestATypedNilFromAllowRefuses(t *testing.T) {
+func TestTypedNilErrorFromAllowRefuses(t *testing.T) {
 	var forgotten *fiberjwt.Error
 	hook := func(context.Context, *User) error { return nil }
 	w, good := newSignedInWorld(t, func(cfg *fiberjwt.Config) {
@@ -1034,7 +1034,7 @@ func claimingWorld(t *testing.T, claims map[string]any) *world {
 	return w
 }
 
-func TestClaimsOfTheApplicationComeBackFromTheSession(t *testing.T) {
+func TestSessionClaimReturnsApplicationClaims(t *testing.T) {
 	type plan struct {
 		Name  string
 		Seats int
@@ -1062,7 +1062,7 @@ func TestClaimsOfTheApplicationComeBackFromTheSession(t *testing.T) {
 	require.EqualValues(t, 1<<53, n)
 }
 
-func TestAClaimThatDoesNotFitLeavesTheTargetAlone(t *testing.T) {
+func TestMismatchedClaimLeavesTargetUnchanged(t *testing.T) {
 	w := claimingWorld(t, map[string]any{"plan": json.RawMessage(`{"Seats":7,"Name":5}`)})
 	s, err := w.auth.Verify(t.Context(), w.signIn("users", "ann@example.com").Access)
 	require.NoError(t, err)
@@ -1074,7 +1074,7 @@ func TestAClaimThatDoesNotFitLeavesTheTargetAlone(t *testing.T) {
 	require.Equal(t, 1, target.Seats, "half of the claim was written")
 }
 
-func TestReservedClaimsAreRefusedAtIssueAndNothingIsStored(t *testing.T) {
+func TestReservedClaimsAreRefusedAtIssue(t *testing.T) {
 	for _, name := range []string{"iss", "aud", "sub", "kind", "sid", "jti", "iat", "exp", "nbf", "auth_time", "cnf", "act", "typ"} {
 		t.Run(name, func(t *testing.T) {
 			w := claimingWorld(t, map[string]any{name: "2"})
@@ -1095,7 +1095,7 @@ func TestReservedClaimsAreRefusedAtIssueAndNothingIsStored(t *testing.T) {
 	require.Zero(t, w.count("fiberjwt_sessions"))
 }
 
-func TestClaimsThatNobodyCouldReadBackAreRefusedAtIssue(t *testing.T) {
+func TestUnreadableClaimsAreRefusedAtIssue(t *testing.T) {
 	for fault, claims := range map[string]map[string]any{
 		"too large":                  {"x": strings.Repeat("x", 4000)},
 		"not JSON":                   {"x": func() {}},
@@ -1122,7 +1122,7 @@ func manyClaims(n int) map[string]any {
 	return claims
 }
 
-func TestClaimsThatPanicAreAnsweredAndNothingIsStored(t *testing.T) {
+func TestPanickingClaimsHookStoresNoSession(t *testing.T) {
 	w := newWorld(t, openSignIn, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{Claims: func(*User) map[string]any { panic("no ground under it") }}
 	})
@@ -1162,7 +1162,7 @@ func plainClaims(kind, subject string) claimSet {
 		add("auth_time", fmt.Sprint(noon))
 }
 
-func TestWithoutADatabaseTokensOfAnyKindAreVerified(t *testing.T) {
+func TestVerifyOnlyAuthAcceptsAnyKind(t *testing.T) {
 	w := newVerifier(t)
 	w.app.Get("/robots", fiberjwt.Require("robots"), func(c *fiber.Ctx) error { return c.SendString("robots") })
 	mint := outsider{testSecret}
@@ -1188,7 +1188,7 @@ func TestWithoutADatabaseTokensOfAnyKindAreVerified(t *testing.T) {
 	require.Equal(t, "wrong_kind", a.Code(t))
 }
 
-func TestWithoutADatabaseNamesThatAreNoKindsAreRefused(t *testing.T) {
+func TestVerifyOnlyAuthRefusesInvalidKindNames(t *testing.T) {
 	w := newVerifier(t)
 	mint := outsider{testSecret}
 	for _, kind := range []string{"", "Users", "1users", "us ers", "us.ers", "us/ers", "üsers", `us\u0065rs`, strings.Repeat("k", 33), strings.Repeat("k", 300)} {
@@ -1197,7 +1197,7 @@ func TestWithoutADatabaseNamesThatAreNoKindsAreRefused(t *testing.T) {
 	}
 }
 
-func TestWithoutADatabaseHostileTokensAreRefusedToo(t *testing.T) {
+func TestVerifyOnlyAuthRefusesHostileTokens(t *testing.T) {
 	w := newVerifier(t)
 	mint := outsider{testSecret}
 	good := plainClaims("users", "1")
@@ -1216,7 +1216,7 @@ func TestWithoutADatabaseHostileTokensAreRefusedToo(t *testing.T) {
 	require.Equal(t, "users:1", w.get("/any", mint.token("users", good.String())).Body)
 }
 
-func TestForgedKindsLeaveNoTrace(t *testing.T) {
+func TestForgedKindsAreNotCached(t *testing.T) {
 	w := newVerifier(t)
 	mint := outsider{testSecret}
 	for i := range 1000 {
@@ -1232,7 +1232,7 @@ func TestForgedKindsLeaveNoTrace(t *testing.T) {
 	require.Equal(t, 1, provedKinds(w.auth))
 }
 
-func TestWithoutADatabaseThereIsNothingToRevoke(t *testing.T) {
+func TestVerifyOnlyAuthHasNoSessions(t *testing.T) {
 	w := newVerifier(t)
 	require.ErrorIs(t, w.auth.Revoke(t.Context(), "AAAAAAAAAAAAAAAAAAAAAA"), fiberjwt.ErrSetup)
 	require.ErrorIs(t, w.auth.RevokeAll(t.Context(), "users", "1"), fiberjwt.ErrSetup)
@@ -1244,7 +1244,7 @@ func TestWithoutADatabaseThereIsNothingToRevoke(t *testing.T) {
 	require.NoError(t, w.auth.Close())
 }
 
-func TestATokenThatWouldNotBeReadIsNotIssued(t *testing.T) {
+func TestIssuedTokenCanAlwaysBeVerified(t *testing.T) {
 	var claims map[string]any
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{Claims: func(*User) map[string]any { return claims }}

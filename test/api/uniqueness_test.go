@@ -73,7 +73,7 @@ type hookedTenant struct{ tenantUser }
 func (*hookedTenant) BeforeSelect(context.Context, *bun.SelectQuery) error { return nil }
 
 // B8: where Bun's tag shows that two accounts can have one identity.
-func TestOpenRefusesAnIdentityThatIsUniqueWithOthersOnly(t *testing.T) {
+func TestOpenRefusesIdentityThatIsUniqueOnlyInGroup(t *testing.T) {
 	for name, c := range map[string]struct {
 		kind    fiberjwt.Kind
 		refused string
@@ -100,7 +100,7 @@ func TestOpenRefusesAnIdentityThatIsUniqueWithOthersOnly(t *testing.T) {
 }
 
 // B8: where no index refuses the second account of an address, the registration is.
-func TestASecondAccountOfAnIdentityIsRefusedWithoutAnIndex(t *testing.T) {
+func TestDuplicateIdentityIsRefusedWithoutIndex(t *testing.T) {
 	for _, store := range []string{"beside", "elsewhere"} {
 		t.Run(store, func(t *testing.T) {
 			w := withoutIndex(t, func(cfg *fiberjwt.Config) {
@@ -141,7 +141,7 @@ func (h *afterSecond) AfterQuery(_ context.Context, event *bun.QueryEvent) {
 
 // B8: that an address has two accounts is answered only after a password was hashed,
 // so the time does not tell. A hash is not begun once the request is over.
-func TestTwoAccountsOfAnIdentityCostAHashToo(t *testing.T) {
+func TestAmbiguousLoginIsAnsweredAfterHashing(t *testing.T) {
 	var hook *afterSecond
 	w := withoutIndex(t, func(cfg *fiberjwt.Config) {
 		routes := cfg.Routes
@@ -162,7 +162,7 @@ func TestTwoAccountsOfAnIdentityCostAHashToo(t *testing.T) {
 }
 
 // B8: neither of the two gets in as the other.
-func TestASignInRefusesToChooseBetweenTwoAccounts(t *testing.T) {
+func TestLoginRefusesAmbiguousIdentity(t *testing.T) {
 	w := withoutIndex(t)
 	w.register("users", "bob@example.com")
 	w.addUser("ann@example.com")
@@ -192,7 +192,7 @@ func (h *afterLoad) AfterQuery(_ context.Context, event *bun.QueryEvent) {
 }
 
 // Ann's session was loaded, then her address became Bob's; both have the same password.
-func TestAPasswordChangeIsNotThatOfWhomTheIdentityBelongsToByNow(t *testing.T) {
+func TestPasswordChangeNeverAffectsNewOwnerOfIdentity(t *testing.T) {
 	w := newWorld(t)
 	ann, bob := w.register("users", "ann@example.com"), w.register("users", "bob@example.com")
 	hashes := func() (all []string) {
@@ -221,7 +221,7 @@ func TestAPasswordChangeIsNotThatOfWhomTheIdentityBelongsToByNow(t *testing.T) {
 }
 
 // An account that is older than this library may differ in case from another.
-func TestASignInFindsTheAccountThatIsSpeltAsTyped(t *testing.T) {
+func TestLoginPrefersExactSpelling(t *testing.T) {
 	w := newWorld(t)
 	w.register("users", "ann@example.com")
 	w.register("users", "former@example.com")
@@ -235,7 +235,7 @@ func TestASignInFindsTheAccountThatIsSpeltAsTyped(t *testing.T) {
 	}
 }
 
-func TestAJoinOfLoadDoesNotMakeTwoAccountsOfOne(t *testing.T) {
+func TestJoinInLoadDoesNotDuplicateAccount(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Load: func(q *bun.SelectQuery) *bun.SelectQuery {
 			return q.Join("JOIN (SELECT 1 AS role UNION SELECT 2) AS roles")

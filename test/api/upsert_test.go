@@ -25,7 +25,7 @@ func (*Upserted) BeforeInsert(_ context.Context, query *bun.InsertQuery) error {
 }
 
 // B5: a hook of the model, and what is taken back because of it.
-func TestARegistrationNeverDeletesAnotherAccount(t *testing.T) {
+func TestRegisterNeverChangesAnotherAccount(t *testing.T) {
 	for _, store := range []string{"beside", "elsewhere"} {
 		t.Run(store, func(t *testing.T) {
 			w := newWorld(t, func(cfg *fiberjwt.Config) {
@@ -52,7 +52,7 @@ func TestARegistrationNeverDeletesAnotherAccount(t *testing.T) {
 }
 
 // C12: what Allow could not decide takes the row back, but no later password.
-func TestARefusedRegistrationLeavesALaterPassword(t *testing.T) {
+func TestUndoOfRegisterKeepsLaterPassword(t *testing.T) {
 	var db *bun.DB
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		db = cfg.DB

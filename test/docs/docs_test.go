@@ -140,11 +140,11 @@ func main() {}
 
 `
 
-// TestTheGoInTheDocumentsCompiles: a block that begins with "package" is a
+// TestGoBlocksInDocsCompile: a block that begins with "package" is a
 // program; any other is put among declarations of an app, a db and the like, in
 // a function unless it declares one. "```go ignore" is for what is no Go of
 // ours, such as the old code in a guide.
-func TestTheGoInTheDocumentsCompiles(t *testing.T) {
+func TestGoBlocksInDocsCompile(t *testing.T) {
 	dir := t.TempDir()
 	blocks := regexp.MustCompile("(?s)```go\n(.*?)```")
 	count := 0
@@ -174,7 +174,7 @@ func program(block string) string {
 	return around + "func _() {\n" + block + "\n}\n"
 }
 
-func TestLinksInTheDocumentsLeadSomewhere(t *testing.T) {
+func TestLinksInDocsResolve(t *testing.T) {
 	texts := documents(t)
 	for path, text := range texts {
 		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(withoutCode(text), -1) {
@@ -208,9 +208,9 @@ func anchors(text string) (names []string) {
 	return names
 }
 
-// TestTheTestsThatDocumentsNameExist: a document that leans on a test falls
+// TestTestsNamedInDocsExist: a document that leans on a test falls
 // with it.
-func TestTheTestsThatDocumentsNameExist(t *testing.T) {
+func TestTestsNamedInDocsExist(t *testing.T) {
 	known := map[string]bool{}
 	for _, path := range filesOf(t, "_test.go") {
 		text, err := os.ReadFile(path)
@@ -315,7 +315,7 @@ func statusOf(t *testing.T, app *fiber.App, method, path string) int {
 	return response.StatusCode
 }
 
-func TestCookieReferenceHasTheNamesInUse(t *testing.T) {
+func TestCookieReferencePageListsActualNames(t *testing.T) {
 	rows := map[string][]string{"access token": nil, "refresh token": nil, "device": nil}
 	for _, insecure := range []bool{false, true} {
 		for _, everywhere := range []bool{false, true} {
@@ -375,12 +375,12 @@ func matchesIn(t *testing.T, path, pattern string) [][]string {
 	return found
 }
 
-func TestREADMEStaysShort(t *testing.T) {
+func TestREADMEHasAtMost200Lines(t *testing.T) {
 	require.LessOrEqual(t, strings.Count(documents(t)["README.md"], "\n"), 200)
 }
 
 // D2: what the root module requires, it raises in each application.
-func TestTheRootRequiresNoDriverButThatOfItsTests(t *testing.T) {
+func TestRootModuleRequiresOnlyListedModules(t *testing.T) {
 	text, err := os.ReadFile("go.mod")
 	require.NoError(t, err)
 	var direct []string
@@ -400,7 +400,7 @@ func TestTheRootRequiresNoDriverButThatOfItsTests(t *testing.T) {
 	}, direct)
 }
 
-func TestEveryModuleIsInTheWorkspaceAndInTheGate(t *testing.T) {
+func TestEveryModuleIsInWorkspaceAndCI(t *testing.T) {
 	work, err := os.ReadFile("go.work")
 	require.NoError(t, err)
 	gate, err := os.ReadFile(".ci/run")
@@ -416,7 +416,7 @@ func TestEveryModuleIsInTheWorkspaceAndInTheGate(t *testing.T) {
 	}
 }
 
-func TestDependabotLooksAfterEveryModule(t *testing.T) {
+func TestDependabotCoversEveryModule(t *testing.T) {
 	text, err := os.ReadFile(".github/dependabot.yml")
 	require.NoError(t, err)
 	for _, path := range filesOf(t, "go.mod") {

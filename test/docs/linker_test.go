@@ -12,7 +12,7 @@ import (
 // D1: a function that asks reflect for a method by a name that is no constant
 // makes the linker keep every method of the whole program. This binary reaches
 // nearly all of the library.
-func TestNoFunctionSwitchesDeadCodeEliminationOff(t *testing.T) {
+func TestLibraryDoesNotDisableDeadCodeElimination(t *testing.T) {
 	link := exec.Command("go", "test", "-c", "-ldflags=-dumpdep", "-o", filepath.Join(t.TempDir(), "fiberjwt.test"), "./test/api")
 	graph, err := link.CombinedOutput()
 	require.NoError(t, err, "%.2000s", graph)

@@ -25,8 +25,8 @@ const everyCall = `(async () => {
 	return ends;
 })()`
 
-// TestWhatTheServerDidNotAnswerDecidesNothing, whatever stands between.
-func TestWhatTheServerDidNotAnswerDecidesNothing(t *testing.T) {
+// TestInvalidResponseKeepsBrowserSession, whatever stands between.
+func TestInvalidResponseKeepsBrowserSession(t *testing.T) {
 	says := func(status int, body string) fiber.Handler {
 		return func(c *fiber.Ctx) error { return c.Status(status).SendString(body) }
 	}
@@ -35,16 +35,16 @@ func TestWhatTheServerDidNotAnswerDecidesNothing(t *testing.T) {
 		want   string
 	}{
 		"a dead network": {func(c *fiber.Ctx) error { return c.Context().Conn().Close() }, "AuthError 0"},
-		"an answer that breaks off": {func(c *fiber.Ctx) error {
+		"a truncated answer": {func(c *fiber.Ctx) error {
 			c.Context().SetBodyStream(strings.NewReader(`{"expires_in":600`), 1000)
 			return nil
 		}, "AuthError 0"},
-		"the page of a proxy":          {says(200, "<!doctype html><title>Welcome</title>"), "AuthError 0"},
-		"nothing":                      {says(200, ""), "AuthError 0"},
-		"null":                         {says(200, "null"), "AuthError 0"},
-		"a word":                       {says(200, `"offline"`), "AuthError 0"},
-		"the fault of a proxy":         {says(502, "<h1>Bad Gateway</h1>"), "AuthError 502"},
-		"a proxy's fault that is null": {says(502, "null"), "AuthError 502"},
+		"a proxy's page with status 200":     {says(200, "<!doctype html><title>Welcome</title>"), "AuthError 0"},
+		"an empty body":                      {says(200, ""), "AuthError 0"},
+		"null":                               {says(200, "null"), "AuthError 0"},
+		"a JSON string":                      {says(200, `"offline"`), "AuthError 0"},
+		"a proxy's error page":               {says(502, "<h1>Bad Gateway</h1>"), "AuthError 502"},
+		"a proxy's error with the body null": {says(502, "null"), "AuthError 502"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, p := newWorld(t), newProfile(t)
@@ -69,7 +69,7 @@ func TestWhatTheServerDidNotAnswerDecidesNothing(t *testing.T) {
 }
 
 // It could not tell the other tabs.
-func TestAClosedClientSignsNobodyInOrOut(t *testing.T) {
+func TestClosedClientCannotSignInOrOut(t *testing.T) {
 	for name, before := range map[string][]string{
 		"with locks":    nil,
 		"without locks": {`delete Navigator.prototype.locks;`},
@@ -92,7 +92,7 @@ func TestAClosedClientSignsNobodyInOrOut(t *testing.T) {
 // stale is an answer that the page makes up, so that its body may be anything.
 const stale = `{ status: 401, headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' } }`
 
-func TestABodyThatBreaksOffIsNoFaultOfTheSecondTry(t *testing.T) {
+func TestBrokenResponseBodyDoesNotFailRetry(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p, `{
 		const ask = fetch;
@@ -110,7 +110,7 @@ func TestABodyThatBreaksOffIsNoFaultOfTheSecondTry(t *testing.T) {
 }
 
 // A stream cannot go out over HTTP/1.1, so the page answers.
-func TestAStreamIsSentOnce(t *testing.T) {
+func TestStreamBodyIsSentOnce(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p, `{
 		const ask = fetch;
@@ -127,7 +127,7 @@ func TestAStreamIsSentOnce(t *testing.T) {
 	require.Equal(t, 1, w.count(refreshRoute, 200), "the next request finds a new token")
 }
 
-func TestWordsOfAnotherClientAreLetPass(t *testing.T) {
+func TestUnknownChannelMessagesAreIgnored(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	one, other := w.home(p), w.home(p)
 	one.signUp("users", "ann@example.com")
@@ -140,7 +140,7 @@ func TestWordsOfAnotherClientAreLetPass(t *testing.T) {
 	other.wait(`events.join() === 'users session,users ended'`)
 }
 
-func TestARequestKeepsItsSettings(t *testing.T) {
+func TestFetchKeepsRequestSettings(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p)
 	b.signUp("users", "ann@example.com")
@@ -162,7 +162,7 @@ func TestARequestKeepsItsSettings(t *testing.T) {
 	require.EqualValues(t, 401, ask(`{ credentials: 'omit' }`), "the cookies went along")
 }
 
-func TestARequestToAnotherOriginHasTheCookiesUnlessItOmitsThem(t *testing.T) {
+func TestCrossOriginFetchSendsCookiesByDefault(t *testing.T) {
 	w, p := newWorld(t, trustingSibling), newProfile(t)
 	b := w.sibling(p)
 	b.signUp("users", "ann@example.com")

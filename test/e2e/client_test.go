@@ -14,7 +14,7 @@ import (
 
 const refreshRoute = "POST /auth/users/refresh"
 
-func TestAPersonSignsInAndOut(t *testing.T) {
+func TestUserSignsInAndOutInBrowser(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p)
 	require.Empty(t, b.who())
@@ -38,7 +38,7 @@ const tenAtOnce = `Promise.all(Array.from({ length: 10 }, async (_, i) => {
   return response.ok && (i %% 2 ? text === body : text.includes('ann')) ? '' : response.status + ' ' + text;
 })).then(answers => answers.filter(Boolean))`
 
-func TestTwoTabsWithTenRequestsEachLiveThroughExpiries(t *testing.T) {
+func TestTwoTabsSurviveTokenExpiries(t *testing.T) {
 	const expiries = 5
 	withoutLocks := `delete Navigator.prototype.locks;`
 	withoutChannel := `delete globalThis.BroadcastChannel;`
@@ -112,7 +112,7 @@ func (w *world) freezeWithLock(p *profile) {
 	call(b, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: page.SetWebLifecycleStateStateFrozen})
 }
 
-func TestSigningOutInOneTabEndsTheOthers(t *testing.T) {
+func TestSignOutInOneTabReachesOtherTabs(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	one, other := w.home(p), w.home(p)
 	one.signUp("users", "ann@example.com")
@@ -127,7 +127,7 @@ func TestSigningOutInOneTabEndsTheOthers(t *testing.T) {
 	require.Equal(t, 1, w.count("POST /auth/users/logout-all", 204))
 }
 
-func TestASignInByPageLoadIsToldToTabsThatAreSignedOut(t *testing.T) {
+func TestPageLoadSignInReachesSignedOutTabs(t *testing.T) {
 	for name, before := range map[string]func(w *world){
 		"at once":                     func(*world) {},
 		"and has to be renewed first": (*world).expire,
@@ -152,7 +152,7 @@ func TestASignInByPageLoadIsToldToTabsThatAreSignedOut(t *testing.T) {
 	}
 }
 
-func TestWhatWasAskedBeforeASignInByPageLoadIsNotItsEnd(t *testing.T) {
+func TestLateAnswerDoesNotEndPageLoadSignIn(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	w.home(newProfile(t)).signUp("users", "ann@example.com")
 	listening := w.home(p, `
@@ -178,7 +178,7 @@ func TestWhatWasAskedBeforeASignInByPageLoadIsNotItsEnd(t *testing.T) {
 	require.Equal(t, []string{"users session"}, eval[[]string](listening, "events"))
 }
 
-func TestATabThatIsSignedInIsNotDisturbedByAnother(t *testing.T) {
+func TestNewTabDoesNotDisturbSignedInTab(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p, stopwatch) // a held refresh is not given up
 	b.signUp("users", "ann@example.com")
@@ -195,7 +195,7 @@ func TestATabThatIsSignedInIsNotDisturbedByAnother(t *testing.T) {
 	require.Equal(t, []string{"users session"}, eval[[]string](b, "events"), "the account is loaded again")
 }
 
-func TestAClosedClientStillAnswers(t *testing.T) {
+func TestClosedClientStillReturnsTheAccount(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	w.home(p).signUp("users", "ann@example.com")
 	b := w.home(p)
@@ -207,7 +207,7 @@ func TestAClosedClientStillAnswers(t *testing.T) {
 	require.Equal(t, "ann@example.com", b.who())
 }
 
-func TestBothKindsAtOnceAndEndingOneLeavesTheOther(t *testing.T) {
+func TestEndingOneKindKeepsTheOther(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p)
 	b.signUp("users", "ann@example.com")
@@ -221,7 +221,7 @@ func TestBothKindsAtOnceAndEndingOneLeavesTheOther(t *testing.T) {
 	require.Equal(t, []string{"users session", "teachers session", "users ended"}, eval[[]string](b, "events"))
 }
 
-func TestASessionThatWasEndedElsewhereIsToldOnce(t *testing.T) {
+func TestSessionEndedElsewhereFiresOneEvent(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p)
 	b.signUp("users", "ann@example.com")
@@ -239,7 +239,7 @@ func TestASessionThatWasEndedElsewhereIsToldOnce(t *testing.T) {
 	require.Equal(t, []string{"users session", "users ended"}, eval[[]string](elsewhere, "events"))
 }
 
-func TestSigningInOverASessionEndsIt(t *testing.T) {
+func TestBrowserSignInEndsPreviousSession(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p)
 	b.signUp("users", "ann@example.com")
@@ -247,7 +247,7 @@ func TestSigningInOverASessionEndsIt(t *testing.T) {
 	require.Equal(t, 1, eval[int](b, `users.sessions().then(all => all.length)`))
 }
 
-func TestAnOutageKeepsTheSession(t *testing.T) {
+func TestOutageKeepsBrowserSession(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p, stopwatch)
 	b.signUp("users", "ann@example.com")
@@ -274,7 +274,7 @@ func TestAnOutageKeepsTheSession(t *testing.T) {
 	require.Equal(t, []string{"users session"}, eval[[]string](b, "events"))
 }
 
-func TestADeadNetworkKeepsTheSession(t *testing.T) {
+func TestDeadNetworkKeepsBrowserSession(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p)
 	b.signUp("users", "ann@example.com")
@@ -294,7 +294,7 @@ func TestADeadNetworkKeepsTheSession(t *testing.T) {
 	require.Equal(t, []string{"users session"}, eval[[]string](b, "events"))
 }
 
-func TestAnAnswerOfTheApplicationsOwnIsNoReasonToAskAgain(t *testing.T) {
+func TestApplication401IsNotRetried(t *testing.T) {
 	w, p := newWorld(t, func(_ *world, app *fiber.App, _ *fiberjwt.Config) {
 		app.Post("/pin", func(c *fiber.Ctx) error { return c.Status(401).SendString("wrong") })
 	}), newProfile(t)
@@ -305,7 +305,7 @@ func TestAnAnswerOfTheApplicationsOwnIsNoReasonToAskAgain(t *testing.T) {
 	require.Zero(t, w.count(refreshRoute, 200))
 }
 
-func TestARefusedSignInFailsNothingElse(t *testing.T) {
+func TestRefusedSignInFailsNoOtherRequest(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p)
 	b.signUp("users", "ann@example.com")
@@ -328,7 +328,7 @@ func TestARefusedSignInFailsNothingElse(t *testing.T) {
 	require.EqualValues(t, 200, eval[float64](b, `late`))
 }
 
-func TestAStrangerIsToldOfNoEnd(t *testing.T) {
+func TestSignedOutVisitorGetsNoEndEvent(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p)
 	require.False(t, eval[bool](b, `users.refresh()`))
@@ -337,7 +337,7 @@ func TestAStrangerIsToldOfNoEnd(t *testing.T) {
 	require.Empty(t, eval[[]string](b, "events"))
 }
 
-func TestABodyThatCanBeSentOnceIsSentOnce(t *testing.T) {
+func TestOneTimeBodyIsSentOnce(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p)
 	b.signUp("users", "ann@example.com")
@@ -355,7 +355,7 @@ func TestABodyThatCanBeSentOnceIsSentOnce(t *testing.T) {
 	require.Equal(t, 1, w.count("POST /data/users", 401))
 }
 
-func TestARefreshDoesNotLandInTheNextSession(t *testing.T) {
+func TestLateRefreshDoesNotReachNextSession(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	// The other asks again when it hears of the sign-in, now and then before that
 	// has the lock: it must not give up what is held.
@@ -386,7 +386,7 @@ func TestARefreshDoesNotLandInTheNextSession(t *testing.T) {
 	require.Equal(t, "bob@example.com", other.who())
 }
 
-func TestWaitingForARefreshCanBeGivenUp(t *testing.T) {
+func TestAbortStopsWaitingForRefresh(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p)
 	b.signUp("users", "ann@example.com")
@@ -403,7 +403,7 @@ func TestWaitingForARefreshCanBeGivenUp(t *testing.T) {
 	require.EqualValues(t, 200, eval[float64](b, `kept`), "one who gives up takes the others with him")
 }
 
-func TestATokenIsRenewedAheadOfTimeOnlyWhereItIsUsed(t *testing.T) {
+func TestOnlyUsedTabsRenewTokensEarly(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	// Time of the page: what is to happen in minutes happens in milliseconds.
 	hurry := `const set = setTimeout; globalThis.setTimeout = (f, wait = 0, ...rest) => set(f, wait / 600, ...rest);`
@@ -425,7 +425,7 @@ func TestATokenIsRenewedAheadOfTimeOnlyWhereItIsUsed(t *testing.T) {
 	require.Equal(t, 1, w.count(refreshRoute, 200), "a page that nobody uses, or nobody sees, keeps its session alive")
 }
 
-func TestEachTabRenewsAtATimeOfItsOwn(t *testing.T) {
+func TestTabsRenewAtDifferentTimes(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p, `
 		const set = setTimeout;
@@ -446,7 +446,7 @@ func TestEachTabRenewsAtATimeOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestAuthErrorsSayWhatWasWrong(t *testing.T) {
+func TestAuthErrorReportsStatusCodeAndFields(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p)
 	b.signUp("users", "ann@example.com")

@@ -37,7 +37,7 @@ const waiting = `navigator.locks.query().then(({ pending }) => pending.length)`
 
 // A tab that is too busy to hear of the sign-in may have a refresh under way,
 // whose answer would put its cookies over those of the sign-in.
-func TestASignInOrOutWaitsAsLongAsARefreshMayTake(t *testing.T) {
+func TestSignInAndOutWaitForPendingRefresh(t *testing.T) {
 	for name, test := range map[string]struct{ call, path string }{
 		"login":    {`users.login({ email: 'ann@example.com', password: '` + password + `' })`, "/auth/users/login"},
 		"register": {`users.register({ email: 'bob@example.com', password: '` + password + `' })`, "/auth/users/register"},
@@ -73,7 +73,7 @@ func TestASignInOrOutWaitsAsLongAsARefreshMayTake(t *testing.T) {
 	}
 }
 
-func TestARefreshWaitsForOtherTabsTwoSeconds(t *testing.T) {
+func TestRefreshWaitsTwoSecondsForOtherTabs(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p, stopwatch)
 	b.signUp("users", "ann@example.com")
@@ -87,7 +87,7 @@ func TestARefreshWaitsForOtherTabsTwoSeconds(t *testing.T) {
 	require.True(t, eval[bool](b, `late`))
 }
 
-func TestARefreshThatHangsIsGivenUp(t *testing.T) {
+func TestHangingRefreshIsAborted(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p, stopwatch)
 	b.signUp("users", "ann@example.com")
@@ -102,7 +102,7 @@ func TestARefreshThatHangsIsGivenUp(t *testing.T) {
 	require.Equal(t, []string{"users session"}, eval[[]string](b, "events"))
 }
 
-func TestTheServerIsLeftInPeaceAsLongAsItSays(t *testing.T) {
+func TestClientBacksOffByRetryAfter(t *testing.T) {
 	for name, test := range map[string]struct {
 		header      string
 		retryAfter  float64

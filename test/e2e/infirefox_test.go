@@ -27,7 +27,7 @@ func (b *foxTab) requireNothingOf(secrets ...string) {
 	}
 }
 
-func TestThePageInFirefox(t *testing.T) {
+func TestPageWorksInFirefox(t *testing.T) {
 	p, x := newFox(t), startExample(t)
 	b := p.page(x)
 	b.shoot("01-stranger")
@@ -115,7 +115,7 @@ func (w *world) foxHome(p *fox) *foxTab {
 	return b
 }
 
-func TestTwoTabsOfFirefoxWithSixteenRequestsEachLiveThroughExpiries(t *testing.T) {
+func TestTwoFirefoxTabsSurviveTokenExpiries(t *testing.T) {
 	const expiries = 3
 	p, w := newFox(t), newWorld(t)
 	tabs := []*foxTab{w.foxHome(p), w.foxHome(p)}
@@ -144,7 +144,7 @@ func TestTwoTabsOfFirefoxWithSixteenRequestsEachLiveThroughExpiries(t *testing.T
 	require.Empty(t, p.cookies())
 }
 
-func TestFirefoxStoresTheCookiesAsTheyAreMeant(t *testing.T) {
+func TestFirefoxStoresCookieAttributes(t *testing.T) {
 	p, w := newFox(t), newWorld(t)
 	b := w.foxHome(p)
 	foxEval[any](b, `users.register({ email: 'ann@example.com', password: %q })`, password)
@@ -167,7 +167,7 @@ func TestFirefoxStoresTheCookiesAsTheyAreMeant(t *testing.T) {
 	}
 }
 
-func TestFirefoxSaysWhereARequestComesFrom(t *testing.T) {
+func TestFirefoxCrossOriginRequestIsRefused(t *testing.T) {
 	for name, attacker := range attackers {
 		t.Run(name, func(t *testing.T) {
 			p, w := newFox(t), newWorld(t)

@@ -137,7 +137,7 @@ const idempotencyKey = "11111111-2222-4333-8444-555555555555"
 
 // C10: below fiberjwt, Fiber's cache middleware would verify Bob and give him
 // Ann's answer, whatever that says about caching.
-func TestCacheBelowNeverGivesAnswersOfOthers(t *testing.T) {
+func TestCacheBelowNeverServesOtherUsers(t *testing.T) {
 	for name, settings := range map[string]cache.Config{
 		"as it comes":  {},
 		"with headers": {StoreResponseHeaders: true, CacheControl: true},
@@ -167,7 +167,7 @@ func TestCacheBelowNeverGivesAnswersOfOthers(t *testing.T) {
 }
 
 // C10: the snippet of docs/operate/deployment.md for answers that may be kept.
-func TestCacheBelowKeepsAnswersByAccountIfAsked(t *testing.T) {
+func TestCacheBelowCanCachePerAccount(t *testing.T) {
 	s := newStreet(t, nil, []fiber.Handler{
 		func(c *fiber.Ctx) error {
 			c.Request().Header.Del(fiber.HeaderCacheControl)
@@ -234,7 +234,7 @@ func TestCacheAboveIsRefused(t *testing.T) {
 }
 
 // C10: the handler of docs/operate/deployment.md, above a cache that is above.
-func TestCacheAboveIsForRequestsWithoutCredentials(t *testing.T) {
+func TestCacheAboveServesOnlyAnonymousRequests(t *testing.T) {
 	private := func(c *fiber.Ctx) error {
 		if c.Get(fiber.HeaderAuthorization) != "" || c.Get(fiber.HeaderCookie) != "" || c.Method() != fiber.MethodGet {
 			c.Request().Header.Set(fiber.HeaderCacheControl, "no-store")
@@ -256,7 +256,7 @@ func TestCacheAboveIsForRequestsWithoutCredentials(t *testing.T) {
 }
 
 // C10: caches that obey HTTP, and what stands above and looks at answers.
-func TestSignedInAnswersArePrivate(t *testing.T) {
+func TestSignedInResponsesArePrivate(t *testing.T) {
 	s := newStreet(t, nil, nil)
 	ann, cid := s.signUp("ann@example.com"), s.signUpByCookie("cid@example.com")
 	s.app.Get("/fails", func(c *fiber.Ctx) error { return fiber.NewError(418) })
@@ -272,7 +272,7 @@ func TestSignedInAnswersArePrivate(t *testing.T) {
 }
 
 // C20: these replace all headers of the answer.
-func TestProxiedAnswersKeepVaryAndCacheControl(t *testing.T) {
+func TestProxiedResponsesKeepVaryAndCacheControl(t *testing.T) {
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Vary", "Accept-Encoding")
 		if r.URL.Query().Has("public") {
@@ -327,16 +327,16 @@ func TestIdempotencyAboveIsRefused(t *testing.T) {
 }
 
 // C21: below, an answer is given again to the account that it was for.
-func TestIdempotencyBelowGivesAnswersToTheirOwnersAlone(t *testing.T) {
+func TestIdempotencyBelowReplaysOnlyToTheOwner(t *testing.T) {
 	for name, settings := range map[string]struct {
 		idempotency.Config
 		header  string
 		refused bool
 	}{
-		"as it comes":              {idempotency.Config{}, "X-Idempotency-Key", false},
-		"another header":           {idempotency.Config{KeyHeader: "Idempotency-Key"}, "Idempotency-Key", false},
-		"headers without ours":     {idempotency.Config{KeepResponseHeaders: []string{"Content-Type"}}, "X-Idempotency-Key", true},
-		"headers that ours is one": {idempotency.Config{KeepResponseHeaders: []string{"Content-Type", "X-Fiberjwt-Owner"}}, "X-Idempotency-Key", false},
+		"as it comes":          {idempotency.Config{}, "X-Idempotency-Key", false},
+		"another header":       {idempotency.Config{KeyHeader: "Idempotency-Key"}, "Idempotency-Key", false},
+		"headers without ours": {idempotency.Config{KeepResponseHeaders: []string{"Content-Type"}}, "X-Idempotency-Key", true},
+		"headers with ours":    {idempotency.Config{KeepResponseHeaders: []string{"Content-Type", "X-Fiberjwt-Owner"}}, "X-Idempotency-Key", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStreet(t, nil, []fiber.Handler{idempotency.New(settings.Config)})
@@ -362,7 +362,7 @@ func TestIdempotencyBelowGivesAnswersToTheirOwnersAlone(t *testing.T) {
 }
 
 // C21: the handler of docs/operate/deployment.md.
-func TestIdempotencyBelowWithAKeyOfTheAccount(t *testing.T) {
+func TestIdempotencyBelowWorksWithAccountKeys(t *testing.T) {
 	own := func(c *fiber.Ctx) error {
 		if s, ok := fiberjwt.SessionOf(c); ok && c.Get("X-Idempotency-Key") != "" {
 			sum := sha256.Sum256([]byte(s.Kind + " " + s.Subject + " " + c.Get("X-Idempotency-Key")))
@@ -381,7 +381,7 @@ func TestIdempotencyBelowWithAKeyOfTheAccount(t *testing.T) {
 }
 
 // C21: csrf refuses sign-ins before fiberjwt sees them.
-func TestCSRFBesideIsSaid(t *testing.T) {
+func TestCSRFMiddlewareAboveIsLogged(t *testing.T) {
 	s := newStreet(t, []fiber.Handler{csrf.New()}, nil)
 	require.Equal(t, 403, s.do("POST", "/auth/users/login", "{}").Status)
 	for range 3 {
@@ -400,7 +400,7 @@ func TestCSRFBesideIsSaid(t *testing.T) {
 }
 
 // C21: every other line of the table of neighbours in docs/operate/deployment.md.
-func TestNeighboursThatGetAlong(t *testing.T) {
+func TestOtherMiddlewareIsCompatible(t *testing.T) {
 	store := session.New()
 	counting := func(c *fiber.Ctx) error {
 		own, err := store.Get(c)
@@ -478,7 +478,7 @@ func TestEncryptCookieBelowNeedsExcept(t *testing.T) {
 }
 
 // C21: both read the header Authorization, by scheme.
-func TestBasicAuthAboveGoesWithCookies(t *testing.T) {
+func TestBasicAuthAboveWorksWithCookies(t *testing.T) {
 	s := newStreet(t, nil, nil)
 	cid := s.signUpByCookie("cid@example.com")
 	outer := fiber.New()
@@ -491,7 +491,7 @@ func TestBasicAuthAboveGoesWithCookies(t *testing.T) {
 }
 
 // C21: a deadline of the request bounds what fiberjwt asks the database for too.
-func TestTimeoutOnAHandlerBelow(t *testing.T) {
+func TestTimeoutOnHandlerGets408(t *testing.T) {
 	s := newStreet(t, nil, nil)
 	s.app.Get("/slow", timeout.NewWithContext(func(c *fiber.Ctx) error {
 		<-c.UserContext().Done()
@@ -505,7 +505,7 @@ func TestTimeoutOnAHandlerBelow(t *testing.T) {
 }
 
 // C21: the limiter of sign-ins that docs/operate/deployment.md recommends.
-func TestLimiterAboveTheBuiltInRoutes(t *testing.T) {
+func TestLimiterAboveLimitsOnlyBuiltInRoutes(t *testing.T) {
 	s := newStreet(t, []fiber.Handler{limiter.New(limiter.Config{Max: 2, Next: func(c *fiber.Ctx) bool { return !strings.HasPrefix(c.Path(), "/auth") }})}, nil)
 	s.signUp("ann@example.com")
 	ann := s.signUp("bob@example.com")

@@ -216,7 +216,7 @@ func cookieOf(t *testing.T, answer *http.Response) string {
 	return ""
 }
 
-func TestNginxLetsThroughWhatTheApplicationItselfWould(t *testing.T) {
+func TestNginxAllowsWhatTheApplicationAllows(t *testing.T) {
 	x := newProxied(t)
 	cookie := x.signUp()
 	for name, test := range map[string]struct {
@@ -224,20 +224,20 @@ func TestNginxLetsThroughWhatTheApplicationItselfWould(t *testing.T) {
 		headers []string
 		status  int
 	}{
-		"a stranger":                          {"GET", nil, 401},
-		"a stranger who posts":                {"POST", []string{"Origin", ownOrigin}, 401},
-		"a stranger from another origin":      {"POST", []string{"Origin", otherOrigin, "Sec-Fetch-Site", "cross-site"}, 401},
-		"garbage":                             {"GET", []string{"Cookie", "__Host-Http-users=garbage"}, 401},
-		"somebody who looks":                  {"GET", []string{"Cookie", cookie}, 200},
-		"somebody who comes by a link":        {"GET", []string{"Cookie", cookie, "Sec-Fetch-Site", "cross-site"}, 200},
-		"a page of our own, as it says":       {"POST", []string{"Cookie", cookie, "Origin", ownOrigin}, 200},
-		"a page of our own, as is said":       {"DELETE", []string{"Cookie", cookie, "Sec-Fetch-Site", "same-origin"}, 200},
-		"another origin, as it says":          {"POST", []string{"Cookie", cookie, "Origin", otherOrigin}, 403},
-		"another origin, as is said":          {"DELETE", []string{"Cookie", cookie, "Sec-Fetch-Site", "same-site"}, 403},
-		"a stranger's preflight":              {"OPTIONS", []string{"Origin", otherOrigin, "Access-Control-Request-Method", "POST"}, 401},
-		"a preflight that has a cookie":       {"OPTIONS", []string{"Origin", otherOrigin, "Access-Control-Request-Method", "POST", "Cookie", "__Host-Http-users=garbage"}, 401},
-		"an upgrade that a page of ours asks": {"GET", []string{"Cookie", cookie, "Origin", ownOrigin, "Upgrade", "h2c"}, 200},
-		"an upgrade for another origin":       {"GET", []string{"Cookie", cookie, "Origin", otherOrigin, "Upgrade", "websocket"}, 403},
+		"signed-out visitor":                       {"GET", nil, 401},
+		"signed-out POST":                          {"POST", []string{"Origin", ownOrigin}, 401},
+		"signed-out visitor from another origin":   {"POST", []string{"Origin", otherOrigin, "Sec-Fetch-Site", "cross-site"}, 401},
+		"garbage":                                  {"GET", []string{"Cookie", "__Host-Http-users=garbage"}, 401},
+		"signed-in GET":                            {"GET", []string{"Cookie", cookie}, 200},
+		"signed-in visitor from a cross-site link": {"GET", []string{"Cookie", cookie, "Sec-Fetch-Site", "cross-site"}, 200},
+		"own origin by Origin header":              {"POST", []string{"Cookie", cookie, "Origin", ownOrigin}, 200},
+		"own origin by Sec-Fetch-Site":             {"DELETE", []string{"Cookie", cookie, "Sec-Fetch-Site", "same-origin"}, 200},
+		"another origin by Origin header":          {"POST", []string{"Cookie", cookie, "Origin", otherOrigin}, 403},
+		"another origin by Sec-Fetch-Site":         {"DELETE", []string{"Cookie", cookie, "Sec-Fetch-Site", "same-site"}, 403},
+		"preflight without cookies":                {"OPTIONS", []string{"Origin", otherOrigin, "Access-Control-Request-Method", "POST"}, 401},
+		"preflight with a cookie":                  {"OPTIONS", []string{"Origin", otherOrigin, "Access-Control-Request-Method", "POST", "Cookie", "__Host-Http-users=garbage"}, 401},
+		"upgrade from the own origin":              {"GET", []string{"Cookie", cookie, "Origin", ownOrigin, "Upgrade", "h2c"}, 200},
+		"upgrade from another origin":              {"GET", []string{"Cookie", cookie, "Origin", otherOrigin, "Upgrade", "websocket"}, 403},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer := x.ask(test.method, "/", strings.NewReader("a note"), test.headers...)
@@ -255,14 +255,14 @@ func TestNginxLetsThroughWhatTheApplicationItselfWould(t *testing.T) {
 		"the application answers a preflight, so nginx must not ask for one")
 }
 
-func TestNginxPassesABodyOfUnknownLengthOn(t *testing.T) {
+func TestNginxPassesOnBodyOfUnknownLength(t *testing.T) {
 	x := newProxied(t)
 	answer := x.ask("POST", "/", io.MultiReader(strings.NewReader("a "), strings.NewReader("note")), "Cookie", x.signUp(), "Origin", ownOrigin)
 	require.Equal(t, 200, answer.StatusCode)
 	require.Equal(t, []string{"POST a note"}, x.through())
 }
 
-func TestNginxTellsTheClientThatATokenHasExpired(t *testing.T) {
+func TestNginxForwardsTokenExpiryChallenge(t *testing.T) {
 	x := newProxied(t)
 	cookie := x.signUp()
 	x.expire()
@@ -272,7 +272,7 @@ func TestNginxTellsTheClientThatATokenHasExpired(t *testing.T) {
 	require.Empty(t, x.through())
 }
 
-func TestAWebSocketBehindNginxIsOpenedFromOurOwnOriginOnly(t *testing.T) {
+func TestNginxOpensWebSocketFromOwnOriginOnly(t *testing.T) {
 	x := newProxied(t)
 	cookie := x.signUp()
 	open := func(cookie, origin string) (string, int) {
@@ -303,7 +303,7 @@ func TestAWebSocketBehindNginxIsOpenedFromOurOwnOriginOnly(t *testing.T) {
 	require.Empty(t, x.through())
 }
 
-func TestNothingSlidesByTheQuestionOfNginx(t *testing.T) {
+func TestNginxAuthRequestRenewsNothing(t *testing.T) {
 	x := newProxied(t)
 	cookie := x.signUp()
 	x.advance(accessTTL * 7 / 10)
@@ -320,7 +320,7 @@ func TestNothingSlidesByTheQuestionOfNginx(t *testing.T) {
 	require.Equal(t, 200, x.ask("GET", "/", nil, "Cookie", renewed).StatusCode)
 }
 
-func TestNginxLetsNobodyThroughWithoutAnAnswer(t *testing.T) {
+func TestNginxFailsClosedWithoutAnAnswer(t *testing.T) {
 	x := newProxied(t)
 	cookie := x.signUp()
 	for name, answer := range map[string]func(c *fiber.Ctx) error{

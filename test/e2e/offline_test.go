@@ -68,7 +68,7 @@ func (b *tab) hit(selector string) {
 
 const notKnown = `document.querySelector(%q).textContent === 'Not known'`
 
-func TestBackShowsNothingPrivateWhileTheServerCannotBeAsked(t *testing.T) {
+func TestBackShowsNothingPrivateWhileServerIsDown(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	shut := x.gate()
 	b := x.page(p)
@@ -111,7 +111,7 @@ func TestBackShowsNothingPrivateWhileTheServerCannotBeAsked(t *testing.T) {
 	b.shoot("2-recovered")
 }
 
-func TestThePageRecoversByItselfWhenTheNetworkIsBack(t *testing.T) {
+func TestPageRecoversWhenNetworkReturns(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	b := x.page(p)
 	b.createUser("ann@example.com")
@@ -131,7 +131,7 @@ func TestThePageRecoversByItselfWhenTheNetworkIsBack(t *testing.T) {
 	b.requireTheSamePage()
 }
 
-func TestAnAnswerFromBeforeThePageWasLeftIsNotShownOnTheWayBack(t *testing.T) {
+func TestAnswerFromBeforeLeavingIsNotShownOnReturn(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	shut := x.gate()
 	x.page(p).createUser("ann@example.com")

@@ -28,7 +28,7 @@ var attackers = map[string]struct {
 	}},
 }
 
-func TestFetchFromElsewhereIsRefused(t *testing.T) {
+func TestCrossOriginFetchIsRefused(t *testing.T) {
 	for name, attacker := range attackers {
 		t.Run(name, func(t *testing.T) {
 			w, p := newWorld(t), newProfile(t)
@@ -51,7 +51,7 @@ func TestFetchFromElsewhereIsRefused(t *testing.T) {
 	}
 }
 
-func TestAFormFromElsewhereIsRefused(t *testing.T) {
+func TestCrossOriginFormIsRefused(t *testing.T) {
 	for name, attacker := range attackers {
 		t.Run(name, func(t *testing.T) {
 			w, p := newWorld(t), newProfile(t)
@@ -72,7 +72,7 @@ func TestAFormFromElsewhereIsRefused(t *testing.T) {
 	}
 }
 
-func TestNobodyIsSignedInAsSomebodyElseByAnotherOrigin(t *testing.T) {
+func TestCrossOriginPageCannotSignVisitorIn(t *testing.T) {
 	for name, attacker := range attackers {
 		t.Run(name, func(t *testing.T) {
 			w, p := newWorld(t), newProfile(t)
@@ -89,7 +89,7 @@ func TestNobodyIsSignedInAsSomebodyElseByAnotherOrigin(t *testing.T) {
 	}
 }
 
-func TestTheBrowserStoresTheCookiesAsTheyAreMeant(t *testing.T) {
+func TestChromiumStoresCookieAttributes(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	w.home(p).signUp("users", "ann@example.com")
 	cookies := p.allCookies()
@@ -141,7 +141,7 @@ func TestPlainHTTPNeedsInsecureCookies(t *testing.T) {
 	}
 }
 
-func TestAScriptCanNeitherReadNorPlantTheCookies(t *testing.T) {
+func TestScriptCannotReadOrPlantCookies(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p)
 	plant := func(b *tab) {
@@ -177,7 +177,7 @@ func TestAScriptCanNeitherReadNorPlantTheCookies(t *testing.T) {
 
 // A sibling host can set a cookie of the refresh cookie's name for the whole
 // domain: with a good token of an account of its own.
-func TestARefreshTokenOfSomebodyElsesIsPlantedInVain(t *testing.T) {
+func TestPlantedRefreshTokenHasNoEffect(t *testing.T) {
 	w, other, p := newWorld(t), newProfile(t), newProfile(t)
 	w.home(other).signUp("users", "mallory@example.com")
 	plant := func() {
@@ -217,7 +217,7 @@ func (w *world) sibling(p *profile) *tab {
 	return b
 }
 
-func TestAFrontEndOnATrustedOriginSignsIn(t *testing.T) {
+func TestTrustedOriginFrontEndSignsIn(t *testing.T) {
 	w, p := newWorld(t, trustingSibling), newProfile(t)
 	b := w.sibling(p)
 	b.signUp("users", "ann@example.com")

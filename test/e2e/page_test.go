@@ -136,7 +136,7 @@ func (b *tab) writeNote(as, text string) {
 	b.wait(said, "#notes .message", "Note added.")
 }
 
-func TestThePageFromTheFirstVisitToTheLast(t *testing.T) {
+func TestPageWorksFromRegistrationToSignOut(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	b := x.page(p)
 	b.shoot("01-stranger")
@@ -184,7 +184,7 @@ func TestThePageFromTheFirstVisitToTheLast(t *testing.T) {
 	require.Empty(t, p.cookies())
 }
 
-func TestThePageListsSessionsAndEndsThem(t *testing.T) {
+func TestPageListsAndEndsSessions(t *testing.T) {
 	x := startExample(t)
 	b, other := x.page(newProfile(t)), x.page(newProfile(t))
 	b.createUser("ann@example.com")
@@ -203,7 +203,7 @@ func TestThePageListsSessionsAndEndsThem(t *testing.T) {
 	other.shoot("2-ended-elsewhere")
 }
 
-func TestThePageChangesThePassword(t *testing.T) {
+func TestPageChangesThePassword(t *testing.T) {
 	x := startExample(t)
 	b, other := x.page(newProfile(t)), x.page(newProfile(t))
 	b.createUser("ann@example.com")
@@ -247,7 +247,7 @@ func (x *example) openProof(b *tab) {
 	b.wait(`document.querySelector('#proof').open && document.activeElement.name === 'password'`)
 }
 
-func TestThePageAsksForThePasswordWhereAFreshOneIsNeeded(t *testing.T) {
+func TestPageAsksForPasswordOnFreshRoutes(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	b := x.page(p)
 	b.createUser("ann@example.com")
@@ -274,7 +274,7 @@ func TestThePageAsksForThePasswordWhereAFreshOneIsNeeded(t *testing.T) {
 	require.Equal(t, "Toby Teach", b.text(teacher+"h2"))
 }
 
-func TestThePageFollowsAnotherTab(t *testing.T) {
+func TestPageFollowsAnotherTab(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	one, other := x.page(p), x.page(p)
 	one.createUser("ann@example.com")
@@ -290,7 +290,7 @@ func TestThePageFollowsAnotherTab(t *testing.T) {
 	require.Empty(t, eval[string](other, `document.querySelector('#notes .list').textContent`))
 }
 
-func TestTheKeyboardIsNotLostWhenTheSessionEndsElsewhere(t *testing.T) {
+func TestRemoteSignOutKeepsKeyboardFocus(t *testing.T) {
 	for name, on := range map[string]func(x *example, b *tab){
 		"on a button":   func(_ *example, b *tab) { b.run(`document.querySelector(%q).focus()`, user+".secret") },
 		"in the notes":  func(_ *example, b *tab) { b.run(`document.querySelector('#notes textarea').focus()`) },
@@ -311,7 +311,7 @@ func TestTheKeyboardIsNotLostWhenTheSessionEndsElsewhere(t *testing.T) {
 	}
 }
 
-func TestAPasswordThatTurnsOutWrongLaterIsNoFaultOfTheNextOne(t *testing.T) {
+func TestLateWrongPasswordDoesNotMarkTheNext(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	b := x.page(p, `{
 		const ask = fetch;
@@ -334,7 +334,7 @@ func TestAPasswordThatTurnsOutWrongLaterIsNoFaultOfTheNextOne(t *testing.T) {
 	require.Empty(t, eval[string](b, `document.querySelector('#proof .fault').textContent`))
 }
 
-func TestThePageShowsNothingThatComesAfterASignOut(t *testing.T) {
+func TestPageIgnoresAnswersAfterSignOut(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	one := x.page(p)
 	other := x.page(p, `const get = globalThis.fetch; globalThis.fetch = async (input, init) => {
@@ -354,7 +354,7 @@ func TestThePageShowsNothingThatComesAfterASignOut(t *testing.T) {
 	require.NotContains(t, other.text("body"), "ann@example.com")
 }
 
-func TestThePageTellsAStrangerOfNoSession(t *testing.T) {
+func TestPageShowsNoEndMessageToNewVisitor(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	b := x.page(p)
 	b.visit(x.base + "/api/public").back()
@@ -367,7 +367,7 @@ func TestThePageTellsAStrangerOfNoSession(t *testing.T) {
 	require.Empty(t, b.text(user+"> .message"), "another kind is no fault of this one")
 }
 
-func TestThePageIsUsedByKeyboardAlone(t *testing.T) {
+func TestPageWorksByKeyboardAlone(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	b := x.page(p)
 	focus := func(selector string) {
@@ -403,7 +403,7 @@ func TestThePageIsUsedByKeyboardAlone(t *testing.T) {
 	require.True(t, eval[bool](b, `document.activeElement.matches('#notes .main')`), "the focus is lost")
 }
 
-func TestEverythingOnThePageHasAName(t *testing.T) {
+func TestPageControlsHaveAccessibleNames(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	b := x.page(p)
 	b.requireNames()
@@ -431,7 +431,7 @@ func (b *tab) requireNames() {
 	require.Greater(b.t, used, 8)
 }
 
-func TestThePageFitsEveryScreen(t *testing.T) {
+func TestPageFitsEveryScreen(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	b := x.page(p)
 	shoot := func(name string) {
@@ -461,7 +461,7 @@ func (b *tab) back() {
 	b.wait(`location.pathname === '/'`)
 }
 
-func TestTheBackForwardCacheShowsNothingPrivate(t *testing.T) {
+func TestBackForwardCacheShowsNothingPrivate(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	b := x.page(p)
 	b.createUser("ann@example.com")
@@ -480,7 +480,7 @@ func TestTheBackForwardCacheShowsNothingPrivate(t *testing.T) {
 	b.shoot("1-nothing-private")
 }
 
-func TestTheBackForwardCacheShowsWhoIsStillSignedIn(t *testing.T) {
+func TestBackForwardCacheShowsSignedInUser(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	b := x.page(p)
 	b.createUser("ann@example.com")

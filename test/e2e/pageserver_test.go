@@ -107,7 +107,7 @@ func (s *pageServer) fault(format string, args ...any) {
 	s.faults = append(s.faults, fmt.Sprintf(format, args...))
 }
 
-func TestPagesAreRenderedForWhoeverIsSignedIn(t *testing.T) {
+func TestServerRendersPagesForSignedInUser(t *testing.T) {
 	const expiries = 5
 	w, p := newWorld(t, func(_ *world, _ *fiber.App, cfg *fiberjwt.Config) { cfg.Cookie.RefreshEverywhere = true }), newProfile(t)
 	pages := newPageServer(t, w)

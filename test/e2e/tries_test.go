@@ -22,7 +22,7 @@ const inView = `(({ top, bottom }) => top >= 0 && bottom <= innerHeight + 1)(doc
 // wrongKindLogged: the log of the page has the refusal.
 const wrongKindLogged = `[...document.querySelectorAll('#log tbody tr')].some(({ innerText }) => /GET\s+\/api\/users\/me\s+403\s+wrong_kind/.test(innerText))`
 
-func TestThePageTriesATeacherOnAUsersRoute(t *testing.T) {
+func TestPageShowsWrongKindRefusal(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	b := x.page(p)
 	b.try("kind", "Sign in as a teacher first.")
@@ -36,7 +36,7 @@ func TestThePageTriesATeacherOnAUsersRoute(t *testing.T) {
 	require.Equal(t, 1, eval[int](b, `document.querySelectorAll(%q).length`, teacher+".sessions li"), "the session of the try is over")
 }
 
-func TestThePageTriesAnExpiryInTwoTabs(t *testing.T) {
+func TestPageShowsExpiryInTwoTabs(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	b := x.page(p)
 	b.try("expiry", "Sign in first")
@@ -55,7 +55,7 @@ func TestThePageTriesAnExpiryInTwoTabs(t *testing.T) {
 	b.says(user, "You ended the session of this device.") // the list has the session of now
 }
 
-func TestThePageOpensTheSecondTabItself(t *testing.T) {
+func TestPageOpensSecondTabItself(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	b := x.page(p)
 	b.createUser("ann@example.com")
@@ -72,7 +72,7 @@ func TestThePageOpensTheSecondTabItself(t *testing.T) {
 	require.Equal(t, 2, pages)
 }
 
-func TestThePageTriesAStolenRefreshToken(t *testing.T) {
+func TestPageShowsStolenTokenEndingSession(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	b := x.page(p)
 	b.try("theft", "Sign in first")
@@ -86,7 +86,7 @@ func TestThePageTriesAStolenRefreshToken(t *testing.T) {
 	require.Equal(t, 1, eval[int](b, `document.querySelectorAll(%q).length`, teacher+".sessions li"))
 }
 
-func TestAnswersScrollIntoViewOnAPhone(t *testing.T) {
+func TestMessagesScrollIntoViewOnPhone(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	b := x.page(p)
 	b.createTeacher("toby")
@@ -115,7 +115,7 @@ func (b *tab) hearErrors() *[]string {
 	return errors
 }
 
-func TestASignedOutPageLogsNoErrors(t *testing.T) {
+func TestSignedOutPageLogsNoErrors(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	b := p.tab()
 	errors := b.hearErrors()
@@ -147,7 +147,7 @@ func TestPasswordsCanBeShown(t *testing.T) {
 	require.Equal(t, "password", eval[string](b, `document.querySelector(%q).type`, field), "a form that was sent hides it again")
 }
 
-func TestAnInvalidFieldIsRedInFocus(t *testing.T) {
+func TestInvalidFieldIsRedInFocus(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	b := x.page(p)
 	for _, colours := range []string{"light", "dark"} {
@@ -160,7 +160,7 @@ func TestAnInvalidFieldIsRedInFocus(t *testing.T) {
 	}
 }
 
-func TestAHiddenPanelStartsNoRequest(t *testing.T) {
+func TestHiddenPanelStartsNoRequest(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	b := x.page(p)
 	b.createUser("ann@example.com")
@@ -179,7 +179,7 @@ func (b *foxTab) try(name, verdict string) {
 	b.wait(said, `[data-try="`+name+`"] .message`, verdict)
 }
 
-func TestThePageTriesAllThreeInFirefox(t *testing.T) {
+func TestPageDemosWorkInFirefox(t *testing.T) {
 	p, x := newFox(t), startExample(t)
 	b := p.page(x)
 	b.try("kind", "Sign in as a teacher first.")

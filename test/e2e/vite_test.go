@@ -119,7 +119,7 @@ func newViteWorld(t *testing.T) *world {
 	return newPlainWorld(t, func(_ *world, _ *fiber.App, cfg *fiberjwt.Config) { cfg.Cookie.Insecure = true })
 }
 
-func TestFrameworksOfTheGuideShowTheAccount(t *testing.T) {
+func TestFrameworkSamplesShowTheAccount(t *testing.T) {
 	for framework := range frameworks {
 		t.Run(framework, func(t *testing.T) {
 			w, p := newViteWorld(t), newProfile(t)
@@ -149,7 +149,7 @@ func TestFrameworksOfTheGuideShowTheAccount(t *testing.T) {
 	}
 }
 
-func TestViteMustLeaveTheHostAlone(t *testing.T) {
+func TestViteProxyMustKeepTheHost(t *testing.T) {
 	w := newViteWorld(t)
 	project := viteProject(t, "React", "http://127.0.0.1:"+w.port)
 	signUp := func(email string) int {

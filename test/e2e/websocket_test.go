@@ -17,7 +17,7 @@ import (
 )
 
 // live_test.go is the file of docs/how-to/websockets.md, with a shorter period.
-func TestWebSocketOfTheGuideIsTheOneTested(t *testing.T) {
+func TestWebSocketGuideShowsTestedCode(t *testing.T) {
 	code := guide(t, "(?s)```go ignore\n(package main\n.*?// live .*?)```")
 	code = strings.Replace(code, "package main", "package e2e_test", 1)
 	code = strings.Replace(code, "10 * time.Second", "50 * time.Millisecond", 1)
@@ -34,7 +34,7 @@ const speak = `new Promise(done => {
 	socket.onerror = () => done('refused');
 })`
 
-func TestAWebSocketIsOpenedByTheCookieOfOurOwnPageOnly(t *testing.T) {
+func TestWebSocketOpensOnlyFromOwnPage(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p)
 	address := "wss://a.test:" + w.port + "/live"

@@ -24,7 +24,7 @@ postMessage('ready');
 const withoutSharing = `delete globalThis.BroadcastChannel; delete WorkerNavigator.prototype.locks;`
 
 // C9.
-func TestAWorkerFetchesThroughExpiries(t *testing.T) {
+func TestWorkerFetchesThroughExpiries(t *testing.T) {
 	for name, before := range map[string]string{"a worker": "", "a worker without locks and channels": withoutSharing} {
 		t.Run(name, func(t *testing.T) {
 			w, p := newWorld(t, func(_ *world, app *fiber.App, _ *fiberjwt.Config) {

@@ -92,7 +92,7 @@ type report struct {
 	Control  string // a good one, made as the hostile ones are
 }
 
-func TestOthersVerifyOurTokensAndWeTheirs(t *testing.T) {
+func TestTokensVerifyAcrossLibraries(t *testing.T) {
 	needNode(t)
 	j := newJob(t)
 	for _, peer := range peers {

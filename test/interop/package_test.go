@@ -35,7 +35,7 @@ func packed(t *testing.T) (name string, files []string) {
 	return tarballs[0].Name, files
 }
 
-func TestNpmPackageHoldsTheClientAndNoGo(t *testing.T) {
+func TestNpmPackageContainsOnlyTheClient(t *testing.T) {
 	needNode(t)
 	name, files := packed(t)
 	require.Equal(t, "fiberjwt-client", name)
@@ -43,7 +43,7 @@ func TestNpmPackageHoldsTheClientAndNoGo(t *testing.T) {
 	require.Equal(t, read(t, "../../LICENSE"), read(t, clientFolder+"LICENSE"))
 }
 
-func TestNpmReadmeLinksToFilesOfTheRepository(t *testing.T) {
+func TestNpmReadmeLinksLeadToFiles(t *testing.T) {
 	links := regexp.MustCompile(`https://github\.com/fiberjwt/fiberjwt/blob/main/([^)#\s"]+)`)
 	for _, name := range []string{"README.md", "package.json"} {
 		found := links.FindAllStringSubmatch(read(t, clientFolder+name), -1)

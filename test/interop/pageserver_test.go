@@ -18,9 +18,9 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// TestThePageServerOfTheDocumentIsSignedIn runs the function of
+// TestPageServerSampleFindsSignedInUser runs the function of
 // docs/how-to/server-rendered.md in Node.
-func TestThePageServerOfTheDocumentIsSignedIn(t *testing.T) {
+func TestPageServerSampleFindsSignedInUser(t *testing.T) {
 	if os.Getenv("FIBERJWT_INTEROP") == "" {
 		t.Skip("set FIBERJWT_INTEROP=1, with Node")
 	}

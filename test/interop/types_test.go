@@ -35,7 +35,7 @@ var checkers = []struct {
 	{[]string{"svelte-check/bin/svelte-check", "--tsconfig", "./tsconfig.json", "--fail-on-warnings"}, []string{"src/Account.svelte"}},
 }
 
-func TestTheClientIsAsItsTypesSay(t *testing.T) {
+func TestClientMatchesItsTypes(t *testing.T) {
 	needNode(t)
 	folder := write(t, map[string]string{
 		"client.d.ts":   read(t, clientFolder+"client.d.ts"),
@@ -50,7 +50,7 @@ func TestTheClientIsAsItsTypesSay(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 }
 
-func TestSamplesOfFrameworksAreTypeChecked(t *testing.T) {
+func TestFrameworkSamplesAreTypeChecked(t *testing.T) {
 	needNode(t)
 	mistakes := strings.NewReplacer("account.email", "account.mail", "auth.me()", "auth.whoami()")
 	right, wrong := map[string]string{}, map[string]string{}
@@ -81,7 +81,7 @@ func TestSamplesOfFrameworksAreTypeChecked(t *testing.T) {
 	}
 }
 
-func TestReactSampleIsRenderedOnAServer(t *testing.T) {
+func TestReactSampleRendersOnServer(t *testing.T) {
 	needNode(t)
 	files := map[string]string{
 		"package.json":  `{ "type": "module" }`,

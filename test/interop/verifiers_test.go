@@ -43,7 +43,7 @@ const verify = token => new Promise((resolve, reject) => {
 )
 
 // C18, C24: the lines on docs/reference/verifiers.md take the tokens of one kind, and no others.
-func TestLinesOfTheVerifiersPage(t *testing.T) {
+func TestVerifierSamplesAcceptOneKindOnly(t *testing.T) {
 	needNode(t)
 	page, err := os.ReadFile("../../docs/reference/verifiers.md")
 	require.NoError(t, err)

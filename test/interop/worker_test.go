@@ -10,7 +10,7 @@ import (
 )
 
 // C9: a worker of Node has no document, no location and no listeners of its own.
-func TestTheClientRunsInAWorkerOfNode(t *testing.T) {
+func TestClientRunsInNodeWorker(t *testing.T) {
 	needNode(t)
 	folder := t.TempDir()
 	for name, text := range map[string]string{

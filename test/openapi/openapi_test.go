@@ -40,7 +40,7 @@ var configurations = map[string]func(*fiberjwt.Config){
 	},
 }
 
-func TestTheDocumentIsOpenAPI31(t *testing.T) {
+func TestDocumentIsValidOpenAPI31(t *testing.T) {
 	for name, configure := range configurations {
 		w := newWorld(t, configure)
 		good, faults := w.judge.ValidateDocument()
@@ -49,7 +49,7 @@ func TestTheDocumentIsOpenAPI31(t *testing.T) {
 }
 
 // A document without the key reads as: open to all.
-func TestARouteThatNeedsATokenSaysSoWhereverTheTokenComes(t *testing.T) {
+func TestProtectedRouteDocumentsItsTokenSource(t *testing.T) {
 	for name, test := range map[string]struct {
 		extractor fiberjwt.Extractor
 		want      []string
@@ -75,7 +75,7 @@ func TestARouteThatNeedsATokenSaysSoWhereverTheTokenComes(t *testing.T) {
 	}
 }
 
-func TestTokensWithoutASessionAreRefusedAsTheDocumentSays(t *testing.T) {
+func TestOldTokenRefusalsAreDocumented(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.OldTokens = fiberjwt.OldTokens{Secret: []byte("old"), Until: cfg.Now().Add(time.Hour), Kind: "users"}
 	})
@@ -91,7 +91,7 @@ func TestTokensWithoutASessionAreRefusedAsTheDocumentSays(t *testing.T) {
 	require.NotContains(t, newWorld(t).promises("users"), "password 403 forbidden", "where there are none")
 }
 
-func TestKindsHaveTheRoutesThatTheyOffer(t *testing.T) {
+func TestDocumentListsRoutesOfEachKind(t *testing.T) {
 	w := newWorld(t)
 	var document struct{ Paths map[string]any }
 	require.NoError(t, json.Unmarshal(w.document, &document))
@@ -106,7 +106,7 @@ func TestKindsHaveTheRoutesThatTheyOffer(t *testing.T) {
 	require.Empty(t, document.Paths)
 }
 
-func TestARefreshTokenInTheBodyIsOfferedWhereItIsTaken(t *testing.T) {
+func TestBodyRefreshTokenIsDocumentedIfAccepted(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Transport = []fiberjwt.Transport{fiberjwt.TransportCookie} })
 	var document struct {
 		Paths map[string]map[string]struct{ RequestBody any }
@@ -117,9 +117,9 @@ func TestARefreshTokenInTheBodyIsOfferedWhereItIsTaken(t *testing.T) {
 	require.Contains(t, fmt.Sprint(document.Paths["/auth/users/refresh"]["post"].RequestBody), "refresh_token")
 }
 
-// TestEveryAnswerIsInTheDocument provokes each status and code that the
+// TestEveryResponseIsDocumented provokes each status and code that the
 // document declares for users; do checks each answer against it.
-func TestEveryAnswerIsInTheDocument(t *testing.T) {
+func TestEveryResponseIsDocumented(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Cookie.RefreshEverywhere = true })
 	ann := w.expect("register 201", "POST", "/register", `{"email":"ann@example.com","full_name":"Ann","age":7,"score":1.5,"tags":["a"],"labels":{"a":"b"},"photo":"AAEC","born_at":"2020-01-02T03:04:05Z",`+password+`}`)
 	bearer := []string{"Authorization", "Bearer " + ann.member("access_token")}

@@ -45,7 +45,7 @@ func (g *guesser) require(t *testing.T, atMost int64) {
 const guess = `{"email":"ann@example.com","password":"not the pony's name"}`
 
 // FAULTS A1: 400 connections from one address guess at one account.
-func TestFloodComparesNoMoreThanTheRuleAllows(t *testing.T) {
+func TestFloodGetsNoMoreGuessesThanAllowed(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		db, err := service.Open(d.address)
@@ -102,7 +102,7 @@ func listen(t *testing.T, app *fiber.App) (base string) {
 
 // An attacker who makes the store time out gets no guess for it: neither where
 // the charge is lost nor where only the answer is.
-func TestTimeoutsOfTheStoreGiveNoGuess(t *testing.T) {
+func TestStoreTimeoutGivesNoExtraGuess(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(w *world, p *proxy) {
 		begun := time.Now()
@@ -135,7 +135,7 @@ func TestTimeoutsOfTheStoreGiveNoGuess(t *testing.T) {
 }
 
 // The store is away while strangers flood the sign-in: who is signed in stays so.
-func TestOutageDuringAFloodSignsNobodyOut(t *testing.T) {
+func TestOutageDuringFloodKeepsUsersSignedIn(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(w *world, p *proxy) {
 		p.set(w.t, refusing)

@@ -9,9 +9,9 @@ import (
 
 // With a cache, an end on one process reaches the others by the feed: the next
 // of its looks, which come once a second. The test that counts the looks is
-// TestALogoutElsewhereIsSeenByTheNextLookOfTheFeed; this one waits for as long as a slow
+// TestRemoteLogoutIsSeenWithinTwoPolls; this one waits for as long as a slow
 // machine may take, and says how long it was.
-func TestWithACacheAnEndOnOneProcessIsSoonSeenByTheOther(t *testing.T) {
+func TestCachingProcessSoonSeesRemoteSessionEnd(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		f := newFleet(2)

@@ -39,14 +39,14 @@ func sessionRow(subject int, now int64) session.Row {
 type trips struct{ Rotate, Same, Request, Guess, Login int64 }
 
 // It runs alone: pgx sends one trip more on a connection that was idle for a second.
-func TestRoundTripsOfARefresh(t *testing.T) {
+func TestRoundTripsPerRequestAreExact(t *testing.T) {
 	for name, test := range map[string]struct {
 		open  func(t *testing.T) (d database, host string)
 		query string // of the address
 		want  trips
 	}{
 		"PostgreSQL": {ownPostgres, "", trips{1, 1, 2, 4, 5}},
-		"PostgreSQL, pgx as it is without settings": {ownPostgres, "default_query_exec_mode=cache_statement", trips{Rotate: 2, Same: 2, Request: 3}},
+		"PostgreSQL, pgx with its default settings": {ownPostgres, "default_query_exec_mode=cache_statement", trips{Rotate: 2, Same: 2, Request: 3}},
 		// MySQL's UPDATE returns no row, so it is read after it.
 		"MariaDB": {ownMariaDB, "", trips{1, 1, 2, 6, 7}},
 		// And its refresh is a read and a write.
@@ -143,7 +143,7 @@ func tripsOfTheStore(t *testing.T, db *bun.DB, p *proxy, want trips) (rotate, sa
 
 // What a refresh costs PostgreSQL: an update that touches no index, on the page
 // where the row is.
-func TestARefreshIsASmallUpdateInPlace(t *testing.T) {
+func TestRefreshIsASmallUpdateInPlace(t *testing.T) {
 	if os.Getenv("FIBERJWT_FIGURES") == "" {
 		t.Skip("set FIBERJWT_FIGURES=1 to measure 100,000 refreshes, which takes a minute or two")
 	}

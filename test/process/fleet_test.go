@@ -48,7 +48,7 @@ func (f *fleet) signUp(t *testing.T, email string) tokens {
 	return tokens{}.keep(r)
 }
 
-func TestLogoutOnOneProcessIsSeenByAllAtTheNextRequest(t *testing.T) {
+func TestLogoutIsSeenByAllProcessesAtOnce(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		f := examples(t, d)
@@ -69,7 +69,7 @@ func TestLogoutOnOneProcessIsSeenByAllAtTheNextRequest(t *testing.T) {
 	})
 }
 
-func TestRacingRefreshesOnThreeProcessesGiveOneRefreshToken(t *testing.T) {
+func TestRacingProcessesIssueOneRefreshToken(t *testing.T) {
 	t.Parallel()
 	const racing = 32
 	onEachDatabase(t, func(t *testing.T, d database) {
@@ -144,7 +144,7 @@ func (f *fleet) restart(t *testing.T, d database, running []*process, args ...st
 
 // The first step of a change of Secret teaches every process the new one, the
 // second signs with it. So no process ever meets a token that it cannot verify.
-func TestARollingChangeOfSecretUnderLoadRefusesNobody(t *testing.T) {
+func TestRollingSecretChangeFailsNoRequest(t *testing.T) {
 	t.Parallel()
 	const clients = 6
 	onEachDatabase(t, func(t *testing.T, d database) {

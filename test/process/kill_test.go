@@ -84,7 +84,7 @@ func (y *tally) String() string {
 	return text
 }
 
-func TestAfterKill9EveryClientIsAsSignedInAsItWasTold(t *testing.T) {
+func TestKill9LosesNoAnsweredRequest(t *testing.T) {
 	t.Parallel()
 	t.Run("SQLite", func(t *testing.T) { killRounds(t, sqliteDatabase(t)) })
 	t.Run("PostgreSQL", func(t *testing.T) { killRounds(t, postgresDatabase(t)) })

@@ -243,14 +243,14 @@ func onEachServer(t *testing.T, test func(w *world, p *proxy)) {
 	})
 }
 
-func TestARefusedConnectionIs503UntilItIsNot(t *testing.T) {
+func TestRefusedDatabaseConnectionGets503(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(w *world, p *proxy) {
 		w.during(func() { p.set(w.t, refusing) }, func() { p.set(w.t, passing) }, "read", "write")
 	})
 }
 
-func TestAServerThatHangsIs503WithinTheDeadline(t *testing.T) {
+func TestHangingDatabaseGets503InTime(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(w *world, p *proxy) {
 		w.during(func() { p.set(w.t, stalling) }, func() { p.set(w.t, passing) }, "read", "write")
@@ -258,7 +258,7 @@ func TestAServerThatHangsIs503WithinTheDeadline(t *testing.T) {
 }
 
 // The store did what it was asked, and nobody knows.
-func TestAnAnswerOfTheStoreThatIsLostCostsNoSession(t *testing.T) {
+func TestLostDatabaseAnswerCostsNoSession(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(w *world, p *proxy) {
 		p.set(w.t, mute)
@@ -275,7 +275,7 @@ func TestAnAnswerOfTheStoreThatIsLostCostsNoSession(t *testing.T) {
 }
 
 // Not parallel, nor is what sets the server read-only: the others need it.
-func TestAServerThatIsStoppedIs503UntilItIsStarted(t *testing.T) {
+func TestStoppedDatabaseGets503UntilRestart(t *testing.T) {
 	c := ownCluster(t)
 	d := postgresSchema(t, c.address())
 	w := newWorld(t, d, d.address)
@@ -290,7 +290,7 @@ func TestAServerThatIsStoppedIs503UntilItIsStarted(t *testing.T) {
 	w.works()
 }
 
-func TestAReadOnlyStoreIsReadAndRefusesWrites(t *testing.T) {
+func TestReadOnlyDatabaseRefusesOnlyWrites(t *testing.T) {
 	t.Run("SQLite", func(t *testing.T) {
 		d := sqliteDatabase(t)
 		w := newWorld(t, d, d.address)
@@ -323,7 +323,7 @@ func TestAReadOnlyStoreIsReadAndRefusesWrites(t *testing.T) {
 	})
 }
 
-func TestALockedSQLiteIsReadAndRefusesWritesWithinTheDeadline(t *testing.T) {
+func TestLockedSQLiteRefusesOnlyWritesInTime(t *testing.T) {
 	t.Parallel()
 	d := sqliteDatabase(t)
 	w := newWorld(t, d, d.address)
@@ -335,7 +335,7 @@ func TestALockedSQLiteIsReadAndRefusesWritesWithinTheDeadline(t *testing.T) {
 	}, func() { require.NoError(t, tx.Rollback()) }, "write")
 }
 
-func TestAMissingTableIs503(t *testing.T) {
+func TestMissingTableGets503(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		w := newWorld(t, d, d.address)
@@ -361,7 +361,7 @@ func TestAMissingTableIs503(t *testing.T) {
 
 // A refresh that wrote before the accounts failed is only late: the same
 // request gives the same token when they are back.
-func TestARefreshThatLostTheAccountsIsGivenAgain(t *testing.T) {
+func TestRefreshWithLostAccountsCanBeRetried(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		w := newWorld(t, d, d.address)
@@ -377,7 +377,7 @@ func TestARefreshThatLostTheAccountsIsGivenAgain(t *testing.T) {
 }
 
 // A full file system: nothing can be appended to the write-ahead log.
-func TestAFullDiskIsReadAndRefusesWrites(t *testing.T) {
+func TestFullDiskRefusesOnlyWrites(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
@@ -404,7 +404,7 @@ func fill(t *testing.T, path string) {
 }
 
 // The database cannot grow: wherever a registration fails, nothing of it stays.
-func TestARegistrationThatDoesNotFitLeavesNothing(t *testing.T) {
+func TestRegistrationInFullDatabaseLeavesNothing(t *testing.T) {
 	t.Parallel()
 	d := openDatabase(t, filepath.Join(t.TempDir(), "proctest.db")+"?_pragma=page_size(512)", "")
 	w := newWorld(t, d, d.address)
@@ -439,7 +439,7 @@ func TestARegistrationThatDoesNotFitLeavesNothing(t *testing.T) {
 
 // After a restore the store has forgotten rotations, and sessions that began
 // since. Who was signed in then goes on, however far ahead its token is.
-func TestARestoreToAnOlderStateSignsNobodyOutWhoWasSignedIn(t *testing.T) {
+func TestRestoreKeepsSessionsOfTheBackup(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
 		w := newWorld(t, d, d.address)
@@ -476,7 +476,7 @@ func TestARestoreToAnOlderStateSignsNobodyOutWhoWasSignedIn(t *testing.T) {
 
 // The same by what people do to SQLite: the file is copied, and put back while
 // the server is stopped.
-func TestARestoreOfACopiedSQLiteFileSignsNobodyOutWhoWasSignedIn(t *testing.T) {
+func TestRestoredSQLiteFileKeepsItsSessions(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "live.db")
 	d := openDatabase(t, path, "")

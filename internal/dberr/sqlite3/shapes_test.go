@@ -26,7 +26,7 @@ type otherError string
 
 func (otherError) Error() string { return "something else" }
 
-func TestOtherDriversOfSQLiteAreKnownByTheirShape(t *testing.T) {
+func TestOtherSQLiteDriverErrorsAreRecognized(t *testing.T) {
 	require.True(t, dberr.IsTransient(fieldError{5, 517}))
 	require.False(t, dberr.IsTransient(fieldError{13, 13}))
 	require.True(t, dberr.IsTransient(&methodError{5}))

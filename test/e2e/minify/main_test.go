@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheServedClientIsMadeFromItsSource(t *testing.T) {
+func TestMinifiedClientIsUpToDate(t *testing.T) {
 	made := filepath.Join(t.TempDir(), "client.min.js")
 	require.NoError(t, write("../../../internal/client/client.js", made))
 	want, err := os.ReadFile(made)
@@ -18,7 +18,7 @@ func TestTheServedClientIsMadeFromItsSource(t *testing.T) {
 	require.True(t, string(want) == string(got), "client.min.js is older than client.js: run `go generate ./internal/client` in the root of the repository")
 }
 
-func TestABrokenSourceReplacesNothing(t *testing.T) {
+func TestBrokenSourceReplacesNoOutput(t *testing.T) {
 	folder := t.TempDir()
 	from, to := filepath.Join(folder, "client.js"), filepath.Join(folder, "client.min.js")
 	require.NoError(t, os.WriteFile(to, []byte("as before"), 0o600))

@@ -147,7 +147,7 @@ func TestGeneratedClientsSignIn(t *testing.T) {
 	}
 }
 
-func TestGeneratedTypesAreOfATypeWhereverTheModelIs(t *testing.T) {
+func TestGeneratedFieldsAreTypedLikeTheModel(t *testing.T) {
 	_, document := serve(t, fiberjwt.Extractor{})
 	text, err := os.ReadFile(filepath.Join(generate(t, document, generators["oapi-codegen"]), "client.go"))
 	require.NoError(t, err)
@@ -159,7 +159,7 @@ func TestGeneratedTypesAreOfATypeWhereverTheModelIs(t *testing.T) {
 }
 
 // C22, for other sources of the token.
-func TestClientsCanBeGeneratedWhereverTheTokenIs(t *testing.T) {
+func TestClientsGenerateForEveryTokenSource(t *testing.T) {
 	for source, extractor := range map[string]fiberjwt.Extractor{
 		"another scheme": fiberjwt.FromAuthHeader("JWT"),
 		"header, query":  fiberjwt.Chain(fiberjwt.FromHeader("X-Token"), fiberjwt.FromQuery("the token")),

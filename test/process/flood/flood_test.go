@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTargetsOnThisMachineAreAccepted(t *testing.T) {
+func TestLoopbackTargetsAreAccepted(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{
 		"http://127.0.0.1:3000":          "127.0.0.1:3000",
@@ -103,7 +103,7 @@ func TestPercentileIsTheNearestRank(t *testing.T) {
 	require.Zero(t, percentile(nil, 99))
 }
 
-func TestRatioIsAgainstTheGreatestOfThree(t *testing.T) {
+func TestRatioTakesTheGreatestDenominator(t *testing.T) {
 	t.Parallel()
 	const ms = time.Millisecond
 	require.Equal(t, 5.0, ratio(10*ms, 2*ms, ms))
@@ -111,7 +111,7 @@ func TestRatioIsAgainstTheGreatestOfThree(t *testing.T) {
 	require.Equal(t, 0.5, ratio(ms/2, ms/10, ms/10))
 }
 
-func TestOutcomesAreJudgedByStatusAndCode(t *testing.T) {
+func TestOutcomeDependsOnStatusAndCode(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, accepted, judge(200, nil))
 	require.Equal(t, accepted, judge(201, nil))
