@@ -48,16 +48,16 @@ type Config struct {
 	// service without Entities, which then needs no Secret. Default: Secret.
 	Keys keys.Source
 	// Entities are the kinds of account, see [Entity].
-	Entities []Kind
+	Entities []AnyEntity
 
 	// Routes is where the built-in routes go, as "/{kind}/login" and so on
 	// below it, for instance app.Group("/auth"). Since a Config is made before
 	// app.Use is called, they stand above the middleware. nil mounts none.
 	Routes fiber.Router
-	// Client serves the client for browsers below Routes, as "/client.js": an ES
+	// ServeClient serves the client for browsers below Routes, as "/client.js": an ES
 	// module without dependencies that signs in, renews cookies and tells tabs of
 	// each other; see docs/how-to/single-page-app.md.
-	Client bool
+	ServeClient bool
 	// Extractor finds the token of a request. Default:
 	// Chain(FromAuthHeader("Bearer"), FromCookie("")).
 	Extractor Extractor
@@ -84,23 +84,23 @@ type Config struct {
 	// client_id then. Default: no such claim, unless Entity.Claims returns one.
 	ClientID string
 	// RequiredClaims must be in every access token, besides those of the library,
-	// and in those of OldTokens; each of Issuers has its own. A [Ticket] has no
+	// and in those of OldTokens; each of TrustedIssuers has its own. A [Ticket] has no
 	// claims.
 	RequiredClaims []string
-	// Issuers are others whose tokens are accepted too.
-	Issuers []Issuer
+	// TrustedIssuers are others whose tokens are accepted too.
+	TrustedIssuers []TrustedIssuer
 	// OldTokens lets in what the system before this one has issued, for the days
 	// of a migration.
 	OldTokens OldTokens
 	// Leeway is how long an access token is good after its exp, and how far the clocks
-	// of others may be ahead: of Issuers, of the system of OldTokens, and for a
-	// [Grant] with NotBefore. The application's own servers, and the store of their
+	// of others may be ahead: of TrustedIssuers, of the system of OldTokens, and for a
+	// [LoginOptions] with NotBefore. The application's own servers, and the store of their
 	// sessions, may differ by 60 s. Default 5 s, at most 60 s.
 	Leeway time.Duration
 
-	// Transport lists how the built-in routes may hand tokens out; the first is
+	// Transports lists how the built-in routes may hand tokens out; the first is
 	// for clients that do not say. Default: TransportBody, TransportCookie.
-	Transport []Transport
+	Transports []Transport
 	// Cookie sets how cookies are written.
 	Cookie Cookie
 	// TrustedOrigins may send requests with our cookies besides the
@@ -109,11 +109,11 @@ type Config struct {
 	// "chrome-extension://<id>". Neither "null" nor a wildcard can be trusted.
 	TrustedOrigins []string
 
-	// Sessions is where sessions are kept. Default: a table beside the
+	// Store is where sessions are kept. Default: a table beside the
 	// accounts, in DB, which is the fastest: session and account are one SELECT.
 	// To wrap that one, embed the *session.SQL that session.NewSQL gives, not
 	// the interface: it works in the transactions of the accounts.
-	Sessions session.Store
+	Store session.Store
 	// CacheTTL keeps accounts of living sessions in memory for so long, at most
 	// 10,000 of them; at most an hour. A store in Sessions must be a
 	// session.Revocations. A logout is then seen by other processes
@@ -151,7 +151,7 @@ type Config struct {
 	// concurrently, and cannot change it: a panic is logged and the answer goes
 	// out. The client waits for it, and an attacker can make it run as often as
 	// he sends requests, so count, or hand over to a channel without blocking.
-	// ctx is c.UserContext(). Outside of a request [Auth.Issue], [Purpose]
+	// ctx is c.UserContext(). Outside of a request [Auth.Issue], [Link]
 	// and [ResetPassword] tell, without an address; other calls of an application's
 	// own, such as Revoke, do not. Default nil, which costs nothing.
 	OnEvent func(ctx context.Context, e Event)
@@ -205,19 +205,19 @@ type Refresh struct {
 // Settings below those that OWASP holds to be equally strong are refused: 47104
 // KiB with 1 pass, 19456 with 2, 12288 with 3, 9216 with 4, 7168 with 5 or more.
 type Password struct {
-	Memory    uint32 // KiB; default 19456, at most 1048576
-	Time      uint32 // passes over the memory; default 2, at most 16
-	Threads   uint8  // default 1, at most 16; more shortens a login and leaves fewer processors for others
-	MinLength int    // code points, 8 to 64; default 8. Take 15 where nothing but the password protects much (NIST SP 800-63B)
+	Memory     uint32 // KiB; default 19456, at most 1048576
+	Iterations uint32 // passes over the memory; default 2, at most 16
+	Threads    uint8  // default 1, at most 16; more shortens a login and leaves fewer processors for others
+	MinLength  int    // code points, 8 to 64; default 8. Take 15 where nothing but the password protects much (NIST SP 800-63B)
 }
 
 // withDefaults is a copy that shares no slice with cfg.
 func (cfg Config) withDefaults() Config {
 	cfg.OldSecrets = slices.Clone(cfg.OldSecrets)
 	cfg.Public = slices.Clone(cfg.Public)
-	cfg.Transport = slices.Clone(cfg.Transport)
-	if len(cfg.Transport) == 0 {
-		cfg.Transport = []Transport{TransportBody, TransportCookie}
+	cfg.Transports = slices.Clone(cfg.Transports)
+	if len(cfg.Transports) == 0 {
+		cfg.Transports = []Transport{TransportBody, TransportCookie}
 	}
 	if reflect.ValueOf(cfg.Extractor).IsZero() {
 		cfg.Extractor = Chain(FromAuthHeader("Bearer"), FromCookie(""))
@@ -234,9 +234,9 @@ func (cfg Config) withDefaults() Config {
 		cfg.Audience = []string{cfg.Issuer}
 	}
 	cfg.RequiredClaims = slices.Compact(slices.Sorted(slices.Values(cfg.RequiredClaims)))
-	cfg.Issuers = slices.Clone(cfg.Issuers)
-	for i, issuer := range cfg.Issuers {
-		cfg.Issuers[i] = issuer.withDefaults()
+	cfg.TrustedIssuers = slices.Clone(cfg.TrustedIssuers)
+	for i, issuer := range cfg.TrustedIssuers {
+		cfg.TrustedIssuers[i] = issuer.withDefaults()
 	}
 	cfg.OldTokens = cfg.OldTokens.withDefaults()
 	cfg.Leeway = cmp.Or(cfg.Leeway, 5*time.Second)

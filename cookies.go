@@ -31,7 +31,7 @@ type Cookie struct {
 	// the application's own, of browsers that tell these (over https or on
 	// localhost), if the handler succeeded, the answer is not for shared caches
 	// and the session is alive; the idle deadline moves along, SessionTTL stands.
-	// The token of a [Grant] that differs from what Entity says is left to expire.
+	// The token of a [LoginOptions] that differs from what Entity says is left to expire.
 	//
 	// Who pauses for longer than a token lives is signed out unless a client
 	// refreshes: give AccessTTL half an hour or more. And an attacker who copies

@@ -11,7 +11,7 @@
 //	app.Use(fiberjwt.New(fiberjwt.Config{
 //		DB:     db,     // *bun.DB
 //		Secret: secret, // 32 random bytes or more
-//		Entities: []fiberjwt.Kind{
+//		Entities: []fiberjwt.AnyEntity{
 //			fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]},
 //			fiberjwt.Entity[Teacher]{Identity: "login"},
 //		},
@@ -68,7 +68,7 @@
 //
 // With Config.Keys, a key of package keys signs the tokens of all kinds, and the
 // header is {"alg":"ES256","kid":"<ID of the key>","typ":"at+jwt"}; others verify
-// them by the published set. [Issuer] is for tokens of others. [Grant] shapes the
+// them by the published set. [TrustedIssuer] is for tokens of others. [LoginOptions] shapes the
 // token of one sign-in.
 //
 // A refresh token is opaque and begins with "fjr_". The table of sessions has
@@ -79,7 +79,7 @@
 //
 // # Links
 //
-// [Purpose] makes tokens for links in mails, to confirm an address or to sign
+// [Link] makes tokens for links in mails, to confirm an address or to sign
 // in, each good once; [ResetToken] and [ResetPassword] are for a forgotten
 // password. [Ticket] opens one path for what takes no header, such as the src
 // of a video.

@@ -19,9 +19,9 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 
-// Kind is a kind of account: an [Entity] of some model. The interface is
+// AnyEntity is a kind of account: an [Entity] of some model. The interface is
 // sealed; it exists so that entities of different models fit into one slice.
-type Kind interface {
+type AnyEntity interface {
 	open(db *bun.DB) (*kind, []string)
 }
 
@@ -101,7 +101,7 @@ type Entity[T any] struct {
 	// readable by every holder of the token. Names of registered claims and of
 	// the library's are refused when the token is issued.
 	Claims func(account *T) map[string]any
-	// FromIssuer finds the account that a token of one of Config.Issuers is for,
+	// FromIssuer finds the account that a token of one of Config.TrustedIssuers is for,
 	// on every request with one, and may store it first. s has the issuer, its sub
 	// as Subject, and by Claim what else the token says; it is verified. nil, or
 	// sql.ErrNoRows, means that there is none: 401. An *Error is answered as it

@@ -73,7 +73,7 @@ var (
 	ErrCSRF = &Error{Status: 403, Code: "csrf", Description: "The request comes from another origin."}
 	// ErrForbidden: the application refused, by its Register hook or by a guard of
 	// its own that returns this. So do [Ticket], /logout-all and /password where a
-	// token of [Issuer] or [OldTokens] has no session for them.
+	// token of [TrustedIssuer] or [OldTokens] has no session for them.
 	ErrForbidden = &Error{Status: 403, Code: "forbidden", Description: "The application refused the request."}
 
 	// ErrInvalidRequest: the request cannot be understood, or carries two
@@ -203,7 +203,7 @@ func ofKind(err error, kind string) error {
 	return e
 }
 
-// errNoSession is for tokens of Issuers and OldTokens where a session is needed.
+// errNoSession is for tokens of TrustedIssuers and OldTokens where a session is needed.
 var errNoSession = &Error{Status: 403, Code: "forbidden", Description: "The token has no session here.", of: ErrForbidden}
 
 // errNoRefreshToken is for a refresh without one.

@@ -33,7 +33,7 @@ const (
 	EventRevoke          EventType = "revoke" // DELETE /{kind}/sessions/:id; SessionID is the one that ended
 	EventPassword        EventType = "password"
 	EventPasswordRefused EventType = "password_refused"
-	EventLinkRefused     EventType = "link_refused"  // a token of a [Purpose] or of [ResetToken] is no good
+	EventLinkRefused     EventType = "link_refused"  // a token of a [Link] or of [ResetToken] is no good
 	EventTokenRefused    EventType = "token_refused" // an access token that is no good, also where the route is open
 	EventDenied          EventType = "denied"        // signed in, but As, Require or Fresh said no
 	EventFailed          EventType = "failed"        // 5xx: the store did not answer, a hook panicked; the log says why

@@ -274,7 +274,7 @@ func ExampleAuth_CheckPassword() {
 }
 
 // The account and its first session, both or neither.
-func ExampleGrant_transaction() {
+func ExampleLoginOptions_transaction() {
 	app := fiber.New()
 	cfg := exampleConfig(app)
 	cfg.Public = []string{"POST /join"}
@@ -287,7 +287,7 @@ func ExampleGrant_transaction() {
 			if err != nil {
 				return err
 			}
-			tokens, err = fiberjwt.Login(c, u, fiberjwt.Grant{DB: tx})
+			tokens, err = fiberjwt.Login(c, u, fiberjwt.LoginOptions{DB: tx})
 			return err
 		})
 		if err != nil {
@@ -309,9 +309,9 @@ func exampleUser(auth *fiberjwt.Auth, app *fiber.App) *User {
 	return s.Account.(*User)
 }
 
-func ExampleGrant() {
+func ExampleLoginOptions() {
 	app, auth := exampleApp()
-	tokens, err := auth.Issue(context.Background(), exampleUser(auth, app), fiberjwt.Grant{
+	tokens, err := auth.Issue(context.Background(), exampleUser(auth, app), fiberjwt.LoginOptions{
 		TTL:    time.Minute,
 		Claims: map[string]any{"device": "till 4"},
 	})
@@ -328,8 +328,8 @@ func ExampleGrant() {
 }
 
 // The page that the link opens looks at the token; the button on it redeems.
-func ExamplePurpose_Check() {
-	confirm := fiberjwt.Purpose[User]{Name: "confirm-email"}
+func ExampleLink_Check() {
+	confirm := fiberjwt.Link[User]{Name: "confirm-email"}
 	app, auth := exampleApp()
 	token, err := confirm.Token(auth, exampleUser(auth, app))
 	if err != nil {
@@ -381,12 +381,12 @@ func ExampleFromTicket() {
 	// Output: 401
 }
 
-func ExamplePurpose() {
+func ExampleLink() {
 	app, auth := exampleApp()
 	ann := exampleUser(auth, app)
 	ctx := context.Background()
 
-	magic := fiberjwt.Purpose[User]{Name: "magic-link", TTL: 10 * time.Minute}
+	magic := fiberjwt.Link[User]{Name: "magic-link", TTL: 10 * time.Minute}
 	token, err := magic.Token(auth, ann) // goes into the link of a mail
 	if err != nil {
 		panic(err)
@@ -402,10 +402,10 @@ func ExamplePurpose() {
 
 // What a token is bound to is part of the loaded row: an account that was not
 // loaded makes a token that nobody can use.
-func ExamplePurpose_incorrect() {
+func ExampleLink_incorrect() {
 	app, auth := exampleApp()
 	signUp(app, "users", "ann@example.com")
-	confirm := fiberjwt.Purpose[User]{Name: "confirm-email", Binds: func(u *User) string { return u.Email }}
+	confirm := fiberjwt.Link[User]{Name: "confirm-email", Binds: func(u *User) string { return u.Email }}
 	token, _ := confirm.Token(auth, &User{ID: 1}) // the address is missing
 	_, err := confirm.Redeem(context.Background(), auth, token)
 	fmt.Println(err)

@@ -22,7 +22,7 @@ func ExampleNew() {
 	app.Use(fiberjwt.New(fiberjwt.Config{
 		DB:       db,
 		Secret:   secret,
-		Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}},
+		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}},
 		Routes:   app.Group("/auth"),
 	}))
 	app.Get("/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.SendString("hello " + u.Email) }))
@@ -86,7 +86,7 @@ func ExampleOpen_incorrect() {
 	_, err := fiberjwt.Open(fiberjwt.Config{
 		DB:       exampleDB(),
 		Secret:   []byte("hunter2"),
-		Entities: []fiberjwt.Kind{fiberjwt.Entity[Teacher]{}}, // teachers have no column "email"
+		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[Teacher]{}}, // teachers have no column "email"
 		Public:   []string{"/health"},
 	})
 	fmt.Println(err)
@@ -152,13 +152,13 @@ func ExampleConfig_errorHandler() {
 }
 
 func ExampleEntity() {
-	var kind fiberjwt.Kind = fiberjwt.Entity[User]{
+	var kind fiberjwt.AnyEntity = fiberjwt.Entity[User]{
 		Register: fiberjwt.Anyone[User],
 		Fillable: []string{"full_name"}, // nothing else of a registration is taken
 		IdleTTL:  7 * 24 * time.Hour,
 	}
 	app := fiber.New()
-	app.Use(fiberjwt.New(fiberjwt.Config{DB: exampleDB(), Secret: secret, Entities: []fiberjwt.Kind{kind}, Routes: app.Group("/auth")}))
+	app.Use(fiberjwt.New(fiberjwt.Config{DB: exampleDB(), Secret: secret, Entities: []fiberjwt.AnyEntity{kind}, Routes: app.Group("/auth")}))
 	app.Get("/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.SendString(fmt.Sprint(u.FullName, " ", u.Admin)) }))
 
 	ann := post(app, "/auth/users/register", `{"email":"ann@example.com","password":"a pony for the trip","full_name":"Ann","admin":true}`)
@@ -171,7 +171,7 @@ func ExampleEntity() {
 func ExampleEntity_hooks() {
 	app := fiber.New()
 	cfg := exampleConfig(app)
-	cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{
+	cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{
 		Register: func(_ *fiber.Ctx, u *User) error {
 			if !strings.HasSuffix(u.Email, "@example.com") {
 				return errors.New("not one of ours") // 403
@@ -204,7 +204,7 @@ func ExampleEntity_incorrect() {
 		Email        string `bun:",unique,notnull"`
 		PasswordHash string `bun:",notnull"` // no json:"-"
 	}
-	_, err := fiberjwt.Open(fiberjwt.Config{DB: exampleDB(), Secret: secret, Entities: []fiberjwt.Kind{fiberjwt.Entity[Account]{}}})
+	_, err := fiberjwt.Open(fiberjwt.Config{DB: exampleDB(), Secret: secret, Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[Account]{}}})
 	fmt.Println(err)
 	// Output: fiberjwt: Config.Entities[0] (Account, table accounts): Password: the JSON of the model shows PasswordHash: tag the field `json:"-"`
 }
@@ -213,7 +213,7 @@ func ExampleAnyone() {
 	fiberjwt.New(fiberjwt.Config{
 		DB:     exampleDB(),
 		Secret: secret,
-		Entities: []fiberjwt.Kind{
+		Entities: []fiberjwt.AnyEntity{
 			fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}, // POST /users/register is open
 			fiberjwt.Entity[Teacher]{Identity: "login"},            // teachers are stored by the application
 		},
@@ -265,7 +265,7 @@ func ExampleCookie() {
 func ExampleTransport() {
 	app := fiber.New()
 	cfg := exampleConfig(app)
-	cfg.Transport = []fiberjwt.Transport{fiberjwt.TransportCookie}
+	cfg.Transports = []fiberjwt.Transport{fiberjwt.TransportCookie}
 	app.Use(fiberjwt.New(cfg))
 	tokens := post(app, "/auth/users/register", `{"email":"ann@example.com","password":"a pony for the trip"}`)
 	fmt.Printf("%q %q\n", tokens.AccessToken, tokens.RefreshToken)
@@ -302,7 +302,7 @@ func ExampleCanonicalIdentity_ownRule() {
 func ExamplePassword() {
 	fiberjwt.New(fiberjwt.Config{
 		Secret:   secret,
-		Password: fiberjwt.Password{Memory: 64 << 10, Time: 3, MinLength: 15}, // 64 MiB
+		Password: fiberjwt.Password{Memory: 64 << 10, Iterations: 3, MinLength: 15}, // 64 MiB
 	})
 	// Output:
 }
@@ -369,12 +369,12 @@ func ExampleConfig_twoServices() {
 
 // A provider signs its own tokens; here they are for accounts that were linked
 // to it before.
-func ExampleIssuer() {
+func ExampleTrustedIssuer() {
 	providersKey, _ := keys.Generate(keys.ES256)
 	published, _ := keys.NewSet(providersKey.Public()) // usually keys.FromURL(…)
 	app := fiber.New()
 	cfg := exampleConfig(app)
-	cfg.Issuers = []fiberjwt.Issuer{{
+	cfg.TrustedIssuers = []fiberjwt.TrustedIssuer{{
 		Name: "https://id.example.com", Keys: published, Audience: []string{"shop"}, Kind: "users",
 	}}
 	cfg.Entities[0] = fiberjwt.Entity[User]{
@@ -422,7 +422,7 @@ func ExampleAuth_Issue() {
 	if err := cfg.DB.NewSelect().Model(ann).Where("email = ?", "ann@example.com").Scan(context.Background()); err != nil {
 		panic(err)
 	}
-	tokens, err := auth.Issue(context.Background(), ann, fiberjwt.Grant{TTL: time.Hour, Claims: map[string]any{"device": "tv"}})
+	tokens, err := auth.Issue(context.Background(), ann, fiberjwt.LoginOptions{TTL: time.Hour, Claims: map[string]any{"device": "tv"}})
 	if err != nil {
 		panic(err)
 	}

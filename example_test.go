@@ -71,7 +71,7 @@ func exampleDB() *bun.DB {
 func exampleConfig(app *fiber.App) fiberjwt.Config {
 	return fiberjwt.Config{
 		DB: exampleDB(), Secret: secret, Routes: app.Group("/auth"),
-		Entities: []fiberjwt.Kind{
+		Entities: []fiberjwt.AnyEntity{
 			fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]},
 			fiberjwt.Entity[Teacher]{Identity: "login", Register: fiberjwt.Anyone[Teacher]},
 		},
@@ -208,7 +208,7 @@ func ExampleSession() {
 func ExampleSession_Claim() {
 	app := fiber.New()
 	cfg := exampleConfig(app)
-	cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{
+	cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{
 		Register: fiberjwt.Anyone[User],
 		Claims:   func(u *User) map[string]any { return map[string]any{"plan": "free"} },
 	}}

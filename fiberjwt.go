@@ -30,7 +30,7 @@ import (
 //	app.Use(fiberjwt.New(fiberjwt.Config{…}))
 //
 // It gives no [Auth], so what that has, such as Prune, Close, Revoke, Verify and
-// OpenAPI, and [Purpose] need Open:
+// OpenAPI, and [Link] need Open:
 //
 //	auth, err := fiberjwt.Open(fiberjwt.Config{…})
 //	…
@@ -94,7 +94,7 @@ func Open(cfg Config) (*Auth, error) {
 	a := &Auth{
 		kinds: kinds, models: map[reflect.Type]string{},
 		extractor: cfg.Extractor, vary: cfg.Extractor.headers(), public: public, optional: cfg.Optional, skip: cfg.Next,
-		transport: cfg.Transport, cookie: cfg.Cookie, client: cfg.Client, origins: trusted, refreshTimeout: cfg.Refresh.Timeout,
+		transport: cfg.Transports, cookie: cfg.Cookie, client: cfg.ServeClient, origins: trusted, refreshTimeout: cfg.Refresh.Timeout,
 		errorHandler: cfg.ErrorHandler, onEvent: cfg.OnEvent, logs: logs{journal.New(cfg.Logger, cfg.Now)}, mounted: map[string]bool{}, apps: &sync.Map{}, now: cfg.Now,
 	}
 	for _, k := range kinds {
@@ -118,8 +118,8 @@ func newService(cfg Config, kinds []*kind, log *journal.Journal, machineClock bo
 		k.Times = cfg.Refresh.times(k.AccessTTL, k.IdleTTL)
 	}
 	accounts.JoinTables(tables)
-	issuers := make([]token.Issuer, len(cfg.Issuers))
-	for i, issuer := range cfg.Issuers {
+	issuers := make([]token.Issuer, len(cfg.TrustedIssuers))
+	for i, issuer := range cfg.TrustedIssuers {
 		issuers[i] = issuer.inner()
 	}
 	ring := secret.NewRing(cfg.Secret, cfg.OldSecrets)
@@ -132,7 +132,7 @@ func newService(cfg Config, kinds []*kind, log *journal.Journal, machineClock bo
 		Sliding: cfg.Cookie.Sliding, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.WriteTimeout, Now: cfg.Now, MachineClock: machineClock,
 	}
 	if cfg.DB != nil {
-		service.Sessions = sessions.New(sessions.Config{Store: cfg.Sessions, DB: cfg.DB, CacheTTL: cfg.CacheTTL, Read: cfg.ReadTimeout, Write: cfg.WriteTimeout, Now: cfg.Now})
+		service.Sessions = sessions.New(sessions.Config{Store: cfg.Store, DB: cfg.DB, CacheTTL: cfg.CacheTTL, Read: cfg.ReadTimeout, Write: cfg.WriteTimeout, Now: cfg.Now})
 		service.Guard = newGuard(cfg.DB, service.Sessions, cfg.ReadTimeout)
 	}
 	s := auth.New(service)
@@ -297,7 +297,7 @@ func (a *Auth) Verify(ctx context.Context, token string) (*Session, error) {
 // opened them, such as WebSockets. It asks what the middleware asks: the session is
 // alive, the account is there, and [Entity].Allow lets it. It does not ask for the
 // token, so a session that is refreshed elsewhere stays alive when the token that s
-// came with has expired. A token of [Issuer] or [OldTokens] has no session: it ends
+// came with has expired. A token of [TrustedIssuer] or [OldTokens] has no session: it ends
 // when it expires.
 //
 // nil means yes. The error is ErrTokenRevoked, or ErrTokenExpired for a token
@@ -320,7 +320,7 @@ func (a *Auth) Revoke(ctx context.Context, sessionID string) error {
 // RevokeAll ends every session of an account: after it was disabled or deleted,
 // or its password was changed elsewhere. subject is its primary key as text. If
 // several kinds share the table of the account, it ends the sessions of all of them.
-// Tokens of [Issuer] and [OldTokens] have no session and stay good: let
+// Tokens of [TrustedIssuer] and [OldTokens] have no session and stay good: let
 // [Entity].Allow refuse the account. The error is ErrUnavailable, or ErrSetup if
 // there is no such kind.
 func (a *Auth) RevokeAll(ctx context.Context, kind, subject string) error {

@@ -42,7 +42,7 @@ func (a *Auth) handleRegister(c *fiber.Ctx, k *kind) error {
 		Entity json.RawMessage `json:"entity"`
 	}{Entity: entity}
 	if p.Access != "" {
-		tokens := a.handNew(c, k, p, Grant{Transport: transport})
+		tokens := a.handNew(c, k, p, LoginOptions{Transport: transport})
 		answer.Tokens = &tokens
 	}
 	return c.Status(fiber.StatusCreated).JSON(answer)
@@ -86,7 +86,7 @@ func (a *Auth) handleLogin(c *fiber.Ctx, k *kind) error {
 		return err
 	}
 	a.tell(c, eventOf(p, EventLogin, k))
-	return c.JSON(a.handNew(c, k, p, Grant{Transport: transport}))
+	return c.JSON(a.handNew(c, k, p, LoginOptions{Transport: transport}))
 }
 
 // handleRefresh answers the way the token came, so that no script can turn a

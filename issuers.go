@@ -16,7 +16,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/keys"
 )
 
-// Issuer is another party whose access tokens are accepted beside one's own: an
+// TrustedIssuer is another party whose access tokens are accepted beside one's own: an
 // identity provider, another fiberjwt, a service in another language. Such a
 // token has no session here: it is good until it expires, its issuer ends it
 // or Entity.Allow refuses its account, and [Session].ID is empty. Logging out
@@ -26,7 +26,7 @@ import (
 // Tokens are read as strictly as own ones. Of their header alg, kid and typ
 // count; one with crit, b64, zip, cty, or with a key or the address of one is
 // refused. They need iss, aud, sub and exp, which is 24 hours away at most.
-type Issuer struct {
+type TrustedIssuer struct {
 	// Name is the iss claim of its tokens, character by character.
 	Name string
 	// Keys verify its tokens and fix their algorithms: a *keys.Set of its public
@@ -54,14 +54,14 @@ type Issuer struct {
 	Kinds map[string]string
 }
 
-// AnyType as [Issuer].Type takes access tokens whatever typ says. ID tokens and
+// AnyType as [TrustedIssuer].Type takes access tokens whatever typ says. ID tokens and
 // logout tokens of the issuer are then told by their claims nonce, at_hash and
 // events, and those that have none of these pass, if their audience is this
 // service: let Audience be the name of an API, never a client ID.
 const AnyType = token.AnyType
 
 // withDefaults is a copy that shares no slice with i.
-func (i Issuer) withDefaults() Issuer {
+func (i TrustedIssuer) withDefaults() TrustedIssuer {
 	i.Audience = slices.Clone(i.Audience)
 	i.Type = cmp.Or(i.Type, "at+jwt")
 	i.RequiredClaims = slices.Compact(slices.Sorted(slices.Values(i.RequiredClaims)))
@@ -70,12 +70,12 @@ func (i Issuer) withDefaults() Issuer {
 }
 
 func (cfg Config) issuerProblems(kinds []*kind) (problems []string) {
-	for n, issuer := range cfg.Issuers {
-		label := fmt.Sprintf("Config.Issuers[%d] (%s)", n, issuer.Name)
+	for n, issuer := range cfg.TrustedIssuers {
+		label := fmt.Sprintf("Config.TrustedIssuers[%d] (%s)", n, issuer.Name)
 		for _, problem := range issuer.problems(kinds) {
 			problems = append(problems, label+": "+problem)
 		}
-		if slices.ContainsFunc(cfg.Issuers[:n], func(other Issuer) bool { return other.Name == issuer.Name }) {
+		if slices.ContainsFunc(cfg.TrustedIssuers[:n], func(other TrustedIssuer) bool { return other.Name == issuer.Name }) {
 			problems = append(problems, label+": the Name is that of another")
 		}
 		if issuer.Name == cfg.Issuer {
@@ -85,7 +85,7 @@ func (cfg Config) issuerProblems(kinds []*kind) (problems []string) {
 	return problems
 }
 
-func (i Issuer) problems(kinds []*kind) (problems []string) {
+func (i TrustedIssuer) problems(kinds []*kind) (problems []string) {
 	if i.Name == "" {
 		problems = append(problems, "Name is empty: give the iss claim of its tokens")
 	}
@@ -103,7 +103,7 @@ func (i Issuer) problems(kinds []*kind) (problems []string) {
 	return append(problems, i.kindProblems(kinds)...)
 }
 
-func (i Issuer) kindProblems(kinds []*kind) (problems []string) {
+func (i TrustedIssuer) kindProblems(kinds []*kind) (problems []string) {
 	if i.Kind != "" && !token.ValidKind(i.Kind) {
 		problems = append(problems, fmt.Sprintf("Kind: %q cannot name a kind", i.Kind))
 	}
@@ -115,7 +115,7 @@ func (i Issuer) kindProblems(kinds []*kind) (problems []string) {
 }
 
 // accountProblems names the kinds of which no account would ever be found.
-func (i Issuer) accountProblems(kinds []*kind) (problems []string) {
+func (i TrustedIssuer) accountProblems(kinds []*kind) (problems []string) {
 	if len(kinds) == 0 {
 		return nil // no accounts are looked up
 	}
@@ -136,7 +136,7 @@ func (i Issuer) accountProblems(kinds []*kind) (problems []string) {
 	return problems
 }
 
-func (i Issuer) translationProblems(kinds []*kind) (problems []string) {
+func (i TrustedIssuer) translationProblems(kinds []*kind) (problems []string) {
 	ours := map[string]string{i.Kind: "tokens without a kind"}
 	for _, theirs := range slices.Sorted(maps.Keys(i.Kinds)) {
 		name := i.Kinds[theirs]
@@ -152,7 +152,7 @@ func (i Issuer) translationProblems(kinds []*kind) (problems []string) {
 }
 
 // inner is the issuer as package token knows it.
-func (i Issuer) inner() token.Issuer {
+func (i TrustedIssuer) inner() token.Issuer {
 	return token.Issuer{Name: i.Name, Keys: i.Keys, Audience: i.Audience, Type: i.Type, Required: i.RequiredClaims, Kind: i.Kind, Kinds: i.Kinds}
 }
 

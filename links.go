@@ -16,11 +16,11 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 
-// Purpose is something that a link in a mail is good for, once: to confirm an
+// Link is something that a link in a mail is good for, once: to confirm an
 // address, to sign in without a password. For a forgotten password there is
 // [ResetPassword].
 //
-//	var confirm = fiberjwt.Purpose[User]{
+//	var confirm = fiberjwt.Link[User]{
 //		Name:  "confirm-email",
 //		TTL:   24 * time.Hour,
 //		Binds: func(u *User) string { return u.Email },
@@ -42,8 +42,8 @@ import (
 // Programs that look after mail follow its links, so redeem with POST: let the
 // link open a page that shows a button, and look at the token with Check there.
 //
-// A Purpose is a plain value, safe for concurrent use.
-type Purpose[T any] struct {
+// A Link is a plain value, safe for concurrent use.
+type Link[T any] struct {
 	// Name tells purposes of a kind apart. It is part of the key: tokens of one
 	// name are void under another. Lower-case letters, digits, "_" and "-", at
 	// most 32, a letter first.
@@ -61,10 +61,10 @@ type Purpose[T any] struct {
 // Token makes a token for account, a stored row that was loaded whole. It costs
 // no query, and nothing is stored. The error is ErrSetup if the purpose or the
 // account is none.
-func (p Purpose[T]) Token(a *Auth, account *T) (string, error) {
+func (p Link[T]) Token(a *Auth, account *T) (string, error) {
 	l, err := p.link(a)
 	if err == nil && account == nil {
-		err = fault.Setupf("Purpose %s: the account is nil", p.Name)
+		err = fault.Setupf("Link %s: the account is nil", p.Name)
 	}
 	if err != nil {
 		return "", face(err)
@@ -78,7 +78,7 @@ func (p Purpose[T]) Token(a *Auth, account *T) (string, error) {
 // ErrOneTimeToken if the token is no good or has expired, if the account is
 // gone or what the token is bound to has changed, else ErrUnavailable or
 // ErrSetup. [Entity].Allow is not asked: [Login] does that.
-func (p Purpose[T]) Check(ctx context.Context, a *Auth, token string) (*T, error) {
+func (p Link[T]) Check(ctx context.Context, a *Auth, token string) (*T, error) {
 	l, err := p.link(a)
 	if err != nil {
 		return nil, face(err)
@@ -89,7 +89,7 @@ func (p Purpose[T]) Check(ctx context.Context, a *Auth, token string) (*T, error
 
 // Redeem is Check for the one caller who gets the account; from then on the
 // token is ErrOneTimeToken.
-func (p Purpose[T]) Redeem(ctx context.Context, a *Auth, token string) (*T, error) {
+func (p Link[T]) Redeem(ctx context.Context, a *Auth, token string) (*T, error) {
 	l, err := p.link(a)
 	if err != nil {
 		return nil, face(err)
@@ -109,21 +109,21 @@ func linked[T any](ctx context.Context, a *Auth, kind string, account any, subje
 	return account.(*T), nil
 }
 
-func (p Purpose[T]) link(a *Auth) (auth.Link, error) {
+func (p Link[T]) link(a *Auth) (auth.Link, error) {
 	k, err := kindOf[T](a)
 	if err != nil {
 		return auth.Link{}, err
 	}
 	if !token.ValidKind(p.Name) {
-		return auth.Link{}, fault.Setupf("Purpose.Name: %q is no name: take lower-case letters, digits, \"_\" and \"-\", at most 32, a letter first", p.Name)
+		return auth.Link{}, fault.Setupf("Link.Name: %q is no name: take lower-case letters, digits, \"_\" and \"-\", at most 32, a letter first", p.Name)
 	}
 	if p.TTL < 0 || p.TTL > auth.MaxLinkTTL {
-		return auth.Link{}, fault.Setupf("Purpose.TTL: %v is not between 0 and 7 days", p.TTL)
+		return auth.Link{}, fault.Setupf("Link.TTL: %v is not between 0 and 7 days", p.TTL)
 	}
 	if problem := k.LinkProblem(); problem != "" {
-		return auth.Link{}, fault.Setupf("Purpose %s: %s", p.Name, problem)
+		return auth.Link{}, fault.Setupf("Link %s: %s", p.Name, problem)
 	}
-	l := auth.Link{Kind: k.Kind, Purpose: p.Name, TTL: cmp.Or(p.TTL, 15*time.Minute)}
+	l := auth.Link{Kind: k.Kind, Name: p.Name, TTL: cmp.Or(p.TTL, 15*time.Minute)}
 	if p.Binds != nil {
 		l.Binds = func(account any) string { return p.Binds(account.(*T)) }
 	}
@@ -160,7 +160,7 @@ func ResetToken[T any](a *Auth, account *T, ttl time.Duration) (string, error) {
 
 // ResetPassword gives the account of a token of [ResetToken] a new password,
 // and ends all its sessions, its tickets and one-time tokens with them; tokens of
-// [Issuer] and [OldTokens], which have no session, stay good. The token is bound to the password that it
+// [TrustedIssuer] and [OldTokens], which have no session, stay good. The token is bound to the password that it
 // replaces, so the use of one makes every other void, as does a change of the
 // password in between; of two at once one wins. Nothing is stored about tokens.
 //
@@ -213,7 +213,7 @@ func resetting[T any](a *Auth) (*kind, error) {
 // longer than the first.
 //
 // The error is ErrNoToken if the request is not signed in so, ErrForbidden if it
-// is by a token of [Issuer] or [OldTokens], which has no session that a ticket
+// is by a token of [TrustedIssuer] or [OldTokens], which has no session that a ticket
 // could end with, or ErrSetup.
 func Ticket(c *fiber.Ctx, path string, ttl time.Duration, kinds ...string) (string, error) {
 	text, err := ticketOf(c, path, ttl, kinds)

@@ -27,7 +27,7 @@ type Session struct {
 	Subject   string    // its primary key, as text; without Config.Entities a name that Issuer gave: look at both
 	ID        string    // the session: one login, from then to logout (claim sid); "" if another issuer signed it in
 	TokenID   string    // this access token (claim jti)
-	Issuer    string    // who signed the token: Config.Issuer, or one of Config.Issuers
+	Issuer    string    // who signed the token: Config.Issuer, or one of Config.TrustedIssuers
 	IssuedAt  time.Time // of this access token
 	ExpiresAt time.Time // of this access token
 	AuthTime  time.Time // when the password was last proved, or Login called

@@ -40,7 +40,7 @@ func Migrate(ctx context.Context, db *bun.DB) error { return session.Migrate(ctx
 // OAuth, a magic link and the like, which must have proved who it is. The
 // middleware must stand above the route, as with Public or Optional.
 //
-// Tokens go out by Config.Transport's first, or as a [Grant] says; with
+// Tokens go out by Config.Transports's first, or as a [LoginOptions] says; with
 // TransportCookie the cookies are set on c and the Tokens have none. The error is
 // ErrBadCredentials if Entity.Allow refuses, or if the account was deleted softly
 // or has another password by now, or in a kind with Password "-" if its row has
@@ -49,12 +49,12 @@ func Migrate(ctx context.Context, db *bun.DB) error { return session.Migrate(ctx
 // ErrUnavailable or ErrSetup. Return it from the handler: its headers are set, and
 // Fiber's error handler finds the status.
 //
-// While the transaction that stores the account is open, hand it over by [Grant].DB.
+// While the transaction that stores the account is open, hand it over by [LoginOptions].DB.
 //
 // An attacker who can make a browser visit the route signs it in as the attacker's
 // account: let the flow carry a state that is bound to the browser (RFC 9700 §4.7).
-func Login[T any](c *fiber.Ctx, account *T, grant ...Grant) (Tokens, error) {
-	tokens, err := login(c, account, only(grant))
+func Login[T any](c *fiber.Ctx, account *T, options ...LoginOptions) (Tokens, error) {
+	tokens, err := login(c, account, firstOf(options))
 	if err != nil {
 		refusal(err).announce(c, logsOf(c))
 		if r := requestOf(c); r != nil {
@@ -65,7 +65,7 @@ func Login[T any](c *fiber.Ctx, account *T, grant ...Grant) (Tokens, error) {
 	return tokens, err
 }
 
-func login[T any](c *fiber.Ctx, account *T, grant Grant) (Tokens, error) {
+func login[T any](c *fiber.Ctx, account *T, options LoginOptions) (Tokens, error) {
 	r := requestOf(c)
 	if r == nil {
 		return Tokens{}, errNoMiddleware
@@ -75,33 +75,33 @@ func login[T any](c *fiber.Ctx, account *T, grant Grant) (Tokens, error) {
 		if !known || account == nil {
 			continue
 		}
-		grant.Transport = cmp.Or(grant.Transport, r.auth.transport[0])
-		if !slices.Contains(r.auth.transport, grant.Transport) {
-			return Tokens{}, fault.Setupf("Login: Config.Transport does not offer %q", grant.Transport)
+		options.Transport = cmp.Or(options.Transport, r.auth.transport[0])
+		if !slices.Contains(r.auth.transport, options.Transport) {
+			return Tokens{}, fault.Setupf("Login: Config.Transports does not offer %q", options.Transport)
 		}
 		k := r.auth.kind(name)
-		grant.AuthTime = cmp.Or(grant.AuthTime, r.proved(k, account))
-		return r.auth.login(c, k, account, grant)
+		options.AuthTime = cmp.Or(options.AuthTime, r.proved(k, account))
+		return r.auth.login(c, k, account, options)
 	}
 	return Tokens{}, fault.Setupf("Login: %T is nil or no model in Config.Entities", account)
 }
 
-func (a *Auth) login(c *fiber.Ctx, k *kind, account any, grant Grant) (Tokens, error) {
-	if problem := grant.problem(a.now()); problem != "" {
+func (a *Auth) login(c *fiber.Ctx, k *kind, account any, options LoginOptions) (Tokens, error) {
+	if problem := options.problem(a.now()); problem != "" {
 		return Tokens{}, fault.Setup(problem)
 	}
-	p, err := a.service.Start(c.UserContext(), k.Kind, account, grant.opening(address(c), agent(c)))
+	p, err := a.service.Start(c.UserContext(), k.Kind, account, options.opening(address(c), agent(c)))
 	if err != nil {
 		a.tellRefused(c, Event{Type: EventLoginRefused, Kind: k.Name, Subject: p.Subject}, err)
 		return Tokens{}, err
 	}
 	a.tell(c, eventOf(p, EventLogin, k))
-	return a.handNew(c, k, p, grant), nil
+	return a.handNew(c, k, p, options), nil
 }
 
 // Logout ends the sessions that the request is signed in with, of all kinds or
 // of those named, and clears their cookies. A request that is not signed in is
-// no error, nor is one that is signed in by a token of [Issuer] or [OldTokens],
+// no error, nor is one that is signed in by a token of [TrustedIssuer] or [OldTokens],
 // which stays good. The error is ErrUnavailable or ErrSetup; return it from the
 // handler, as that of [Login].
 func Logout(c *fiber.Ctx, kinds ...string) error {
@@ -133,12 +133,12 @@ func eventOf(p auth.Pair, what EventType, k *kind) Event {
 }
 
 // handNew hands out the pair of a new session.
-func (a *Auth) handNew(c *fiber.Ctx, k *kind, p auth.Pair, grant Grant) Tokens {
-	if grant.Transport == TransportCookie {
-		a.endReplaced(c, k, grant.DB)
+func (a *Auth) handNew(c *fiber.Ctx, k *kind, p auth.Pair, options LoginOptions) Tokens {
+	if options.Transport == TransportCookie {
+		a.endReplaced(c, k, options.DB)
 	}
-	tokens := a.hand(c, k, p, grant.Transport)
-	if grant.Transport == TransportCookie && p.Name != "" {
+	tokens := a.hand(c, k, p, options.Transport)
+	if options.Transport == TransportCookie && p.Name != "" {
 		k.markDevice(c, p.Name, a.now())
 	}
 	return tokens
@@ -190,13 +190,13 @@ func agent(c *fiber.Ctx) string {
 	return text[:min(len(text), maxAgentBytes)]
 }
 
-// Grant says how a sign-in by [Login] or [Auth.Issue] differs from what Config
+// LoginOptions says how a sign-in by [Login] or [Auth.Issue] differs from what Config
 // and Entity say. All but AuthTime and DB holds for its access token alone: a refresh
 // gives one by the Entity again, and Cookie.Sliding leaves it to expire. The
 // zero value changes nothing.
-type Grant struct {
+type LoginOptions struct {
 	// Transport is how the tokens go out. Default: the first of
-	// Config.Transport. Issue has no response and knows TransportBody only.
+	// Config.Transports. Issue has no response and knows TransportBody only.
 	Transport Transport
 	// TTL is the life of the access token, 1 s to 24 h. Default Entity.AccessTTL.
 	TTL time.Duration
@@ -217,34 +217,34 @@ type Grant struct {
 	// rolled back, they are void. Entity.Allow is asked before. Commit within a
 	// minute: with Config.CacheTTL, a session that this sign-in replaces may go on
 	// in other processes if it takes longer. Sessions in another store, by
-	// Config.Sessions, cannot be part of a transaction: that is ErrSetup. Default:
+	// Config.Store, cannot be part of a transaction: that is ErrSetup. Default:
 	// Config.DB, where an account whose transaction is open is not seen.
 	DB bun.IDB
 }
 
-// opening is what a session begins with by the grant.
-func (g Grant) opening(address, agent string) auth.Opening {
-	return auth.Opening{TTL: g.TTL, Shape: g.shape(), AuthTime: g.AuthTime, DB: g.DB, Address: address, Agent: agent}
+// opening is what a session begins with by the options.
+func (o LoginOptions) opening(address, agent string) auth.Opening {
+	return auth.Opening{TTL: o.TTL, Shape: o.shape(), AuthTime: o.AuthTime, DB: o.DB, Address: address, Agent: agent}
 }
 
 // Issue starts a session for account, a *T of one of Config.Entities, outside a
 // request: for a job, a command line, a device. It must be a stored row; whoever
 // calls it must know who it is. The errors are those of [Login].
-func (a *Auth) Issue(ctx context.Context, account any, grant ...Grant) (Tokens, error) {
-	k, g := a.kindOf(account), only(grant)
+func (a *Auth) Issue(ctx context.Context, account any, options ...LoginOptions) (Tokens, error) {
+	k, o := a.kindOf(account), firstOf(options)
 	var problem string
 	switch {
 	case k == nil:
 		problem = fmt.Sprintf("Issue: a %T is nil or no pointer to a model in Config.Entities", account)
-	case g.Transport != "" && g.Transport != TransportBody:
-		problem = fmt.Sprintf("Issue: there is no response for the transport %q", g.Transport)
+	case o.Transport != "" && o.Transport != TransportBody:
+		problem = fmt.Sprintf("Issue: there is no response for the transport %q", o.Transport)
 	default:
-		problem = g.problem(a.now())
+		problem = o.problem(a.now())
 	}
 	if problem != "" {
 		return Tokens{}, face(fault.Setup(problem))
 	}
-	p, err := a.service.Start(ctx, k.Kind, account, g.opening("", ""))
+	p, err := a.service.Start(ctx, k.Kind, account, o.opening("", ""))
 	if err != nil {
 		return Tokens{}, face(err)
 	}
@@ -262,24 +262,24 @@ func (a *Auth) kindOf(account any) *kind {
 }
 
 // special: the access token is another than a refresh gives.
-func (g Grant) special() bool {
-	return g.TTL != 0 || !g.NotBefore.IsZero() || len(g.Audience) > 0 || len(g.Claims) > 0
+func (o LoginOptions) special() bool {
+	return o.TTL != 0 || !o.NotBefore.IsZero() || len(o.Audience) > 0 || len(o.Claims) > 0
 }
 
 // shape is how its access token differs.
-func (g Grant) shape() token.Shape {
-	return token.Shape{NotBefore: g.NotBefore, Audience: g.Audience, Claims: g.Claims, Shaped: g.special()}
+func (o LoginOptions) shape() token.Shape {
+	return token.Shape{NotBefore: o.NotBefore, Audience: o.Audience, Claims: o.Claims, Shaped: o.special()}
 }
 
-func only(grant []Grant) Grant {
-	if len(grant) == 0 {
-		return Grant{}
+func firstOf(options []LoginOptions) LoginOptions {
+	if len(options) == 0 {
+		return LoginOptions{}
 	}
-	return grant[0]
+	return options[0]
 }
 
 // proved is the AuthTime that a Login has by default. A caller that exchanges a token
-// of OldTokens, of Issuers or a ticket has proved nothing now.
+// of OldTokens, of TrustedIssuers or a ticket has proved nothing now.
 func (r *request) proved(k *kind, account any) (when time.Time) {
 	s := r.session(k.Name)
 	if s == nil || s.sid != nil && s.Source != SourceTicket {
@@ -294,17 +294,17 @@ func (r *request) proved(k *kind, account any) (when time.Time) {
 	return cmp.Or(s.AuthTime, time.Unix(0, 0))
 }
 
-// problem says what is wrong with the grant at a time, "" if nothing is.
-func (g Grant) problem(now time.Time) string {
+// problem says what is wrong with the options at a time, "" if nothing is.
+func (o LoginOptions) problem(now time.Time) string {
 	switch {
-	case g.TTL != 0 && (g.TTL < time.Second || g.TTL > token.MaxLife):
-		return fmt.Sprintf("Grant.TTL: %v is not between 1 s and 24 h", g.TTL)
-	case slices.Contains(g.Audience, ""):
-		return "Grant.Audience has an empty name"
-	case !g.AuthTime.Before(now.Add(token.ClockSkew)): // less may come from another server
-		return "Grant.AuthTime is in the future"
-	case !g.NotBefore.IsZero() && g.NotBefore.Unix() < 0:
-		return "Grant.NotBefore is before 1970"
+	case o.TTL != 0 && (o.TTL < time.Second || o.TTL > token.MaxLife):
+		return fmt.Sprintf("LoginOptions.TTL: %v is not between 1 s and 24 h", o.TTL)
+	case slices.Contains(o.Audience, ""):
+		return "LoginOptions.Audience has an empty name"
+	case !o.AuthTime.Before(now.Add(token.ClockSkew)): // less may come from another server
+		return "LoginOptions.AuthTime is in the future"
+	case !o.NotBefore.IsZero() && o.NotBefore.Unix() < 0:
+		return "LoginOptions.NotBefore is before 1970"
 	}
 	return ""
 }

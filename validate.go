@@ -61,7 +61,7 @@ func (cfg Config) timeoutProblems() (problems []string) {
 }
 
 func (cfg Config) secretProblems() (problems []string) {
-	if others := cfg.Keys != nil || len(cfg.Issuers) > 0; len(cfg.Secret) == 0 && others && len(cfg.Entities) == 0 && len(cfg.OldSecrets) == 0 {
+	if others := cfg.Keys != nil || len(cfg.TrustedIssuers) > 0; len(cfg.Secret) == 0 && others && len(cfg.Entities) == 0 && len(cfg.OldSecrets) == 0 {
 		return nil // it only verifies
 	}
 	if err := cfg.Secret.Check(); err != nil {
@@ -90,7 +90,7 @@ func (cfg Config) keyProblems() (problems []string) {
 		return []string{"Config.Keys " + problem}
 	}
 	if source, ok := cfg.Keys.(interface{ Symmetric() bool }); ok && source.Symmetric() {
-		return []string{"Config.Keys gives shared secrets: give yours as Config.Secret, and no Keys, or those of others in Issuers"}
+		return []string{"Config.Keys gives shared secrets: give yours as Config.Secret, and no Keys, or those of others in TrustedIssuers"}
 	}
 	set, ok := cfg.Keys.(*keys.Set)
 	if !ok {
@@ -133,23 +133,23 @@ func (cfg Config) storeProblems() (problems []string) {
 	if cfg.Routes != nil && len(cfg.Entities) == 0 {
 		problems = append(problems, "Config.Routes is set, but without Entities there is nobody to sign in: declare a kind of account, such as fiberjwt.Entity[User]{}, or remove Routes")
 	}
-	if cfg.DB == nil && len(cfg.Entities) == 0 && (cfg.Sessions != nil || cfg.CacheTTL != 0) {
-		problems = append(problems, "Config.Sessions or CacheTTL is set, but without DB and Entities there are no sessions: give these, or remove those")
+	if cfg.DB == nil && len(cfg.Entities) == 0 && (cfg.Store != nil || cfg.CacheTTL != 0) {
+		problems = append(problems, "Config.Store or CacheTTL is set, but without DB and Entities there are no sessions: give these, or remove those")
 	}
 	return problems
 }
 
 func (cfg Config) sessionProblems() (problems []string) {
-	if v := reflect.ValueOf(cfg.Sessions); v.Kind() == reflect.Pointer && v.IsNil() {
-		problems = append(problems, "Config.Sessions is a nil pointer: look at the error of what made it, or leave it out")
+	if v := reflect.ValueOf(cfg.Store); v.Kind() == reflect.Pointer && v.IsNil() {
+		problems = append(problems, "Config.Store is a nil pointer: look at the error of what made it, or leave it out")
 	}
 	if cfg.CacheTTL < 0 || cfg.CacheTTL > time.Hour {
 		problems = append(problems, fmt.Sprintf("Config.CacheTTL: %v is not between 0 and 1 h", cfg.CacheTTL))
 	}
-	if _, ok := cfg.Sessions.(session.Revocations); cfg.CacheTTL > 0 && cfg.Sessions != nil && !ok {
-		problems = append(problems, "Config.CacheTTL: the store in Config.Sessions does not tell revocations (RevokedSince), so nothing can be cached")
+	if _, ok := cfg.Store.(session.Revocations); cfg.CacheTTL > 0 && cfg.Store != nil && !ok {
+		problems = append(problems, "Config.CacheTTL: the store in Config.Store does not tell revocations (RevokedSince), so nothing can be cached")
 	}
-	if _, ok := cfg.Sessions.(session.Slider); cfg.Cookie.Sliding && (cfg.Sessions != nil && !ok || cfg.DB == nil) {
+	if _, ok := cfg.Store.(session.Slider); cfg.Cookie.Sliding && (cfg.Store != nil && !ok || cfg.DB == nil) {
 		problems = append(problems, "Config.Cookie.Sliding: there is no store of sessions that can prolong them (Slide)")
 	}
 	if cfg.CacheTTL > 0 && cfg.ReadTimeout+cfg.WriteTimeout > 3*time.Minute {
@@ -160,24 +160,24 @@ func (cfg Config) sessionProblems() (problems []string) {
 }
 
 func (cfg Config) transportProblems() (problems []string) {
-	for i, transport := range cfg.Transport {
+	for i, transport := range cfg.Transports {
 		if transport != TransportBody && transport != TransportCookie {
-			problems = append(problems, fmt.Sprintf("Config.Transport[%d]: %q is neither TransportBody nor TransportCookie", i, transport))
+			problems = append(problems, fmt.Sprintf("Config.Transports[%d]: %q is neither TransportBody nor TransportCookie", i, transport))
 		}
 	}
-	setsCookies := slices.Contains(cfg.Transport, TransportCookie)
-	if cfg.Client && !setsCookies {
-		problems = append(problems, "Config.Client: the client keeps its tokens in cookies: add TransportCookie to Config.Transport")
+	setsCookies := slices.Contains(cfg.Transports, TransportCookie)
+	if cfg.ServeClient && !setsCookies {
+		problems = append(problems, "Config.ServeClient: the client keeps its tokens in cookies: add TransportCookie to Config.Transports")
 	}
 	const unread = ": the tokens are in the kinds' own cookies: add FromCookie(\"\"), which reads those of every kind, to the Chain of Config.Extractor"
-	if cfg.Client && !cfg.Extractor.readsOwnCookies() {
-		problems = append(problems, "Config.Client"+unread)
+	if cfg.ServeClient && !cfg.Extractor.readsOwnCookies() {
+		problems = append(problems, "Config.ServeClient"+unread)
 	}
 	if cfg.Cookie.Sliding && !cfg.Extractor.readsOwnCookies() {
 		problems = append(problems, "Config.Cookie.Sliding"+unread)
 	}
 	if cfg.Cookie.RefreshEverywhere && !setsCookies {
-		problems = append(problems, "Config.Cookie.RefreshEverywhere: there are no cookies: add TransportCookie to Config.Transport")
+		problems = append(problems, "Config.Cookie.RefreshEverywhere: there are no cookies: add TransportCookie to Config.Transports")
 	}
 	return append(problems, cfg.Cookie.problems()...)
 }
@@ -278,7 +278,7 @@ func inOne(whose string, problems []string) string {
 	return fmt.Sprintf("%s has %d problems:\n  - %s", whose, len(problems), strings.Join(problems, "\n  - "))
 }
 
-// Check looks at the database, and at the store in Config.Sessions, for what Open
+// Check looks at the database, and at the store in Config.Store, for what Open
 // cannot see: tables, columns and indexes, settings of the server and of the
 // connection, its clock, and the library's own tables. Call it at start, after
 // [Migrate]; it changes nothing and sends about a dozen statements. Its looks at
@@ -339,7 +339,7 @@ func (a *Auth) checks() (checks []check) {
 		}})
 	}
 	if checked {
-		label := "Config.Sessions"
+		label := "Config.Store"
 		if a.service.Sessions.BesideAccounts() {
 			label = "Config.DB"
 		}

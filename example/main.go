@@ -83,7 +83,7 @@ func authConfig(set settings, db *bun.DB, routes fiber.Router) fiberjwt.Config {
 	return fiberjwt.Config{
 		DB:     db,
 		Secret: set.Secret,
-		Entities: []fiberjwt.Kind{
+		Entities: []fiberjwt.AnyEntity{
 			fiberjwt.Entity[User]{
 				Fillable:  []string{"full_name"}, // what a registration may set besides email and password
 				Register:  fiberjwt.Anyone[User], // without this line registration is closed
@@ -99,7 +99,7 @@ func authConfig(set settings, db *bun.DB, routes fiber.Router) fiberjwt.Config {
 		// Where register, login, refresh, logout, sessions and password are. They are registered before the gate of addRoutes.
 		Routes: routes,
 		// The page imports its client from /auth/client.js.
-		Client: true,
+		ServeClient: true,
 		// Open to requests without a token. If there is a token, the handler knows the account.
 		Public: []string{"GET /api/optional"},
 		// This program serves plain http, where browsers refuse Secure cookies. Remove this line behind https.

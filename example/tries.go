@@ -19,12 +19,12 @@ func quickConfig(set settings, db *bun.DB, routes fiber.Router) fiberjwt.Config 
 	return fiberjwt.Config{
 		DB:     db,
 		Secret: set.Secret,
-		Entities: []fiberjwt.Kind{
+		Entities: []fiberjwt.AnyEntity{
 			fiberjwt.Entity[User]{AccessTTL: 2 * rotation, IdleTTL: time.Minute, SessionTTL: time.Minute},
 			fiberjwt.Entity[Teacher]{Identity: "login", AccessTTL: 2 * rotation, IdleTTL: time.Minute, SessionTTL: time.Minute},
 		},
 		Routes:       routes,
-		Transport:    []fiberjwt.Transport{fiberjwt.TransportBody},
+		Transports:   []fiberjwt.Transport{fiberjwt.TransportBody},
 		Refresh:      fiberjwt.Refresh{Timeout: rotation / 4, Grace: rotation / 2, Rearm: rotation},
 		ReadTimeout:  rotation,
 		WriteTimeout: rotation,
@@ -37,11 +37,11 @@ func addTries[T any](api fiber.Router, kind string, quick *fiberjwt.Auth) {
 
 	// expiring replaces the session of the browser by one whose access token is good for a second. The password is as old as before.
 	own.Post("/expiring", fiberjwt.As(func(c *fiber.Ctx, account *T) error {
-		grant := fiberjwt.Grant{Transport: fiberjwt.TransportCookie, TTL: time.Second}
+		options := fiberjwt.LoginOptions{Transport: fiberjwt.TransportCookie, TTL: time.Second}
 		if s, ok := fiberjwt.SessionOf(c, kind); ok {
-			grant.AuthTime = s.AuthTime
+			options.AuthTime = s.AuthTime
 		}
-		tokens, err := fiberjwt.Login(c, account, grant)
+		tokens, err := fiberjwt.Login(c, account, options)
 		if err != nil {
 			return err
 		}

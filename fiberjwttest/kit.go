@@ -89,7 +89,7 @@ func New(t testing.TB, cfg fiberjwt.Config) *Kit {
 
 	auth, err := fiberjwt.Open(fiberjwt.Config{ // only what makes tokens
 		DB: cfg.DB, Secret: cfg.Secret, Entities: cfg.Entities, Issuer: cfg.Issuer, Audience: cfg.Audience,
-		Keys: cfg.Keys, RequiredClaims: cfg.RequiredClaims, Sessions: cfg.Sessions, Refresh: cfg.Refresh, Logger: cfg.Logger, Now: cfg.Now, ManualPrune: true,
+		Keys: cfg.Keys, RequiredClaims: cfg.RequiredClaims, Store: cfg.Store, Refresh: cfg.Refresh, Logger: cfg.Logger, Now: cfg.Now, ManualPrune: true,
 	})
 	require.NoError(t, err)
 	kit.auth = auth
@@ -98,34 +98,34 @@ func New(t testing.TB, cfg fiberjwt.Config) *Kit {
 
 // Request returns a request that is signed in as account, a pointer to a model in
 // Config.Entities. The account is found by its primary key; if there is no such
-// row, account is stored as it is. Each call is a new sign-in. A [fiberjwt.Grant]
+// row, account is stored as it is. Each call is a new sign-in. A [fiberjwt.LoginOptions]
 // changes it, for instance to add claims or to date it back.
-func (kit *Kit) Request(method, target string, account any, grant ...fiberjwt.Grant) *http.Request {
+func (kit *Kit) Request(method, target string, account any, options ...fiberjwt.LoginOptions) *http.Request {
 	kit.t.Helper()
-	return kit.Sign(httptest.NewRequest(method, target, nil), account, grant...)
+	return kit.Sign(httptest.NewRequest(method, target, nil), account, options...)
 }
 
 // Sign signs in a request that you have made, with body or headers, and returns it.
 // It replaces another token in the request; an Authorization header of another
 // scheme stays.
-func (kit *Kit) Sign(request *http.Request, account any, grant ...fiberjwt.Grant) *http.Request {
+func (kit *Kit) Sign(request *http.Request, account any, options ...fiberjwt.LoginOptions) *http.Request {
 	kit.t.Helper()
 	name, before := kit.header()
 	values := slices.DeleteFunc(request.Header.Values(name), func(value string) bool {
 		return len(value) >= len(before) && strings.EqualFold(value[:len(before)], before)
 	})
-	request.Header[http.CanonicalHeaderKey(name)] = append(values, kit.Header(account, grant...).Get(name))
+	request.Header[http.CanonicalHeaderKey(name)] = append(values, kit.Header(account, options...).Get(name))
 	return request
 }
 
 // Header returns the header that signs a request in, see [Kit.Request]. It is the
 // first header that Config.Extractor reads. If the Extractor reads no header, the
 // test fails.
-func (kit *Kit) Header(account any, grant ...fiberjwt.Grant) http.Header {
+func (kit *Kit) Header(account any, options ...fiberjwt.LoginOptions) http.Header {
 	kit.t.Helper()
 	name, before := kit.header()
 	header := http.Header{}
-	header.Set(name, before+kit.Tokens(account, grant...).AccessToken)
+	header.Set(name, before+kit.Tokens(account, options...).AccessToken)
 	return header
 }
 
@@ -142,18 +142,18 @@ func (kit *Kit) header() (name, before string) {
 
 // Cookies returns the cookies that sign a browser in, see [Kit.Request]: the access
 // cookie and the refresh cookie.
-func (kit *Kit) Cookies(account any, grant ...fiberjwt.Grant) []*http.Cookie {
+func (kit *Kit) Cookies(account any, options ...fiberjwt.LoginOptions) []*http.Cookie {
 	kit.t.Helper()
-	tokens := kit.Tokens(account, grant...)
+	tokens := kit.Tokens(account, options...)
 	settings := kit.Config.Cookie
 	access, refresh := cookiename.Of(settings.Namespace, kindOf(kit.t, tokens.AccessToken), settings.Insecure, settings.RefreshEverywhere)
 	return []*http.Cookie{{Name: access, Value: tokens.AccessToken}, {Name: refresh, Value: tokens.RefreshToken}}
 }
 
 // Tokens signs in as account and returns the tokens, see [Kit.Request].
-func (kit *Kit) Tokens(account any, grant ...fiberjwt.Grant) fiberjwt.Tokens {
+func (kit *Kit) Tokens(account any, options ...fiberjwt.LoginOptions) fiberjwt.Tokens {
 	kit.t.Helper()
-	tokens, err := kit.auth.Issue(kit.t.Context(), kit.stored(account), grant...)
+	tokens, err := kit.auth.Issue(kit.t.Context(), kit.stored(account), options...)
 	require.NoError(kit.t, err, "fiberjwttest: signing in a %T", account)
 	return tokens
 }
@@ -191,7 +191,7 @@ func kindOf(t testing.TB, access string) string {
 
 // models returns a new model of each entity. An entity is an Entity[T] or a pointer
 // to one, whose hooks take a *T.
-func models(entities []fiberjwt.Kind) (found []any) {
+func models(entities []fiberjwt.AnyEntity) (found []any) {
 	for _, entity := range entities {
 		of := reflect.TypeOf(entity)
 		if of.Kind() == reflect.Pointer {

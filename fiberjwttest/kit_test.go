@@ -36,7 +36,7 @@ type Teacher struct {
 
 // settings are what an application has anyway.
 func settings() fiberjwt.Config {
-	return fiberjwt.Config{Entities: []fiberjwt.Kind{
+	return fiberjwt.Config{Entities: []fiberjwt.AnyEntity{
 		fiberjwt.Entity[User]{
 			Register: fiberjwt.Anyone[User],
 			Allow: func(_ context.Context, u *User) error {
@@ -157,7 +157,7 @@ func TestKitClockIsUsedByTheApplication(t *testing.T) {
 
 	status, _ = fetch(t, app, kit.Request("GET", "/fresh", ann))
 	require.Equal(t, 200, status)
-	status, _ = fetch(t, app, kit.Request("GET", "/fresh", ann, fiberjwt.Grant{AuthTime: kit.Clock.Now().Add(-2 * time.Minute)}))
+	status, _ = fetch(t, app, kit.Request("GET", "/fresh", ann, fiberjwt.LoginOptions{AuthTime: kit.Clock.Now().Add(-2 * time.Minute)}))
 	require.Equal(t, 401, status, "as if it had signed in before")
 }
 
@@ -165,7 +165,7 @@ func TestKitRequestAppliesGrant(t *testing.T) {
 	kit := fiberjwttest.New(t, settings())
 	app := newApp(t, kit.Config)
 	ann := &User{Email: "ann@example.com"}
-	_, body := fetch(t, app, kit.Request("GET", "/role", ann, fiberjwt.Grant{Claims: map[string]any{"role": "editor"}}))
+	_, body := fetch(t, app, kit.Request("GET", "/role", ann, fiberjwt.LoginOptions{Claims: map[string]any{"role": "editor"}}))
 	require.Equal(t, "editor", body)
 }
 

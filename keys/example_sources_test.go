@@ -55,7 +55,7 @@ func ExampleRSA() {
 	// Output: PS256 <nil>
 }
 
-// The secret of another service that signs tokens, for [fiberjwt.Issuer].
+// The secret of another service that signs tokens, for [fiberjwt.TrustedIssuer].
 func ExampleHMAC() {
 	_, err := keys.HMAC(keys.HS256, keys.Secret("too short"))
 	fmt.Println(err != nil)

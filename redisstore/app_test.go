@@ -59,8 +59,8 @@ func newApp(t *testing.T, configure ...func(*fiberjwt.Config)) *app {
 	_, err = db.NewCreateTable().Model((*User)(nil)).Exec(t.Context())
 	require.NoError(t, err)
 	cfg := fiberjwt.Config{
-		DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Sessions: a.Store,
-		Entities:    []fiberjwt.Kind{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}},
+		DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Store: a.Store,
+		Entities:    []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}},
 		Routes:      a.fiber.Group("/auth"),
 		Logger:      slog.New(slog.DiscardHandler),
 		Now:         func() time.Time { return time.Now().Add(time.Duration(a.later.Load()) * time.Millisecond) },
@@ -332,8 +332,8 @@ func TestRedisClockDecidesNotServerClock(t *testing.T) {
 		t.Run(ahead.String(), func(t *testing.T) {
 			var store *redisstore.Store
 			a := newApp(t, func(cfg *fiberjwt.Config) {
-				store = cfg.Sessions.(*redisstore.Store)
-				cfg.Sessions = serverTime{store}
+				store = cfg.Store.(*redisstore.Store)
+				cfg.Store = serverTime{store}
 			})
 			tab := a.signIn("register", "ann@example.com", password)
 			// Time passes by making the session older.

@@ -101,15 +101,15 @@ func TestAuthCheckReachesRedis(t *testing.T) {
 	require.NoError(t, err)
 	auth, err := fiberjwt.Open(fiberjwt.Config{
 		DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Routes: fiber.New(),
-		Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}}, Sessions: redisstore.New(server.client()),
+		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}}, Store: redisstore.New(server.client()),
 	})
 	require.NoError(t, err)
 	err = auth.Check(t.Context())
 	require.ErrorIs(t, err, fiberjwt.ErrSetup)
-	require.EqualError(t, err, "fiberjwt: Config.Sessions: appendonly and save are off, so a restart of Redis ends all sessions: set appendonly to yes")
+	require.EqualError(t, err, "fiberjwt: Config.Store: appendonly and save are off, so a restart of Redis ends all sessions: set appendonly to yes")
 
 	server.kill()
 	err = auth.Check(t.Context())
 	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
-	require.ErrorContains(t, err, "Config.Sessions could not be asked: ")
+	require.ErrorContains(t, err, "Config.Store could not be asked: ")
 }

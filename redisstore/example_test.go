@@ -27,9 +27,9 @@ func Example() {
 	app.Use(fiberjwt.New(fiberjwt.Config{
 		DB:       bun.NewDB(conn, sqlitedialect.New()),
 		Secret:   []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), // openssl rand -base64 48
-		Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}},
+		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}},
 		Routes:   app.Group("/auth"),
-		Sessions: redisstore.New(client, redisstore.WithPrefix("shop:")),
+		Store:    redisstore.New(client, redisstore.WithPrefix("shop:")),
 	}))
 	app.Get("/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.JSON(u) }))
 

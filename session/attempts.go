@@ -4,7 +4,7 @@ import "context"
 
 // Attempts is an optional ability of a [Store]: it keeps the records that count
 // failed sign-ins, for all processes that share the store. fiberjwt finds it by a
-// type assertion on Config.Sessions. With a store that lacks it, each process
+// type assertion on Config.Store. With a store that lacks it, each process
 // counts for itself.
 //
 // The store does not know what a record means. It keeps bytes under a key, and

@@ -10,7 +10,7 @@ import (
 )
 
 // Checker is an optional ability of a [Store]: it examines its configuration, for
-// Auth.Check. fiberjwt finds it by a type assertion on Config.Sessions.
+// Auth.Check. fiberjwt finds it by a type assertion on Config.Store.
 type Checker interface {
 	// Check returns the problems of the configuration by which sessions would be lost,
 	// changed or not stored: sentences for developers, each with the fix. It changes

@@ -2,7 +2,7 @@
 // tokens rotate ([Decide]), the contract of a store ([Store]), and the store on SQL
 // databases ([SQL]).
 //
-// Most applications do not need it: without Config.Sessions, fiberjwt keeps
+// Most applications do not need it: without Config.Store, fiberjwt keeps
 // sessions in the database of the accounts, by [NewSQL]. Use it to keep sessions
 // elsewhere. Test a store of your own with fiberjwttest.TestStore.
 package session

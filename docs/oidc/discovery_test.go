@@ -26,7 +26,7 @@ func TestGoOIDCVerifiesByDiscovery(t *testing.T) {
 	w := newWorld(t)
 	auth, err := fiberjwt.Open(fiberjwt.Config{
 		DB: w.db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Keys: set, Issuer: address,
-		Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{Password: "-", Audience: []string{"shop"}}},
+		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Password: "-", Audience: []string{"shop"}}},
 	})
 	require.NoError(t, err)
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})

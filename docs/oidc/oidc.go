@@ -72,7 +72,7 @@ func (s signIn) finish(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if _, err := fiberjwt.Login(c, user, fiberjwt.Grant{Transport: fiberjwt.TransportCookie}); err != nil {
+	if _, err := fiberjwt.Login(c, user, fiberjwt.LoginOptions{Transport: fiberjwt.TransportCookie}); err != nil {
 		return err
 	}
 	return c.Redirect("/")
@@ -129,8 +129,8 @@ func (s signIn) routes(app *fiber.App, secret []byte) {
 	app.Use(fiberjwt.New(fiberjwt.Config{
 		DB:       s.db,
 		Secret:   secret,
-		Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{Password: "-"}}, // no passwords
-		Routes:   app.Group("/auth"),                                    // refresh, logout, me, sessions
+		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Password: "-"}}, // no passwords
+		Routes:   app.Group("/auth"),                                         // refresh, logout, me, sessions
 		Public:   []string{"GET /oidc/start", "GET /oidc/finish"},
 	}))
 	app.Get("/oidc/start", s.start)

@@ -44,7 +44,7 @@ func newApp(db *bun.DB, secret []byte) *fiber.App {
 	app.Use(fiberjwt.New(fiberjwt.Config{
 		DB:       db,
 		Secret:   secret,
-		Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Fillable: []string{"names"}}},
+		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Fillable: []string{"names"}}},
 		Routes:   app.Group("/auth"),
 		Public:   []string{"GET /api/products", "GET /api/products/:id"},
 	}))

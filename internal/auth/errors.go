@@ -35,7 +35,7 @@ func wrong(fields accounts.Fields) error {
 type noRow struct{ kind *Kind }
 
 func (e *noRow) Error() string {
-	return fmt.Sprintf("fiberjwt: kind %s: table %s has no row with the key of the account: if the transaction that stores it is still open, hand it over by Grant.DB, or sign in after it has committed; if Load reads another table, declare the kind by a model of that",
+	return fmt.Sprintf("fiberjwt: kind %s: table %s has no row with the key of the account: if the transaction that stores it is still open, hand it over by LoginOptions.DB, or sign in after it has committed; if Load reads another table, declare the kind by a model of that",
 		e.kind.Name, e.kind.Table.Name)
 }
 

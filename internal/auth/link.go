@@ -25,23 +25,23 @@ const MaxLinkTTL = sessions.MaxClaimLife
 
 // Link is a use of one-time tokens.
 type Link struct {
-	Kind    *Kind
-	Purpose string
-	TTL     time.Duration
+	Kind *Kind
+	Name string
+	TTL  time.Duration
 	// Binds is what a token is about, besides what every link is bound to.
 	Binds func(account any) string // nil: nothing more
 }
 
-// resetPurpose cannot be the name of a purpose.
-const resetPurpose = "#password"
+// resetName cannot be the name of a purpose.
+const resetName = "#password"
 
 // ResetLink is for new passwords. Its tokens are bound to the password that they replace.
 func ResetLink(k *Kind, ttl time.Duration) Link {
-	return Link{Kind: k, Purpose: resetPurpose, TTL: ttl}
+	return Link{Kind: k, Name: resetName, TTL: ttl}
 }
 
 func (l Link) keys(a *Service) seal.Keys {
-	return seal.NewKeys(a.Ring, labelOnce+l.Kind.Name+"/"+l.Purpose+"/"+a.Tokens.Issuer)
+	return seal.NewKeys(a.Ring, labelOnce+l.Kind.Name+"/"+l.Name+"/"+a.Tokens.Issuer)
 }
 
 func (l Link) bound(account any) string {
@@ -129,7 +129,7 @@ func (a *Service) ResetPassword(ctx context.Context, k *Kind, raw, changed strin
 
 // setPassword replaces the password that account was loaded with.
 func (a *Service) setPassword(ctx context.Context, k *Kind, account any, subject, changed string) error {
-	hash, err := a.hash(ctx, resetPurpose+k.Name+subject, changed)
+	hash, err := a.hash(ctx, resetName+k.Name+subject, changed)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (a *Service) startAllowed(ctx context.Context, k *Kind, account any, o Open
 		return Pair{}, err
 	}
 	if _, whole := o.DB.(*bun.DB); o.DB != nil && !whole && !a.Sessions.BesideAccounts() {
-		return Pair{}, fault.Setup("Grant.DB: the sessions are not in the database of the accounts, so they cannot be part of its transaction: sign in after it has committed, without Grant.DB")
+		return Pair{}, fault.Setup("LoginOptions.DB: the sessions are not in the database of the accounts, so they cannot be part of its transaction: sign in after it has committed, without LoginOptions.DB")
 	}
 	if err := a.Guard.CheckIn(ctx, o.DB); err != nil {
 		return Pair{}, err
@@ -68,7 +68,7 @@ func explainWait(err error, o Opening) error {
 	case err == nil:
 		return nil
 	case o.DB != nil && errors.Is(err, sql.ErrTxDone):
-		return fault.Setup("Grant.DB: the transaction is over, it was committed or rolled back before: call Login or Issue while it is open, or without Grant.DB")
+		return fault.Setup("LoginOptions.DB: the transaction is over, it was committed or rolled back before: call Login or Issue while it is open, or without LoginOptions.DB")
 	case o.DB == nil && fault.IsUnavailable(err) && (errors.Is(err, context.DeadlineExceeded) || dberr.IsTransient(err)):
 		return fault.Unavailable(&Waited{fault.Cause(err)})
 	}
@@ -84,7 +84,7 @@ func (e *Waited) Error() string { return e.error.Error() + ": " + WaitedHint }
 func (e *Waited) Unwrap() error { return e.error }
 
 // WaitedHint says how to avoid such a wait.
-const WaitedHint = "if Login or Issue is called inside a transaction that is still open, hand it over by Grant.DB: it locks what they wait for"
+const WaitedHint = "if Login or Issue is called inside a transaction that is still open, hand it over by LoginOptions.DB: it locks what they wait for"
 
 // start makes a session for account, always under a new ID: nothing that the client
 // presented is taken over. The hash of account, if it has one, must still be that of the
@@ -184,7 +184,7 @@ func (a *Service) pair(k *Kind, account any, row session.Row, current *seal.Refr
 		Ends:    time.Duration(row.Ends-now) * time.Millisecond,
 	}
 	if !o.Shape.NotBefore.Before(time.UnixMilli(now).Add(p.Expires)) {
-		return Pair{}, fault.Setupf("Grant.NotBefore: the access token expires before it becomes valid, after %v: give it a longer TTL", p.Expires)
+		return Pair{}, fault.Setupf("LoginOptions.NotBefore: the access token expires before it becomes valid, after %v: give it a longer TTL", p.Expires)
 	}
 	err := fault.Recover(func() (err error) {
 		p.Access, err = a.Tokens.Issue(token.Claims{

@@ -1,4 +1,4 @@
-// The browser client of fiberjwt: the npm package fiberjwt-client, and what Config.Client serves.
+// The browser client of fiberjwt: the npm package fiberjwt-client, and what Config.ServeClient serves.
 
 /** What happened to the session of a kind. */
 export type AuthEvent =

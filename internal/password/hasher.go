@@ -23,10 +23,10 @@ import (
 
 // Settings are what hashing costs and which passwords are accepted.
 type Settings struct {
-	Memory    uint32 // KiB
-	Time      uint32 // passes over the memory
-	Threads   uint8
-	MinLength int // code points
+	Memory     uint32 // KiB
+	Iterations uint32 // passes over the memory
+	Threads    uint8
+	MinLength  int // code points
 }
 
 // Bounds of a hash that is computed at all: a row of the table must not be able
@@ -50,21 +50,21 @@ const (
 // WithDefaults fills in what is not set.
 func (p Settings) WithDefaults() Settings {
 	return Settings{
-		Memory:    cmp.Or(p.Memory, 19456),
-		Time:      cmp.Or(p.Time, 2),
-		Threads:   cmp.Or(p.Threads, 1),
-		MinLength: cmp.Or(p.MinLength, 8),
+		Memory:     cmp.Or(p.Memory, 19456),
+		Iterations: cmp.Or(p.Iterations, 2),
+		Threads:    cmp.Or(p.Threads, 1),
+		MinLength:  cmp.Or(p.MinLength, 8),
 	}
 }
 
 // Problems says what is wrong with the settings.
 func (p Settings) Problems() (problems []string) {
 	p = p.WithDefaults()
-	if p.Time > maxTime {
-		problems = append(problems, fmt.Sprintf("Config.Password.Time: %d passes are more than %d; raise Memory instead", p.Time, maxTime))
+	if p.Iterations > maxTime {
+		problems = append(problems, fmt.Sprintf("Config.Password.Iterations: %d passes are more than %d; raise Memory instead", p.Iterations, maxTime))
 	}
-	if least := leastMemory(p.Time); p.Memory < least {
-		problems = append(problems, fmt.Sprintf("Config.Password.Memory: %d KiB is too little for a Time of %d; give %d or more", p.Memory, p.Time, least))
+	if least := leastMemory(p.Iterations); p.Memory < least {
+		problems = append(problems, fmt.Sprintf("Config.Password.Memory: %d KiB is too little for a Time of %d; give %d or more", p.Memory, p.Iterations, least))
 	}
 	if p.Memory > maxMemory {
 		problems = append(problems, fmt.Sprintf("Config.Password.Memory: %d KiB is too much; give at most %d, and mind that the unit is KiB", p.Memory, maxMemory))
@@ -122,7 +122,7 @@ func New(settings Settings, load Load) *Hasher {
 	p := settings.WithDefaults()
 	h := &Hasher{
 		minLength: p.MinLength,
-		dummy:     phc{p.Memory, p.Time, p.Threads, make([]byte, saltBytes), make([]byte, tagBytes)},
+		dummy:     phc{p.Memory, p.Iterations, p.Threads, make([]byte, saltBytes), make([]byte, tagBytes)},
 		slots:     make(chan struct{}, slots),
 	}
 	h.took.Store(int64(firstGuess))

@@ -83,7 +83,7 @@ func (t *Tokens) encode(c Claims, shape Shape, custom map[string]any) ([]byte, e
 // sourceOf names where claims come from.
 func sourceOf(kind string, shape Shape) string {
 	if len(shape.Claims) > 0 {
-		return "Grant.Claims or Entity.Claims of kind " + kind
+		return "LoginOptions.Claims or Entity.Claims of kind " + kind
 	}
 	return "Entity.Claims of kind " + kind
 }

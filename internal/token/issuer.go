@@ -18,7 +18,7 @@ const (
 	maxHeaderBytes  = 1 << 10 // of that, the header segment
 )
 
-// AnyType as [Issuer].Type accepts access tokens whatever typ says.
+// AnyType as [TrustedIssuer].Type accepts access tokens whatever typ says.
 const AnyType = "*"
 
 // Issuer is another party whose access tokens are accepted.

@@ -125,7 +125,7 @@ func testAtOnce(t *testing.T, open server) {
 		ann = refreshed
 	}
 
-	link := fiberjwt.Purpose[person]{Name: "link"}
+	link := fiberjwt.Link[person]{Name: "link"}
 	one := &person{}
 	require.NoError(t, db.NewSelect().Model(one).Where("email = ?", "ann@example.com").Scan(t.Context()))
 	for range 10 {

@@ -33,7 +33,7 @@ var allDatabases = map[string]func(*testing.T, ...string) server{"SQLite": file,
 
 // testSchema runs Check on the tables that statements make of models, which Bun
 // has made if there are none, and then the accounts.
-func testSchema(t *testing.T, db *bun.DB, kind fiberjwt.Kind, path, identity string, model any, statements ...string) {
+func testSchema(t *testing.T, db *bun.DB, kind fiberjwt.AnyEntity, path, identity string, model any, statements ...string) {
 	t.Helper()
 	require.NoError(t, fiberjwt.Migrate(t.Context(), db))
 	if model != nil {
@@ -124,7 +124,7 @@ type mixed struct {
 	DeletedAt     time.Time `bun:"deletedAt,soft_delete,nullzero" json:"-"`
 }
 
-func mixedKind() fiberjwt.Kind {
+func mixedKind() fiberjwt.AnyEntity {
 	return fiberjwt.Entity[mixed]{Name: "users", Identity: "emailAddress", Password: "passwordHash", Register: fiberjwt.Anyone[mixed]}
 }
 

@@ -78,7 +78,7 @@ func testClocks(t *testing.T, open server) {
 func clockedService(t *testing.T, db *bun.DB, ahead time.Duration) *service {
 	t.Helper()
 	s := newService(t, db, fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]},
-		func(cfg *fiberjwt.Config) { cfg.Sessions = serverTime{session.NewSQL(db)} })
+		func(cfg *fiberjwt.Config) { cfg.Store = serverTime{session.NewSQL(db)} })
 	s.later = ahead
 	return s
 }

@@ -146,7 +146,7 @@ func testUnsafe(t *testing.T, u unsafe) {
 	require.Equal(t, 200, good.me(t, signedIn.AccessToken))
 	alive, err := good.auth.Verify(ctx, signedIn.AccessToken)
 	require.NoError(t, err)
-	confirm := fiberjwt.Purpose[person]{Name: "confirm"}
+	confirm := fiberjwt.Link[person]{Name: "confirm"}
 	link, err := confirm.Token(good.auth, ann)
 	require.NoError(t, err)
 
@@ -165,12 +165,12 @@ func testUnsafe(t *testing.T, u unsafe) {
 		"Create": func(p *people) (int, error) {
 			return 0, fiberjwt.Create(ctx, p.auth, &person{Email: `\'); CREATE TABLE injected (x int); --`}, "correct horse battery")
 		},
-		"Purpose.Check":  func(p *people) (int, error) { _, err := confirm.Check(ctx, p.auth, link); return 0, err },
-		"Purpose.Redeem": func(p *people) (int, error) { _, err := confirm.Redeem(ctx, p.auth, link); return 0, err },
-		"Issue":          func(p *people) (int, error) { _, err := p.auth.Issue(ctx, ann); return 0, err },
-		"Revoke":         func(p *people) (int, error) { return 0, p.auth.Revoke(ctx, session.ID(make([]byte, 16))) },
-		"RevokeAll":      func(p *people) (int, error) { return 0, p.auth.RevokeAll(ctx, "people", `\' OR 1=1 -- `) },
-		"Sessions":       func(p *people) (int, error) { _, err := p.auth.Sessions(ctx, "people", `\' OR 1=1 -- `); return 0, err },
+		"Link.Check":  func(p *people) (int, error) { _, err := confirm.Check(ctx, p.auth, link); return 0, err },
+		"Link.Redeem": func(p *people) (int, error) { _, err := confirm.Redeem(ctx, p.auth, link); return 0, err },
+		"Issue":       func(p *people) (int, error) { _, err := p.auth.Issue(ctx, ann); return 0, err },
+		"Revoke":      func(p *people) (int, error) { return 0, p.auth.Revoke(ctx, session.ID(make([]byte, 16))) },
+		"RevokeAll":   func(p *people) (int, error) { return 0, p.auth.RevokeAll(ctx, "people", `\' OR 1=1 -- `) },
+		"Sessions":    func(p *people) (int, error) { _, err := p.auth.Sessions(ctx, "people", `\' OR 1=1 -- `); return 0, err },
 		"reset link": func(p *people) (int, error) {
 			link, err := fiberjwt.ResetToken(p.auth, ann, 0)
 			require.NoError(t, err)
@@ -198,7 +198,7 @@ func testUnsafe(t *testing.T, u unsafe) {
 		require.True(t, strings.HasPrefix(sent[0], u.look), "%s: %s", what, sent[0])
 	}
 	require.NoError(t, u.bad.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		_, err := newPeople(t, u.bad).auth.Issue(ctx, ann, fiberjwt.Grant{DB: tx})
+		_, err := newPeople(t, u.bad).auth.Issue(ctx, ann, fiberjwt.LoginOptions{DB: tx})
 		require.ErrorIs(t, err, fiberjwt.ErrSetup)
 		require.ErrorContains(t, err, u.hint)
 		return nil
@@ -242,7 +242,7 @@ func newPeople(t *testing.T, db *bun.DB, configure ...func(*fiberjwt.Config)) *p
 	p := &people{app: fiber.New(), log: &strings.Builder{}}
 	cfg := fiberjwt.Config{
 		DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Routes: p.app.Group("/auth"),
-		Entities:    []fiberjwt.Kind{fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]}},
+		Entities:    []fiberjwt.AnyEntity{fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]}},
 		Logger:      slog.New(slog.NewTextHandler(p.log, nil)),
 		ReadTimeout: time.Minute, WriteTimeout: time.Minute,
 	}
@@ -347,7 +347,7 @@ func TestUnsafeSessionStoreGetsNoClientText(t *testing.T) {
 		_, err := query.Exec(t.Context())
 		require.NoError(t, err)
 	}
-	p := newPeople(t, u.good, func(cfg *fiberjwt.Config) { cfg.Sessions = session.NewSQL(u.bad.WithQueryHook(seen)) })
+	p := newPeople(t, u.good, func(cfg *fiberjwt.Config) { cfg.Store = session.NewSQL(u.bad.WithQueryHook(seen)) })
 	require.ErrorIs(t, p.auth.RevokeAll(t.Context(), "people", `\' OR 1=1 -- `), fiberjwt.ErrSetup)
 	require.ErrorIs(t, fiberjwt.Create(t.Context(), p.auth, &person{Email: "ann@example.com"}, "correct horse battery"), fiberjwt.ErrSetup)
 	token, err := newPeople(t, u.good).auth.Issue(t.Context(), ann)
@@ -358,5 +358,5 @@ func TestUnsafeSessionStoreGetsNoClientText(t *testing.T) {
 	for _, sent := range seen.take() {
 		require.True(t, strings.HasPrefix(sent, u.look), sent)
 	}
-	require.ErrorContains(t, p.auth.Check(t.Context()), "Config.Sessions: "+u.hint)
+	require.ErrorContains(t, p.auth.Check(t.Context()), "Config.Store: "+u.hint)
 }

@@ -339,7 +339,7 @@ func (h *hooked) BeforeAppendModel(context.Context, bun.Query) error {
 
 // B5: a hook of the model, and of the kind.
 func TestModelHooksDoNotBreakStatements(t *testing.T) {
-	for name, kind := range map[string]fiberjwt.Kind{
+	for name, kind := range map[string]fiberjwt.AnyEntity{
 		"a model that refuses to be empty": fiberjwt.Entity[hooked]{Register: fiberjwt.Anyone[hooked]},
 		"with a Load": fiberjwt.Entity[hooked]{Register: fiberjwt.Anyone[hooked], Load: func(q *bun.SelectQuery) *bun.SelectQuery {
 			return q.ModelTableExpr("(SELECT * FROM people) AS ?TableAlias")
@@ -397,12 +397,12 @@ func TestLoginInTransactionNeedsGrantDBOnServers(t *testing.T) {
 					if _, err := tx.NewInsert().Model(u).Exec(ctx); err != nil {
 						return err
 					}
-					grant := fiberjwt.Grant{DB: tx}
+					options := fiberjwt.LoginOptions{DB: tx}
 					if c.Query("tx") == "" {
-						grant.DB = nil
+						options.DB = nil
 					}
 					var err error
-					tokens, err = fiberjwt.Login(c, u, grant)
+					tokens, err = fiberjwt.Login(c, u, options)
 					return err
 				})
 				if err != nil {
@@ -413,7 +413,7 @@ func TestLoginInTransactionNeedsGrantDBOnServers(t *testing.T) {
 			if name == "PostgreSQL" { // on MariaDB the row is locked, and a statement from elsewhere waits
 				status, _ := s.post(t, "/join", "{}")
 				require.Equal(t, 500, status)
-				require.Contains(t, s.log.String(), "Grant.DB")
+				require.Contains(t, s.log.String(), "LoginOptions.DB")
 			}
 			status, answer := s.post(t, "/join?tx=1", "{}")
 			require.Equal(t, 200, status, answer+s.log.String())
@@ -445,10 +445,10 @@ func TestGrantDBNeedsNoSecondConnection(t *testing.T) {
 							return err
 						}
 						if how == "Issue" {
-							_, err = s.auth.Issue(ctx, u, fiberjwt.Grant{DB: tx})
+							_, err = s.auth.Issue(ctx, u, fiberjwt.LoginOptions{DB: tx})
 							return err
 						}
-						_, err = fiberjwt.Login(c, u, fiberjwt.Grant{DB: tx})
+						_, err = fiberjwt.Login(c, u, fiberjwt.LoginOptions{DB: tx})
 						return err
 					})
 				})

@@ -32,7 +32,7 @@ func TestReusedKeyEndsOldTokensOnEveryServer(t *testing.T) {
 			_, err := db.NewCreateTable().Model((*member)(nil)).Exec(ctx)
 			require.NoError(t, err)
 			auth, err := fiberjwt.Open(fiberjwt.Config{
-				DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Entities: []fiberjwt.Kind{fiberjwt.Entity[member]{Password: "-"}},
+				DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[member]{Password: "-"}},
 				ReadTimeout: time.Minute, WriteTimeout: time.Minute,
 			})
 			require.NoError(t, err)
@@ -73,7 +73,7 @@ func TestNewPasswordEndsEveryKindOnServers(t *testing.T) {
 			app := fiber.New()
 			auth, err := fiberjwt.Open(fiberjwt.Config{
 				DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Routes: app.Group("/auth"), ReadTimeout: time.Minute, WriteTimeout: time.Minute,
-				Entities: []fiberjwt.Kind{
+				Entities: []fiberjwt.AnyEntity{
 					fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]},
 					fiberjwt.Entity[chief]{Name: "chiefs", Allow: func(_ context.Context, c *chief) error {
 						if c.ID != 1 {

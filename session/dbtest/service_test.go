@@ -32,11 +32,11 @@ type service struct {
 	at    time.Time     // where its clock stands, if it does
 }
 
-func newService(t *testing.T, db *bun.DB, kind fiberjwt.Kind, configure ...func(*fiberjwt.Config)) *service {
+func newService(t *testing.T, db *bun.DB, kind fiberjwt.AnyEntity, configure ...func(*fiberjwt.Config)) *service {
 	t.Helper()
 	s := &service{app: fiber.New()}
 	cfg := fiberjwt.Config{
-		Optional: true, DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Routes: s.app.Group("/auth"), Entities: []fiberjwt.Kind{kind},
+		Optional: true, DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Routes: s.app.Group("/auth"), Entities: []fiberjwt.AnyEntity{kind},
 		Logger:      slog.New(slog.NewTextHandler(&s.log, nil)),
 		ReadTimeout: time.Minute, WriteTimeout: time.Minute, ManualPrune: true,
 		Now: func() time.Time {

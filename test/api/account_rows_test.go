@@ -41,7 +41,7 @@ func TestRegisterIsUndoneWhenAllowCannotDecide(t *testing.T) {
 						Allow:    func(context.Context, *Member) error { return allow() },
 					})
 					if store == "elsewhere" {
-						cfg.Sessions = newMemory()
+						cfg.Store = newMemory()
 					}
 				})
 				_, err := w.db.NewCreateTable().Model((*Member)(nil)).Exec(t.Context())
@@ -92,8 +92,8 @@ func TestUnstoredAccountGetsErrSetup(t *testing.T) {
 		"Issue":       func() error { _, err := w.auth.Issue(ctx, fresh); return err },
 		"ResetToken":  func() error { _, err := fiberjwt.ResetToken(w.auth, fresh, 0); return err },
 		"UnlockToken": func() error { _, err := fiberjwt.UnlockToken(w.auth, fresh, 0); return err },
-		"Purpose": func() error {
-			_, err := fiberjwt.Purpose[User]{Name: "confirm"}.Token(w.auth, fresh)
+		"Link": func() error {
+			_, err := fiberjwt.Link[User]{Name: "confirm"}.Token(w.auth, fresh)
 			return err
 		},
 	} {
@@ -121,7 +121,7 @@ func TestLoginJoinsTransactionOfGrantDB(t *testing.T) {
 			if _, err := tx.NewInsert().Model(u).Exec(ctx); err != nil {
 				return err
 			}
-			tokens, err = fiberjwt.Login(c, u, fiberjwt.Grant{Transport: fiberjwt.Transport(c.Query("via")), DB: tx})
+			tokens, err = fiberjwt.Login(c, u, fiberjwt.LoginOptions{Transport: fiberjwt.Transport(c.Query("via")), DB: tx})
 			if err == nil && giveUp {
 				err = errors.New("the application changed its mind")
 			}
@@ -168,7 +168,7 @@ func TestLogExplainsLoginBlockedByTransaction(t *testing.T) {
 		})
 	})
 	require.Equal(t, 503, w.do("POST", "/join", "").Status)
-	require.Contains(t, w.log.String(), "Grant.DB")
+	require.Contains(t, w.log.String(), "LoginOptions.DB")
 	require.Regexp(t, "deadline|locked", w.log.String())
 
 	// Issue has no log: its error says so, for that of the application.
@@ -182,7 +182,7 @@ func TestLogExplainsLoginBlockedByTransaction(t *testing.T) {
 	})
 	var refused *fiberjwt.Error
 	require.ErrorAs(t, err, &refused)
-	require.Contains(t, refused.LogValue().String(), "Grant.DB")
+	require.Contains(t, refused.LogValue().String(), "LoginOptions.DB")
 }
 
 // Types and tags that write or read a text as something else.
@@ -248,7 +248,7 @@ type (
 // B5: what the model shows is refused at once.
 func TestOpenRefusesColumnsThatAlterText(t *testing.T) {
 	for name, test := range map[string]struct {
-		kind fiberjwt.Kind
+		kind fiberjwt.AnyEntity
 		want []string
 	}{
 		"a sealed identity":  {fiberjwt.Entity[textModel[Sealed, string]]{}, []string{"Identity", `"email"`, "Sealed", "Value, Scan"}},
@@ -267,7 +267,7 @@ func TestOpenRefusesColumnsThatAlterText(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := goodConfig(t)
-			cfg.Entities = []fiberjwt.Kind{test.kind}
+			cfg.Entities = []fiberjwt.AnyEntity{test.kind}
 			_, err := fiberjwt.Open(cfg)
 			require.Error(t, err)
 			for _, part := range test.want {
@@ -275,7 +275,7 @@ func TestOpenRefusesColumnsThatAlterText(t *testing.T) {
 			}
 		})
 	}
-	for name, kind := range map[string]fiberjwt.Kind{
+	for name, kind := range map[string]fiberjwt.AnyEntity{
 		"a string by another name": fiberjwt.Entity[textModel[Adopted, Adopted]]{},
 		"a view": fiberjwt.Entity[User]{Load: func(q *bun.SelectQuery) *bun.SelectQuery {
 			return q.ModelTableExpr("active_users AS ?TableAlias")
@@ -287,7 +287,7 @@ func TestOpenRefusesColumnsThatAlterText(t *testing.T) {
 		"a Load that wants more": fiberjwt.Entity[User]{Load: func(*bun.SelectQuery) *bun.SelectQuery { panic("not yet") }},
 	} {
 		cfg := goodConfig(t)
-		cfg.Entities = []fiberjwt.Kind{kind}
+		cfg.Entities = []fiberjwt.AnyEntity{kind}
 		_, err := fiberjwt.Open(cfg)
 		require.NoError(t, err, name)
 	}
@@ -319,7 +319,7 @@ func TestRegisterRefusesModelHookThatAltersHash(t *testing.T) {
 		w := newWorld(t, func(cfg *fiberjwt.Config) {
 			cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Masked]{Name: "members", Register: fiberjwt.Anyone[Masked]})
 			if store == "elsewhere" {
-				cfg.Sessions = newMemory()
+				cfg.Store = newMemory()
 			}
 		})
 		_, err := w.db.NewCreateTable().Model((*Masked)(nil)).Exec(t.Context())
@@ -377,7 +377,7 @@ func TestCreateEndsSessionsOfFormerAccount(t *testing.T) {
 	for _, store := range []string{"beside", "elsewhere"} {
 		w := newWorld(t, func(cfg *fiberjwt.Config) {
 			if store == "elsewhere" {
-				cfg.Sessions = newMemory()
+				cfg.Store = newMemory()
 			}
 		})
 		w.sql(`DROP TABLE teachers`, `CREATE TABLE teachers (id INTEGER PRIMARY KEY, login TEXT UNIQUE, password_hash TEXT)`)
@@ -429,21 +429,21 @@ func TestHashPasswordMakesHashThatLoginAccepts(t *testing.T) {
 // the next account with the key would have the session.
 func TestGrantDBIsRefusedWithSeparateSessionStore(t *testing.T) {
 	elsewhere := newDB(t)
-	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Sessions = session.NewSQL(elsewhere) })
+	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Store = session.NewSQL(elsewhere) })
 	err := w.db.RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
 		ann := &User{Email: "ann@example.com", PasswordHash: hashOfTestPassword}
 		if _, err := tx.NewInsert().Model(ann).Exec(ctx); err != nil {
 			return err
 		}
-		_, err := w.auth.Issue(ctx, ann, fiberjwt.Grant{DB: tx})
+		_, err := w.auth.Issue(ctx, ann, fiberjwt.LoginOptions{DB: tx})
 		return err
 	})
 	require.ErrorIs(t, err, fiberjwt.ErrSetup)
-	require.ErrorContains(t, err, "Grant.DB")
+	require.ErrorContains(t, err, "LoginOptions.DB")
 	n, err := elsewhere.NewSelect().Table("fiberjwt_sessions").Count(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, n)
-	_, err = w.auth.Issue(t.Context(), w.addUser("bob@example.com"), fiberjwt.Grant{DB: w.db})
+	_, err = w.auth.Issue(t.Context(), w.addUser("bob@example.com"), fiberjwt.LoginOptions{DB: w.db})
 	require.NoError(t, err, "a database is no transaction")
 }
 
@@ -473,7 +473,7 @@ func TestHashWithTrailingBlankSignsIn(t *testing.T) {
 			t.Run(name+" "+store, func(t *testing.T) {
 				w := newWorld(t, func(cfg *fiberjwt.Config) {
 					if store == "elsewhere" {
-						cfg.Sessions = newMemory()
+						cfg.Store = newMemory()
 					}
 				})
 				imported := func() *User {
@@ -540,7 +540,7 @@ func TestFinishedTransactionInGrantDBGetsErrSetup(t *testing.T) {
 	tx, err := w.db.BeginTx(t.Context(), nil)
 	require.NoError(t, err)
 	require.NoError(t, tx.Rollback())
-	_, err = w.auth.Issue(t.Context(), ann, fiberjwt.Grant{DB: tx})
+	_, err = w.auth.Issue(t.Context(), ann, fiberjwt.LoginOptions{DB: tx})
 	require.ErrorIs(t, err, fiberjwt.ErrSetup)
 	require.ErrorContains(t, err, "the transaction is over")
 }

@@ -137,7 +137,7 @@ func testLogoutElsewhere(t *testing.T, behind time.Duration) {
 	// Another process on the same database, which caches nothing.
 	now := func() time.Time { return w.clock.Now().Add(-behind) }
 	other, err := fiberjwt.Open(fiberjwt.Config{DB: w.db, Secret: []byte(testSecret), Now: now,
-		Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}}})
+		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}}})
 	require.NoError(t, err)
 	require.NoError(t, other.RevokeAll(t.Context(), "users", "1"))
 	ended, began := counted.looks.Load(), time.Now()
@@ -162,7 +162,7 @@ func TestCacheIsIgnoredAfterRevocationPollGap(t *testing.T) {
 			m := &machine{}
 			w, counted, pair := cachedOn(t, m, func(cfg *fiberjwt.Config) {
 				cfg.CacheTTL = time.Hour
-				cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], AccessTTL: time.Hour}}
+				cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], AccessTTL: time.Hour}}
 			})
 			w.clock.Advance(30 * time.Minute)
 			w.sql(fmt.Sprint("UPDATE fiberjwt_sessions SET revoked = ", w.clock.Now().Add(-25*time.Minute).UnixMilli()))
@@ -284,7 +284,7 @@ func (*AfterScanRowUser) AfterScanRow(ctx context.Context) error   { return othe
 
 // B7: a cached account of one tenant is not let in at another.
 func TestModelWithSelectOrScanHooksIsNotCached(t *testing.T) {
-	for hook, entity := range map[string]fiberjwt.Kind{
+	for hook, entity := range map[string]fiberjwt.AnyEntity{
 		"BeforeSelect":  fiberjwt.Entity[BeforeSelectUser]{},
 		"AfterSelect":   fiberjwt.Entity[AfterSelectUser]{},
 		"BeforeScanRow": fiberjwt.Entity[BeforeScanRowUser]{},
@@ -389,7 +389,7 @@ func TestLocalRevocationReachesCacheWithoutPolling(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, _, first := cachedWorld(t, withPages, func(cfg *fiberjwt.Config) { cfg.Sessions = deaf{session.NewSQL(cfg.DB)} })
+			w, _, first := cachedWorld(t, withPages, func(cfg *fiberjwt.Config) { cfg.Store = deaf{session.NewSQL(cfg.DB)} })
 			trustCache(w.auth)
 			second := w.login("users", "ann@example.com")
 			newest := second

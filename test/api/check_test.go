@@ -113,7 +113,7 @@ func TestCheckRequiresUniqueIdentityInVisibleRows(t *testing.T) {
 	narrowed := fiberjwt.Entity[Softly]{Load: func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("tenant = 1") }}
 	for name, c := range map[string]struct {
 		index string
-		kind  fiberjwt.Kind
+		kind  fiberjwt.AnyEntity
 		found bool
 	}{
 		"living rows":                  {"(email) WHERE deleted_at IS NULL", fiberjwt.Entity[Softly]{}, false},
@@ -125,7 +125,7 @@ func TestCheckRequiresUniqueIdentityInVisibleRows(t *testing.T) {
 		"Load and no index of it":      {"(tenant)", narrowed, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Entities = []fiberjwt.Kind{c.kind} })
+			w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Entities = []fiberjwt.AnyEntity{c.kind} })
 			_, err := w.db.NewCreateTable().Model((*Softly)(nil)).Exec(t.Context())
 			require.NoError(t, err)
 			_, err = w.db.Exec("CREATE UNIQUE INDEX softly_email ON softly " + c.index)
@@ -199,13 +199,13 @@ func TestCheckAsksCustomSessionStore(t *testing.T) {
 		require.True(t, bounded)
 		return []string{"it forgets", "it lies"}, answer
 	}}
-	with := func(cfg *fiberjwt.Config) { cfg.Sessions = store }
+	with := func(cfg *fiberjwt.Config) { cfg.Store = store }
 	err := newWorld(t, with).auth.Check(t.Context())
-	require.EqualError(t, err, "fiberjwt: Config.Sessions could not be asked: no route")
+	require.EqualError(t, err, "fiberjwt: Config.Store could not be asked: no route")
 	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
 	answer = nil
 	err = newWorld(t, with, func(cfg *fiberjwt.Config) { cfg.Now = nil }).auth.Check(t.Context())
-	require.EqualError(t, err, "fiberjwt: the database has 2 problems:\n  - Config.Sessions: it forgets\n  - Config.Sessions: it lies")
+	require.EqualError(t, err, "fiberjwt: the database has 2 problems:\n  - Config.Store: it forgets\n  - Config.Store: it lies")
 	require.Equal(t, []bool{false, true}, clocks, "Config.Now rules where it is set")
 
 	store.check = func(context.Context, bool) ([]string, error) { panic("of the store") }

@@ -74,5 +74,5 @@ func TestMountServesClientScript(t *testing.T) {
 
 func TestClientScriptNeedsCookieTransport(t *testing.T) {
 	_, err := fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret), Client: true, Transport: []fiberjwt.Transport{fiberjwt.TransportBody}})
-	require.ErrorContains(t, err, "Config.Client")
+	require.ErrorContains(t, err, "Config.ServeClient")
 }

@@ -36,7 +36,7 @@ func (w *world) serverAhead(ahead time.Duration, configure ...func(*fiberjwt.Con
 	w.t.Helper()
 	other := quickWorld(w.t, append([]func(*fiberjwt.Config){func(cfg *fiberjwt.Config) {
 		cfg.DB = w.db
-		cfg.Sessions = clocked{session.NewSQL(w.db), w.clock.Now}
+		cfg.Store = clocked{session.NewSQL(w.db), w.clock.Now}
 		cfg.Now = func() time.Time { return w.clock.Now().Add(ahead) }
 	}}, configure...)...)
 	other.db = w.db
@@ -139,7 +139,7 @@ func TestAbsoluteSessionEndUsesServerClock(t *testing.T) {
 func TestClockSkewDoesNotReviveOneTimeToken(t *testing.T) {
 	w := quickWorld(t)
 	ann := w.addUser("ann@example.com")
-	confirm := fiberjwt.Purpose[User]{Name: "confirm"}
+	confirm := fiberjwt.Link[User]{Name: "confirm"}
 	for _, ahead := range []time.Duration{30 * time.Second, -30 * time.Second} {
 		there := w.serverAhead(ahead)
 		token, err := confirm.Token(w.auth, ann)
@@ -156,7 +156,7 @@ func TestFutureAuthTimeWithinSkewIsClampedToNow(t *testing.T) {
 	w := quickWorld(t)
 	u := w.addUser("ann@example.com")
 	ahead := w.clock.Now().Add(59 * time.Second)
-	pair, err := w.auth.Issue(t.Context(), u, fiberjwt.Grant{AuthTime: ahead})
+	pair, err := w.auth.Issue(t.Context(), u, fiberjwt.LoginOptions{AuthTime: ahead})
 	require.NoError(t, err)
 	s, err := w.auth.Verify(t.Context(), pair.AccessToken)
 	require.NoError(t, err)
@@ -197,7 +197,7 @@ func TestStoreClockIsUsedUnlessNowIsSet(t *testing.T) {
 			store := &noting{}
 			w := quickWorld(t, func(cfg *fiberjwt.Config) {
 				store.SQL = session.NewSQL(cfg.DB)
-				cfg.Sessions, cfg.Now = store, now
+				cfg.Store, cfg.Now = store, now
 			})
 			w.addUser("ann@example.com")
 			require.Equal(t, 200, w.refresh("users", w.enter("users", 1).Refresh).Status)
@@ -222,7 +222,7 @@ func TestExchangeIdleLimitUsesStoreClock(t *testing.T) {
 // D4: what a process deletes whose clock is wrong, all others have lost.
 func TestPruningUsesStoreClock(t *testing.T) {
 	w := quickWorld(t)
-	confirm := fiberjwt.Purpose[User]{Name: "confirm", TTL: 7 * 24 * time.Hour}
+	confirm := fiberjwt.Link[User]{Name: "confirm", TTL: 7 * 24 * time.Hour}
 	token, err := confirm.Token(w.auth, w.addUser("ann@example.com"))
 	require.NoError(t, err)
 	_, err = confirm.Redeem(t.Context(), w.auth, token)

@@ -40,14 +40,14 @@ func goodConfig(t *testing.T) fiberjwt.Config {
 	return fiberjwt.Config{
 		DB:       db,
 		Secret:   []byte(testSecret),
-		Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}},
+		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}},
 		Logger:   quiet,
 	}
 }
 
 // only makes an entity the only one of a Config.
-func only(kind fiberjwt.Kind) func(*fiberjwt.Config) {
-	return func(cfg *fiberjwt.Config) { cfg.Entities = []fiberjwt.Kind{kind} }
+func only(kind fiberjwt.AnyEntity) func(*fiberjwt.Config) {
+	return func(cfg *fiberjwt.Config) { cfg.Entities = []fiberjwt.AnyEntity{kind} }
 }
 
 const userColumns = "id, email, full_name, admin, disabled, password_hash"
@@ -167,10 +167,10 @@ func TestOpenNamesFieldOfEveryMistake(t *testing.T) {
 		"a write timeout below zero":     {func(cfg *fiberjwt.Config) { cfg.WriteTimeout = -1 }, []string{"Config.WriteTimeout: -1ns", "5 s"}},
 		"an empty audience":              {func(cfg *fiberjwt.Config) { cfg.Audience = []string{"shop", ""} }, []string{"Config.Audience", "remove it"}},
 		"a claim without a name":         {func(cfg *fiberjwt.Config) { cfg.RequiredClaims = []string{"scope", ""} }, []string{"Config.RequiredClaims"}},
-		"a store without entities":       {func(cfg *fiberjwt.Config) { cfg.DB, cfg.Entities, cfg.Sessions = nil, nil, struct{ session.Store }{} }, []string{"Config.Sessions"}},
+		"a store without entities":       {func(cfg *fiberjwt.Config) { cfg.DB, cfg.Entities, cfg.Store = nil, nil, struct{ session.Store }{} }, []string{"Config.Store"}},
 		"a cache without entities":       {func(cfg *fiberjwt.Config) { cfg.DB, cfg.Entities, cfg.CacheTTL = nil, nil, time.Minute }, []string{"CacheTTL"}},
-		"a store that is nil":            {func(cfg *fiberjwt.Config) { cfg.Sessions = (*session.SQL)(nil) }, []string{"Config.Sessions"}},
-		"an unknown transport":           {func(cfg *fiberjwt.Config) { cfg.Transport = []fiberjwt.Transport{"body", "pigeon"} }, []string{"Config.Transport[1]", `"pigeon"`}},
+		"a store that is nil":            {func(cfg *fiberjwt.Config) { cfg.Store = (*session.SQL)(nil) }, []string{"Config.Store"}},
+		"an unknown transport":           {func(cfg *fiberjwt.Config) { cfg.Transports = []fiberjwt.Transport{"body", "pigeon"} }, []string{"Config.Transports[1]", `"pigeon"`}},
 		"a namespace of two words":       {func(cfg *fiberjwt.Config) { cfg.Cookie.Namespace = "my shop" }, []string{"Config.Cookie.Namespace", `"my shop"`}},
 		"a namespace with a tilde":       {func(cfg *fiberjwt.Config) { cfg.Cookie.Namespace = "shop~" }, []string{"Config.Cookie.Namespace"}},
 		"a namespace that is long":       {func(cfg *fiberjwt.Config) { cfg.Cookie.Namespace = strings.Repeat("x", 33) }, []string{"Config.Cookie.Namespace"}},
@@ -186,8 +186,8 @@ func TestOpenNamesFieldOfEveryMistake(t *testing.T) {
 		"a header without a name":        {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromHeader("") }, []string{"Config.Extractor"}},
 		"a cookie of two words":          {func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromCookie("a b") }, []string{"Config.Extractor"}},
 		"a client without a cookie extractor": {func(cfg *fiberjwt.Config) {
-			cfg.Client, cfg.Extractor = true, fiberjwt.FromAuthHeader("Bearer")
-		}, []string{"Config.Client", `add FromCookie("")`}},
+			cfg.ServeClient, cfg.Extractor = true, fiberjwt.FromAuthHeader("Bearer")
+		}, []string{"Config.ServeClient", `add FromCookie("")`}},
 		"sliding without a cookie extractor": {func(cfg *fiberjwt.Config) {
 			cfg.Cookie.Sliding, cfg.Extractor = true, fiberjwt.Chain(fiberjwt.FromAuthHeader("Bearer"), fiberjwt.FromCookie("other"))
 		}, []string{"Config.Cookie.Sliding", `add FromCookie("")`}},
@@ -236,13 +236,13 @@ func TestOpenReportsAllProblemsInOneError(t *testing.T) {
 	_, err := fiberjwt.Open(fiberjwt.Config{
 		DB:     goodConfig(t).DB,
 		Secret: []byte("short"),
-		Entities: []fiberjwt.Kind{
+		Entities: []fiberjwt.AnyEntity{
 			fiberjwt.Entity[User]{Identity: "mail", Password: "hash", Fillable: []string{"id", "nick"}, AccessTTL: 48 * time.Hour, Name: "The Users"},
 			fiberjwt.Entity[Teacher]{},
 			nil,
 		},
 		Routes:         app.Group("/auth"),
-		Transport:      []fiberjwt.Transport{"pigeon"},
+		Transports:     []fiberjwt.Transport{"pigeon"},
 		TrustedOrigins: []string{"*"},
 		Public:         []string{"everything"},
 		Leeway:         time.Hour,
@@ -253,7 +253,7 @@ func TestOpenReportsAllProblemsInOneError(t *testing.T) {
 	require.Error(t, err)
 	for _, want := range []string{
 		"Config.Secret", "Entities[0] (User, table users): Name", "Entities[0] (User, table users): Identity", "Entities[0] (User, table users): Password",
-		"Fillable[0]", "Fillable[1]", "AccessTTL", "Entities[1] (Teacher, table teachers): Identity", "Config.Entities[2]", "Config.Transport[0]",
+		"Fillable[0]", "Fillable[1]", "AccessTTL", "Entities[1] (Teacher, table teachers): Identity", "Config.Entities[2]", "Config.Transports[0]",
 		"Config.TrustedOrigins[0]", "Config.Public[0]", "Config.Leeway", "Config.Cookie.Path", "Config.Refresh.Grace", "Config.Password.MinLength",
 	} {
 		require.ErrorContains(t, err, want)
@@ -302,11 +302,11 @@ func TestConfigChangesAfterOpenHaveNoEffect(t *testing.T) {
 	fillable := []string{"full_name"}
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Secret = secret
-		cfg.Entities = []fiberjwt.Kind{
+		cfg.Entities = []fiberjwt.AnyEntity{
 			fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Fillable: fillable},
 			fiberjwt.Entity[Teacher]{Identity: "login"},
 		}
-		cfg.Transport = []fiberjwt.Transport{fiberjwt.TransportBody}
+		cfg.Transports = []fiberjwt.Transport{fiberjwt.TransportBody}
 		cfg.TrustedOrigins = []string{trusted}
 		mine = *cfg
 	})
@@ -318,7 +318,7 @@ func TestConfigChangesAfterOpenHaveNoEffect(t *testing.T) {
 	}
 	fillable[0] = "admin"
 	mine.Entities[0], mine.Entities[1] = fiberjwt.Entity[Member]{}, nil
-	mine.Transport[0] = fiberjwt.TransportCookie
+	mine.Transports[0] = fiberjwt.TransportCookie
 	mine.TrustedOrigins[0] = elsewhere
 	for i := range mine.Public {
 		mine.Public[i] = "GET /any"
@@ -439,7 +439,7 @@ func (m *HidesByPointer) MarshalJSON() ([]byte, error) {
 func (m HidesByValue) MarshalJSON() ([]byte, error) { return json.Marshal(map[string]any{"id": m.ID}) }
 
 func TestModelExposingHashInJSONIsRejected(t *testing.T) {
-	for name, kind := range map[string]fiberjwt.Kind{
+	for name, kind := range map[string]fiberjwt.AnyEntity{
 		"no tag":                        fiberjwt.Entity[Untagged]{},
 		"another name":                  fiberjwt.Entity[Renamed]{},
 		"a dash that is a name":         fiberjwt.Entity[Dashed]{},
@@ -453,13 +453,13 @@ func TestModelExposingHashInJSONIsRejected(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := goodConfig(t)
-			cfg.Entities = []fiberjwt.Kind{kind}
+			cfg.Entities = []fiberjwt.AnyEntity{kind}
 			_, err := openShielded(cfg)
 			require.ErrorContains(t, err, "JSON")
 			require.ErrorContains(t, err, `json:"-"`)
 		})
 	}
-	for name, kind := range map[string]fiberjwt.Kind{
+	for name, kind := range map[string]fiberjwt.AnyEntity{
 		"a tag":                     fiberjwt.Entity[User]{},
 		"a tag on an embedded part": fiberjwt.Entity[HidesEmbedded]{},
 		"MarshalJSON":               fiberjwt.Entity[HidesByValue]{},
@@ -467,7 +467,7 @@ func TestModelExposingHashInJSONIsRejected(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := goodConfig(t)
-			cfg.Entities = []fiberjwt.Kind{kind}
+			cfg.Entities = []fiberjwt.AnyEntity{kind}
 			_, err := fiberjwt.Open(cfg)
 			require.NoError(t, err)
 		})
@@ -479,15 +479,15 @@ func TestUntrimmedSecretIsAllowedOnlyAsOldSecret(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	for _, secret := range []string{testSecret + "\n", " " + testSecret} {
-		_, err := fiberjwt.Open(fiberjwt.Config{DB: w.db, Secret: []byte(secret), Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}}})
+		_, err := fiberjwt.Open(fiberjwt.Config{DB: w.db, Secret: []byte(secret), Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}}})
 		require.ErrorContains(t, err, "Config.Secret begins or ends with white space")
 		_, err = fiberjwt.Open(fiberjwt.Config{
-			DB: w.db, Secret: []byte(testSecret), OldSecrets: []fiberjwt.Secret{[]byte(secret)}, Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}},
+			DB: w.db, Secret: []byte(testSecret), OldSecrets: []fiberjwt.Secret{[]byte(secret)}, Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}},
 		})
 		require.NoError(t, err)
 	}
 	_, err := fiberjwt.Open(fiberjwt.Config{
-		DB: w.db, Secret: []byte(testSecret), OldSecrets: []fiberjwt.Secret{[]byte("your-256-bit-secret-your-256-bit\n")}, Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}},
+		DB: w.db, Secret: []byte(testSecret), OldSecrets: []fiberjwt.Secret{[]byte("your-256-bit-secret-your-256-bit\n")}, Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}},
 	})
 	require.ErrorContains(t, err, "Config.OldSecrets[0]")
 }
@@ -525,11 +525,11 @@ func TestOpenRefusesTooShortIdleTTL(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := goodConfig(t)
 			cfg.Refresh.Rearm = test.rearm
-			cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{AccessTTL: test.access, IdleTTL: test.least - time.Second}}
+			cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{AccessTTL: test.access, IdleTTL: test.least - time.Second}}
 			_, err := fiberjwt.Open(cfg)
 			require.ErrorContains(t, err, "IdleTTL")
 			require.ErrorContains(t, err, test.least.String())
-			cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{AccessTTL: test.access, IdleTTL: test.least}}
+			cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{AccessTTL: test.access, IdleTTL: test.least}}
 			_, err = fiberjwt.Open(cfg)
 			require.NoError(t, err)
 		})

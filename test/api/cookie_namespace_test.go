@@ -86,7 +86,7 @@ func newNamespaceApp(t *testing.T, address string, cookie fiberjwt.Cookie, names
 	group := app.Group(prefix)
 	auth, err := fiberjwt.Open(fiberjwt.Config{
 		DB: newDB(t), Secret: []byte(address + testSecret), Cookie: cookie, Routes: group.Group("/auth"),
-		Entities:    []fiberjwt.Kind{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}},
+		Entities:    []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}},
 		ReadTimeout: patience, WriteTimeout: patience,
 	})
 	require.NoError(t, err)

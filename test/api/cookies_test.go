@@ -253,7 +253,7 @@ func TestTransportNotOfferedGets422(t *testing.T) {
 		"only cookies, cookie asked": {[]fiberjwt.Transport{fiberjwt.TransportCookie}, `"cookie"`, 401},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Transport = test.offered })
+			w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Transports = test.offered })
 			a := w.do("POST", "/auth/users/login", `{"email":"nobody@example.com","password":"`+testPassword+`","transport":`+test.asked+`}`)
 			require.Equal(t, test.want, a.Status, a.Body)
 			if test.want == 422 {
@@ -295,7 +295,7 @@ func TestCookiesRequireHeaderNormalizing(t *testing.T) {
 
 func TestFirstTransportIsTheDefault(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.Transport = []fiberjwt.Transport{fiberjwt.TransportCookie, fiberjwt.TransportBody}
+		cfg.Transports = []fiberjwt.Transport{fiberjwt.TransportCookie, fiberjwt.TransportBody}
 	})
 	a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword), "Sec-Fetch-Site", "cross-site")
 	require.Equal(t, 403, a.Status, "a default of cookies is guarded like cookies that were asked for")
@@ -980,7 +980,7 @@ func TestDuplicateCookieOfOneKindDoesNotAffectAnother(t *testing.T) {
 }
 
 func TestCookieOnlyServerUsesNoTokensInBodies(t *testing.T) {
-	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Transport = []fiberjwt.Transport{fiberjwt.TransportCookie} })
+	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Transports = []fiberjwt.Transport{fiberjwt.TransportCookie} })
 	w.addUser("ann@example.com")
 	b := w.browser()
 	b.enter("users", 1)

@@ -103,7 +103,7 @@ func TestKnownBrowserSignsInDuringGuessingAttack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := clientsWorld(t, func(cfg *fiberjwt.Config) { cfg.Public = []string{"POST /oauth"} })
 			w.app.Post("/oauth", func(c *fiber.Ctx) error {
-				_, err := fiberjwt.Login(c, stored[User](w), fiberjwt.Grant{Transport: fiberjwt.TransportCookie})
+				_, err := fiberjwt.Login(c, stored[User](w), fiberjwt.LoginOptions{Transport: fiberjwt.TransportCookie})
 				return err
 			})
 			known, stranger := w.browser(), w.browser()

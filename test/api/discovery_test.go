@@ -112,6 +112,6 @@ func TestAudienceOfKindIsIssuedAndRequired(t *testing.T) {
 			require.Equal(t, 200, later.get("/teachers/me", teacher).Status)
 		})
 	}
-	_, err := fiberjwt.Open(fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{Audience: []string{""}}}})
+	_, err := fiberjwt.Open(fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Audience: []string{""}}}})
 	require.ErrorContains(t, err, "Config.Entities[0] (User, table users): Audience has an empty name")
 }

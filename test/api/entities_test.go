@@ -495,7 +495,7 @@ func TestKindNameOverridesTableName(t *testing.T) {
 
 func TestEachKindHasItsOwnLifetimes(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.Entities = []fiberjwt.Kind{
+		cfg.Entities = []fiberjwt.AnyEntity{
 			fiberjwt.Entity[User]{AccessTTL: time.Hour, IdleTTL: 48 * time.Hour, SessionTTL: 72 * time.Hour},
 			fiberjwt.Entity[Teacher]{Identity: "login", AccessTTL: time.Minute, IdleTTL: time.Hour, SessionTTL: time.Hour},
 		}

@@ -137,7 +137,7 @@ var refusals = map[string]struct {
 func refusingWorld(t *testing.T, configure ...func(*fiberjwt.Config)) (*world, *trouble) {
 	t.Helper()
 	w, f := troubledWorld(t, append([]func(*fiberjwt.Config){withPages, func(cfg *fiberjwt.Config) {
-		cfg.Entities = []fiberjwt.Kind{
+		cfg.Entities = []fiberjwt.AnyEntity{
 			fiberjwt.Entity[User]{Register: func(_ *fiber.Ctx, u *User) error {
 				if strings.HasPrefix(u.Email, "marker") {
 					return errors.New("marker")
@@ -359,7 +359,7 @@ func TestFiberErrorHandlerFindsBothErrorTypes(t *testing.T) {
 	}})
 	cfg := goodConfig(t)
 	cfg.DB = newDB(t)
-	cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{}}
+	cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}}
 	cfg.Public = []string{"POST /door"}
 	app.Use(fiberjwt.New(cfg))
 	(&world{t: t, db: cfg.DB}).addUser("ann@example.com")

@@ -348,14 +348,14 @@ func TestEventReasonsContainNoHookErrorText(t *testing.T) {
 	} {
 		var seen witness
 		w := newWorld(t, seen.listen, func(cfg *fiberjwt.Config) {
-			cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{Register: func(*fiber.Ctx, *User) error { return hook }}}
+			cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Register: func(*fiber.Ctx, *User) error { return hook }}}
 		})
 		a := w.do("POST", "/auth/users/register", credentials("users", "x@example.com", testPassword))
 		require.Equal(t, name, seen.one(t, a).Reason)
 	}
 	var seen witness
 	w := newWorld(t, seen.listen, func(cfg *fiberjwt.Config) {
-		cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{Register: func(*fiber.Ctx, *User) error {
+		cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Register: func(*fiber.Ctx, *User) error {
 			return &fiberjwt.Error{Status: 403, Code: "x@example.com", Description: "x@example.com"}
 		}}}
 	})
@@ -432,7 +432,7 @@ func TestUserContextReachesQueriesHooksAndEvents(t *testing.T) {
 			w := newWorld(t, configure, func(cfg *fiberjwt.Config) {
 				cfg.Routes = app.Group("/auth")
 				cfg.OnEvent = func(ctx context.Context, _ fiberjwt.Event) { has(ctx) }
-				cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{
+				cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{
 					Register: fiberjwt.Anyone[User],
 					Allow:    func(ctx context.Context, _ *User) error { has(ctx); return nil },
 				}}

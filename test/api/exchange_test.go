@@ -33,7 +33,7 @@ func TestExchangeRouteNeedsRefreshEverywhere(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	requireRefusal(t, w.exchange("users", w.enter("users", 1).Refresh), 404, "not_found")
-	_, err := fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret), Transport: []fiberjwt.Transport{fiberjwt.TransportBody},
+	_, err := fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret), Transports: []fiberjwt.Transport{fiberjwt.TransportBody},
 		Cookie: fiberjwt.Cookie{RefreshEverywhere: true}})
 	require.ErrorContains(t, err, "Config.Cookie.RefreshEverywhere")
 }
@@ -170,7 +170,7 @@ func TestExchangeChecksSessionAccountAndAllow(t *testing.T) {
 
 // A script of the page can send the cookies, and must not read what they are good for.
 func TestExchangeIgnoresCookies(t *testing.T) {
-	w := pagesWorld(t, func(cfg *fiberjwt.Config) { cfg.Transport = []fiberjwt.Transport{fiberjwt.TransportCookie} })
+	w := pagesWorld(t, func(cfg *fiberjwt.Config) { cfg.Transports = []fiberjwt.Transport{fiberjwt.TransportCookie} })
 	w.addUser("ann@example.com")
 	b := w.browser()
 	b.enter("users", 1)

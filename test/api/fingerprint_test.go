@@ -32,7 +32,7 @@ type Guest struct {
 	Room          string
 }
 
-var confirmWalker = fiberjwt.Purpose[Walker]{Name: "confirm"}
+var confirmWalker = fiberjwt.Link[Walker]{Name: "confirm"}
 
 // newWalkers is a world whose third kind is walkers.
 func newWalkers(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
@@ -75,7 +75,7 @@ func (w *world) walker(name string) *Walker {
 func TestReusedPrimaryKeyInvalidatesOldTokens(t *testing.T) {
 	for name, configure := range map[string]func(*fiberjwt.Config){
 		"sessions beside the accounts": func(*fiberjwt.Config) {},
-		"sessions elsewhere":           func(cfg *fiberjwt.Config) { cfg.Sessions = session.NewSQL(newDB(t)) },
+		"sessions elsewhere":           func(cfg *fiberjwt.Config) { cfg.Store = session.NewSQL(newDB(t)) },
 		"with a cache":                 func(cfg *fiberjwt.Config) { cfg.CacheTTL = time.Hour },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,11 +154,11 @@ func TestKindWithoutUniqueOrTextColumnNeedsIdentity(t *testing.T) {
 		Seen time.Time
 	}
 	db := newDB(t)
-	open := func(kind fiberjwt.Kind) error {
-		_, err := fiberjwt.Open(fiberjwt.Config{DB: db, Secret: []byte(testSecret), Entities: []fiberjwt.Kind{kind}})
+	open := func(kind fiberjwt.AnyEntity) error {
+		_, err := fiberjwt.Open(fiberjwt.Config{DB: db, Secret: []byte(testSecret), Entities: []fiberjwt.AnyEntity{kind}})
 		return err
 	}
-	for _, kind := range []fiberjwt.Kind{fiberjwt.Entity[Numbered]{Password: "-"}, fiberjwt.Entity[OnlyKey]{Password: "-"}} {
+	for _, kind := range []fiberjwt.AnyEntity{fiberjwt.Entity[Numbered]{Password: "-"}, fiberjwt.Entity[OnlyKey]{Password: "-"}} {
 		err := open(kind)
 		require.ErrorContains(t, err, "Config.Entities[0]")
 		require.ErrorContains(t, err, "Identity: no column of the model is unique or a text")
@@ -208,7 +208,7 @@ func TestLoadMustSelectFingerprintColumns(t *testing.T) {
 		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := fiberjwt.Open(fiberjwt.Config{DB: db, Secret: []byte(testSecret), Entities: []fiberjwt.Kind{
+			_, err := fiberjwt.Open(fiberjwt.Config{DB: db, Secret: []byte(testSecret), Entities: []fiberjwt.AnyEntity{
 				fiberjwt.Entity[Numbered]{Password: "-", Identity: "google", Load: c.load},
 			}})
 			if c.want == "" {
@@ -285,6 +285,6 @@ func newWalkersOn(t *testing.T, w *world, configure func(*fiberjwt.Config)) *wor
 	t.Helper()
 	return newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.DB, cfg.Now = w.db, w.clock.Now
-		cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[Walker]{Password: "-"}}
+		cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[Walker]{Password: "-"}}
 	}, configure)
 }

@@ -48,7 +48,7 @@ func newFuzzWorld(f *testing.F, queries *queryCounter) (w *world, ann tokens) {
 	w = &world{db: db, clock: &clock{now: time.Unix(noon, 0).UTC()}, log: &bytes.Buffer{}}
 	w.app = fiber.New(fiber.Config{ReadBufferSize: 16 << 10})
 	w.auth, err = fiberjwt.Open(fiberjwt.Config{
-		DB: db, Secret: []byte(testSecret), Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}}, Routes: w.app.Group("/auth"),
+		DB: db, Secret: []byte(testSecret), Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}}, Routes: w.app.Group("/auth"),
 		Extractor: fiberjwt.Chain(fiberjwt.FromAuthHeader("Bearer"), fiberjwt.FromCookie(""), fiberjwt.FromTicket("ticket")),
 		Now:       w.clock.Now, Logger: slog.New(slog.NewTextHandler(w.log, nil)),
 		ReadTimeout: patience, WriteTimeout: patience,

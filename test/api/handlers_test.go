@@ -53,7 +53,7 @@ func door[T any](w *world) fiber.Handler {
 		if err := w.db.NewSelect().Model(account).Where("id = ?", c.Params("id")).Scan(c.UserContext()); err != nil {
 			return err
 		}
-		tokens, err := fiberjwt.Login(c, account, fiberjwt.Grant{Transport: fiberjwt.Transport(c.Query("via"))})
+		tokens, err := fiberjwt.Login(c, account, fiberjwt.LoginOptions{Transport: fiberjwt.Transport(c.Query("via"))})
 		if err != nil {
 			return err
 		}
@@ -341,7 +341,7 @@ func TestRegisterAnswersFailedConstraintWith422(t *testing.T) {
 func TestReusedPrimaryKeyDoesNotInheritSessions(t *testing.T) {
 	for name, configure := range map[string]func(*fiberjwt.Config){
 		"sessions beside the accounts": func(*fiberjwt.Config) {},
-		"sessions elsewhere":           func(cfg *fiberjwt.Config) { cfg.Sessions = session.NewSQL(newDB(t)) },
+		"sessions elsewhere":           func(cfg *fiberjwt.Config) { cfg.Store = session.NewSQL(newDB(t)) },
 		"with a cache":                 func(cfg *fiberjwt.Config) { cfg.CacheTTL = time.Hour },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -1541,7 +1541,7 @@ func TestPanickingMarshalJSONIsServerError(t *testing.T) {
 		`INSERT INTO moody VALUES (1, 'ann', '')`)
 	app := fiber.New()
 	auth, err := fiberjwt.Open(fiberjwt.Config{DB: w.db, Secret: []byte(testSecret), Routes: app, Public: []string{"POST /door"}, Now: w.clock.Now, ReadTimeout: patience, WriteTimeout: patience,
-		Entities: []fiberjwt.Kind{fiberjwt.Entity[Moody]{}}, Logger: quiet})
+		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[Moody]{}}, Logger: quiet})
 	require.NoError(t, err)
 	app.Use(auth.Handler())
 	app.Post("/door", func(c *fiber.Ctx) error {
@@ -1652,7 +1652,7 @@ func TestLoginRefusesInvalidAccounts(t *testing.T) {
 	w.app.Get("/try/unstored", func(c *fiber.Ctx) error { _, err = fiberjwt.Login(c, &User{}); return nil })
 	w.app.Get("/try/gone", func(c *fiber.Ctx) error { _, err = fiberjwt.Login(c, &User{ID: 7}); return nil })
 	w.app.Get("/try/disabled", func(c *fiber.Ctx) error {
-		_, err = fiberjwt.Login(c, &User{ID: 1, Disabled: true, PasswordHash: hashOfTestPassword}, fiberjwt.Grant{Transport: fiberjwt.TransportCookie})
+		_, err = fiberjwt.Login(c, &User{ID: 1, Disabled: true, PasswordHash: hashOfTestPassword}, fiberjwt.LoginOptions{Transport: fiberjwt.TransportCookie})
 		return nil
 	})
 	w.app.Get("/try/stale", func(c *fiber.Ctx) error {

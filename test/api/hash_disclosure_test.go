@@ -76,7 +76,7 @@ func (m InText) MarshalText() ([]byte, error) { return []byte(m.Email + ":" + m.
 // C16: what cannot be looked at is not taken for hidden.
 func TestOpenRefusesModelWithBrokenOrLeakyJSON(t *testing.T) {
 	for name, test := range map[string]struct {
-		kind fiberjwt.Kind
+		kind fiberjwt.AnyEntity
 		says string
 	}{
 		"MarshalJSON panics":             {fiberjwt.Entity[Panicking]{}, "take empty values (a hook panicked: runtime error: index out of range [1] with length 1)"},
@@ -91,7 +91,7 @@ func TestOpenRefusesModelWithBrokenOrLeakyJSON(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := goodConfig(t)
-			cfg.Entities = []fiberjwt.Kind{test.kind}
+			cfg.Entities = []fiberjwt.AnyEntity{test.kind}
 			_, err := openShielded(cfg)
 			require.ErrorContains(t, err, "Password: ")
 			require.ErrorContains(t, err, test.says)
@@ -121,7 +121,7 @@ func TestResponseNeverContainsHash(t *testing.T) {
 	chatty := func(cfg *fiberjwt.Config) {
 		_, err := cfg.DB.NewCreateTable().Model((*Chatty)(nil)).Exec(t.Context())
 		require.NoError(t, err)
-		cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[Chatty]{Name: "users", Register: fiberjwt.Anyone[Chatty], Fillable: []string{"verbose"}}}
+		cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[Chatty]{Name: "users", Register: fiberjwt.Anyone[Chatty], Fillable: []string{"verbose"}}}
 	}
 	w := newWorld(t, chatty)
 	body := func(verbose string) string {
@@ -191,6 +191,6 @@ func (s *shy) MarshalJSON() ([]byte, error) {
 
 // C16: the model is looked at with and without values.
 func TestOpenRefusesModelThatLeaksHashOfFilledAccount(t *testing.T) {
-	_, err := fiberjwt.Open(fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.Kind{fiberjwt.Entity[shy]{}}})
+	_, err := fiberjwt.Open(fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[shy]{}}})
 	require.ErrorContains(t, err, "shows PasswordHash")
 }

@@ -153,7 +153,7 @@ func TestLogNamesMembersGivenByJSONName(t *testing.T) {
 		w := newWorld(t, func(cfg *fiberjwt.Config) {
 			_, err := cfg.DB.NewCreateTable().Model((*Pupil)(nil)).Exec(t.Context())
 			require.NoError(t, err)
-			cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[Pupil]{Register: fiberjwt.Anyone[Pupil], Fillable: fillable}}
+			cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[Pupil]{Register: fiberjwt.Anyone[Pupil], Fillable: fillable}}
 		})
 		a := w.do("POST", "/auth/pupils/register", `{"email":"ann@example.com","password":"`+testPassword+`","fullName":"Ann"}`)
 		require.Equal(t, 201, a.Status, a.Body)
@@ -167,7 +167,7 @@ func TestLogNamesMembersGivenByJSONName(t *testing.T) {
 // C14: registration that is closed, and the like.
 func TestLogExplainsDisabledRoutes(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{}, fiberjwt.Entity[Teacher]{Password: "-"}}
+		cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}, fiberjwt.Entity[Teacher]{Password: "-"}}
 	})
 	w.requireOneHint(func() answer {
 		return w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword))

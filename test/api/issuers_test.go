@@ -52,7 +52,7 @@ func newFederation(t *testing.T, configure ...func(*fiberjwt.Config)) federation
 				return nil
 			},
 		}
-		cfg.Issuers = []fiberjwt.Issuer{{Name: provider, Keys: newSet(t, key.Public()), Audience: []string{"shop"}, Kind: "users"}}
+		cfg.TrustedIssuers = []fiberjwt.TrustedIssuer{{Name: provider, Keys: newSet(t, key.Public()), Audience: []string{"shop"}, Kind: "users"}}
 	}}, configure...)...)
 	f.register("users", "bob@example.com")
 	f.register("users", "ann@example.com")
@@ -99,8 +99,8 @@ func TestExternalTokenMayOmitKidIfIssuerHasOneKey(t *testing.T) {
 
 func TestInvalidExternalTokenIsRefused(t *testing.T) {
 	f := newFederation(t, func(cfg *fiberjwt.Config) {
-		cfg.Issuers[0].Type = "application/at+JWT"
-		cfg.Issuers[0].RequiredClaims = []string{"email"}
+		cfg.TrustedIssuers[0].Type = "application/at+JWT"
+		cfg.TrustedIssuers[0].RequiredClaims = []string{"email"}
 	})
 	start := `{"alg":"ES256","kid":"` + f.key.ID() + `","typ":"at+jwt"`
 	require.Equal(t, 200, f.get("/users/me", signed(t, f.key, start+`}`, f.claims().String())).Status)
@@ -155,7 +155,7 @@ func TestInvalidExternalTokenIsRefused(t *testing.T) {
 func TestIssuerCannotSignForAnotherIssuer(t *testing.T) {
 	other := newKey(t, keys.ES256)
 	f := newFederation(t, func(cfg *fiberjwt.Config) {
-		cfg.Issuers = append(cfg.Issuers, fiberjwt.Issuer{Name: "https://other.example.com", Keys: newSet(t, other), Audience: []string{"shop"}, Kind: "users"})
+		cfg.TrustedIssuers = append(cfg.TrustedIssuers, fiberjwt.TrustedIssuer{Name: "https://other.example.com", Keys: newSet(t, other), Audience: []string{"shop"}, Kind: "users"})
 	})
 	token := signed(t, other, `{"alg":"ES256","typ":"at+jwt","kid":"`+other.ID()+`"}`, f.claims().String())
 	requireRefused(t, f.get("/users/me", token), token)
@@ -225,7 +225,7 @@ func TestFromIssuerAccountWithoutKeyGets500(t *testing.T) {
 
 func TestNonAccessTokensOfIssuerAreRefused(t *testing.T) {
 	strict := newFederation(t)
-	lax := newFederation(t, func(cfg *fiberjwt.Config) { cfg.Issuers[0].Type = fiberjwt.AnyType })
+	lax := newFederation(t, func(cfg *fiberjwt.Config) { cfg.TrustedIssuers[0].Type = fiberjwt.AnyType })
 	ask := func(f federation, typ string, claims claimSet) int {
 		return f.get("/users/me", signed(t, f.key, `{"alg":"ES256"`+typ+`}`, claims.String())).Status
 	}
@@ -244,7 +244,7 @@ func TestNonAccessTokensOfIssuerAreRefused(t *testing.T) {
 func TestUnfitHeaderCausesNoIssuerKeyLookup(t *testing.T) {
 	var finds atomic.Int64
 	f := newFederation(t, func(cfg *fiberjwt.Config) {
-		cfg.Issuers[0].Keys = source(func(context.Context, string) (keys.Key, error) { finds.Add(1); return keys.Key{}, keys.ErrNoKey })
+		cfg.TrustedIssuers[0].Keys = source(func(context.Context, string) (keys.Key, error) { finds.Add(1); return keys.Key{}, keys.ErrNoKey })
 	})
 	own := f.login("users", "ann@example.com").Access
 	head, _, _ := strings.Cut(own, ".")
@@ -296,7 +296,7 @@ func TestFromIssuerErrorDecidesStatus(t *testing.T) {
 }
 
 func TestIssuerWithoutKindReadsKindClaim(t *testing.T) {
-	f := newFederation(t, func(cfg *fiberjwt.Config) { cfg.Issuers[0].Kind = "" })
+	f := newFederation(t, func(cfg *fiberjwt.Config) { cfg.TrustedIssuers[0].Kind = "" })
 	token := func(kind string) string {
 		return signed(t, f.key, f.header(), f.claims().add("kind", kind).String())
 	}
@@ -309,12 +309,12 @@ func TestIssuerWithoutKindReadsKindClaim(t *testing.T) {
 
 // twoServices is a service A, and a service B that takes the tokens of A and finds
 // its users by issuer and sub, as the Issuer that configure makes says.
-func twoServices(t *testing.T, configure func(*fiberjwt.Issuer)) (a, b *world) {
+func twoServices(t *testing.T, configure func(*fiberjwt.TrustedIssuer)) (a, b *world) {
 	t.Helper()
 	const name = "https://a.example.com"
 	set := newSet(t, newKey(t, keys.ES256))
 	a = newWorld(t, func(cfg *fiberjwt.Config) { cfg.Issuer, cfg.Keys, cfg.Audience = name, set, []string{"b"} })
-	issuer := fiberjwt.Issuer{Name: name, Keys: keys.FromURL(serveKeys(t, set)), Audience: []string{"b"}}
+	issuer := fiberjwt.TrustedIssuer{Name: name, Keys: keys.FromURL(serveKeys(t, set)), Audience: []string{"b"}}
 	configure(&issuer)
 	b = newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{
@@ -327,7 +327,7 @@ func twoServices(t *testing.T, configure func(*fiberjwt.Issuer)) (a, b *world) {
 		cfg.Entities[1] = fiberjwt.Entity[Teacher]{
 			Identity: "login", FromIssuer: func(context.Context, *fiberjwt.Session) (*Teacher, error) { return nil, nil },
 		}
-		cfg.Issuers = []fiberjwt.Issuer{issuer}
+		cfg.TrustedIssuers = []fiberjwt.TrustedIssuer{issuer}
 	})
 	b.add(&User{Email: "ann@example.com", FullName: name + " 1", PasswordHash: hashOfTestPassword})
 	return a, b
@@ -336,17 +336,17 @@ func twoServices(t *testing.T, configure func(*fiberjwt.Issuer)) (a, b *world) {
 // C17: teacher 1 of another service is not its user 1.
 func TestIssuerKindNeverOverridesKindClaim(t *testing.T) {
 	for name, tc := range map[string]struct {
-		issuer        func(*fiberjwt.Issuer)
+		issuer        func(*fiberjwt.TrustedIssuer)
 		user, teacher int
 	}{
-		"by Kind":                           {issuer: func(i *fiberjwt.Issuer) { i.Kind = "users" }, user: 200, teacher: 401},
-		"by the claim":                      {issuer: func(*fiberjwt.Issuer) {}, user: 200, teacher: 401},
-		"by Kinds":                          {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"users": "users"} }, user: 200, teacher: 401},
-		"teachers are users here":           {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"teachers": "users"} }, user: 401, teacher: 200},
-		"kinds are swapped":                 {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"teachers": "users", "users": "teachers"} }, user: 401, teacher: 200},
-		"Kind is for tokens without a kind": {issuer: func(i *fiberjwt.Issuer) { i.Kind, i.Kinds = "users", map[string]string{"users": "teachers"} }, user: 401, teacher: 401},
-		"kinds in another case":             {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"Users": "users"} }, user: 401, teacher: 401},
-		"a kind that no token names":        {issuer: func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"pupils": "users"} }, user: 401, teacher: 401},
+		"by Kind":                           {issuer: func(i *fiberjwt.TrustedIssuer) { i.Kind = "users" }, user: 200, teacher: 401},
+		"by the claim":                      {issuer: func(*fiberjwt.TrustedIssuer) {}, user: 200, teacher: 401},
+		"by Kinds":                          {issuer: func(i *fiberjwt.TrustedIssuer) { i.Kinds = map[string]string{"users": "users"} }, user: 200, teacher: 401},
+		"teachers are users here":           {issuer: func(i *fiberjwt.TrustedIssuer) { i.Kinds = map[string]string{"teachers": "users"} }, user: 401, teacher: 200},
+		"kinds are swapped":                 {issuer: func(i *fiberjwt.TrustedIssuer) { i.Kinds = map[string]string{"teachers": "users", "users": "teachers"} }, user: 401, teacher: 200},
+		"Kind is for tokens without a kind": {issuer: func(i *fiberjwt.TrustedIssuer) { i.Kind, i.Kinds = "users", map[string]string{"users": "teachers"} }, user: 401, teacher: 401},
+		"kinds in another case":             {issuer: func(i *fiberjwt.TrustedIssuer) { i.Kinds = map[string]string{"Users": "users"} }, user: 401, teacher: 401},
+		"a kind that no token names":        {issuer: func(i *fiberjwt.TrustedIssuer) { i.Kinds = map[string]string{"pupils": "users"} }, user: 401, teacher: 401},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, b := twoServices(t, tc.issuer)
@@ -359,8 +359,8 @@ func TestIssuerKindNeverOverridesKindClaim(t *testing.T) {
 // C17: a hook sees what the token says of the kind, beside what it is here.
 func TestMappedSessionKeepsOriginalKindClaim(t *testing.T) {
 	f := newFederation(t, func(cfg *fiberjwt.Config) {
-		cfg.Issuers[0].Kinds = map[string]string{"people": "users"}
-		cfg.Issuers[0].Kind = ""
+		cfg.TrustedIssuers[0].Kinds = map[string]string{"people": "users"}
+		cfg.TrustedIssuers[0].Kind = ""
 	})
 	s, err := f.auth.Verify(t.Context(), signed(t, f.key, f.header(), f.claims().add("kind", `"people"`).String()))
 	require.NoError(t, err)
@@ -373,7 +373,7 @@ func TestMappedSessionKeepsOriginalKindClaim(t *testing.T) {
 // C17: a verifier without accounts takes the kind that it was told, too.
 func TestVerifierWithoutAccountsMapsIssuerKinds(t *testing.T) {
 	f := newFederation(t)
-	auth, err := fiberjwt.Open(fiberjwt.Config{Now: f.clock.Now, Issuers: []fiberjwt.Issuer{
+	auth, err := fiberjwt.Open(fiberjwt.Config{Now: f.clock.Now, TrustedIssuers: []fiberjwt.TrustedIssuer{
 		{Name: provider, Keys: newSet(t, f.key.Public()), Audience: []string{"shop"}, Kinds: map[string]string{"people": "users"}},
 	}})
 	require.NoError(t, err)
@@ -395,7 +395,7 @@ func TestIssuerKeySetToleratesUnusableKeys(t *testing.T) {
 		_, _ = io.WriteString(out, "}")
 	}))
 	t.Cleanup(server.Close)
-	f := newFederation(t, func(cfg *fiberjwt.Config) { cfg.Issuers[0].Keys = keys.FromURL(server.URL) })
+	f := newFederation(t, func(cfg *fiberjwt.Config) { cfg.TrustedIssuers[0].Keys = keys.FromURL(server.URL) })
 	t.Cleanup(func() { require.NoError(t, f.auth.Close()) })
 	f.key = key
 	require.Equal(t, 200, f.get("/users/me", f.token()).Status)
@@ -409,7 +409,7 @@ func TestIssuerKeySetToleratesUnusableKeys(t *testing.T) {
 
 func TestVerifierMayAcceptOnlyExternalTokens(t *testing.T) {
 	f := newFederation(t)
-	auth, err := fiberjwt.Open(fiberjwt.Config{Now: f.clock.Now, ReadTimeout: patience, Issuers: []fiberjwt.Issuer{
+	auth, err := fiberjwt.Open(fiberjwt.Config{Now: f.clock.Now, ReadTimeout: patience, TrustedIssuers: []fiberjwt.TrustedIssuer{
 		{Name: provider, Keys: keys.FromURL(serveKeys(t, newSet(t, f.key))), Audience: []string{"shop"}, Kind: "people"},
 	}})
 	require.NoError(t, err)
@@ -423,7 +423,7 @@ func TestVerifierMayAcceptOnlyExternalTokens(t *testing.T) {
 }
 
 func TestUnreachableIssuerKeysGet503(t *testing.T) {
-	f := newFederation(t, func(cfg *fiberjwt.Config) { cfg.Issuers[0].Keys = keys.FromURL("http://127.0.0.1:1/jwks.json") })
+	f := newFederation(t, func(cfg *fiberjwt.Config) { cfg.TrustedIssuers[0].Keys = keys.FromURL("http://127.0.0.1:1/jwks.json") })
 	a := f.get("/users/me", f.token())
 	require.Equal(t, 503, a.Status, a.Body)
 	require.Equal(t, "1", a.Header.Get("Retry-After"))
@@ -433,7 +433,7 @@ func TestUnreachableIssuerKeysGet503(t *testing.T) {
 func TestUnknownIssuerCausesNoKeyFetch(t *testing.T) {
 	var fetches atomic.Int64
 	f := newFederation(t, func(cfg *fiberjwt.Config) {
-		cfg.Issuers[0].Keys = keys.Func(func(*jwt.Token) (any, error) { fetches.Add(1); return nil, errors.New("unknown") }, keys.ES256)
+		cfg.TrustedIssuers[0].Keys = keys.Func(func(*jwt.Token) (any, error) { fetches.Add(1); return nil, errors.New("unknown") }, keys.ES256)
 	})
 	for _, iss := range []string{`"https://evil.example"`, `"fiberjwt"`, `""`, `null`, `{}`, `"` + provider + `/"`, `"` + strings.ToUpper(provider) + `"`} {
 		requireStatus := f.get("/any", signed(t, f.key, f.header(), f.claims().set("iss", iss).String())).Status
@@ -455,7 +455,7 @@ var errUnknownKey = errors.New("unknown key")
 
 func TestKeySourcePanicFailsOnlyItsRequest(t *testing.T) {
 	f := newFederation(t, func(cfg *fiberjwt.Config) {
-		cfg.Issuers[0].Keys = keys.Func(func(token *jwt.Token) (any, error) {
+		cfg.TrustedIssuers[0].Keys = keys.Func(func(token *jwt.Token) (any, error) {
 			return nil, fmt.Errorf("%w: %s", errUnknownKey, token.Header["kid"].(string))
 		}, keys.ES256)
 	})
@@ -475,7 +475,7 @@ func TestKeySourcePanicFailsOnlyItsRequest(t *testing.T) {
 func TestKeySourceIsBoundByReadTimeout(t *testing.T) {
 	f := newFederation(t, func(cfg *fiberjwt.Config) {
 		cfg.ReadTimeout = 50 * time.Millisecond
-		cfg.Issuers[0].Keys = source(func(ctx context.Context, _ string) (keys.Key, error) {
+		cfg.TrustedIssuers[0].Keys = source(func(ctx context.Context, _ string) (keys.Key, error) {
 			<-ctx.Done()
 			return keys.Key{}, ctx.Err()
 		})
@@ -486,7 +486,7 @@ func TestKeySourceIsBoundByReadTimeout(t *testing.T) {
 func TestKeyIsUsedOnlyForItsOwnAlgorithm(t *testing.T) {
 	var f federation
 	any := source(func(context.Context, string) (keys.Key, error) { return f.key, nil })
-	f = newFederation(t, func(cfg *fiberjwt.Config) { cfg.Issuers[0].Keys = any })
+	f = newFederation(t, func(cfg *fiberjwt.Config) { cfg.TrustedIssuers[0].Keys = any })
 	require.Equal(t, 200, f.get("/users/me", f.token()).Status)
 	for _, alg := range []string{"none", "HS256", "ES384", "RS256"} {
 		token := signed(t, f.key, `{"alg":"`+alg+`","typ":"at+jwt"}`, f.claims().String())
@@ -500,32 +500,32 @@ func TestKeyIsUsedOnlyForItsOwnAlgorithm(t *testing.T) {
 
 func TestOpenRejectsInvalidIssuer(t *testing.T) {
 	set := newSet(t, newKey(t, keys.ES256))
-	good := fiberjwt.Issuer{Name: provider, Keys: set, Audience: []string{"shop"}, Kind: "users"}
-	with := func(change func(*fiberjwt.Issuer)) []fiberjwt.Issuer {
+	good := fiberjwt.TrustedIssuer{Name: provider, Keys: set, Audience: []string{"shop"}, Kind: "users"}
+	with := func(change func(*fiberjwt.TrustedIssuer)) []fiberjwt.TrustedIssuer {
 		issuer := good
 		change(&issuer)
-		return []fiberjwt.Issuer{issuer}
+		return []fiberjwt.TrustedIssuer{issuer}
 	}
-	for want, issuers := range map[string][]fiberjwt.Issuer{
-		"Name is empty":                     with(func(i *fiberjwt.Issuer) { i.Name = "" }),
-		"Audience is empty":                 with(func(i *fiberjwt.Issuer) { i.Audience = nil }),
-		"RequiredClaims has an empty":       with(func(i *fiberjwt.Issuer) { i.RequiredClaims = []string{""} }),
-		"Keys is nil":                       with(func(i *fiberjwt.Issuer) { i.Keys = nil }),
-		"Keys: is nil":                      with(func(i *fiberjwt.Issuer) { i.Keys = (*keys.Set)(nil) }),
-		"needs https":                       with(func(i *fiberjwt.Issuer) { i.Keys = keys.FromURL("http://example.com") }),
-		"has no algorithms":                 with(func(i *fiberjwt.Issuer) { i.Keys = keys.Func(func(*jwt.Token) (any, error) { return nil, nil }) }),
-		"has FromIssuer":                    with(func(i *fiberjwt.Issuer) { i.Kind = "teachers" }),
-		"cannot name a kind":                with(func(i *fiberjwt.Issuer) { i.Kind = "Users" }),
-		"name of a kind of Config.Entities": with(func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"people": "pupils", "users": "users"} }),
-		"would both be the kind \"users\"": with(func(i *fiberjwt.Issuer) {
+	for want, issuers := range map[string][]fiberjwt.TrustedIssuer{
+		"Name is empty":                     with(func(i *fiberjwt.TrustedIssuer) { i.Name = "" }),
+		"Audience is empty":                 with(func(i *fiberjwt.TrustedIssuer) { i.Audience = nil }),
+		"RequiredClaims has an empty":       with(func(i *fiberjwt.TrustedIssuer) { i.RequiredClaims = []string{""} }),
+		"Keys is nil":                       with(func(i *fiberjwt.TrustedIssuer) { i.Keys = nil }),
+		"Keys: is nil":                      with(func(i *fiberjwt.TrustedIssuer) { i.Keys = (*keys.Set)(nil) }),
+		"needs https":                       with(func(i *fiberjwt.TrustedIssuer) { i.Keys = keys.FromURL("http://example.com") }),
+		"has no algorithms":                 with(func(i *fiberjwt.TrustedIssuer) { i.Keys = keys.Func(func(*jwt.Token) (any, error) { return nil, nil }) }),
+		"has FromIssuer":                    with(func(i *fiberjwt.TrustedIssuer) { i.Kind = "teachers" }),
+		"cannot name a kind":                with(func(i *fiberjwt.TrustedIssuer) { i.Kind = "Users" }),
+		"name of a kind of Config.Entities": with(func(i *fiberjwt.TrustedIssuer) { i.Kinds = map[string]string{"people": "pupils", "users": "users"} }),
+		"would both be the kind \"users\"": with(func(i *fiberjwt.TrustedIssuer) {
 			i.Kind, i.Kinds = "", map[string]string{"people": "users", "guests": "users"}
 		}),
-		"tokens without a kind would both": with(func(i *fiberjwt.Issuer) { i.Kinds = map[string]string{"people": "users"} }),
-		"that of this":                     with(func(i *fiberjwt.Issuer) { i.Name = "fiberjwt" }),
+		"tokens without a kind would both": with(func(i *fiberjwt.TrustedIssuer) { i.Kinds = map[string]string{"people": "users"} }),
+		"that of this":                     with(func(i *fiberjwt.TrustedIssuer) { i.Name = "fiberjwt" }),
 		"the Name is that of another":      {good, good},
 	} {
 		t.Run(want, func(t *testing.T) {
-			_, err := fiberjwt.Open(fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Issuers: issuers, Entities: []fiberjwt.Kind{
+			_, err := fiberjwt.Open(fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), TrustedIssuers: issuers, Entities: []fiberjwt.AnyEntity{
 				fiberjwt.Entity[User]{FromIssuer: func(context.Context, *fiberjwt.Session) (*User, error) { return nil, nil }},
 				fiberjwt.Entity[Teacher]{Identity: "login"},
 			}})
@@ -536,11 +536,11 @@ func TestOpenRejectsInvalidIssuer(t *testing.T) {
 
 // C17: a kind of an issuer that is never signed in is a mistake, also beside others.
 func TestEveryIssuerKindNeedsFromIssuer(t *testing.T) {
-	issuer := fiberjwt.Issuer{
+	issuer := fiberjwt.TrustedIssuer{
 		Name: provider, Keys: newSet(t, newKey(t, keys.ES256)), Audience: []string{"shop"},
 		Kind: "users", Kinds: map[string]string{"tutors": "teachers", "bosses": "admins"},
 	}
-	_, err := fiberjwt.Open(fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Issuers: []fiberjwt.Issuer{issuer}, Entities: []fiberjwt.Kind{
+	_, err := fiberjwt.Open(fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), TrustedIssuers: []fiberjwt.TrustedIssuer{issuer}, Entities: []fiberjwt.AnyEntity{
 		fiberjwt.Entity[User]{FromIssuer: func(context.Context, *fiberjwt.Session) (*User, error) { return nil, nil }},
 		fiberjwt.Entity[Teacher]{Identity: "login"},
 		fiberjwt.Entity[Admin]{Name: "admins", Allow: isAdmin},
@@ -551,8 +551,8 @@ func TestEveryIssuerKindNeedsFromIssuer(t *testing.T) {
 }
 
 func TestIssuerWithoutEntitiesNeedsKind(t *testing.T) {
-	issuer := fiberjwt.Issuer{Name: provider, Keys: newSet(t, newKey(t, keys.ES256)), Audience: []string{"shop"}}
-	_, err := fiberjwt.Open(fiberjwt.Config{Issuers: []fiberjwt.Issuer{issuer}})
+	issuer := fiberjwt.TrustedIssuer{Name: provider, Keys: newSet(t, newKey(t, keys.ES256)), Audience: []string{"shop"}}
+	_, err := fiberjwt.Open(fiberjwt.Config{TrustedIssuers: []fiberjwt.TrustedIssuer{issuer}})
 	require.ErrorContains(t, err, "Kind is empty: without Entities")
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 // confirm is a purpose with everything.
-var confirm = fiberjwt.Purpose[User]{Name: "confirm-email", TTL: time.Hour, Binds: func(u *User) string { return u.Email }}
+var confirm = fiberjwt.Link[User]{Name: "confirm-email", TTL: time.Hour, Binds: func(u *User) string { return u.Email }}
 
 // stored is the row of a kind's first account.
 func stored[T any](w *world) *T {
@@ -57,7 +57,7 @@ func TestConcurrentRedeemsSucceedOnce(t *testing.T) {
 	for name, configure := range map[string]func(*fiberjwt.Config){
 		"beside the accounts": func(*fiberjwt.Config) {},
 		"a store elsewhere": func(cfg *fiberjwt.Config) {
-			cfg.Sessions = struct{ session.Store }{session.NewSQL(newDB(t))}
+			cfg.Store = struct{ session.Store }{session.NewSQL(newDB(t))}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -146,9 +146,9 @@ func TestOneTimeTokenIsBoundToPurposeAndKind(t *testing.T) {
 	token, err := confirm.Token(w.auth, stored[User](w))
 	require.NoError(t, err)
 
-	_, err = fiberjwt.Purpose[User]{Name: "magic", Binds: confirm.Binds}.Redeem(t.Context(), w.auth, token)
+	_, err = fiberjwt.Link[User]{Name: "magic", Binds: confirm.Binds}.Redeem(t.Context(), w.auth, token)
 	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "another purpose")
-	_, err = fiberjwt.Purpose[Teacher]{Name: "confirm-email"}.Redeem(t.Context(), w.auth, token)
+	_, err = fiberjwt.Link[Teacher]{Name: "confirm-email"}.Redeem(t.Context(), w.auth, token)
 	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "another kind")
 	_, err = fiberjwt.ResetPassword[User](t.Context(), w.auth, token, newPassword)
 	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "a reset")
@@ -301,17 +301,17 @@ func TestInvalidPurposeGetsErrSetup(t *testing.T) {
 	w.register("users", "ann@example.com")
 	u := stored[User](w)
 	for why, make := range map[string]func() (string, error){
-		"Purpose.Name": func() (string, error) { return fiberjwt.Purpose[User]{Name: "Confirm it"}.Token(w.auth, u) },
-		"Purpose.TTL": func() (string, error) {
-			return fiberjwt.Purpose[User]{Name: "a", TTL: 8 * 24 * time.Hour}.Token(w.auth, u)
+		"Link.Name": func() (string, error) { return fiberjwt.Link[User]{Name: "Confirm it"}.Token(w.auth, u) },
+		"Link.TTL": func() (string, error) {
+			return fiberjwt.Link[User]{Name: "a", TTL: 8 * 24 * time.Hour}.Token(w.auth, u)
 		},
 		"the account is nil":     func() (string, error) { return confirm.Token(w.auth, nil) },
-		"no model":               func() (string, error) { return fiberjwt.Purpose[world]{Name: "a"}.Token(w.auth, &world{}) },
+		"no model":               func() (string, error) { return fiberjwt.Link[world]{Name: "a"}.Token(w.auth, &world{}) },
 		"account is nil":         func() (string, error) { return fiberjwt.ResetToken[User](w.auth, nil, 0) },
 		"not between 0 and 24 h": func() (string, error) { return fiberjwt.ResetToken(w.auth, u, 25*time.Hour) },
 		"there are no sessions":  func() (string, error) { return confirm.Token(verifyOnly(t), u) },
 		"Binds broke on this user": func() (string, error) {
-			return fiberjwt.Purpose[User]{Name: "a", Binds: func(*User) string { panic("Binds broke on this user") }}.Token(w.auth, u)
+			return fiberjwt.Link[User]{Name: "a", Binds: func(*User) string { panic("Binds broke on this user") }}.Token(w.auth, u)
 		},
 	} {
 		_, err := make()
@@ -365,7 +365,7 @@ func TestConcurrentResetsSucceedOnce(t *testing.T) {
 	for name, configure := range map[string]func(*fiberjwt.Config){
 		"beside the accounts": func(*fiberjwt.Config) {},
 		"a store elsewhere": func(cfg *fiberjwt.Config) {
-			cfg.Sessions = struct{ session.Store }{session.NewSQL(newDB(t))}
+			cfg.Store = struct{ session.Store }{session.NewSQL(newDB(t))}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -425,7 +425,7 @@ func TestResetSetsFirstPasswordOfAccount(t *testing.T) {
 // locked account may have the same hash as the next.
 func TestLinkIsVoidAfterPrimaryKeyIsReused(t *testing.T) {
 	w := quickWorld(t)
-	confirm := fiberjwt.Purpose[User]{Name: "confirm"}
+	confirm := fiberjwt.Link[User]{Name: "confirm"}
 	ann := &User{Email: "ann@example.com", PasswordHash: "!"}
 	w.add(ann)
 	link, err := confirm.Token(w.auth, ann)

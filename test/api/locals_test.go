@@ -282,9 +282,9 @@ type Root struct {
 
 // innerConfig is a Config on the rows of w under another secret, with the
 // token in a header of its own.
-func innerConfig(w *world, entity fiberjwt.Kind) fiberjwt.Config {
+func innerConfig(w *world, entity fiberjwt.AnyEntity) fiberjwt.Config {
 	return fiberjwt.Config{
-		DB: w.db, Secret: []byte(otherSecret), Now: w.clock.Now, ReadTimeout: patience, WriteTimeout: patience, Entities: []fiberjwt.Kind{entity},
+		DB: w.db, Secret: []byte(otherSecret), Now: w.clock.Now, ReadTimeout: patience, WriteTimeout: patience, Entities: []fiberjwt.AnyEntity{entity},
 		Extractor: fiberjwt.FromHeader("X-Inner"), Optional: true, Logger: slog.New(slog.NewTextHandler(w.log, nil)),
 	}
 }
@@ -734,7 +734,7 @@ func TestGuardsUseConfigErrorHandler(t *testing.T) {
 func TestGuardStopsAtMiddlewareThatDeclaresKind(t *testing.T) {
 	w := quickWorld(t)
 	inner, err := fiberjwt.Open(fiberjwt.Config{
-		DB: w.db, Secret: []byte("xQ3vL8mT1cY6rK0bW5nZ2hF9dS4gJ7pA"), Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}},
+		DB: w.db, Secret: []byte("xQ3vL8mT1cY6rK0bW5nZ2hF9dS4gJ7pA"), Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}},
 		Extractor: fiberjwt.FromHeader("X-Inner"), Optional: true, Now: w.clock.Now, Logger: quiet,
 	})
 	require.NoError(t, err)

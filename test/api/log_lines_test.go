@@ -149,7 +149,7 @@ func TestBuiltInRoutesBelowMiddlewareAreLoggedOnce(t *testing.T) {
 	var log bytes.Buffer
 	app := fiber.New()
 	auth, err := fiberjwt.Open(fiberjwt.Config{
-		DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}},
+		DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}},
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	require.NoError(t, err)
@@ -212,7 +212,7 @@ func TestFailedLoginIsLoggedOnceUnderAnyErrorHandler(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, func(cfg *fiberjwt.Config) {
 				cfg.Public = []string{"POST /magic"}
-				cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{Allow: func(context.Context, *User) error { return fiberjwt.ErrUnavailable }}}
+				cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Allow: func(context.Context, *User) error { return fiberjwt.ErrUnavailable }}}
 			})
 			app := fiber.New(fiber.Config{ErrorHandler: handler})
 			app.Use(w.auth.Handler())

@@ -132,7 +132,7 @@ func panickingWorld(t *testing.T, text func() string) (*world, *trouble, string)
 	t.Helper()
 	ready := false
 	w, f := troubledWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{Allow: func(context.Context, *User) error {
+		cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Allow: func(context.Context, *User) error {
 			if ready {
 				panic(text())
 			}

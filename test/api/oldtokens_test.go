@@ -210,7 +210,7 @@ func TestOldTokensNeedTheRequiredClaims(t *testing.T) {
 	w := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users"}, func(cfg *fiberjwt.Config) {
 		cfg.RequiredClaims = []string{"tenant"}
 		tenant := map[string]any{"tenant": "a"}
-		cfg.Entities = []fiberjwt.Kind{
+		cfg.Entities = []fiberjwt.AnyEntity{
 			fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Claims: func(*User) map[string]any { return tenant }},
 			fiberjwt.Entity[Teacher]{Identity: "login", Register: fiberjwt.Anyone[Teacher], Claims: func(*Teacher) map[string]any { return tenant }},
 		}
@@ -244,14 +244,14 @@ func TestOpenRefusesInvalidOldTokensSettings(t *testing.T) {
 		`there is no kind "pupils"; the kinds are users`: {Secret: []byte(oldSecret), Until: later, Kind: "pupils"},
 	} {
 		_, err := fiberjwt.Open(fiberjwt.Config{
-			DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}}, OldTokens: old,
+			DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}}, OldTokens: old,
 		})
 		require.ErrorContains(t, err, want)
 		require.NotContains(t, strings.ReplaceAll(err.Error(), "OldTokens", ""), oldSecret)
 	}
 	_, err := fiberjwt.Open(fiberjwt.Config{
 		DB: newDB(t), Secret: []byte(testSecret), OldSecrets: []fiberjwt.Secret{[]byte("m2X8pQ5vB1zN7cK4jH9sD6gF3wR0tY2e")},
-		Entities:  []fiberjwt.Kind{fiberjwt.Entity[User]{}},
+		Entities:  []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}},
 		OldTokens: fiberjwt.OldTokens{Secret: []byte("m2X8pQ5vB1zN7cK4jH9sD6gF3wR0tY2e"), Until: later},
 	})
 	require.ErrorContains(t, err, "or one of OldSecrets")
@@ -264,7 +264,7 @@ func FuzzOldClaims(f *testing.F) {
 	var queries queryCounter
 	w, _ := newFuzzWorld(f, &queries)
 	auth, err := fiberjwt.Open(fiberjwt.Config{
-		DB: w.db, Secret: []byte(testSecret), Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}}, Now: w.clock.Now, ReadTimeout: patience, WriteTimeout: patience,
+		DB: w.db, Secret: []byte(testSecret), Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}}, Now: w.clock.Now, ReadTimeout: patience, WriteTimeout: patience,
 		OldTokens: fiberjwt.OldTokens{Secret: []byte(oldSecret), Until: w.clock.Now().Add(time.Hour)},
 	})
 	require.NoError(f, err)

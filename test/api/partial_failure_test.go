@@ -47,7 +47,7 @@ func TestRehashWithoutHashingSlotKeepsTheHash(t *testing.T) {
 	var w *world
 	var free func()
 	w = quickWorld(t, impatient, func(cfg *fiberjwt.Config) {
-		cfg.Password.Time = 3 // so the stored hash is weaker than new ones
+		cfg.Password.Iterations = 3 // so the stored hash is weaker than new ones
 		cfg.Entities[0] = fiberjwt.Entity[User]{Allow: func(context.Context, *User) error {
 			if free == nil {
 				free = takeSlots(w.auth) // Allow runs between the comparison and the new hash
@@ -121,7 +121,7 @@ func TestResetFailingInStoreKeepsLinkValid(t *testing.T) {
 }
 
 func TestRedeemFailingInStoreReturnsNoAccount(t *testing.T) {
-	confirm := fiberjwt.Purpose[User]{Name: "confirm"}
+	confirm := fiberjwt.Link[User]{Name: "confirm"}
 	for _, statement := range []string{"SELECT", "INSERT", "UPDATE"} {
 		t.Run(statement, func(t *testing.T) {
 			w, f := troubledWorld(t)

@@ -40,7 +40,7 @@ func (w *world) dead() int {
 
 func TestRequestsThatAddRowsPruneOnceAnHour(t *testing.T) {
 	ann := &User{}
-	confirm := fiberjwt.Purpose[User]{Name: "confirm"}
+	confirm := fiberjwt.Link[User]{Name: "confirm"}
 	for name, grow := range map[string]func(w *world){
 		"a sign-in by the application": func(w *world) { w.enter("users", 1) },
 		"a registration":               func(w *world) { w.register("users", "bob@example.com") },
@@ -82,7 +82,7 @@ func TestMiddlewareFromNewPrunes(t *testing.T) {
 	pruned := make(chan struct{})
 	cfg := fiberjwt.Config{}
 	w := quickWorld(t, prunes, func(c *fiberjwt.Config) {
-		c.Sessions = &prunable{SQL: session.NewSQL(c.DB), do: func(context.Context) error { close(pruned); return nil }}
+		c.Store = &prunable{SQL: session.NewSQL(c.DB), do: func(context.Context) error { close(pruned); return nil }}
 		cfg = *c
 	})
 	w.addUser("ann@example.com")
@@ -147,7 +147,7 @@ func prunableWorld(t *testing.T, do func(context.Context) error) (*world, *pruna
 	store := &prunable{do: do}
 	w := quickWorld(t, prunes, func(cfg *fiberjwt.Config) {
 		store.SQL = session.NewSQL(cfg.DB)
-		cfg.Sessions = store
+		cfg.Store = store
 	})
 	w.addUser("ann@example.com")
 	w.clock.Advance(time.Hour)

@@ -43,7 +43,7 @@ func TestRefreshGetsDeadlineOfRefreshTimeout(t *testing.T) {
 	store := &hurried{}
 	w := pagesWorld(t, func(cfg *fiberjwt.Config) {
 		store.SQL = session.NewSQL(cfg.DB)
-		cfg.Sessions = store
+		cfg.Store = store
 	})
 	w.addUser("ann@example.com")
 	old := w.enter("users", 1).Refresh

@@ -93,7 +93,7 @@ func newWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 	cfg := fiberjwt.Config{
 		DB:     w.db,
 		Secret: []byte(testSecret),
-		Entities: []fiberjwt.Kind{
+		Entities: []fiberjwt.AnyEntity{
 			fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Fillable: []string{"full_name"}},
 			fiberjwt.Entity[Teacher]{Identity: "login", Register: fiberjwt.Anyone[Teacher]},
 		},

@@ -52,12 +52,12 @@ func isAdmin(_ context.Context, a *Admin) error {
 // B6: two kinds on one table.
 func TestSecondKindOfTableNeedsLoadOrAllow(t *testing.T) {
 	db := newDB(t)
-	open := func(entities ...fiberjwt.Kind) error {
+	open := func(entities ...fiberjwt.AnyEntity) error {
 		_, err := fiberjwt.Open(fiberjwt.Config{DB: db, Secret: []byte(testSecret), Entities: entities})
 		return err
 	}
 	admins := fiberjwt.Entity[Admin]{Name: "admins", Allow: isAdmin}
-	for name, second := range map[string]fiberjwt.Kind{
+	for name, second := range map[string]fiberjwt.AnyEntity{
 		"another type":      fiberjwt.Entity[Admin]{Name: "admins"},
 		"without a Name":    fiberjwt.Entity[Admin]{},
 		"without passwords": fiberjwt.Entity[Admin]{Name: "admins", Password: "-"},
@@ -70,9 +70,9 @@ func TestSecondKindOfTableNeedsLoadOrAllow(t *testing.T) {
 		"a third one":       admins,
 	} {
 		t.Run(name, func(t *testing.T) {
-			entities := []fiberjwt.Kind{fiberjwt.Entity[User]{}, second}
+			entities := []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}, second}
 			if name == "a third one" {
-				entities = []fiberjwt.Kind{fiberjwt.Entity[User]{}, admins, fiberjwt.Entity[CapitalUser]{Name: "third"}}
+				entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}, admins, fiberjwt.Entity[CapitalUser]{Name: "third"}}
 			}
 			err := open(entities...)
 			require.ErrorContains(t, err, "Load or Allow")
@@ -95,18 +95,18 @@ func TestClosedKindBesideOpenKindMustBeNarrowed(t *testing.T) {
 	narrow.Load = func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("admin") }
 	const fault = `set Load or Allow of kind "admins"`
 	for name, c := range map[string]struct {
-		entities []fiberjwt.Kind
+		entities []fiberjwt.AnyEntity
 		want     string // "" for nothing
 	}{
-		"the closed kind takes all":           {[]fiberjwt.Kind{users, all}, fault},
-		"the closed kind, which comes first":  {[]fiberjwt.Kind{all, users}, fault},
-		"the closed kind, both without":       {[]fiberjwt.Kind{all, fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}}, fault},
-		"no passwords":                        {[]fiberjwt.Kind{users, fiberjwt.Entity[Admin]{Name: "admins", Password: "-"}}, fault},
-		"two open ones":                       {[]fiberjwt.Kind{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}, third}, "set Load or Allow of the kind whose accounts may do more"},
-		"the closed kind is narrowed":         {[]fiberjwt.Kind{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}, narrow}, ""},
-		"both are narrowed":                   {[]fiberjwt.Kind{users, narrow}, ""},
-		"both are closed, and one takes all":  {[]fiberjwt.Kind{fiberjwt.Entity[User]{Allow: notDisabled}, all}, ""},
-		"two are closed, and a third is open": {[]fiberjwt.Kind{all, fiberjwt.Entity[User]{Allow: notDisabled}, third}, fault},
+		"the closed kind takes all":           {[]fiberjwt.AnyEntity{users, all}, fault},
+		"the closed kind, which comes first":  {[]fiberjwt.AnyEntity{all, users}, fault},
+		"the closed kind, both without":       {[]fiberjwt.AnyEntity{all, fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}}, fault},
+		"no passwords":                        {[]fiberjwt.AnyEntity{users, fiberjwt.Entity[Admin]{Name: "admins", Password: "-"}}, fault},
+		"two open ones":                       {[]fiberjwt.AnyEntity{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}, third}, "set Load or Allow of the kind whose accounts may do more"},
+		"the closed kind is narrowed":         {[]fiberjwt.AnyEntity{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}, narrow}, ""},
+		"both are narrowed":                   {[]fiberjwt.AnyEntity{users, narrow}, ""},
+		"both are closed, and one takes all":  {[]fiberjwt.AnyEntity{fiberjwt.Entity[User]{Allow: notDisabled}, all}, ""},
+		"two are closed, and a third is open": {[]fiberjwt.AnyEntity{all, fiberjwt.Entity[User]{Allow: notDisabled}, third}, fault},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := fiberjwt.Open(fiberjwt.Config{DB: db, Secret: []byte(testSecret), Entities: c.entities})
@@ -127,7 +127,7 @@ func TestTablesOfTwoSchemasNeedBothSchemaNames(t *testing.T) {
 		Email         string `bun:",unique"`
 		PasswordHash  string `json:"-"`
 	}
-	open := func(entities ...fiberjwt.Kind) error {
+	open := func(entities ...fiberjwt.AnyEntity) error {
 		_, err := fiberjwt.Open(fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Entities: entities})
 		return err
 	}
@@ -172,7 +172,7 @@ func TestSessionsOfRowEndForEveryKind(t *testing.T) {
 	}
 	for store, configure := range map[string]func(*fiberjwt.Config){
 		"beside the accounts": func(*fiberjwt.Config) {},
-		"elsewhere":           func(cfg *fiberjwt.Config) { cfg.Sessions = session.NewSQL(newDB(t)) },
+		"elsewhere":           func(cfg *fiberjwt.Config) { cfg.Store = session.NewSQL(newDB(t)) },
 		"with a cache":        func(cfg *fiberjwt.Config) { cfg.CacheTTL = time.Hour },
 	} {
 		for way, end := range map[string]func(w *world, user tokens){
@@ -208,7 +208,7 @@ func TestPasswordChangeEndsLinksOfEveryKind(t *testing.T) {
 	w, user, _ := twoKinds(t)
 	admin := &Admin{}
 	require.NoError(t, w.db.NewSelect().Model(admin).Where("id = 1").Scan(t.Context()))
-	link := fiberjwt.Purpose[Admin]{Name: "confirm"}
+	link := fiberjwt.Link[Admin]{Name: "confirm"}
 	token, err := link.Token(w.auth, admin)
 	require.NoError(t, err)
 	_, err = link.Check(t.Context(), w.auth, token)
@@ -259,7 +259,7 @@ func TestLoadThatKeepsEveryRowDoesNotNarrowKind(t *testing.T) {
 		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := fiberjwt.Open(fiberjwt.Config{DB: db, Secret: []byte(testSecret), Entities: []fiberjwt.Kind{
+			_, err := fiberjwt.Open(fiberjwt.Config{DB: db, Secret: []byte(testSecret), Entities: []fiberjwt.AnyEntity{
 				fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}, fiberjwt.Entity[Admin]{Name: "admins", Load: test.load},
 			}})
 			if test.narrow {

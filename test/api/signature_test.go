@@ -132,7 +132,7 @@ func TestOpenRefusesUnusableKeys(t *testing.T) {
 		}},
 	} {
 		t.Run(fault, func(t *testing.T) {
-			cfg := fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}}}
+			cfg := fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}}}
 			tc.change(&cfg)
 			_, err := fiberjwt.Open(cfg)
 			require.ErrorContains(t, err, tc.want)

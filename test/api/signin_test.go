@@ -364,7 +364,7 @@ func TestPanicInStoreOrHookReleasesSlot(t *testing.T) {
 	hook := false
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		store = &stubborn{SQL: session.NewSQL(cfg.DB)}
-		cfg.Sessions = store
+		cfg.Store = store
 		panics := func() {
 			if hook {
 				panic("the hook")

@@ -221,7 +221,7 @@ func (s *server) machine(t *testing.T, who people, first *world, sessions *shelf
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Cookie.RefreshEverywhere = who.pages
 		if sessions != nil {
-			cfg.Sessions = sessions
+			cfg.Store = sessions
 		}
 		if first != nil {
 			cfg.DB, cfg.Now = first.db, func() time.Time { return first.clock.Now().Add(ahead) }

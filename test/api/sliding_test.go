@@ -186,19 +186,19 @@ func TestSlidingIgnoresHEAD(t *testing.T) {
 
 func TestSlidingDoesNotExtendGrantWithTTLOrClaims(t *testing.T) {
 	for name, test := range map[string]struct {
-		grant   fiberjwt.Grant
+		options fiberjwt.LoginOptions
 		renewed bool
 	}{
-		"its life":   {fiberjwt.Grant{TTL: 2 * time.Minute}, false},
-		"its claims": {fiberjwt.Grant{Claims: map[string]any{"support": true}}, false},
-		"its proof":  {fiberjwt.Grant{AuthTime: time.Unix(1, 0)}, true},
+		"its life":   {fiberjwt.LoginOptions{TTL: 2 * time.Minute}, false},
+		"its claims": {fiberjwt.LoginOptions{Claims: map[string]any{"support": true}}, false},
+		"its proof":  {fiberjwt.LoginOptions{AuthTime: time.Unix(1, 0)}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := slidingWorld(t, func(cfg *fiberjwt.Config) { cfg.Optional = true })
 			w.addUser("ann@example.com")
 			w.app.Get("/granted", func(c *fiber.Ctx) error {
-				test.grant.Transport = fiberjwt.TransportCookie
-				_, err := fiberjwt.Login(c, stored[User](w), test.grant)
+				test.options.Transport = fiberjwt.TransportCookie
+				_, err := fiberjwt.Login(c, stored[User](w), test.options)
 				return err
 			})
 			b := w.browser()
@@ -216,7 +216,7 @@ func TestResponsesThatSetCookiesAreNotCached(t *testing.T) {
 	w.addUser("ann@example.com")
 	w.app.Get("/in/:rule", func(c *fiber.Ctx) error {
 		c.Set("Cache-Control", c.Params("rule"))
-		_, err := fiberjwt.Login(c, stored[User](w), fiberjwt.Grant{Transport: fiberjwt.TransportCookie})
+		_, err := fiberjwt.Login(c, stored[User](w), fiberjwt.LoginOptions{Transport: fiberjwt.TransportCookie})
 		return errors.Join(err, c.Redirect("/"))
 	})
 	w.app.Get("/out", func(c *fiber.Ctx) error { return fiberjwt.Logout(c) })
@@ -355,7 +355,7 @@ func TestFailedSlidingDoesNotFailRequest(t *testing.T) {
 	store := &slideFails{}
 	w := slidingWorld(t, func(cfg *fiberjwt.Config) {
 		store.SQL = session.NewSQL(cfg.DB)
-		cfg.Sessions = store
+		cfg.Store = store
 	})
 	b := w.page()
 	w.clock.Advance(6 * time.Minute)
@@ -396,8 +396,8 @@ func TestOpenRefusesSlidingWithoutCapableStore(t *testing.T) {
 	_, err := fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret), Cookie: fiberjwt.Cookie{Sliding: true}})
 	require.ErrorContains(t, err, "Config.Cookie.Sliding")
 	_, err = fiberjwt.Open(fiberjwt.Config{
-		DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{}},
-		Sessions: struct{ session.Store }{}, Cookie: fiberjwt.Cookie{Sliding: true},
+		DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}},
+		Store: struct{ session.Store }{}, Cookie: fiberjwt.Cookie{Sliding: true},
 	})
 	require.ErrorContains(t, err, "Config.Cookie.Sliding")
 }

@@ -255,7 +255,7 @@ func TestBrokenStoreGets503(t *testing.T) {
 
 func TestAccessTokenHasExactClaimSet(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{
+		cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{
 			Register: fiberjwt.Anyone[User],
 			Claims:   func(u *User) map[string]any { return map[string]any{"admin": u.Admin} },
 		}}

@@ -72,7 +72,7 @@ var wrongs = map[string]struct {
 func shakyWorld(t *testing.T, write time.Duration) (*world, *shaky, *trouble) {
 	t.Helper()
 	s := &shaky{Store: session.NewSQL(newDB(t))}
-	w, f := troubledWorld(t, func(cfg *fiberjwt.Config) { cfg.Sessions, cfg.WriteTimeout = s, write })
+	w, f := troubledWorld(t, func(cfg *fiberjwt.Config) { cfg.Store, cfg.WriteTimeout = s, write })
 	w.sql("CREATE TABLE others (n INTEGER)")
 	return w, s, f
 }
@@ -85,7 +85,7 @@ func (s *shaky) from(w *world, wrong int, how func(context.Context) error) {
 // afterwards is another process on the stores of w, with time for what succeeds.
 func (s *shaky) afterwards(w *world) *world {
 	w.t.Helper()
-	other := quickWorld(w.t, func(cfg *fiberjwt.Config) { cfg.DB, cfg.Sessions = w.db, s })
+	other := quickWorld(w.t, func(cfg *fiberjwt.Config) { cfg.DB, cfg.Store = w.db, s })
 	other.db = w.db
 	return other
 }
@@ -181,7 +181,7 @@ func TestWrappedSQLStoreJoinsAccountTransactions(t *testing.T) {
 	wrapper := &counting{} // outside of them, a second connection would wait for the first
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		wrapper.SQL = session.NewSQL(cfg.DB)
-		cfg.Sessions = wrapper
+		cfg.Store = wrapper
 	})
 	useStore(t, w)
 	require.Equal(t, 3, wrapper.refreshes)
@@ -190,7 +190,7 @@ func TestWrappedSQLStoreJoinsAccountTransactions(t *testing.T) {
 
 func TestSessionsWorkInCustomStore(t *testing.T) {
 	store := newMemory()
-	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Sessions = store })
+	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Store = store })
 	useStore(t, w)
 	require.Len(t, store.rows, 2)
 	require.Equal(t, 0, w.count("fiberjwt_sessions"))

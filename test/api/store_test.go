@@ -536,7 +536,7 @@ func TestDriverPanicGets503(t *testing.T) {
 func TestLoginSucceedsWhenAttemptResultIsNotStored(t *testing.T) {
 	lose := false
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.Sessions = &outcomes{SQL: session.NewSQL(cfg.DB), lose: &lose}
+		cfg.Store = &outcomes{SQL: session.NewSQL(cfg.DB), lose: &lose}
 	})
 	w.addUser("ann@example.com")
 	lose = true
@@ -588,7 +588,7 @@ func TestProcessesCountFailedLoginsTogether(t *testing.T) {
 }
 
 func TestThrottleFallsBackToMemoryWithoutAttemptStore(t *testing.T) {
-	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Sessions = struct{ session.Store }{session.NewSQL(cfg.DB)} })
+	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Store = struct{ session.Store }{session.NewSQL(cfg.DB)} })
 	for range 5 {
 		requireRefusal(t, w.requests(tokens{})["login"](), 401, "invalid_credentials")
 	}
@@ -644,7 +644,7 @@ func TestLogoutIsConfirmedOnlyWhenStored(t *testing.T) {
 // apart keeps the sessions in a database of their own.
 func apart(t *testing.T) (configure func(*fiberjwt.Config), elsewhere *bun.DB, watched *queries) {
 	elsewhere, watched = newDB(t), &queries{}
-	return func(cfg *fiberjwt.Config) { cfg.Sessions = session.NewSQL(elsewhere.WithQueryHook(watched)) }, elsewhere, watched
+	return func(cfg *fiberjwt.Config) { cfg.Store = session.NewSQL(elsewhere.WithQueryHook(watched)) }, elsewhere, watched
 }
 
 func TestSessionsWorkInSeparateDatabase(t *testing.T) {
@@ -708,7 +708,7 @@ func TestRacingLoginEndsWithPasswordChangeInSeparateStore(t *testing.T) {
 func TestQueryHookDoesNotHideThatDatabaseIsShared(t *testing.T) {
 	// A second connection inside a transaction would wait for the first one for ever.
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.Sessions = session.NewSQL(cfg.DB)
+		cfg.Store = session.NewSQL(cfg.DB)
 		cfg.DB = cfg.DB.WithQueryHook(&queries{})
 		cfg.WriteTimeout = 30 * time.Second
 	})
@@ -927,7 +927,7 @@ func lossyWorld(t *testing.T, configure ...func(*fiberjwt.Config)) (*world, *los
 	var store *lossy
 	return quickWorld(t, append(configure, func(cfg *fiberjwt.Config) {
 		store = &lossy{SQL: session.NewSQL(cfg.DB)}
-		cfg.Sessions = store
+		cfg.Store = store
 	})...), store
 }
 

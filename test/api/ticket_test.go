@@ -103,7 +103,7 @@ func TestTicketIsCheckedLikeAccessToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newTicketWorld(t, func(cfg *fiberjwt.Config) {
-				cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Allow: func(_ context.Context, u *User) error {
+				cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Allow: func(_ context.Context, u *User) error {
 					if u.Disabled {
 						return fiberjwt.ErrForbidden
 					}

@@ -149,7 +149,7 @@ func (w *world) account(c *fiber.Ctx, where string, account any) error {
 }
 
 func answerLogin[T any](c *fiber.Ctx, account *T) error {
-	signedIn, err := fiberjwt.Login(c, account, fiberjwt.Grant{Transport: fiberjwt.Transport(c.Query("via", "body"))})
+	signedIn, err := fiberjwt.Login(c, account, fiberjwt.LoginOptions{Transport: fiberjwt.Transport(c.Query("via", "body"))})
 	if err != nil {
 		return err
 	}

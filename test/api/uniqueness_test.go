@@ -75,7 +75,7 @@ func (*hookedTenant) BeforeSelect(context.Context, *bun.SelectQuery) error { ret
 // B8: where Bun's tag shows that two accounts can have one identity.
 func TestOpenRefusesIdentityThatIsUniqueOnlyInGroup(t *testing.T) {
 	for name, c := range map[string]struct {
-		kind    fiberjwt.Kind
+		kind    fiberjwt.AnyEntity
 		refused string
 	}{
 		"with another column":      {fiberjwt.Entity[tenantUser]{}, "unique:tenant_email"},
@@ -88,7 +88,7 @@ func TestOpenRefusesIdentityThatIsUniqueOnlyInGroup(t *testing.T) {
 		"BeforeSelect":             {fiberjwt.Entity[hookedTenant]{}, ""},
 		"no passwords":             {fiberjwt.Entity[tenantUser]{Password: "-"}, ""},
 	} {
-		_, err := fiberjwt.Open(fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.Kind{c.kind}})
+		_, err := fiberjwt.Open(fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.AnyEntity{c.kind}})
 		if c.refused == "" {
 			require.NoError(t, err, name)
 			continue
@@ -105,7 +105,7 @@ func TestDuplicateIdentityIsRefusedWithoutIndex(t *testing.T) {
 		t.Run(store, func(t *testing.T) {
 			w := withoutIndex(t, func(cfg *fiberjwt.Config) {
 				if store == "elsewhere" {
-					cfg.Sessions = newMemory()
+					cfg.Store = newMemory()
 				}
 			})
 			w.register("users", "ann@example.com")
@@ -237,7 +237,7 @@ func TestLoginPrefersExactSpelling(t *testing.T) {
 
 func TestJoinInLoadDoesNotDuplicateAccount(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Load: func(q *bun.SelectQuery) *bun.SelectQuery {
+		cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Load: func(q *bun.SelectQuery) *bun.SelectQuery {
 			return q.Join("JOIN (SELECT 1 AS role UNION SELECT 2) AS roles")
 		}}}
 	})

@@ -31,7 +31,7 @@ func TestRegisterNeverChangesAnotherAccount(t *testing.T) {
 			w := newWorld(t, func(cfg *fiberjwt.Config) {
 				cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Upserted]{Register: fiberjwt.Anyone[Upserted]})
 				if store == "elsewhere" {
-					cfg.Sessions = newMemory()
+					cfg.Store = newMemory()
 				}
 			})
 			_, err := w.db.NewCreateTable().Model((*Upserted)(nil)).Exec(t.Context())

@@ -258,11 +258,11 @@ func firstCells(text string) (names []string) {
 
 func TestSettingsPageHasEverySettingAndNoOther(t *testing.T) {
 	for heading, structure := range map[string]reflect.Type{
-		"Config":    reflect.TypeFor[fiberjwt.Config](),
-		"Entity":    reflect.TypeFor[fiberjwt.Entity[User]](),
-		"Grant":     reflect.TypeFor[fiberjwt.Grant](),
-		"Issuer":    reflect.TypeFor[fiberjwt.Issuer](),
-		"OldTokens": reflect.TypeFor[fiberjwt.OldTokens](),
+		"Config":        reflect.TypeFor[fiberjwt.Config](),
+		"Entity":        reflect.TypeFor[fiberjwt.Entity[User]](),
+		"LoginOptions":  reflect.TypeFor[fiberjwt.LoginOptions](),
+		"TrustedIssuer": reflect.TypeFor[fiberjwt.TrustedIssuer](),
+		"OldTokens":     reflect.TypeFor[fiberjwt.OldTokens](),
 	} {
 		require.ElementsMatch(t, fields(structure, ""), firstCells(section(t, "docs/reference/settings.md", heading)), heading)
 	}
@@ -285,7 +285,7 @@ func TestRoutesPageHasEveryRouteAndNoOther(t *testing.T) {
 	app := fiber.New()
 	fiberjwt.New(fiberjwt.Config{
 		DB: openDB(t), Secret: keys.Secret(rand.Text() + rand.Text()), Routes: app.Group("/auth"), Logger: slog.New(slog.DiscardHandler),
-		Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}},
+		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}},
 	})
 	var routes []string
 	for _, route := range app.GetRoutes(true) {

@@ -17,7 +17,7 @@ import (
 var withoutExample = []string{
 	"EventType", "Kind", "SessionInfo", "Source", "Tokens",
 	"Error_As", "Error_Error", "Error_LogValue", "Error_Unwrap", "Event_LogValue", "Source_String",
-	"Purpose_Redeem", "Purpose_Token", // ExamplePurpose
+	"Purpose_Redeem", "Purpose_Token", // ExampleLink
 }
 
 // TestEveryExportedNameHasAnExample: write Example<Name> or Example<Type>_<Method>

@@ -56,7 +56,7 @@ func newStreet(t *testing.T, above, below []fiber.Handler, changes ...func(*fibe
 	cfg := fiberjwt.Config{
 		DB:       newDB(t),
 		Secret:   []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"),
-		Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}},
+		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}},
 		Routes:   s.app.Group("/auth"),
 		Public:   []string{"GET /open", "POST /open"},
 		Logger:   slog.New(slog.NewTextHandler(&s.log, nil)),
@@ -457,13 +457,13 @@ func TestOtherMiddlewareIsCompatible(t *testing.T) {
 // C21: below, it would take the cookies that fiberjwt has set above for its own.
 func TestEncryptCookieBelowNeedsExcept(t *testing.T) {
 	login := func(c *fiber.Ctx) error {
-		_, err := fiberjwt.Login(c, &User{ID: 1}, fiberjwt.Grant{Transport: fiberjwt.TransportCookie})
+		_, err := fiberjwt.Login(c, &User{ID: 1}, fiberjwt.LoginOptions{Transport: fiberjwt.TransportCookie})
 		return err
 	}
 	for name, except := range map[string][]string{"forgotten": nil, "named": {"__Host-Http-users", "__Secure-users-refresh", "__Secure-users-device"}} {
 		s := newStreet(t, nil, []fiber.Handler{encryptcookie.New(encryptcookie.Config{Key: encryptcookie.GenerateKey(), Except: except})},
 			func(cfg *fiberjwt.Config) {
-				cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{Password: "-"}}
+				cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Password: "-"}}
 				cfg.Public = append(cfg.Public, "POST /enter")
 				_, err := cfg.DB.NewInsert().Model(&User{Email: "ann@example.com"}).Exec(t.Context())
 				require.NoError(t, err)

@@ -80,7 +80,7 @@ func TestWebSocketOutlivesItsToken(t *testing.T) {
 			var asked atomic.Int64
 			w := newPlainWorld(t, func(_ *world, _ *fiber.App, cfg *fiberjwt.Config) {
 				cfg.Cookie.Insecure = insecure
-				cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], AccessTTL: accessTTL, Allow: func(context.Context, *User) error {
+				cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], AccessTTL: accessTTL, Allow: func(context.Context, *User) error {
 					asked.Add(1)
 					return nil
 				}}}

@@ -87,16 +87,16 @@ func openWorld(t *testing.T, secure bool, changes []configure) *world {
 	cfg := fiberjwt.Config{
 		DB:     newDB(t),
 		Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"),
-		Entities: []fiberjwt.Kind{
+		Entities: []fiberjwt.AnyEntity{
 			fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], AccessTTL: accessTTL},
 			fiberjwt.Entity[Teacher]{Identity: "login", Register: fiberjwt.Anyone[Teacher], AccessTTL: accessTTL},
 		},
-		Routes:   app.Group("/auth"),
-		Client:   true,
-		Public:   []string{"POST /enter"},
-		Password: fiberjwt.Password{Memory: 19456, Time: 2, Threads: 1},
-		Logger:   slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Now:      w.now,
+		Routes:      app.Group("/auth"),
+		ServeClient: true,
+		Public:      []string{"POST /enter"},
+		Password:    fiberjwt.Password{Memory: 19456, Iterations: 2, Threads: 1},
+		Logger:      slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Now:         w.now,
 
 		ReadTimeout: time.Minute, WriteTimeout: time.Minute,
 	}
@@ -144,7 +144,7 @@ func routes(app *fiber.App, auth *fiberjwt.Auth, db bun.IDB) {
 		if err := db.NewSelect().Model(first).WherePK().Scan(c.UserContext()); err != nil {
 			return err
 		}
-		if _, err := fiberjwt.Login(c, first, fiberjwt.Grant{Transport: fiberjwt.TransportCookie}); err != nil {
+		if _, err := fiberjwt.Login(c, first, fiberjwt.LoginOptions{Transport: fiberjwt.TransportCookie}); err != nil {
 			return err
 		}
 		return c.Redirect("/", fiber.StatusSeeOther)

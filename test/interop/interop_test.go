@@ -159,7 +159,7 @@ func trusting(t *testing.T, peer string, jwks json.RawMessage) *fiberjwt.Auth {
 	secrets, err := keys.NewSet(key)
 	require.NoError(t, err)
 	name := "https://" + peer + ".example"
-	auth, err := fiberjwt.Open(fiberjwt.Config{Issuers: []fiberjwt.Issuer{
+	auth, err := fiberjwt.Open(fiberjwt.Config{TrustedIssuers: []fiberjwt.TrustedIssuer{
 		{Name: name, Keys: set, Audience: []string{issuer}, Type: "at+jwt", Kind: "peers"},
 		{Name: name + "/shared", Keys: secrets, Audience: []string{issuer}, Type: "at+jwt", Kind: "peers"},
 	}})
@@ -194,7 +194,7 @@ func issue(t *testing.T, cfg fiberjwt.Config) string {
 	t.Helper()
 	cfg.Secret, cfg.Issuer = []byte(secret), issuer
 	cfg.ReadTimeout, cfg.WriteTimeout = time.Minute, time.Minute
-	cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{Password: "-"}}
+	cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Password: "-"}}
 	auth, err := fiberjwt.Open(cfg)
 	require.NoError(t, err)
 	tokens, err := auth.Issue(context.Background(), &User{ID: 1})

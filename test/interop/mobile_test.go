@@ -34,8 +34,8 @@ func TestMobileSampleKeepsItsSession(t *testing.T) {
 	})
 	app.Use(fiberjwt.New(fiberjwt.Config{
 		DB: db, Secret: []byte(secret), Routes: app.Group("/auth"), Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
-		Transport: []fiberjwt.Transport{fiberjwt.TransportBody},
-		Entities:  []fiberjwt.Kind{fiberjwt.Entity[Member]{Register: fiberjwt.Anyone[Member]}},
+		Transports: []fiberjwt.Transport{fiberjwt.TransportBody},
+		Entities:   []fiberjwt.AnyEntity{fiberjwt.Entity[Member]{Register: fiberjwt.Anyone[Member]}},
 	}))
 	app.Get("/me", fiberjwt.As(func(c *fiber.Ctx, m *Member) error { return c.JSON(m) }))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -31,12 +31,12 @@ func TestPageServerSampleFindsSignedInUser(t *testing.T) {
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
 	app.Use(fiberjwt.New(fiberjwt.Config{
 		DB: newDB(t), Secret: []byte(secret), Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
-		Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{Password: "-"}},
+		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Password: "-"}},
 		Routes:   app.Group("/auth"), Public: []string{"POST /enter"},
 		Cookie: fiberjwt.Cookie{RefreshEverywhere: true}, ReadTimeout: time.Minute, WriteTimeout: time.Minute,
 	}))
 	app.Post("/enter", func(c *fiber.Ctx) error {
-		_, err := fiberjwt.Login(c, &User{ID: 1}, fiberjwt.Grant{Transport: fiberjwt.TransportCookie})
+		_, err := fiberjwt.Login(c, &User{ID: 1}, fiberjwt.LoginOptions{Transport: fiberjwt.TransportCookie})
 		return err
 	})
 	app.Get("/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.JSON(u) }))

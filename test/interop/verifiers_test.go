@@ -106,7 +106,7 @@ func newSamples(t *testing.T, issuer string, set *keys.Set) (s samples) {
 	require.NoError(t, err)
 	cfg := fiberjwt.Config{
 		DB: db, Secret: []byte(secret), Issuer: issuer, ClientID: "shop", ReadTimeout: time.Minute, WriteTimeout: time.Minute,
-		Entities: []fiberjwt.Kind{
+		Entities: []fiberjwt.AnyEntity{
 			fiberjwt.Entity[User]{Password: "-", Audience: []string{"https://shop.example.com/users"}},
 			fiberjwt.Entity[Teacher]{Password: "-", Audience: []string{"https://shop.example.com/teachers"}},
 		},

@@ -29,7 +29,7 @@ var configurations = map[string]func(*fiberjwt.Config){
 	"own errors, own header, one transport": func(cfg *fiberjwt.Config) {
 		cfg.ErrorHandler = func(c *fiber.Ctx, err error) error { return c.SendString(err.Error()) }
 		cfg.Extractor = fiberjwt.Chain(fiberjwt.FromAuthHeader("JWT"), fiberjwt.FromHeader("X-Token"), fiberjwt.FromCookie("sid"), fiberjwt.FromQuery("auth"), fiberjwt.FromForm("token"))
-		cfg.Transport = []fiberjwt.Transport{fiberjwt.TransportCookie}
+		cfg.Transports = []fiberjwt.Transport{fiberjwt.TransportCookie}
 	},
 	"a form alone": func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromForm("token") },
 	"names that no component may have": func(cfg *fiberjwt.Config) {
@@ -107,7 +107,7 @@ func TestDocumentListsRoutesOfEachKind(t *testing.T) {
 }
 
 func TestBodyRefreshTokenIsDocumentedIfAccepted(t *testing.T) {
-	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Transport = []fiberjwt.Transport{fiberjwt.TransportCookie} })
+	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Transports = []fiberjwt.Transport{fiberjwt.TransportCookie} })
 	var document struct {
 		Paths map[string]map[string]struct{ RequestBody any }
 	}

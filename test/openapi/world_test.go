@@ -82,7 +82,7 @@ func newWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 	cfg := fiberjwt.Config{
 		DB:     w.db,
 		Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"),
-		Entities: []fiberjwt.Kind{
+		Entities: []fiberjwt.AnyEntity{
 			fiberjwt.Entity[User]{
 				Fillable: []string{"full_name", "age", "score", "tags", "labels", "photo", "born_at"},
 				Register: w.register, Allow: w.allow,

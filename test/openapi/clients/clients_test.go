@@ -100,7 +100,7 @@ func serve(t *testing.T, extractor fiberjwt.Extractor) (url string, document []b
 	auth, err := fiberjwt.Open(fiberjwt.Config{
 		DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Routes: app.Group("/auth"), Extractor: extractor,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), ReadTimeout: time.Minute, WriteTimeout: time.Minute,
-		Entities: []fiberjwt.Kind{
+		Entities: []fiberjwt.AnyEntity{
 			fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Fillable: []string{"full_name"}},
 			fiberjwt.Entity[Teacher]{Identity: "login", Register: fiberjwt.Anyone[Teacher],
 				Allow: func(context.Context, *Teacher) error { return errors.New("not confirmed yet") }},

@@ -74,7 +74,7 @@ func run(rounds int) error {
 	app := fiber.New(fiber.Config{ProxyHeader: "X-Real-IP", DisableStartupMessage: true})
 	auth, err := fiberjwt.Open(fiberjwt.Config{
 		DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Routes: app.Group("/auth"),
-		Entities: []fiberjwt.Kind{fiberjwt.Entity[account]{Allow: func(_ context.Context, a *account) error {
+		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[account]{Allow: func(_ context.Context, a *account) error {
 			if a.Disabled {
 				return errors.New("disabled")
 			}

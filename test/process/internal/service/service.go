@@ -127,7 +127,7 @@ func New(db *bun.DB, o Options) (*fiber.App, error) {
 	}
 	auth, err := fiberjwt.Open(fiberjwt.Config{
 		DB: db, Secret: o.Secret, OldSecrets: old,
-		Entities: []fiberjwt.Kind{fiberjwt.Entity[User]{
+		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{
 			Fillable: []string{"bio"}, Register: fiberjwt.Anyone[User], AccessTTL: o.AccessTTL,
 		}},
 		Routes: app.Group("/auth"), Cookie: fiberjwt.Cookie{Insecure: true},

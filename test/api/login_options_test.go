@@ -38,8 +38,8 @@ func TestIssueSignsInOutsideARequest(t *testing.T) {
 func TestIssueRejectsNotBeforeBeyondExpiry(t *testing.T) {
 	w := newWorld(t)
 	account := storedUser(t, w)
-	for after, want := range map[time.Duration]string{0: "", 10*time.Minute - time.Second: "", 10 * time.Minute: "Grant.NotBefore", time.Hour: "Grant.NotBefore"} {
-		_, err := w.auth.Issue(context.Background(), account, fiberjwt.Grant{NotBefore: w.clock.Now().Add(after)})
+	for after, want := range map[time.Duration]string{0: "", 10*time.Minute - time.Second: "", 10 * time.Minute: "LoginOptions.NotBefore", time.Hour: "LoginOptions.NotBefore"} {
+		_, err := w.auth.Issue(context.Background(), account, fiberjwt.LoginOptions{NotBefore: w.clock.Now().Add(after)})
 		if want == "" {
 			require.NoError(t, err, after)
 			continue
@@ -51,7 +51,7 @@ func TestIssueRejectsNotBeforeBeyondExpiry(t *testing.T) {
 
 func TestIssueRefusesInvalidOrDisabledAccount(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{
+		cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{
 			Register: fiberjwt.Anyone[User],
 			Allow: func(_ context.Context, u *User) error {
 				if u.Disabled {
@@ -88,7 +88,7 @@ func TestGrantSettingsApplyToIssuedToken(t *testing.T) {
 	w := newWorld(t)
 	account := storedUser(t, w)
 	at := w.clock.Now()
-	got, err := w.auth.Issue(context.Background(), account, fiberjwt.Grant{
+	got, err := w.auth.Issue(context.Background(), account, fiberjwt.LoginOptions{
 		TTL: 90 * time.Second, NotBefore: at.Add(30 * time.Second), Audience: []string{"fiberjwt", "billing"},
 		Claims: map[string]any{"scope": "read"}, AuthTime: at.Add(-time.Hour),
 	})
@@ -123,7 +123,7 @@ func TestInvalidGrantIsRefusedAndStoresNothing(t *testing.T) {
 	w := newWorld(t)
 	account := storedUser(t, w)
 	before := w.count("fiberjwt_sessions")
-	for fault, grant := range map[string]fiberjwt.Grant{
+	for fault, options := range map[string]fiberjwt.LoginOptions{
 		"TTL":                      {TTL: 25 * time.Hour},
 		"a TTL below 0":            {TTL: -time.Hour},
 		"TTL of 1 ms":              {TTL: time.Millisecond},
@@ -137,7 +137,7 @@ func TestInvalidGrantIsRefusedAndStoresNothing(t *testing.T) {
 		"cookies":                  {Transport: fiberjwt.TransportCookie},
 	} {
 		t.Run(fault, func(t *testing.T) {
-			_, err := w.auth.Issue(context.Background(), account, grant)
+			_, err := w.auth.Issue(context.Background(), account, options)
 			require.ErrorIs(t, err, fiberjwt.ErrSetup)
 			require.Equal(t, before, w.count("fiberjwt_sessions"))
 		})
@@ -148,7 +148,7 @@ func TestLoginAppliesGrant(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Public = append(cfg.Public, "GET /login") })
 	account := storedUser(t, w)
 	w.app.Get("/login", func(c *fiber.Ctx) error {
-		tokens, err := fiberjwt.Login(c, account, fiberjwt.Grant{TTL: time.Minute, Claims: map[string]any{"device": "tv"}})
+		tokens, err := fiberjwt.Login(c, account, fiberjwt.LoginOptions{TTL: time.Minute, Claims: map[string]any{"device": "tv"}})
 		if err != nil {
 			return err
 		}
@@ -176,7 +176,7 @@ func TestTokenMustNameOneOfTheAudiences(t *testing.T) {
 func TestTokenMustHaveRequiredClaims(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.RequiredClaims = []string{"tenant", "role", "role"}
-		cfg.Entities = []fiberjwt.Kind{fiberjwt.Entity[User]{
+		cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{
 			Register: fiberjwt.Anyone[User],
 			Claims:   func(*User) map[string]any { return map[string]any{"tenant": "t1", "role": "x"} },
 		}}
