@@ -11,7 +11,9 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
 
+	"github.com/fiberjwt/fiberjwt/event"
 	"github.com/fiberjwt/fiberjwt/keys"
+	"github.com/fiberjwt/fiberjwt/legacy"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -37,11 +39,11 @@ type Config struct {
 	// DB has the accounts and the sessions; call [Migrate] at every start.
 	DB *bun.DB
 	// Secret is the root of all keys: 32 random bytes or more.
-	Secret Secret
+	Secret keys.Secret
 	// OldSecrets verify what they signed but sign nothing new: move Secret
 	// here when it is replaced, and drop it when the sessions of that time
 	// have ended.
-	OldSecrets []Secret
+	OldSecrets []keys.Secret
 	// Keys sign access tokens so that others can verify them, in place of the keys
 	// that come from Secret; the rest stays with Secret. A *keys.Set with a
 	// private key signs; one without, or [keys.FromURL], only verifies, for a
@@ -91,7 +93,7 @@ type Config struct {
 	TrustedIssuers []TrustedIssuer
 	// OldTokens lets in what the system before this one has issued, for the days
 	// of a migration.
-	OldTokens OldTokens
+	OldTokens legacy.Tokens
 	// Leeway is how long an access token is good after its exp, and how far the clocks
 	// of others may be ahead: of TrustedIssuers, of the system of OldTokens, and for a
 	// [LoginOptions] with NotBefore. The application's own servers, and the store of their
@@ -154,7 +156,7 @@ type Config struct {
 	// ctx is c.UserContext(). Outside of a request [Auth.Issue], [Link]
 	// and [ResetPassword] tell, without an address; other calls of an application's
 	// own, such as Revoke, do not. Default nil, which costs nothing.
-	OnEvent func(ctx context.Context, e Event)
+	OnEvent func(ctx context.Context, e event.Event)
 	// Logger gets what a client must not see: why a request ended in 5xx.
 	// Default slog.Default().
 	Logger *slog.Logger
@@ -238,7 +240,7 @@ func (cfg Config) withDefaults() Config {
 	for i, issuer := range cfg.TrustedIssuers {
 		cfg.TrustedIssuers[i] = issuer.withDefaults()
 	}
-	cfg.OldTokens = cfg.OldTokens.withDefaults()
+	cfg.OldTokens = withOldTokenDefaults(cfg.OldTokens)
 	cfg.Leeway = cmp.Or(cfg.Leeway, 5*time.Second)
 	cfg.ReadTimeout = cmp.Or(cfg.ReadTimeout, 2*time.Second)
 	cfg.WriteTimeout = cmp.Or(cfg.WriteTimeout, 5*time.Second)

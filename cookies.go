@@ -48,7 +48,7 @@ type Cookie struct {
 	//
 	// Every handler and log below this host sees refresh tokens then. And an attacker with a copy of
 	// one can exchange it too, until the owner's next rotation; unlike a refresh that
-	// leaves no trace but [EventExchange]. Exchange the token of the request at hand
+	// leaves no trace but [event.Exchange]. Exchange the token of the request at hand
 	// and keep none: an old one is taken for a stolen one. The cookies have names of
 	// their own: users who are signed in by cookie when this is switched sign in again.
 	RefreshEverywhere bool

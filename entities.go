@@ -34,7 +34,7 @@ type AnyEntity interface {
 // Two kinds may share a table, each with a type of its own, as in type Admin User, if
 // Load or Allow says which rows are of a kind. One of them may take every row: that in
 // which people register, if any of them has Register. An account is its row then: a
-// new password, [ResetPassword], logout-all and [Auth.RevokeAll] end the sessions of
+// new password, [ResetPassword], logout-all and [RevokeAll] end the sessions of
 // both kinds. [Auth.Check] refuses a kind that reads another kind's table through a view.
 //
 // Hooks run inside the request, concurrently; a hook that panics refuses the
@@ -256,7 +256,7 @@ func Create[T any](ctx context.Context, a *Auth, account *T, password string) er
 
 // HashPassword hashes a password for the column Entity.Password, at the cost of
 // [Config].Password: for rows that the application inserts or updates itself. After
-// an update of a stored row, call [Auth.RevokeAll]. The error is ErrFields, with
+// an update of a stored row, call [RevokeAll]. The error is ErrFields, with
 // Error.Fields of "password", if a registration would not take the password, else
 // ErrUnavailable if ctx ended or too many passwords are hashed at the moment.
 func (a *Auth) HashPassword(ctx context.Context, password string) (string, error) {

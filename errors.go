@@ -73,7 +73,7 @@ var (
 	ErrCSRF = &Error{Status: 403, Code: "csrf", Description: "The request comes from another origin."}
 	// ErrForbidden: the application refused, by its Register hook or by a guard of
 	// its own that returns this. So do [Ticket], /logout-all and /password where a
-	// token of [TrustedIssuer] or [OldTokens] has no session for them.
+	// token of [TrustedIssuer] or [Config].OldTokens has no session for them.
 	ErrForbidden = &Error{Status: 403, Code: "forbidden", Description: "The application refused the request."}
 
 	// ErrInvalidRequest: the request cannot be understood, or carries two

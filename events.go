@@ -3,79 +3,21 @@ package fiberjwt
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fiberjwt/fiberjwt/event"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/session"
 )
-
-// EventType says what happened. The set is fixed, so it can be the label of a
-// counter.
-type EventType string
-
-// What can happen. An outcome is one event: a sign-in that the throttle
-// refuses is EventThrottled and nothing else.
-const (
-	EventLogin           EventType = "login"            // by password or by [Login]
-	EventLoginRefused    EventType = "login_refused"    // wrong credentials, or Entity.Allow said no
-	EventThrottled       EventType = "throttled"        // 429: login, register or password
-	EventRegister        EventType = "register"         // SessionID is empty if the account has to wait
-	EventRegisterRefused EventType = "register_refused" // the identity is taken, or Entity.Register said no
-	EventRefresh         EventType = "refresh"
-	EventExchange        EventType = "exchange"        // POST /{kind}/token: an access token without a rotation
-	EventRefreshRefused  EventType = "refresh_refused" // a refresh token is no good, for either of the two
-	EventReuse           EventType = "reuse"           // a spent refresh token came back: the session was ended, warn the account; told again for each later refresh of it
-	EventLogout          EventType = "logout"          // a session ended; one that had ended before is not told again
-	EventLogoutAll       EventType = "logout_all"
-	EventRevoke          EventType = "revoke" // DELETE /{kind}/sessions/:id; SessionID is the one that ended
-	EventPassword        EventType = "password"
-	EventPasswordRefused EventType = "password_refused"
-	EventLinkRefused     EventType = "link_refused"  // a token of a [Link] or of [ResetToken] is no good
-	EventTokenRefused    EventType = "token_refused" // an access token that is no good, also where the route is open
-	EventDenied          EventType = "denied"        // signed in, but As, Require or Fresh said no
-	EventFailed          EventType = "failed"        // 5xx: the store did not answer, a hook panicked; the log says why
-)
-
-// Event is what [Config].OnEvent is told about a request. Nothing in it is a
-// token, a password or what a person signs in with, and every text is of a
-// bounded length. It holds no memory of the request.
-type Event struct {
-	Type      EventType `json:"type"`
-	Kind      string    `json:"kind,omitempty"`       // of account, one of Config.Entities
-	Subject   string    `json:"subject,omitempty"`    // primary key of the account; empty where nothing proved who it is
-	SessionID string    `json:"session_id,omitempty"` // [Session].ID
-	// Reason is why something was refused: the code of the answer, but for
-	// access tokens token_malformed, token_claims, token_expired or
-	// token_revoked, and "refused" for an error of a hook's own. A fixed set,
-	// empty for what went well.
-	Reason    string `json:"reason,omitempty"`
-	Address   string `json:"address,omitempty"`    // of the client, as c.IP() has it
-	UserAgent string `json:"user_agent,omitempty"` // what the client says of itself, at most 255 bytes, printable
-}
-
-// LogValue is the event as a group, for slog.
-func (e Event) LogValue() slog.Value {
-	attributes := []slog.Attr{slog.String("type", string(e.Type))}
-	for _, part := range [...]struct{ name, value string }{
-		{"kind", e.Kind}, {"subject", e.Subject}, {"session_id", e.SessionID}, {"reason", e.Reason},
-		{"address", e.Address}, {"user_agent", e.UserAgent},
-	} {
-		if part.value != "" {
-			attributes = append(attributes, slog.String(part.name, part.value))
-		}
-	}
-	return slog.GroupValue(attributes...)
-}
 
 // toldKey is where a request keeps the credentials whose refusal was told.
 type toldKey struct{}
 
 // tellToken is tellRefused for a credential, once in a request: a route may stand
 // below two middlewares, or be a built-in one below its own.
-func (a *Auth) tellToken(c *fiber.Ctx, e Event, token string, err error) {
+func (a *Auth) tellToken(c *fiber.Ctx, e event.Event, token string, err error) {
 	if a.onEvent == nil {
 		return
 	}
@@ -88,19 +30,19 @@ func (a *Auth) tellToken(c *fiber.Ctx, e Event, token string, err error) {
 }
 
 // tell hands e to the hook. Without one it costs a comparison.
-func (a *Auth) tell(c *fiber.Ctx, e Event) {
+func (a *Auth) tell(c *fiber.Ctx, e event.Event) {
 	if a.onEvent != nil {
 		a.deliver(c, e)
 	}
 }
 
-func (a *Auth) deliver(c *fiber.Ctx, e Event) {
+func (a *Auth) deliver(c *fiber.Ctx, e event.Event) {
 	e.Address, e.UserAgent = address(c), agent(c)
 	a.deliverIn(c.UserContext(), e)
 }
 
 // deliverIn runs the hook. What was decided is not undone by its panic.
-func (a *Auth) deliverIn(ctx context.Context, e Event) {
+func (a *Auth) deliverIn(ctx context.Context, e event.Event) {
 	if a.onEvent == nil {
 		return
 	}
@@ -113,7 +55,7 @@ func (a *Auth) deliverIn(ctx context.Context, e Event) {
 // tellRefused is tell for what err refused. Requests that cannot be understood
 // or carry nothing are no event; those that fail are told where they are
 // answered.
-func (a *Auth) tellRefused(c *fiber.Ctx, e Event, err error) {
+func (a *Auth) tellRefused(c *fiber.Ctx, e event.Event, err error) {
 	if a.onEvent == nil {
 		return
 	}
@@ -122,9 +64,9 @@ func (a *Auth) tellRefused(c *fiber.Ctx, e Event, err error) {
 	case refused.Status >= 500, errors.Is(refused, ErrNoToken):
 		return
 	case refused.Status == fiber.StatusTooManyRequests:
-		e.Type = EventThrottled
+		e.Type = event.Throttled
 	case errors.Is(refused, ErrTokenReused):
-		e.Type = EventReuse
+		e.Type = event.Reuse
 	}
 	switch refused.Status {
 	case fiber.StatusBadRequest, fiber.StatusNotFound, fiber.StatusRequestEntityTooLarge,
@@ -140,7 +82,7 @@ func (a *Auth) tellDenied(c *fiber.Ctx, s *Session, err error) {
 	if s == nil || !errors.Is(err, ErrWrongKind) && !errors.Is(err, ErrNotFresh) {
 		return
 	}
-	a.tellRefused(c, s.event(EventDenied), err)
+	a.tellRefused(c, s.event(event.Denied), err)
 }
 
 // tellFailed is for answers that are no decision.
@@ -149,7 +91,7 @@ func (a *Auth) tellFailed(c *fiber.Ctx, err error) {
 		return
 	}
 	if e := refusal(err); e.Status >= 500 {
-		a.deliver(c, Event{Type: EventFailed, Reason: e.reason()})
+		a.deliver(c, event.Event{Type: event.Failed, Reason: e.reason()})
 	}
 }
 

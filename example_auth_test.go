@@ -14,6 +14,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/legacy"
 )
 
 // What New hides: an Auth ends sessions, verifies tokens of jobs, prunes.
@@ -27,8 +28,8 @@ func ExampleAuth() {
 	app.Use(auth.Handler())
 
 	signUp(app, "users", "ann@example.com")
-	fmt.Println(auth.RevokeAll(context.Background(), "users", "1"))
-	sessions, err := auth.Sessions(context.Background(), "users", "1")
+	fmt.Println(fiberjwt.RevokeAll(context.Background(), auth, &User{ID: 1}))
+	sessions, err := fiberjwt.Sessions(context.Background(), auth, &User{ID: 1})
 	fmt.Println(len(sessions), err)
 	// Output:
 	// <nil>
@@ -137,12 +138,12 @@ func ExampleAuth_Verify() {
 	// true
 }
 
-func ExampleAuth_Sessions() {
+func ExampleSessions() {
 	app, auth := exampleApp()
 	signUp(app, "users", "ann@example.com")
 	post(app, "/auth/users/login", `{"email":"ann@example.com","password":"a pony for the trip"}`)
 
-	sessions, err := auth.Sessions(context.Background(), "users", "1")
+	sessions, err := fiberjwt.Sessions(context.Background(), auth, &User{ID: 1})
 	fmt.Println(len(sessions), err)
 	// Output: 2 <nil>
 }
@@ -163,11 +164,11 @@ func ExampleAuth_Revoke() {
 }
 
 // After an account was disabled, or its password was changed elsewhere.
-func ExampleAuth_RevokeAll() {
+func ExampleRevokeAll() {
 	app, auth := exampleApp()
 	token := signUp(app, "users", "ann@example.com")
 
-	fmt.Println(auth.RevokeAll(context.Background(), "users", "1"))
+	fmt.Println(fiberjwt.RevokeAll(context.Background(), auth, &User{ID: 1}))
 	_, err := auth.Verify(context.Background(), token)
 	fmt.Println(errors.Is(err, fiberjwt.ErrTokenRevoked))
 	// Output:
@@ -492,10 +493,10 @@ func ExampleErrorHandler() {
 }
 
 // The users of an application that moves from Flask-JWT-Router stay signed in on the day of the move.
-func ExampleOldTokens() {
+func ExampleConfig_oldTokens() {
 	app := fiber.New()
 	cfg := exampleConfig(app)
-	cfg.OldTokens = fiberjwt.OldTokens{Secret: []byte("DEBUG"), Until: time.Now().AddDate(0, 0, 30)}
+	cfg.OldTokens = legacy.Tokens{Secret: []byte("DEBUG"), Until: time.Now().AddDate(0, 0, 30)}
 	app.Use(fiberjwt.New(cfg))
 	app.Post("/exchange", fiberjwt.As(func(c *fiber.Ctx, u *User) error {
 		if s, _ := fiberjwt.SessionOf(c, "users"); s.ID != "" {

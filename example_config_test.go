@@ -242,7 +242,7 @@ func ExampleMigrate_incorrect() {
 }
 
 // Formatting and logging keep a secret.
-func ExampleSecret() {
+func ExampleConfig_secret() {
 	cfg := fiberjwt.Config{Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0")}
 	fmt.Println(cfg.Secret)
 	fmt.Printf("%x\n", cfg.Secret)

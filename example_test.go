@@ -20,6 +20,8 @@ import (
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/event"
+	"github.com/fiberjwt/fiberjwt/keys"
 )
 
 // User and Teacher are the kinds of the examples.
@@ -46,7 +48,7 @@ const patience = time.Minute
 // What the examples share. secret would come from the environment; db is an
 // empty SQLite database with the tables of users and teachers.
 var (
-	secret = fiberjwt.Secret("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0") // openssl rand -base64 48
+	secret = keys.Secret("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0") // openssl rand -base64 48
 	dbs    atomic.Int64
 )
 
@@ -325,10 +327,10 @@ func ExampleError() {
 	// true 401
 }
 
-func ExampleEvent() {
+func ExampleConfig_onEvent() {
 	app := fiber.New()
 	cfg := exampleConfig(app)
-	cfg.OnEvent = func(_ context.Context, e fiberjwt.Event) {
+	cfg.OnEvent = func(_ context.Context, e event.Event) {
 		fmt.Println(strings.TrimSpace(fmt.Sprint(e.Type, " ", e.Kind, " ", e.Reason)))
 	}
 	app.Use(fiberjwt.New(cfg))
@@ -349,7 +351,7 @@ func from(extractor fiberjwt.Extractor) (*fiber.App, string) {
 	app.Use(fiberjwt.New(cfg))
 	app.All("/", func(c *fiber.Ctx) error {
 		s, _ := fiberjwt.SessionOf(c)
-		return c.SendString("from the " + s.Source.String())
+		return c.SendString("from the " + s.Source)
 	})
 	return app, signUp(app, "users", "ann@example.com")
 }

@@ -13,37 +13,24 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 
-// Source tells where a token came from; see [Session].
-type Source uint8
-
-// The sources of a token.
+// The values of [Session].Source.
 const (
-	SourceNone Source = iota
-	SourceAuthHeader
-	SourceHeader
-	SourceCookie
-	SourceQuery
-	SourceForm
-	SourceParam
-	SourceCustom
-	SourceTicket // [Ticket]
+	sourceAuthHeader = "auth header"
+	sourceHeader     = "header"
+	sourceCookie     = "cookie"
+	sourceQuery      = "query"
+	sourceForm       = "form"
+	sourceParam      = "param"
+	sourceCustom     = "custom"
+	sourceTicket     = "ticket"
 )
-
-// String names the source.
-func (s Source) String() string {
-	names := [...]string{"none", "auth header", "header", "cookie", "query", "form", "param", "custom", "ticket"}
-	if int(s) >= len(names) {
-		return "unknown"
-	}
-	return names[s]
-}
 
 // Extractor takes a token from a request. Make one with a From… function and
 // join several with [Chain]. It is a value, immutable and safe for concurrent
 // use; the zero value takes no token.
 type Extractor struct {
-	source Source
-	key    string // name of the header, cookie, parameter …; a scheme for SourceAuthHeader
+	source string
+	key    string // name of the header, cookie, parameter …; a scheme for sourceAuthHeader
 	custom func(*fiber.Ctx) (string, error)
 	chain  []Extractor
 }
@@ -59,38 +46,38 @@ func Chain(extractors ...Extractor) Extractor {
 // scheme is compared without case; an empty one means Bearer. A header with
 // another scheme is no credential, so that Basic for a proxy passes by.
 func FromAuthHeader(scheme string) Extractor {
-	return Extractor{source: SourceAuthHeader, key: cmp.Or(scheme, "Bearer")}
+	return Extractor{source: sourceAuthHeader, key: cmp.Or(scheme, "Bearer")}
 }
 
 // FromHeader reads a header whose whole value is the token.
-func FromHeader(name string) Extractor { return Extractor{source: SourceHeader, key: name} }
+func FromHeader(name string) Extractor { return Extractor{source: sourceHeader, key: name} }
 
 // FromCookie reads a cookie. With an empty name it reads the access cookie of
 // every kind, so that one browser can be signed in as several kinds at once; a
 // Config without Entities has none and must name it, as in "__Host-Http-users".
 // Tokens from cookies are guarded against CSRF.
-func FromCookie(name string) Extractor { return Extractor{source: SourceCookie, key: name} }
+func FromCookie(name string) Extractor { return Extractor{source: sourceCookie, key: name} }
 
 // FromQuery reads a query parameter, of GET and HEAD requests only. Addresses
 // end up in logs, histories and Referer headers (RFC 9700 §4.3.2): prefer any
 // other source. The answer is marked private, not to be stored, without referrer.
-func FromQuery(name string) Extractor { return Extractor{source: SourceQuery, key: name} }
+func FromQuery(name string) Extractor { return Extractor{source: sourceQuery, key: name} }
 
 // FromForm reads a field of an application/x-www-form-urlencoded body (RFC
 // 6750 §2.2) of at most 16 KiB. Streamed bodies and those of GET and HEAD are
 // not read.
-func FromForm(name string) Extractor { return Extractor{source: SourceForm, key: name} }
+func FromForm(name string) Extractor { return Extractor{source: sourceForm, key: name} }
 
 // FromParam reads a parameter of the route that the middleware is registered
 // on, as in app.Use("/feeds/:token", …). The cautions of [FromQuery] hold.
-func FromParam(name string) Extractor { return Extractor{source: SourceParam, key: name} }
+func FromParam(name string) Extractor { return Extractor{source: sourceParam, key: name} }
 
 // FromCustom asks a function of yours. It returns "" when the request has no
 // credential; an error refuses the request, with 401 unless it is an *Error.
 // It is taken for something that no browser sends by itself: a function that
 // reads a cookie goes without the guard against CSRF, use [FromCookie].
 func FromCustom(name string, find func(c *fiber.Ctx) (string, error)) Extractor {
-	return Extractor{source: SourceCustom, key: name, custom: find}
+	return Extractor{source: sourceCustom, key: name, custom: find}
 }
 
 // problems says what is set wrongly.
@@ -102,15 +89,15 @@ func (e Extractor) problems() (problems []string) {
 		return problems
 	}
 	switch {
-	case e.source == SourceNone:
+	case e.source == "":
 		return []string{"Config.Extractor is an empty Extractor or Chain: use FromAuthHeader and its like"}
-	case e.source == SourceCustom && e.custom == nil:
+	case e.source == sourceCustom && e.custom == nil:
 		return []string{"Config.Extractor: FromCustom has no function"}
-	case e.key == "" && e.source != SourceCookie && e.source != SourceCustom:
-		return []string{"Config.Extractor: the extractor for " + e.source.String() + " has no name"}
-	case e.source == SourceCookie && e.key != "" && !httpToken(e.key), e.source == SourceHeader && !httpToken(e.key),
-		e.source == SourceAuthHeader && !httpToken(e.key):
-		return []string{"Config.Extractor: the name for " + e.source.String() + " has characters that no HTTP token has (RFC 9110 §5.6.2)"}
+	case e.key == "" && e.source != sourceCookie && e.source != sourceCustom:
+		return []string{"Config.Extractor: the extractor for " + e.source + " has no name"}
+	case e.source == sourceCookie && e.key != "" && !httpToken(e.key), e.source == sourceHeader && !httpToken(e.key),
+		e.source == sourceAuthHeader && !httpToken(e.key):
+		return []string{"Config.Extractor: the name for " + e.source + " has characters that no HTTP token has (RFC 9110 §5.6.2)"}
 	}
 	return nil
 }
@@ -132,11 +119,11 @@ func (e Extractor) headers() (names []string) {
 		names = append(names, link.headers()...)
 	}
 	switch e.source {
-	case SourceAuthHeader:
+	case sourceAuthHeader:
 		names = append(names, fiber.HeaderAuthorization)
-	case SourceHeader:
+	case sourceHeader:
 		names = append(names, e.key)
-	case SourceCookie:
+	case sourceCookie:
 		names = append(names, fiber.HeaderCookie)
 	}
 	return names
@@ -148,9 +135,9 @@ func (e Extractor) headers() (names []string) {
 func (e Extractor) Header() (name, before string) {
 	for _, link := range e.links() {
 		switch link.source {
-		case SourceAuthHeader:
+		case sourceAuthHeader:
 			return fiber.HeaderAuthorization, link.key + " "
-		case SourceHeader:
+		case sourceHeader:
 			return link.key, ""
 		}
 	}
@@ -159,7 +146,7 @@ func (e Extractor) Header() (name, before string) {
 
 // links are the extractors that e is made of.
 func (e Extractor) links() (links []Extractor) {
-	if e.source != SourceNone {
+	if e.source != "" {
 		return []Extractor{e}
 	}
 	for _, link := range e.chain {
@@ -170,13 +157,13 @@ func (e Extractor) links() (links []Extractor) {
 
 // readsOwnCookies: e reads the access cookies of the kinds.
 func (e Extractor) readsOwnCookies() bool {
-	return slices.ContainsFunc(e.links(), func(link Extractor) bool { return link.source == SourceCookie && link.key == "" })
+	return slices.ContainsFunc(e.links(), func(link Extractor) bool { return link.source == sourceCookie && link.key == "" })
 }
 
 // credential is a token as presented. token is borrowed from the request.
 type credential struct {
 	token   string
-	source  Source
+	source  string
 	kind    *kind // the kind whose cookie it was, nil for any other source
 	problem error // why there is no token after all
 }
@@ -189,7 +176,7 @@ func (e Extractor) find(c *fiber.Ctx, kinds []*kind) ([]credential, error) {
 			return found, err
 		}
 	}
-	if e.source == SourceCookie && e.key == "" {
+	if e.source == sourceCookie && e.key == "" {
 		return findCookies(c, kinds), nil
 	}
 	token, err := e.take(c)
@@ -205,7 +192,7 @@ func findCookies(c *fiber.Ctx, kinds []*kind) (found []credential) {
 	for _, k := range kinds {
 		token, err := cookieValue(c, k.cookies.access)
 		if token != "" || err != nil {
-			found = append(found, credential{token: token, source: SourceCookie, kind: k, problem: err})
+			found = append(found, credential{token: token, source: sourceCookie, kind: k, problem: err})
 		}
 	}
 	return found
@@ -213,20 +200,20 @@ func findCookies(c *fiber.Ctx, kinds []*kind) (found []credential) {
 
 func (e Extractor) take(c *fiber.Ctx) (string, error) {
 	switch e.source {
-	case SourceAuthHeader:
+	case sourceAuthHeader:
 		return takeScheme(c, e.key)
-	case SourceHeader:
+	case sourceHeader:
 		return onlyOne(c.Request().Header.PeekAll(e.key))
-	case SourceCookie:
+	case sourceCookie:
 		return cookieValue(c, e.key)
-	case SourceQuery, SourceTicket:
+	case sourceQuery, sourceTicket:
 		return e.takeQuery(c)
-	case SourceForm:
+	case sourceForm:
 		return e.takeForm(c)
-	case SourceParam:
+	case sourceParam:
 		keepPrivate(c)
 		return c.Params(e.key), nil
-	case SourceCustom:
+	case sourceCustom:
 		return e.takeCustom(c)
 	}
 	return "", nil

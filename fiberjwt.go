@@ -11,6 +11,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
 
+	"github.com/fiberjwt/fiberjwt/event"
 	"github.com/fiberjwt/fiberjwt/internal/accounts"
 	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
@@ -63,7 +64,7 @@ type Auth struct {
 
 	refreshTimeout time.Duration // of the request as a whole
 	errorHandler   fiber.ErrorHandler
-	onEvent        func(context.Context, Event) // nil: nothing is told
+	onEvent        func(context.Context, event.Event) // nil: nothing is told
 	logs           logs
 	prefix         string          // in front of /{kind} of the built-in routes, as the router has it
 	mounted        map[string]bool // paths of the built-in routes; true where no token is needed
@@ -80,7 +81,7 @@ func Open(cfg Config) (*Auth, error) {
 	kinds, wrong := cfg.openKinds()
 	problems = append(problems, wrong...)
 	problems = append(problems, cfg.issuerProblems(kinds)...)
-	problems = append(problems, cfg.OldTokens.problems(cfg, kinds)...)
+	problems = append(problems, cfg.oldTokenProblems(kinds)...)
 	public, wrong := newPublicRoutes(cfg.Public)
 	problems = append(problems, wrong...)
 	trusted, wrong := origin.New(cfg.TrustedOrigins)
@@ -214,7 +215,7 @@ func (a *Auth) authenticate(c *fiber.Ctx, kinds []*kind) (*request, error) {
 	r.vary(c)
 	found, err := a.extractor.find(c, kinds)
 	if err != nil {
-		a.tellRefused(c, Event{Type: EventTokenRefused}, err)
+		a.tellRefused(c, event.Event{Type: event.TokenRefused}, err)
 		return r, a.blameOrFail(r, nil, err)
 	}
 	if len(found) > 0 {
@@ -223,7 +224,7 @@ func (a *Auth) authenticate(c *fiber.Ctx, kinds []*kind) (*request, error) {
 		}
 	}
 	for _, presented := range found {
-		if presented.source == SourceCookie {
+		if presented.source == sourceCookie {
 			r.byCookie = true
 			r.vary(c)
 		}
@@ -232,9 +233,9 @@ func (a *Auth) authenticate(c *fiber.Ctx, kinds []*kind) (*request, error) {
 			r.sessions = append(r.sessions, s)
 			continue
 		}
-		a.tellToken(c, s.event(EventTokenRefused), presented.token, err)
+		a.tellToken(c, s.event(event.TokenRefused), presented.token, err)
 		if err := a.blameOrFail(r, presented.kind, err); err != nil {
-			return r, ofKind(err, s.event(EventTokenRefused).Kind)
+			return r, ofKind(err, s.event(event.TokenRefused).Kind)
 		}
 	}
 	return r, nil
@@ -258,14 +259,14 @@ func (a *Auth) accept(c *fiber.Ctx, presented credential) (*Session, error) {
 	if presented.problem != nil {
 		return nil, presented.problem
 	}
-	if presented.source == SourceCookie {
+	if presented.source == sourceCookie {
 		if err := a.checkOrigin(c); err != nil {
 			return nil, err
 		}
 	}
 	var v auth.Verified
 	var err error
-	if presented.source == SourceTicket {
+	if presented.source == sourceTicket {
 		v, err = a.service.VerifyTicket(c.UserContext(), presented.token, borrow(c.Request().URI().PathOriginal()))
 	} else {
 		v, err = a.service.Verify(c.UserContext(), presented.token)
@@ -297,7 +298,7 @@ func (a *Auth) Verify(ctx context.Context, token string) (*Session, error) {
 // opened them, such as WebSockets. It asks what the middleware asks: the session is
 // alive, the account is there, and [Entity].Allow lets it. It does not ask for the
 // token, so a session that is refreshed elsewhere stays alive when the token that s
-// came with has expired. A token of [TrustedIssuer] or [OldTokens] has no session: it ends
+// came with has expired. A token of [TrustedIssuer] or [Config].OldTokens has no session: it ends
 // when it expires.
 //
 // nil means yes. The error is ErrTokenRevoked, or ErrTokenExpired for a token
@@ -317,14 +318,19 @@ func (a *Auth) Revoke(ctx context.Context, sessionID string) error {
 	return face(a.service.Revoke(ctx, sessionID))
 }
 
-// RevokeAll ends every session of an account: after it was disabled or deleted,
-// or its password was changed elsewhere. subject is its primary key as text. If
-// several kinds share the table of the account, it ends the sessions of all of them.
-// Tokens of [TrustedIssuer] and [OldTokens] have no session and stay good: let
-// [Entity].Allow refuse the account. The error is ErrUnavailable, or ErrSetup if
-// there is no such kind.
-func (a *Auth) RevokeAll(ctx context.Context, kind, subject string) error {
-	return face(a.service.RevokeAll(ctx, kind, subject))
+// RevokeAll ends every session of an account: after it was disabled or deleted, or
+// its password was changed elsewhere. Of account it reads the primary key only, so a
+// row that was deleted can be given as &User{ID: id}. If several kinds share the
+// table of the account, it ends the sessions of all of them. Tokens of
+// [TrustedIssuer] and of Config.OldTokens have no session and stay valid: let
+// [Entity].Allow refuse the account. The error is ErrUnavailable, or ErrSetup if T is
+// not the model of a kind, or account is nil or has no key.
+func RevokeAll[T any](ctx context.Context, a *Auth, account *T) error {
+	k, subject, err := subjectOf(a, account)
+	if err != nil {
+		return face(err)
+	}
+	return face(a.service.RevokeAll(ctx, k.Name, subject))
 }
 
 // SessionInfo describes a living session in a list.
@@ -338,12 +344,29 @@ type SessionInfo struct {
 	Current     bool      `json:"current"` // it is the one that asks; only in the built-in route
 }
 
-// Sessions lists the living sessions of an account, the newest first, at most
-// 100. subject is its primary key as text. The error is ErrUnavailable, or
-// ErrSetup if there is no such kind.
-func (a *Auth) Sessions(ctx context.Context, kind, subject string) ([]SessionInfo, error) {
-	infos, err := a.listSessions(ctx, kind, subject)
+// Sessions lists the active sessions of an account, the newest first, at most 100. Of
+// account it reads the primary key only. The error is ErrUnavailable, or ErrSetup if T
+// is not the model of a kind, or account is nil or has no key.
+func Sessions[T any](ctx context.Context, a *Auth, account *T) ([]SessionInfo, error) {
+	k, subject, err := subjectOf(a, account)
+	if err != nil {
+		return nil, face(err)
+	}
+	infos, err := a.listSessions(ctx, k.Name, subject)
 	return infos, face(err)
+}
+
+// subjectOf returns the kind of an account, and its primary key as text.
+func subjectOf[T any](a *Auth, account *T) (*kind, string, error) {
+	k, err := kindOf[T](a)
+	if err != nil {
+		return nil, "", err
+	}
+	if account == nil {
+		return nil, "", fault.Setupf("the account is a nil *%s: give a row with its primary key", k.Model.Name())
+	}
+	subject, err := k.StoredSubject(account)
+	return k, subject, err
 }
 
 func (a *Auth) listSessions(ctx context.Context, kind, subject string) ([]SessionInfo, error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fiberjwt/fiberjwt/event"
 	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -33,10 +34,10 @@ func (a *Auth) handleRegister(c *fiber.Ctx, k *kind) error {
 		Encode: func(account any) ([]byte, error) { return k.entity(c, account) },
 	}, a.clientOf(c, k))
 	if err != nil {
-		a.tellRefused(c, Event{Type: EventRegisterRefused, Kind: k.Name}, err)
+		a.tellRefused(c, event.Event{Type: event.RegisterRefused, Kind: k.Name}, err)
 		return err
 	}
-	a.tell(c, eventOf(p, EventRegister, k))
+	a.tell(c, eventOf(p, event.Register, k))
 	answer := struct {
 		*Tokens
 		Entity json.RawMessage `json:"entity"`
@@ -82,10 +83,10 @@ func (a *Auth) handleLogin(c *fiber.Ctx, k *kind) error {
 	}
 	p, err := a.service.SignIn(c.UserContext(), k.Kind, auth.Credentials{Identity: identity, Password: password, Unlock: unlock}, a.clientOf(c, k))
 	if err != nil {
-		a.tellRefused(c, Event{Type: EventLoginRefused, Kind: k.Name, Subject: p.Subject}, err)
+		a.tellRefused(c, event.Event{Type: event.LoginRefused, Kind: k.Name, Subject: p.Subject}, err)
 		return err
 	}
-	a.tell(c, eventOf(p, EventLogin, k))
+	a.tell(c, eventOf(p, event.Login, k))
 	return c.JSON(a.handNew(c, k, p, LoginOptions{Transport: transport}))
 }
 
@@ -101,10 +102,10 @@ func (a *Auth) handleRefresh(c *fiber.Ctx, k *kind) error {
 	}
 	if err != nil {
 		// The cookies stay: another tab may hold a good one by now.
-		a.tellRefused(c, eventOf(p, EventRefreshRefused, k), err)
+		a.tellRefused(c, eventOf(p, event.RefreshRefused, k), err)
 		return err
 	}
-	a.tell(c, eventOf(p, EventRefresh, k))
+	a.tell(c, eventOf(p, event.Refresh, k))
 	return c.JSON(a.hand(c, k, p, transport))
 }
 
@@ -125,10 +126,10 @@ func (a *Auth) handleExchange(c *fiber.Ctx, k *kind) error {
 	defer cancel()
 	p, err := a.service.Exchange(ctx, k.Kind, raw)
 	if err != nil {
-		a.tellRefused(c, eventOf(p, EventRefreshRefused, k), err)
+		a.tellRefused(c, eventOf(p, event.RefreshRefused, k), err)
 		return err
 	}
-	a.tell(c, eventOf(p, EventExchange, k))
+	a.tell(c, eventOf(p, event.Exchange, k))
 	return c.JSON(tokensOf(p))
 }
 
@@ -163,7 +164,7 @@ func (a *Auth) refreshInBody(c *fiber.Ctx) (raw string, ok bool, err error) {
 
 // handleLogout ends the session of the access or the refresh token, expired or not.
 func (a *Auth) handleLogout(c *fiber.Ctx, k *kind) error {
-	return a.leave(c, k, EventLogout, func(sid []byte) (bool, error) {
+	return a.leave(c, k, event.Logout, func(sid []byte) (bool, error) {
 		if a.onEvent == nil {
 			return a.service.Sessions.Revoke(c.UserContext(), sid, k.Name, "", a.now().UnixMilli())
 		}
@@ -174,20 +175,20 @@ func (a *Auth) handleLogout(c *fiber.Ctx, k *kind) error {
 // handleLogoutAll ends every session of the account, if the one that asks is
 // still alive.
 func (a *Auth) handleLogoutAll(c *fiber.Ctx, k *kind) error {
-	return a.leave(c, k, EventLogoutAll, func(sid []byte) (bool, error) {
+	return a.leave(c, k, event.LogoutAll, func(sid []byte) (bool, error) {
 		return a.service.EndAll(c.UserContext(), k.Kind, sid)
 	})
 }
 
 // leave ends what the request is from and clears the cookies, unless another
 // site sent a request that carries none. A request that is not signed in is fine.
-func (a *Auth) leave(c *fiber.Ctx, k *kind, what EventType, end func(sid []byte) (ended bool, err error)) error {
+func (a *Auth) leave(c *fiber.Ctx, k *kind, what event.Type, end func(sid []byte) (ended bool, err error)) error {
 	leaving, err := a.leaving(c, k)
 	if err != nil {
 		return err
 	}
 	for _, p := range leaving {
-		if p.SID == nil && what == EventLogoutAll {
+		if p.SID == nil && what == event.LogoutAll {
 			return errNoSession // it would say that what it cannot find has ended
 		}
 		if p.SID == nil {
@@ -254,8 +255,8 @@ func (a *Auth) handleEndSession(c *fiber.Ctx, k *kind) error {
 	if !found {
 		return ErrNotFound
 	}
-	a.tell(c, Event{Type: EventRevoke, Kind: k.Name, Subject: s.Subject, SessionID: session.ID(sid)})
-	if c.Params("id") == s.ID && s.Source == SourceCookie {
+	a.tell(c, event.Event{Type: event.Revoke, Kind: k.Name, Subject: s.Subject, SessionID: session.ID(sid)})
+	if c.Params("id") == s.ID && s.Source == sourceCookie {
 		k.cookies.clear(c)
 	}
 	return c.SendStatus(fiber.StatusNoContent)
@@ -282,13 +283,13 @@ func (a *Auth) handlePassword(c *fiber.Ctx, k *kind) error {
 	}
 	name, err := a.service.ChangePassword(c.UserContext(), k.Kind, s.verified(), current, password, a.clientOf(c, k))
 	if err != nil {
-		a.tellRefused(c, s.event(EventPasswordRefused), err)
+		a.tellRefused(c, s.event(event.PasswordRefused), err)
 		return err
 	}
-	if s.Source == SourceCookie {
+	if s.Source == sourceCookie {
 		k.markDevice(c, name, a.now())
 	}
-	a.tell(c, s.event(EventPassword))
+	a.tell(c, s.event(event.Password))
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
@@ -350,7 +351,7 @@ func (a *Auth) leavingByAccess(c *fiber.Ctx, k *kind) (who auth.Pair, ok bool, e
 		if presented.problem != nil {
 			continue
 		}
-		if presented.source == SourceCookie { // of whatever name
+		if presented.source == sourceCookie { // of whatever name
 			if err := a.checkUnsafeOrigin(c); err != nil {
 				return auth.Pair{}, false, err
 			}

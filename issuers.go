@@ -9,11 +9,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/keys"
+	"github.com/fiberjwt/fiberjwt/legacy"
 )
 
 // TrustedIssuer is another party whose access tokens are accepted beside one's own: an
@@ -36,9 +36,14 @@ type TrustedIssuer struct {
 	Audience []string
 	// Type is what typ must say, in any case, with or without "application/":
 	// it tells access tokens from others of the same issuer (RFC 8725 §3.11).
-	// Default "at+jwt" (RFC 9068 §2.1). [AnyType] is for issuers who do not
-	// write that.
+	// Default "at+jwt" (RFC 9068 §2.1).
 	Type string
+	// SkipTypeCheck accepts access tokens whatever typ says, for issuers that do not
+	// write "at+jwt"; Type must be empty then. ID tokens and logout tokens of the
+	// issuer are refused if they have the claim nonce, at_hash or events. An ID token
+	// without these passes if its audience is this service: let Audience be the name
+	// of an API, never a client ID.
+	SkipTypeCheck bool
 	// RequiredClaims must be in its tokens.
 	RequiredClaims []string
 	// Kind of account that its tokens sign in, of which Entity.FromIssuer finds the
@@ -54,16 +59,12 @@ type TrustedIssuer struct {
 	Kinds map[string]string
 }
 
-// AnyType as [TrustedIssuer].Type takes access tokens whatever typ says. ID tokens and
-// logout tokens of the issuer are then told by their claims nonce, at_hash and
-// events, and those that have none of these pass, if their audience is this
-// service: let Audience be the name of an API, never a client ID.
-const AnyType = token.AnyType
-
 // withDefaults is a copy that shares no slice with i.
 func (i TrustedIssuer) withDefaults() TrustedIssuer {
 	i.Audience = slices.Clone(i.Audience)
-	i.Type = cmp.Or(i.Type, "at+jwt")
+	if !i.SkipTypeCheck {
+		i.Type = cmp.Or(i.Type, "at+jwt")
+	}
 	i.RequiredClaims = slices.Compact(slices.Sorted(slices.Values(i.RequiredClaims)))
 	i.Kinds = maps.Clone(i.Kinds)
 	return i
@@ -91,6 +92,9 @@ func (i TrustedIssuer) problems(kinds []*kind) (problems []string) {
 	}
 	if len(i.Audience) == 0 || slices.Contains(i.Audience, "") {
 		problems = append(problems, "Audience is empty: give the name that its tokens have for this service, or tokens for others would be good here")
+	}
+	if i.SkipTypeCheck && i.Type != "" {
+		problems = append(problems, "Type is set, and SkipTypeCheck would ignore it: remove one of them")
 	}
 	if slices.Contains(i.RequiredClaims, "") {
 		problems = append(problems, "RequiredClaims has an empty name, which no token has: remove it")
@@ -156,51 +160,7 @@ func (i TrustedIssuer) inner() token.Issuer {
 	return token.Issuer{Name: i.Name, Keys: i.Keys, Audience: i.Audience, Type: i.Type, Required: i.RequiredClaims, Kind: i.Kind, Kinds: i.Kinds}
 }
 
-// OldTokens lets access tokens in that the system which an application is moved
-// from has issued: Flask-JWT-Router, Flask-JWT, Flask-JWT-Extended,
-// flask-jwtlogin and their like, all signed by HS256. So users stay signed in on
-// the day of the move.
-//
-//	OldTokens{Secret: old, Until: day}                                 // Flask-JWT-Router: table_name, and the key by its column
-//	OldTokens{Secret: old, Until: day, Kind: "users", Claim: "sub"}      // Flask-JWT-Extended from 4.0, flask-jwtlogin
-//	OldTokens{Secret: old, Until: day, Kind: "users", Claim: "sub", Column: "username"} // the same, where identity is a name
-//	OldTokens{Secret: old, Until: day, Kind: "users", Claim: "identity"} // Flask-JWT, Flask-JWT-Extended before 4.0, gin-jwt
-//	OldTokens{Secret: old, Until: day, Kind: "users", Claim: "user_id"}  // APILoginManager
-//
-// Such a token needs exp, signs its account in if the row is there and
-// [Entity].Allow lets it, and is never [Fresh]. It has no session: [Session].ID
-// is empty, and it is not refreshed. Nothing but its expiry ends it: not
-// [Logout], RevokeAll, [ResetPassword] or a change of the password. What the old
-// system had revoked is good again, and so are its tokens for other purposes, but
-// for those that say so in the claim type: if it had any, refuse them in a
-// handler below the middleware, by [Session].Claim.
-//
-// A route below the middleware that calls [Login] exchanges it for a session,
-// which is as little fresh, and which lives on after Until.
-//
-// An attacker who knows the old secret can sign in as any account until Until, and keep the
-// sessions that it started with them; short secrets are guessed from any old token. Keep
-// the time short.
-type OldTokens struct {
-	// Secret of the old system, as it is.
-	Secret []byte
-	// Until is when they are refused at last, a year from now at most. Give the
-	// day of the move and the life of an old token.
-	Until time.Time
-	// Kind of account that they sign in; a claim table_name must name its table if
-	// there is one. Default: the kind whose table that claim names.
-	Kind string
-	// Claim that has the primary key, as a string or an integer. Default: "sub",
-	// and where table_name says the kind the key's column.
-	Claim string
-	// Column that Claim has instead of the primary key, such as the name of a user: a
-	// column of text of Kind, in which no two accounts have the same. It is compared
-	// exactly, also where the database folds case. Whoever takes a name over that an
-	// earlier account had, takes its old tokens over too. Default: the primary key.
-	Column string
-}
-
-func (o OldTokens) withDefaults() OldTokens {
+func withOldTokenDefaults(o legacy.Tokens) legacy.Tokens {
 	o.Secret = bytes.Clone(o.Secret)
 	if o.Kind != "" {
 		o.Claim = cmp.Or(o.Claim, "sub")
@@ -208,19 +168,20 @@ func (o OldTokens) withDefaults() OldTokens {
 	return o
 }
 
-func (o OldTokens) inUse() bool {
+func usesOldTokens(o legacy.Tokens) bool {
 	return len(o.Secret) > 0 || !o.Until.IsZero() || o.Kind != "" || o.Claim != "" || o.Column != ""
 }
 
-func (o OldTokens) problems(cfg Config, kinds []*kind) (problems []string) {
-	if !o.inUse() {
+func (cfg Config) oldTokenProblems(kinds []*kind) (problems []string) {
+	o := cfg.OldTokens
+	if !usesOldTokens(o) {
 		return nil
 	}
-	problems = o.kindProblems(kinds)
+	problems = oldTokenKindProblems(o, kinds)
 	switch {
 	case len(o.Secret) == 0:
 		problems = append(problems, "Config.OldTokens.Secret is empty: give the secret of the old system")
-	case slices.ContainsFunc(append([]Secret{cfg.Secret}, cfg.OldSecrets...), func(s Secret) bool { return bytes.Equal(o.Secret, s) }):
+	case slices.ContainsFunc(append([]keys.Secret{cfg.Secret}, cfg.OldSecrets...), func(s keys.Secret) bool { return bytes.Equal(o.Secret, s) }):
 		problems = append(problems, "Config.OldTokens.Secret is Config.Secret too, or one of OldSecrets: take a new one for this system")
 	case bytes.Contains(o.Secret, []byte("-----BEGIN")):
 		// Everyone who has the public key could sign (RFC 8725 §2.1).
@@ -235,7 +196,7 @@ func (o OldTokens) problems(cfg Config, kinds []*kind) (problems []string) {
 	return problems
 }
 
-func (o OldTokens) kindProblems(kinds []*kind) (problems []string) {
+func oldTokenKindProblems(o legacy.Tokens, kinds []*kind) (problems []string) {
 	var known []string
 	for _, k := range kinds {
 		known = append(known, k.Name)

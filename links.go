@@ -11,6 +11,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fiberjwt/fiberjwt/event"
 	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/token"
@@ -101,7 +102,7 @@ func (p Link[T]) Redeem(ctx context.Context, a *Auth, token string) (*T, error) 
 // linked is the account of a link, or tells that a token is not valid.
 func linked[T any](ctx context.Context, a *Auth, kind string, account any, subject string, err error) (*T, error) {
 	if errors.Is(err, auth.ErrOneTimeToken) {
-		a.deliverIn(ctx, Event{Type: EventLinkRefused, Kind: kind, Subject: subject, Reason: ErrOneTimeToken.Code})
+		a.deliverIn(ctx, event.Event{Type: event.LinkRefused, Kind: kind, Subject: subject, Reason: ErrOneTimeToken.Code})
 	}
 	if err != nil {
 		return nil, face(err)
@@ -160,7 +161,7 @@ func ResetToken[T any](a *Auth, account *T, ttl time.Duration) (string, error) {
 
 // ResetPassword gives the account of a token of [ResetToken] a new password,
 // and ends all its sessions, its tickets and one-time tokens with them; tokens of
-// [TrustedIssuer] and [OldTokens], which have no session, stay good. The token is bound to the password that it
+// [TrustedIssuer] and [Config].OldTokens, which have no session, stay good. The token is bound to the password that it
 // replaces, so the use of one makes every other void, as does a change of the
 // password in between; of two at once one wins. Nothing is stored about tokens.
 //
@@ -174,7 +175,7 @@ func ResetPassword[T any](ctx context.Context, a *Auth, token, password string) 
 	}
 	account, subject, err := a.service.ResetPassword(ctx, k.Kind, token, password)
 	if err == nil {
-		a.deliverIn(ctx, Event{Type: EventPassword, Kind: k.Name, Subject: subject})
+		a.deliverIn(ctx, event.Event{Type: event.Password, Kind: k.Name, Subject: subject})
 	}
 	return linked[T](ctx, a, k.Name, account, subject, err)
 }
@@ -213,7 +214,7 @@ func resetting[T any](a *Auth) (*kind, error) {
 // longer than the first.
 //
 // The error is ErrNoToken if the request is not signed in so, ErrForbidden if it
-// is by a token of [TrustedIssuer] or [OldTokens], which has no session that a ticket
+// is by a token of [TrustedIssuer] or [Config].OldTokens, which has no session that a ticket
 // could end with, or ErrSetup.
 func Ticket(c *fiber.Ctx, path string, ttl time.Duration, kinds ...string) (string, error) {
 	text, err := ticketOf(c, path, ttl, kinds)
@@ -251,11 +252,11 @@ func browserPath(path string) bool {
 }
 
 func (a *Auth) ticket(s *Session, path string, ttl time.Duration) (string, error) {
-	if !slices.ContainsFunc(a.extractor.links(), func(e Extractor) bool { return e.source == SourceTicket }) {
+	if !slices.ContainsFunc(a.extractor.links(), func(e Extractor) bool { return e.source == sourceTicket }) {
 		return "", fault.Setup("Ticket: Config.Extractor has no FromTicket, so nothing would read it")
 	}
 	var until time.Time
-	if s.Source == SourceTicket {
+	if s.Source == sourceTicket {
 		until = s.ExpiresAt
 	}
 	return a.service.Ticket(s.verified(), path, ttl, until), nil
@@ -265,7 +266,7 @@ func (a *Auth) ticket(s *Session, path string, ttl time.Duration) (string, error
 // only. The answer is marked private, not to be stored, without referrer. Where
 // browsers have cookies too, put it in front of FromCookie in the [Chain]: the
 // first source that has a credential decides.
-func FromTicket(name string) Extractor { return Extractor{source: SourceTicket, key: name} }
+func FromTicket(name string) Extractor { return Extractor{source: sourceTicket, key: name} }
 
 const maxUnlockTTL = 24 * time.Hour
 

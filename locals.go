@@ -13,6 +13,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/fiberjwt/fiberjwt/event"
 	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/journal"
@@ -31,7 +32,7 @@ type Session struct {
 	IssuedAt  time.Time // of this access token
 	ExpiresAt time.Time // of this access token
 	AuthTime  time.Time // when the password was last proved, or Login called
-	Source    Source    // where the token was found; SourceNone from [Auth.Verify]
+	Source    string    // where the token was found: "auth header", "header", "cookie", "query", "form", "param", "custom" or "ticket"; "" from [Auth.Verify]
 	Account   any       // the loaded row, a *T; nil if Config has no Entities
 
 	sid     []byte
@@ -78,11 +79,11 @@ func (s *Session) verified() auth.Verified {
 }
 
 // event about the session, which may be nil.
-func (s *Session) event(what EventType) Event {
+func (s *Session) event(what event.Type) event.Event {
 	if s == nil {
-		return Event{Type: what}
+		return event.Event{Type: what}
 	}
-	return Event{Type: what, Kind: s.Kind, Subject: s.Subject, SessionID: s.ID}
+	return event.Event{Type: what, Kind: s.Kind, Subject: s.Subject, SessionID: s.ID}
 }
 
 // requestKey is where the middleware leaves what it found, apart from the

@@ -222,13 +222,13 @@ func byEitherToken(a *Auth, k *kind) []openapi.Object {
 func (a *Auth) schemes(k *kind) (schemes []openapi.Scheme) {
 	for _, e := range a.extractor.links() {
 		switch e.source {
-		case SourceAuthHeader:
+		case sourceAuthHeader:
 			schemes = append(schemes, openapi.AuthScheme(e.key))
-		case SourceHeader:
+		case sourceHeader:
 			schemes = append(schemes, openapi.ValueScheme("header", e.key))
-		case SourceQuery:
+		case sourceQuery:
 			schemes = append(schemes, openapi.ValueScheme("query", e.key))
-		case SourceCookie:
+		case sourceCookie:
 			schemes = append(schemes, cookieScheme(cmp.Or(e.key, k.cookies.access)))
 		}
 	}

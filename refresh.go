@@ -13,6 +13,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
 
+	"github.com/fiberjwt/fiberjwt/event"
 	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/token"
@@ -92,16 +93,16 @@ func (a *Auth) login(c *fiber.Ctx, k *kind, account any, options LoginOptions) (
 	}
 	p, err := a.service.Start(c.UserContext(), k.Kind, account, options.opening(address(c), agent(c)))
 	if err != nil {
-		a.tellRefused(c, Event{Type: EventLoginRefused, Kind: k.Name, Subject: p.Subject}, err)
+		a.tellRefused(c, event.Event{Type: event.LoginRefused, Kind: k.Name, Subject: p.Subject}, err)
 		return Tokens{}, err
 	}
-	a.tell(c, eventOf(p, EventLogin, k))
+	a.tell(c, eventOf(p, event.Login, k))
 	return a.handNew(c, k, p, options), nil
 }
 
 // Logout ends the sessions that the request is signed in with, of all kinds or
 // of those named, and clears their cookies. A request that is not signed in is
-// no error, nor is one that is signed in by a token of [TrustedIssuer] or [OldTokens],
+// no error, nor is one that is signed in by a token of [TrustedIssuer] or [Config].OldTokens,
 // which stays good. The error is ErrUnavailable or ErrSetup; return it from the
 // handler, as that of [Login].
 func Logout(c *fiber.Ctx, kinds ...string) error {
@@ -118,9 +119,9 @@ func Logout(c *fiber.Ctx, kinds ...string) error {
 			return face(logged(err))
 		}
 		if s.sid != nil {
-			a.tell(c, s.event(EventLogout))
+			a.tell(c, s.event(event.Logout))
 		}
-		if s.Source == SourceCookie {
+		if s.Source == sourceCookie {
 			a.kind(s.Kind).cookies.clear(c)
 		}
 	}
@@ -128,8 +129,8 @@ func Logout(c *fiber.Ctx, kinds ...string) error {
 }
 
 // eventOf is about the session of a pair.
-func eventOf(p auth.Pair, what EventType, k *kind) Event {
-	return Event{Type: what, Kind: k.Name, Subject: p.Subject, SessionID: idOf(p.SID)}
+func eventOf(p auth.Pair, what event.Type, k *kind) event.Event {
+	return event.Event{Type: what, Kind: k.Name, Subject: p.Subject, SessionID: idOf(p.SID)}
 }
 
 // handNew hands out the pair of a new session.
@@ -151,7 +152,7 @@ func (a *Auth) handNew(c *fiber.Ctx, k *kind, p auth.Pair, options LoginOptions)
 func (a *Auth) endReplaced(c *fiber.Ctx, k *kind, db bun.IDB) {
 	for _, replaced := range a.heldInCookies(c, k) {
 		if found, err := a.service.Sessions.RevokeIn(c.UserContext(), db, replaced.SID, k.Name, a.now().UnixMilli()); err == nil && found {
-			a.tell(c, eventOf(replaced, EventLogout, k))
+			a.tell(c, eventOf(replaced, event.Logout, k))
 		}
 	}
 }
@@ -248,7 +249,7 @@ func (a *Auth) Issue(ctx context.Context, account any, options ...LoginOptions) 
 	if err != nil {
 		return Tokens{}, face(err)
 	}
-	a.deliverIn(ctx, eventOf(p, EventLogin, k))
+	a.deliverIn(ctx, eventOf(p, event.Login, k))
 	return tokensOf(p), nil
 }
 
@@ -282,7 +283,7 @@ func firstOf(options []LoginOptions) LoginOptions {
 // of OldTokens, of TrustedIssuers or a ticket has proved nothing now.
 func (r *request) proved(k *kind, account any) (when time.Time) {
 	s := r.session(k.Name)
-	if s == nil || s.sid != nil && s.Source != SourceTicket {
+	if s == nil || s.sid != nil && s.Source != sourceTicket {
 		return when
 	}
 	if subject, err := k.Subject(account); err != nil || subject != s.Subject {

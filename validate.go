@@ -70,7 +70,7 @@ func (cfg Config) secretProblems() (problems []string) {
 	for i, old := range cfg.OldSecrets {
 		// A text that was in use with the newline of its file goes on verifying with it.
 		// Bytes that end like white space, as those of a key in DER may, are no text.
-		trimmed := Secret(bytes.TrimSpace(old))
+		trimmed := keys.Secret(bytes.TrimSpace(old))
 		text := !bytes.ContainsFunc(trimmed, func(r rune) bool { return r < ' ' || r > '~' })
 		if len(trimmed) < len(old) && text && trimmed.Check() == nil {
 			continue

@@ -3,7 +3,7 @@
 //
 //	fiberjwt.Config{
 //		DB:       db, // the accounts
-//		Sessions: redisstore.New(client),
+//		Store: redisstore.New(client),
 //		…
 //	}
 //

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/event"
 )
 
 func withPrometheus(cfg *fiberjwt.Config, registry prometheus.Registerer) {
@@ -18,7 +19,7 @@ func withPrometheus(cfg *fiberjwt.Config, registry prometheus.Registerer) {
 	}, []string{"type", "kind", "reason"})
 	registry.MustRegister(events)
 
-	cfg.OnEvent = func(_ context.Context, e fiberjwt.Event) {
+	cfg.OnEvent = func(_ context.Context, e event.Event) {
 		events.WithLabelValues(string(e.Type), e.Kind, e.Reason).Inc()
 	}
 }
@@ -30,7 +31,7 @@ func withOpenTelemetry(cfg *fiberjwt.Config, meter metric.Meter) error {
 		return err
 	}
 
-	cfg.OnEvent = func(ctx context.Context, e fiberjwt.Event) {
+	cfg.OnEvent = func(ctx context.Context, e event.Event) {
 		events.Add(ctx, 1, metric.WithAttributes(
 			attribute.String("type", string(e.Type)), attribute.String("kind", e.Kind), attribute.String("reason", e.Reason)))
 	}
@@ -38,14 +39,14 @@ func withOpenTelemetry(cfg *fiberjwt.Config, meter metric.Meter) error {
 }
 
 func withAuditLog(cfg *fiberjwt.Config, audit *slog.Logger) {
-	cfg.OnEvent = func(ctx context.Context, e fiberjwt.Event) {
+	cfg.OnEvent = func(ctx context.Context, e event.Event) {
 		audit.InfoContext(ctx, "auth", "event", e)
 	}
 }
 
-func withWarnings(cfg *fiberjwt.Config, warnings chan<- fiberjwt.Event) {
-	cfg.OnEvent = func(_ context.Context, e fiberjwt.Event) {
-		if e.Type != fiberjwt.EventReuse {
+func withWarnings(cfg *fiberjwt.Config, warnings chan<- event.Event) {
+	cfg.OnEvent = func(_ context.Context, e event.Event) {
+		if e.Type != event.Reuse {
 			return
 		}
 		select {

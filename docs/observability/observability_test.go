@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/event"
 )
 
 // refuseOne sends a request with a token that is no good.
@@ -65,7 +66,7 @@ func TestAuditLogRecordsRefusals(t *testing.T) {
 }
 
 func TestRefusalRaisesNoWarning(t *testing.T) {
-	warnings := make(chan fiberjwt.Event, 1)
+	warnings := make(chan event.Event, 1)
 	refuseOne(t, func(cfg *fiberjwt.Config) { withWarnings(cfg, warnings) })
 	require.Empty(t, warnings)
 }

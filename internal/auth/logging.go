@@ -106,7 +106,7 @@ func (a *Service) logNoSession(ctx context.Context, row session.Row, former bool
 		return
 	}
 	line.Message += "; sessions of an earlier account with its key may go on"
-	line.Hint = "call Auth.RevokeAll for it"
+	line.Hint = "call fiberjwt.RevokeAll for it"
 	a.Journal.Each(ctx, line)
 }
 

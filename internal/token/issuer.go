@@ -18,15 +18,13 @@ const (
 	maxHeaderBytes  = 1 << 10 // of that, the header segment
 )
 
-// AnyType as [TrustedIssuer].Type accepts access tokens whatever typ says.
-const AnyType = "*"
-
 // Issuer is another party whose access tokens are accepted.
 type Issuer struct {
 	Name     string // its iss claim
 	Keys     keys.Source
 	Audience []string // aud must have one of these
-	Type     string   // what typ must say, or AnyType
+	Type     string   // what typ must say
+	SkipType bool     // accept access tokens whatever typ says
 	Required []string // further claims that must be there, sorted
 	Kind     string   // of account that its tokens sign in, "" for the one that they name
 	Kinds    map[string]string
@@ -102,7 +100,7 @@ func (t *Tokens) verifyForeign(ctx context.Context, i *Issuer, p jws.Parts, text
 	if c.Subject == "" || c.ExpiresAt < 0 || !HasAll(c.Payload, i.Required) {
 		return Claims{}, ErrMissing
 	}
-	if c.Issuer != i.Name || !t.accepts(c.Kind) || i.Type == AnyType && hasAny(c.Payload, otherUses) {
+	if c.Issuer != i.Name || !t.accepts(c.Kind) || i.SkipType && hasAny(c.Payload, otherUses) {
 		return Claims{}, ErrWrong
 	}
 	if c.ExpiresAt-t.Now().Unix() > int64(MaxLife/time.Second)+t.leeway {
@@ -117,7 +115,7 @@ var otherUses = []string{"nonce", "at_hash", "events"}
 
 // acceptsType decides on a token by its typ.
 func (i *Issuer) acceptsType(typ string) bool {
-	if i.Type != AnyType {
+	if !i.SkipType {
 		return sameMediaType(typ, i.Type)
 	}
 	return !slices.ContainsFunc([]string{"logout+jwt", "secevent+jwt", "dpop+jwt"}, func(other string) bool { return sameMediaType(typ, other) })

@@ -169,8 +169,8 @@ func testUnsafe(t *testing.T, u unsafe) {
 		"Link.Redeem": func(p *people) (int, error) { _, err := confirm.Redeem(ctx, p.auth, link); return 0, err },
 		"Issue":       func(p *people) (int, error) { _, err := p.auth.Issue(ctx, ann); return 0, err },
 		"Revoke":      func(p *people) (int, error) { return 0, p.auth.Revoke(ctx, session.ID(make([]byte, 16))) },
-		"RevokeAll":   func(p *people) (int, error) { return 0, p.auth.RevokeAll(ctx, "people", `\' OR 1=1 -- `) },
-		"Sessions":    func(p *people) (int, error) { _, err := p.auth.Sessions(ctx, "people", `\' OR 1=1 -- `); return 0, err },
+		"RevokeAll":   func(p *people) (int, error) { return 0, fiberjwt.RevokeAll(ctx, p.auth, ann) },
+		"Sessions":    func(p *people) (int, error) { _, err := fiberjwt.Sessions(ctx, p.auth, ann); return 0, err },
 		"reset link": func(p *people) (int, error) {
 			link, err := fiberjwt.ResetToken(p.auth, ann, 0)
 			require.NoError(t, err)
@@ -316,7 +316,7 @@ func TestLiteralSettingIsCheckedOnce(t *testing.T) {
 			var group sync.WaitGroup
 			errs := make([]error, 20)
 			for i := range errs {
-				group.Go(func() { _, errs[i] = p.auth.Sessions(t.Context(), "people", "1") })
+				group.Go(func() { _, errs[i] = fiberjwt.Sessions(t.Context(), p.auth, &person{ID: 1}) })
 			}
 			group.Wait()
 			require.NoError(t, errors.Join(errs...))
@@ -324,11 +324,11 @@ func TestLiteralSettingIsCheckedOnce(t *testing.T) {
 
 			first := &faltering{}
 			p = newPeople(t, db.WithQueryHook(first))
-			_, err := p.auth.Sessions(t.Context(), "people", "1")
+			_, err := fiberjwt.Sessions(t.Context(), p.auth, &person{ID: 1})
 			require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
 			require.Len(t, first.sent, 1)
 			for range 2 {
-				_, err = p.auth.Sessions(t.Context(), "people", "1")
+				_, err = fiberjwt.Sessions(t.Context(), p.auth, &person{ID: 1})
 				require.NoError(t, err)
 			}
 			require.Len(t, first.sent, 4, "two looks and two lists")
@@ -348,7 +348,7 @@ func TestUnsafeSessionStoreGetsNoClientText(t *testing.T) {
 		require.NoError(t, err)
 	}
 	p := newPeople(t, u.good, func(cfg *fiberjwt.Config) { cfg.Store = session.NewSQL(u.bad.WithQueryHook(seen)) })
-	require.ErrorIs(t, p.auth.RevokeAll(t.Context(), "people", `\' OR 1=1 -- `), fiberjwt.ErrSetup)
+	require.ErrorIs(t, fiberjwt.RevokeAll(t.Context(), p.auth, ann), fiberjwt.ErrSetup)
 	require.ErrorIs(t, fiberjwt.Create(t.Context(), p.auth, &person{Email: "ann@example.com"}, "correct horse battery"), fiberjwt.ErrSetup)
 	token, err := newPeople(t, u.good).auth.Issue(t.Context(), ann)
 	require.NoError(t, err)

@@ -269,7 +269,7 @@ func TestUnstorableTextDoesNotBreakLogin(t *testing.T) {
 			require.Equal(t, 201, status, answer+s.log.String())
 			status, answer = s.post(t, "/auth/people/login", ann, "User-Agent", "😀/1.0")
 			require.Equal(t, 200, status, answer+s.log.String())
-			list, err := s.auth.Sessions(t.Context(), "people", "1")
+			list, err := fiberjwt.Sessions(t.Context(), s.auth, &person{ID: 1})
 			require.NoError(t, err)
 			require.Equal(t, "/1.0", list[0].UserAgent)
 
@@ -417,7 +417,7 @@ func TestLoginInTransactionNeedsGrantDBOnServers(t *testing.T) {
 			}
 			status, answer := s.post(t, "/join?tx=1", "{}")
 			require.Equal(t, 200, status, answer+s.log.String())
-			list, err := s.auth.Sessions(t.Context(), "people", map[string]string{"MariaDB": "1", "PostgreSQL": "2"}[name])
+			list, err := fiberjwt.Sessions(t.Context(), s.auth, &person{ID: map[string]int64{"MariaDB": 1, "PostgreSQL": 2}[name]})
 			require.NoError(t, err)
 			require.Len(t, list, 1)
 		})

@@ -57,9 +57,7 @@ func TestRegisterIsUndoneWhenAllowCannotDecide(t *testing.T) {
 				}
 				require.Equal(t, 0, w.count("members"), "a row that is deleted softly has the address too")
 				require.Contains(t, w.log.String(), "marker")
-				infos, err := w.auth.Sessions(t.Context(), "members", "1")
-				require.NoError(t, err)
-				require.Empty(t, infos)
+				require.Empty(t, w.sessions("members", "1"))
 
 				allow = func() error { return nil }
 				a = w.do("POST", "/auth/members/register", body)
@@ -140,7 +138,7 @@ func TestLoginJoinsTransactionOfGrantDB(t *testing.T) {
 	b := w.browser()
 	b.register("users", "bob@example.com")
 	require.Equal(t, 200, b.do("POST", "/join?as=cem&via=cookie", "").Status)
-	infos, err := w.auth.Sessions(t.Context(), "users", "2")
+	infos, err := fiberjwt.Sessions(t.Context(), w.auth, &User{ID: 2})
 	require.NoError(t, err)
 	require.Empty(t, infos)
 	require.Equal(t, 200, b.do("GET", "/users/me", "").Status)

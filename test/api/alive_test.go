@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/legacy"
 )
 
 // sessionOf keeps the session of a request that is signed in, as a socket would.
@@ -95,7 +96,7 @@ func TestAliveOfSessionlessTokenEndsWithToken(t *testing.T) {
 		}
 		cfg.Entities[0] = entity
 	})
-	old := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users"}, func(cfg *fiberjwt.Config) {
+	old := newMovedWorld(t, legacy.Tokens{Kind: "users"}, func(cfg *fiberjwt.Config) {
 		entity := cfg.Entities[0].(fiberjwt.Entity[User])
 		entity.Allow = func(_ context.Context, u *User) error {
 			if u.Disabled {

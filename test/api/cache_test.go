@@ -108,7 +108,9 @@ func TestLocalLogoutEvictsCacheEntryAtOnce(t *testing.T) {
 		"logout-all": func(w *world, p tokens) {
 			w.do("POST", "/auth/users/logout-all", "", "Authorization", "Bearer "+p.Access)
 		},
-		"RevokeAll": func(w *world, _ tokens) { require.NoError(w.t, w.auth.RevokeAll(w.t.Context(), "users", "1")) },
+		"RevokeAll": func(w *world, _ tokens) {
+			require.NoError(w.t, fiberjwt.RevokeAll(w.t.Context(), w.auth, &User{ID: 1}))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, _, pair := cachedWorld(t)
@@ -139,7 +141,7 @@ func testLogoutElsewhere(t *testing.T, behind time.Duration) {
 	other, err := fiberjwt.Open(fiberjwt.Config{DB: w.db, Secret: []byte(testSecret), Now: now,
 		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}}})
 	require.NoError(t, err)
-	require.NoError(t, other.RevokeAll(t.Context(), "users", "1"))
+	require.NoError(t, fiberjwt.RevokeAll(t.Context(), other, &User{ID: 1}))
 	ended, began := counted.looks.Load(), time.Now()
 	require.Eventually(t, func() bool {
 		before := counted.looks.Load()
@@ -350,7 +352,7 @@ func TestSessionRevokedWhileLoadingIsNotCached(t *testing.T) {
 	for _, pair := range []tokens{ann, bob} {
 		require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
 	}
-	counted.after = func() { require.NoError(t, w.auth.RevokeAll(t.Context(), "users", "3")) }
+	counted.after = func() { require.NoError(t, fiberjwt.RevokeAll(t.Context(), w.auth, &User{ID: 3})) }
 	w.get("/users/me", cat.Access) // what it is told does not matter: the session was alive
 	require.Nil(t, counted.after)
 	require.Equal(t, 401, w.get("/users/me", cat.Access).Status)

@@ -73,6 +73,6 @@ func TestMountServesClientScript(t *testing.T) {
 }
 
 func TestClientScriptNeedsCookieTransport(t *testing.T) {
-	_, err := fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret), Client: true, Transport: []fiberjwt.Transport{fiberjwt.TransportBody}})
+	_, err := fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret), ServeClient: true, Transports: []fiberjwt.Transport{fiberjwt.TransportBody}})
 	require.ErrorContains(t, err, "Config.ServeClient")
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/keys"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -102,7 +103,7 @@ func TestOpenNamesFieldOfEveryMistake(t *testing.T) {
 	}{
 		"no secret":               {func(cfg *fiberjwt.Config) { cfg.Secret = nil }, []string{"Config.Secret"}},
 		"a short secret":          {func(cfg *fiberjwt.Config) { cfg.Secret = []byte("short") }, []string{"Config.Secret", "5 bytes", "32"}},
-		"a short old secret":      {func(cfg *fiberjwt.Config) { cfg.OldSecrets = []fiberjwt.Secret{[]byte(testSecret), []byte("short")} }, []string{"Config.OldSecrets[1]"}},
+		"a short old secret":      {func(cfg *fiberjwt.Config) { cfg.OldSecrets = []keys.Secret{[]byte(testSecret), []byte("short")} }, []string{"Config.OldSecrets[1]"}},
 		"no database":             {func(cfg *fiberjwt.Config) { cfg.DB = nil }, []string{"Config.DB", "Entities"}},
 		"no entities":             {func(cfg *fiberjwt.Config) { cfg.Entities = nil }, []string{"Config.Entities"}},
 		"routes without entities": {func(cfg *fiberjwt.Config) { cfg.DB, cfg.Entities, cfg.Routes = nil, nil, app }, []string{"Config.Routes", "declare a kind"}},
@@ -482,12 +483,12 @@ func TestUntrimmedSecretIsAllowedOnlyAsOldSecret(t *testing.T) {
 		_, err := fiberjwt.Open(fiberjwt.Config{DB: w.db, Secret: []byte(secret), Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}}})
 		require.ErrorContains(t, err, "Config.Secret begins or ends with white space")
 		_, err = fiberjwt.Open(fiberjwt.Config{
-			DB: w.db, Secret: []byte(testSecret), OldSecrets: []fiberjwt.Secret{[]byte(secret)}, Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}},
+			DB: w.db, Secret: []byte(testSecret), OldSecrets: []keys.Secret{[]byte(secret)}, Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}},
 		})
 		require.NoError(t, err)
 	}
 	_, err := fiberjwt.Open(fiberjwt.Config{
-		DB: w.db, Secret: []byte(testSecret), OldSecrets: []fiberjwt.Secret{[]byte("your-256-bit-secret-your-256-bit\n")}, Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}},
+		DB: w.db, Secret: []byte(testSecret), OldSecrets: []keys.Secret{[]byte("your-256-bit-secret-your-256-bit\n")}, Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}},
 	})
 	require.ErrorContains(t, err, "Config.OldSecrets[0]")
 }

@@ -788,7 +788,7 @@ func TestLateAccessCookieRefreshesItsAccountOnly(t *testing.T) {
 	}
 	for name, end := range map[string]func(w *world, b *browser){
 		"a logout":           func(_ *world, b *browser) { b.do("POST", "/auth/users/logout", "") },
-		"a RevokeAll":        func(w *world, _ *browser) { require.NoError(t, w.auth.RevokeAll(t.Context(), "users", "1")) },
+		"a RevokeAll":        func(w *world, _ *browser) { require.NoError(t, fiberjwt.RevokeAll(t.Context(), w.auth, &User{ID: 1})) },
 		"a row that is gone": func(w *world, _ *browser) { w.sql(`DELETE FROM fiberjwt_sessions`) },
 		"nothing":            func(*world, *browser) {},
 	} {

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/keys"
 )
 
 const deviceCookie = "__Secure-users-device"
@@ -190,7 +191,7 @@ func TestDeviceCookieSurvivesSecretRotation(t *testing.T) {
 	b := w.browser()
 	require.Equal(t, 200, b.enterFrom("198.51.100.1", "ann@example.com").Status)
 	next := clientsWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.OldSecrets, cfg.Secret = []fiberjwt.Secret{cfg.Secret}, []byte("xQ3vL8mT1cY6rK0bW5nZ2hF9dS4gJ7pA")
+		cfg.OldSecrets, cfg.Secret = []keys.Secret{cfg.Secret}, []byte("xQ3vL8mT1cY6rK0bW5nZ2hF9dS4gJ7pA")
 	})
 	next.siege()
 	b.w = next

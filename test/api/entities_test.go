@@ -137,24 +137,35 @@ func (w *world) registered(identity string, more ...string) (tokens, string) {
 	return w.tokensOf(a), fmt.Sprint(entity["id"])
 }
 
+// keyCase is an application whose only kind has a key of some type.
+type keyCase struct {
+	world     func(*testing.T) *world
+	revokeAll func(w *world, account any) error
+}
+
+func keysOfType[T any](entity fiberjwt.Entity[T]) keyCase {
+	return keyCase{
+		func(t *testing.T) *world { t.Helper(); return kindWorld(t, entity) },
+		func(w *world, account any) error { return fiberjwt.RevokeAll(w.t.Context(), w.auth, account.(*T)) },
+	}
+}
+
 func TestEveryPrimaryKeyTypeSignsInAndOut(t *testing.T) {
 	for name, test := range map[string]struct {
-		world    func(*testing.T) *world
+		keyCase
 		identity string
 		column   string
 		key      string // a pattern
 	}{
-		"int64":             {func(t *testing.T) *world { return kindWorld(t, fiberjwt.Entity[Int64Key]{}) }, "ann@example.com", "email", `^1$`},
-		"int32":             {func(t *testing.T) *world { return kindWorld(t, fiberjwt.Entity[Int32Key]{}) }, "ann@example.com", "email", `^1$`},
-		"uint64":            {func(t *testing.T) *world { return kindWorld(t, fiberjwt.Entity[Uint64Key]{}) }, "ann@example.com", "email", `^1$`},
-		"string":            {func(t *testing.T) *world { return kindWorld(t, fiberjwt.Entity[StringKey]{}) }, "ann@example.com", "email", `^[0-9a-f-]{36}$`},
-		"UUID":              {func(t *testing.T) *world { return kindWorld(t, fiberjwt.Entity[UUIDKey]{}) }, "ann@example.com", "email", `^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`},
-		"UUID of the table": {func(t *testing.T) *world { return kindWorld(t, fiberjwt.Entity[DefaultKey]{}) }, "ann@example.com", "email", `^11111111-2222-3333-4444-555555555555$`},
-		"the identity":      {func(t *testing.T) *world { return kindWorld(t, fiberjwt.Entity[NameKey]{}) }, "ann@example.com", "email", `^ann@example.com$`},
-		"other names": {func(t *testing.T) *world {
-			return kindWorld(t, fiberjwt.Entity[OtherNames]{Identity: "login_name", Password: "pw"})
-		}, "ann", "login_name", `^1$`},
-		"a table in a schema": {func(t *testing.T) *world { return kindWorld(t, fiberjwt.Entity[InSchema]{}) }, "ann@example.com", "email", `^1$`},
+		"int64":               {keysOfType(fiberjwt.Entity[Int64Key]{}), "ann@example.com", "email", `^1$`},
+		"int32":               {keysOfType(fiberjwt.Entity[Int32Key]{}), "ann@example.com", "email", `^1$`},
+		"uint64":              {keysOfType(fiberjwt.Entity[Uint64Key]{}), "ann@example.com", "email", `^1$`},
+		"string":              {keysOfType(fiberjwt.Entity[StringKey]{}), "ann@example.com", "email", `^[0-9a-f-]{36}$`},
+		"UUID":                {keysOfType(fiberjwt.Entity[UUIDKey]{}), "ann@example.com", "email", `^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`},
+		"UUID of the table":   {keysOfType(fiberjwt.Entity[DefaultKey]{}), "ann@example.com", "email", `^11111111-2222-3333-4444-555555555555$`},
+		"the identity":        {keysOfType(fiberjwt.Entity[NameKey]{}), "ann@example.com", "email", `^ann@example.com$`},
+		"other names":         {keysOfType(fiberjwt.Entity[OtherNames]{Identity: "login_name", Password: "pw"}), "ann", "login_name", `^1$`},
+		"a table in a schema": {keysOfType(fiberjwt.Entity[InSchema]{}), "ann@example.com", "email", `^1$`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := test.world(t)
@@ -175,7 +186,7 @@ func TestEveryPrimaryKeyTypeSignsInAndOut(t *testing.T) {
 				a := w.do("POST", "/auth/accounts/login", fmt.Sprintf(`{%q:%q,"password":%q}`, test.column, test.identity, testPassword))
 				require.Equal(t, 200, a.Status, "%s %s", a.Body, w.log)
 			}
-			require.NoError(t, w.auth.RevokeAll(t.Context(), "accounts", key))
+			require.NoError(t, test.revokeAll(w, s.Account))
 			require.Equal(t, 401, w.get("/auth/accounts/me", pair.Access).Status)
 			require.Equal(t, 401, w.refresh("accounts", pair.Refresh).Status)
 		})
@@ -255,7 +266,7 @@ func TestSameIDInTwoKindsIsTwoAccounts(t *testing.T) {
 	s, err := w.auth.Verify(t.Context(), teacher.Access)
 	require.NoError(t, err)
 	require.Equal(t, 404, w.do("DELETE", "/auth/users/sessions/"+s.ID, "", "Authorization", "Bearer "+user.Access).Status)
-	require.NoError(t, w.auth.RevokeAll(t.Context(), "users", "1"))
+	require.NoError(t, fiberjwt.RevokeAll(t.Context(), w.auth, &User{ID: 1}))
 	require.Equal(t, 401, w.get("/users/me", user.Access).Status)
 	require.Equal(t, 200, w.get("/teachers/me", teacher.Access).Status)
 	w.sql(`DELETE FROM fiberjwt_sessions WHERE kind = 'users'`, `UPDATE fiberjwt_sessions SET kind = 'users'`)

@@ -17,16 +17,18 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/event"
+	"github.com/fiberjwt/fiberjwt/legacy"
 )
 
 // witness keeps what Config.OnEvent was told.
 type witness struct {
 	mu     sync.Mutex
-	events []fiberjwt.Event
+	events []event.Event
 }
 
 func (w *witness) listen(cfg *fiberjwt.Config) {
-	cfg.OnEvent = func(_ context.Context, e fiberjwt.Event) {
+	cfg.OnEvent = func(_ context.Context, e event.Event) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.events = append(w.events, e)
@@ -34,7 +36,7 @@ func (w *witness) listen(cfg *fiberjwt.Config) {
 }
 
 // heard gives what was told since it was asked last.
-func (w *witness) heard() []fiberjwt.Event {
+func (w *witness) heard() []event.Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	events := w.events
@@ -43,7 +45,7 @@ func (w *witness) heard() []fiberjwt.Event {
 }
 
 // one is the only event since it was asked last.
-func (w *witness) one(t *testing.T, after answer) fiberjwt.Event {
+func (w *witness) one(t *testing.T, after answer) event.Event {
 	t.Helper()
 	events := w.heard()
 	require.Len(t, events, 1, "%d %s: %v", after.Status, after.Body, events)
@@ -55,7 +57,7 @@ func TestEveryOutcomeEmitsOneEvent(t *testing.T) {
 	w := newWorld(t, seen.listen)
 	ann := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword), "User-Agent", "Tab/1")
 	e := seen.one(t, ann)
-	require.Equal(t, fiberjwt.EventRegister, e.Type)
+	require.Equal(t, event.Register, e.Type)
 	require.Equal(t, "users", e.Kind)
 	require.Equal(t, "1", e.Subject)
 	require.Len(t, e.SessionID, 22)
@@ -65,46 +67,46 @@ func TestEveryOutcomeEmitsOneEvent(t *testing.T) {
 	first, firstID := w.tokensOf(ann), e.SessionID
 
 	a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword))
-	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventRegisterRefused, Kind: "users", Reason: "taken", Address: "0.0.0.0"}, seen.one(t, a))
+	require.Equal(t, event.Event{Type: event.RegisterRefused, Kind: "users", Reason: "taken", Address: "0.0.0.0"}, seen.one(t, a))
 
 	a = w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword))
 	e = seen.one(t, a)
 	second, secondID := w.tokensOf(a), e.SessionID
 	require.NotEqual(t, firstID, secondID)
-	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventLogin, Kind: "users", Subject: "1", SessionID: secondID, Address: "0.0.0.0"}, e)
+	require.Equal(t, event.Event{Type: event.Login, Kind: "users", Subject: "1", SessionID: secondID, Address: "0.0.0.0"}, e)
 
 	a = w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", "something else"))
-	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventLoginRefused, Kind: "users", Reason: "invalid_credentials", Address: "0.0.0.0"}, seen.one(t, a))
+	require.Equal(t, event.Event{Type: event.LoginRefused, Kind: "users", Reason: "invalid_credentials", Address: "0.0.0.0"}, seen.one(t, a))
 
 	w.clock.Advance(6 * time.Minute)
 	a = w.refresh("users", first.Refresh)
-	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventRefresh, Kind: "users", Subject: "1", SessionID: firstID, Address: "0.0.0.0"}, seen.one(t, a))
+	require.Equal(t, event.Event{Type: event.Refresh, Kind: "users", Subject: "1", SessionID: firstID, Address: "0.0.0.0"}, seen.one(t, a))
 	third := w.tokensOf(a).Refresh
 	w.clock.Advance(6 * time.Minute)
 	seen.one(t, w.refresh("users", third))
 	a = w.refresh("users", first.Refresh)
-	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventReuse, Kind: "users", Subject: "1", SessionID: firstID, Reason: "session_revoked", Address: "0.0.0.0"}, seen.one(t, a))
+	require.Equal(t, event.Event{Type: event.Reuse, Kind: "users", Subject: "1", SessionID: firstID, Reason: "session_revoked", Address: "0.0.0.0"}, seen.one(t, a))
 	a = w.refresh("users", "fjr_nonsense")
-	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventRefreshRefused, Kind: "users", Reason: "session_ended", Address: "0.0.0.0"}, seen.one(t, a))
+	require.Equal(t, event.Event{Type: event.RefreshRefused, Kind: "users", Reason: "session_ended", Address: "0.0.0.0"}, seen.one(t, a))
 
 	second = w.tokensOf(w.refresh("users", second.Refresh))
 	seen.heard()
 	a = w.get("/teachers/me", second.Access)
-	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventDenied, Kind: "users", Subject: "1", SessionID: secondID, Reason: "wrong_kind", Address: "0.0.0.0"}, seen.one(t, a))
+	require.Equal(t, event.Event{Type: event.Denied, Kind: "users", Subject: "1", SessionID: secondID, Reason: "wrong_kind", Address: "0.0.0.0"}, seen.one(t, a))
 	a = w.get("/auth/teachers/me", second.Access)
-	require.Equal(t, fiberjwt.EventDenied, seen.one(t, a).Type)
+	require.Equal(t, event.Denied, seen.one(t, a).Type)
 	a = w.get("/fresh", second.Access)
 	require.Equal(t, "insufficient_user_authentication", seen.one(t, a).Reason)
 
 	body := `{"current_password":"something else","password":"` + newPassword + `"}`
 	a = w.do("POST", "/auth/users/password", body, "Authorization", "Bearer "+second.Access)
-	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventPasswordRefused, Kind: "users", Subject: "1", SessionID: secondID, Reason: "invalid_credentials", Address: "0.0.0.0"}, seen.one(t, a))
+	require.Equal(t, event.Event{Type: event.PasswordRefused, Kind: "users", Subject: "1", SessionID: secondID, Reason: "invalid_credentials", Address: "0.0.0.0"}, seen.one(t, a))
 	body = `{"current_password":"` + testPassword + `","password":"` + newPassword + `"}`
 	a = w.do("POST", "/auth/users/password", body, "Authorization", "Bearer "+second.Access)
-	require.Equal(t, fiberjwt.EventPassword, seen.one(t, a).Type)
+	require.Equal(t, event.Password, seen.one(t, a).Type)
 
 	a = w.do("DELETE", "/auth/users/sessions/"+secondID, "", "Authorization", "Bearer "+second.Access)
-	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventRevoke, Kind: "users", Subject: "1", SessionID: secondID, Address: "0.0.0.0"}, seen.one(t, a))
+	require.Equal(t, event.Event{Type: event.Revoke, Kind: "users", Subject: "1", SessionID: secondID, Address: "0.0.0.0"}, seen.one(t, a))
 }
 
 func TestLogoutEmitsEvent(t *testing.T) {
@@ -113,11 +115,11 @@ func TestLogoutEmitsEvent(t *testing.T) {
 	w.app.Post("/leave", func(c *fiber.Ctx) error { return fiberjwt.Logout(c) })
 	for _, test := range []struct {
 		path string
-		want fiberjwt.EventType
+		want event.Type
 	}{
-		{"/auth/users/logout", fiberjwt.EventLogout},
-		{"/auth/users/logout-all", fiberjwt.EventLogoutAll},
-		{"/leave", fiberjwt.EventLogout},
+		{"/auth/users/logout", event.Logout},
+		{"/auth/users/logout-all", event.LogoutAll},
+		{"/leave", event.Logout},
 	} {
 		access := w.register("users", fmt.Sprintf("%d@example.com", len(test.path))).Access
 		signedIn := seen.heard()[0]
@@ -133,7 +135,7 @@ func TestLogoutEmitsEvent(t *testing.T) {
 
 func TestLogoutWithoutEffectEmitsNoEvent(t *testing.T) {
 	var seen witness
-	w := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users"}, seen.listen)
+	w := newMovedWorld(t, legacy.Tokens{Kind: "users"}, seen.listen)
 	w.app.Post("/leave", func(c *fiber.Ctx) error { return fiberjwt.Logout(c) })
 	ended, other := w.login("users", "ann@example.com"), w.login("users", "ann@example.com")
 	bearer := "Bearer " + ended.Access
@@ -178,8 +180,8 @@ func TestInvalidOneTimeTokenEmitsEvent(t *testing.T) {
 	} {
 		_, err := try.call()
 		require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
-		want := fiberjwt.Event{Type: fiberjwt.EventLinkRefused, Kind: "users", Subject: try.subject, Reason: fiberjwt.ErrOneTimeToken.Code}
-		require.Equal(t, []fiberjwt.Event{want}, seen.heard())
+		want := event.Event{Type: event.LinkRefused, Kind: "users", Subject: try.subject, Reason: fiberjwt.ErrOneTimeToken.Code}
+		require.Equal(t, []event.Event{want}, seen.heard())
 	}
 }
 
@@ -197,7 +199,7 @@ func TestRefusedLoginCallEmitsEvent(t *testing.T) {
 	a := w.do("POST", "/magic", "")
 	require.Equal(t, 401, a.Status, "the row has another hash")
 	e := seen.one(t, a)
-	require.Equal(t, fiberjwt.EventLoginRefused, e.Type)
+	require.Equal(t, event.LoginRefused, e.Type)
 	require.Equal(t, "invalid_credentials", e.Reason)
 }
 
@@ -210,7 +212,7 @@ func TestThrottledLoginEmitsThrottledEvent(t *testing.T) {
 	seen.heard()
 	a := w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", "something else"))
 	require.Equal(t, 429, a.Status, a.Body)
-	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventThrottled, Kind: "users", Reason: "rate_limited", Address: "0.0.0.0"}, seen.one(t, a))
+	require.Equal(t, event.Event{Type: event.Throttled, Kind: "users", Reason: "rate_limited", Address: "0.0.0.0"}, seen.one(t, a))
 }
 
 func TestRefusedTokenEventNamesAccountIfSigned(t *testing.T) {
@@ -218,11 +220,11 @@ func TestRefusedTokenEventNamesAccountIfSigned(t *testing.T) {
 	w := newWorld(t, seen.listen)
 	access := w.register("users", "ann@example.com").Access
 	signedIn := seen.heard()[0]
-	get := func(token string) fiberjwt.Event {
+	get := func(token string) event.Event {
 		t.Helper()
 		return seen.one(t, w.get("/any", token))
 	}
-	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventTokenRefused, Reason: "token_malformed", Address: "0.0.0.0"}, get("nonsense"))
+	require.Equal(t, event.Event{Type: event.TokenRefused, Reason: "token_malformed", Address: "0.0.0.0"}, get("nonsense"))
 	require.Equal(t, "token_malformed", get(strings.TrimRight(access, "A")[:len(access)-8]+"AAAAAAAA").Reason)
 	require.Equal(t, "token_malformed", get("two words").Reason)
 
@@ -235,8 +237,8 @@ func TestRefusedTokenEventNamesAccountIfSigned(t *testing.T) {
 	require.Equal(t, signedIn.SessionID, e.SessionID)
 	w.clock.Advance(-11 * time.Minute)
 	require.NoError(t, w.auth.Revoke(t.Context(), signedIn.SessionID))
-	require.Equal(t, fiberjwt.Event{
-		Type: fiberjwt.EventTokenRefused, Kind: "users", Subject: "1", SessionID: signedIn.SessionID, Reason: "token_revoked", Address: "0.0.0.0",
+	require.Equal(t, event.Event{
+		Type: event.TokenRefused, Kind: "users", Subject: "1", SessionID: signedIn.SessionID, Reason: "token_revoked", Address: "0.0.0.0",
 	}, get(access))
 }
 
@@ -261,7 +263,7 @@ func TestCrossSiteRequestEmitsEvent(t *testing.T) {
 	b.site = "cross-site"
 	require.Equal(t, "csrf", seen.one(t, b.do("POST", "/any", "")).Reason)
 	e := seen.one(t, b.do("POST", "/auth/users/refresh", ""))
-	require.Equal(t, fiberjwt.EventRefreshRefused, e.Type)
+	require.Equal(t, event.RefreshRefused, e.Type)
 	require.Equal(t, "csrf", e.Reason)
 }
 
@@ -281,7 +283,7 @@ func TestFailingStoreEmitsOneFailedEvent(t *testing.T) {
 		a := w.do(request[0], request[1], request[2], "Authorization", "Bearer "+ann.Access)
 		require.Equal(t, 503, a.Status, request)
 		e := seen.one(t, a)
-		require.Equal(t, fiberjwt.EventFailed, e.Type, request)
+		require.Equal(t, event.Failed, e.Type, request)
 		require.Equal(t, "temporarily_unavailable", e.Reason)
 	}
 }
@@ -302,7 +304,7 @@ func TestRefusedTokenEmitsOneEventPerRequest(t *testing.T) {
 // Whoever sends bad tokens makes events, and must not make lines with them.
 func TestListenerPanicIsLoggedOncePerMinute(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.OnEvent = func(context.Context, fiberjwt.Event) { panic("the counter is broken") }
+		cfg.OnEvent = func(context.Context, event.Event) { panic("the counter is broken") }
 	})
 	for range 5 {
 		w.get("/any", "nonsense")
@@ -316,7 +318,7 @@ func TestListenerPanicIsLoggedOncePerMinute(t *testing.T) {
 
 func TestListenerPanicDoesNotChangeResponse(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.OnEvent = func(context.Context, fiberjwt.Event) { panic("the counter is broken") }
+		cfg.OnEvent = func(context.Context, event.Event) { panic("the counter is broken") }
 	})
 	access := w.register("users", "ann@example.com").Access
 	require.Contains(t, w.log.String(), "Config.OnEvent panicked")
@@ -367,7 +369,7 @@ func TestEventIsLoggedAsSlogGroup(t *testing.T) {
 	var text strings.Builder
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		audit := slog.New(slog.NewTextHandler(&text, nil))
-		cfg.OnEvent = func(ctx context.Context, e fiberjwt.Event) { audit.InfoContext(ctx, "auth", "event", e) }
+		cfg.OnEvent = func(ctx context.Context, e event.Event) { audit.InfoContext(ctx, "auth", "event", e) }
 	})
 	w.do("GET", "/any", "", "Authorization", "Bearer x", "User-Agent", "a\tb")
 	require.Contains(t, text.String(), `event.type=token_refused event.reason=token_malformed event.address=0.0.0.0 event.user_agent=ab`)
@@ -387,7 +389,7 @@ func TestRefusalWithoutListenerAllocatesLess(t *testing.T) {
 		})
 	}
 	silent := cost()
-	heard := cost(func(cfg *fiberjwt.Config) { cfg.OnEvent = func(context.Context, fiberjwt.Event) {} })
+	heard := cost(func(cfg *fiberjwt.Config) { cfg.OnEvent = func(context.Context, event.Event) {} })
 	require.Less(t, silent, heard, "the listener is what costs")
 }
 
@@ -431,7 +433,7 @@ func TestUserContextReachesQueriesHooksAndEvents(t *testing.T) {
 			})
 			w := newWorld(t, configure, func(cfg *fiberjwt.Config) {
 				cfg.Routes = app.Group("/auth")
-				cfg.OnEvent = func(ctx context.Context, _ fiberjwt.Event) { has(ctx) }
+				cfg.OnEvent = func(ctx context.Context, _ event.Event) { has(ctx) }
 				cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{
 					Register: fiberjwt.Anyone[User],
 					Allow:    func(ctx context.Context, _ *User) error { has(ctx); return nil },

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/event"
 )
 
 func (w *world) exchange(kind, token string) answer {
@@ -128,7 +129,7 @@ func TestExchangeOfReusedTokenEndsSession(t *testing.T) {
 	seen.heard()
 	a := w.exchange("users", first.Refresh)
 	requireRefusal(t, a, 401, "session_revoked")
-	require.Equal(t, fiberjwt.EventReuse, seen.one(t, a).Type)
+	require.Equal(t, event.Reuse, seen.one(t, a).Type)
 	require.Equal(t, 401, w.get("/users/me", latest.Access).Status)
 	requireRefusal(t, w.exchange("users", latest.Refresh), 401, "session_revoked", "as a refresh is told")
 	requireRefusal(t, w.refresh("users", latest.Refresh), 401, "session_revoked")
@@ -215,15 +216,15 @@ func TestExchangeEmitsExchangeEvent(t *testing.T) {
 	id := w.onlySession("users", "1").ID
 	seen.heard()
 	a := w.exchange("users", pair.Refresh)
-	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventExchange, Kind: "users", Subject: "1", SessionID: id, Address: "0.0.0.0"}, seen.one(t, a))
+	require.Equal(t, event.Event{Type: event.Exchange, Kind: "users", Subject: "1", SessionID: id, Address: "0.0.0.0"}, seen.one(t, a))
 	a = w.exchange("users", "fjr_nonsense")
-	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventRefreshRefused, Kind: "users", Reason: "session_ended", Address: "0.0.0.0"}, seen.one(t, a))
+	require.Equal(t, event.Event{Type: event.RefreshRefused, Kind: "users", Reason: "session_ended", Address: "0.0.0.0"}, seen.one(t, a))
 	w.clock.Advance(20 * time.Minute)
 	w.refresh("users", pair.Refresh)
 	w.clock.Advance(time.Minute)
 	seen.heard()
 	a = w.exchange("users", pair.Refresh)
-	require.Equal(t, fiberjwt.Event{Type: fiberjwt.EventRefreshRefused, Kind: "users", Subject: "1", SessionID: id, Reason: "refresh_required", Address: "0.0.0.0"}, seen.one(t, a))
+	require.Equal(t, event.Event{Type: event.RefreshRefused, Kind: "users", Subject: "1", SessionID: id, Reason: "refresh_required", Address: "0.0.0.0"}, seen.one(t, a))
 }
 
 // A server that renders pages sends what the browser sent it: with the cookie

@@ -10,6 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/keys"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -272,7 +273,7 @@ func TestFingerprintedSessionsSurviveSecretRotation(t *testing.T) {
 	ann := w.walker("ann")
 	held := w.enters(ann)
 	next := newWalkersOn(t, w, func(cfg *fiberjwt.Config) {
-		cfg.Secret, cfg.OldSecrets = []byte("another kV9s0bQ2nX7wT4yR1mZ8cL5pD3"), []fiberjwt.Secret{[]byte(testSecret)}
+		cfg.Secret, cfg.OldSecrets = []byte("another kV9s0bQ2nX7wT4yR1mZ8cL5pD3"), []keys.Secret{[]byte(testSecret)}
 	})
 	require.Equal(t, 200, next.get("/auth/walkers/me", held.Access).Status)
 	renewed := next.refresh("walkers", held.Refresh)

@@ -11,6 +11,7 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/internal/seal"
+	"github.com/fiberjwt/fiberjwt/session"
 )
 
 // This file reaches inside an Auth, for what no request can bring about: a full
@@ -80,3 +81,15 @@ func deviceOf(a *fiberjwt.Auth, value, account string) string {
 
 // provedKinds counts the keys that an Auth without Entities has remembered.
 func provedKinds(a *fiberjwt.Auth) int { return serviceOf(a).Tokens.RememberedKinds() }
+
+// sessions lists the sessions of an account by the name of its kind.
+func (w *world) sessions(kind, subject string) []fiberjwt.SessionInfo {
+	w.t.Helper()
+	list, err := serviceOf(w.auth).List(w.t.Context(), kind, subject)
+	require.NoError(w.t, err)
+	infos := make([]fiberjwt.SessionInfo, len(list))
+	for i, s := range list {
+		infos[i] = fiberjwt.SessionInfo{ID: session.ID(s.SID), Created: s.Created, LastRefresh: s.LastRefresh, Expires: s.Expires, Address: s.Address, UserAgent: s.Agent}
+	}
+	return infos
+}

@@ -27,6 +27,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/keys"
 )
 
 const otherSecret = "u7Xn2Qe9LwB4sKd0PzR6yMf3HcT8gVa1"
@@ -101,7 +102,7 @@ func TestOpenRefusesWeakOrPublicSecrets(t *testing.T) {
 			_, err := fiberjwt.Open(fiberjwt.Config{Secret: secret})
 			require.ErrorContains(t, err, "Config.Secret")
 			requireNoSecret(t, err.Error(), secret)
-			_, err = fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret), OldSecrets: []fiberjwt.Secret{[]byte(otherSecret), secret}})
+			_, err = fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret), OldSecrets: []keys.Secret{[]byte(otherSecret), secret}})
 			require.ErrorContains(t, err, "Config.OldSecrets[1]")
 			requireNoSecret(t, err.Error(), secret)
 			require.Panics(t, func() { fiberjwt.New(fiberjwt.Config{Secret: secret}) })
@@ -129,7 +130,7 @@ func TestOpenAcceptsRandomSecretThatLooksLikeDER(t *testing.T) {
 
 func TestOpenCopiesSecrets(t *testing.T) {
 	secret := []byte(testSecret)
-	old := []fiberjwt.Secret{[]byte(otherSecret)}
+	old := []keys.Secret{[]byte(otherSecret)}
 	w := newVerifier(t, func(cfg *fiberjwt.Config) { cfg.Secret, cfg.OldSecrets = secret, old })
 	copy(secret, otherSecret)
 	copy(old[0], testSecret)
@@ -156,14 +157,14 @@ func requireNoSecret(t *testing.T, text string, secret []byte) {
 }
 
 func TestSecretIsNeverPrinted(t *testing.T) {
-	secret := fiberjwt.Secret(testSecret)
+	secret := keys.Secret(testSecret)
 	holder := struct {
-		Secret fiberjwt.Secret
-		Old    []fiberjwt.Secret
-		ByName map[string]fiberjwt.Secret
+		Secret keys.Secret
+		Old    []keys.Secret
+		ByName map[string]keys.Secret
 		Any    any
-	}{secret, []fiberjwt.Secret{secret}, map[string]fiberjwt.Secret{"a": secret}, secret}
-	config := fiberjwt.Config{Secret: secret, OldSecrets: []fiberjwt.Secret{[]byte(otherSecret)}}
+	}{secret, []keys.Secret{secret}, map[string]keys.Secret{"a": secret}, secret}
+	config := fiberjwt.Config{Secret: secret, OldSecrets: []keys.Secret{[]byte(otherSecret)}}
 	auth, err := fiberjwt.Open(config)
 	require.NoError(t, err)
 
@@ -185,7 +186,7 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 		requireNoSecret(t, string(text), secret)
 		require.Contains(t, string(text), "[secret]")
 	}
-	type settings struct{ Secret fiberjwt.Secret }
+	type settings struct{ Secret keys.Secret }
 	text, err := xml.Marshal(settings{secret})
 	require.NoError(t, err)
 	requireNoSecret(t, string(text), secret)
@@ -248,7 +249,7 @@ func requireSessionEnded(t *testing.T, a answer) {
 // In a rolling restart some processes have the new secret before others: those
 // may know it as one to verify by.
 func TestNewSecretCanVerifyBeforeItSigns(t *testing.T) {
-	behind, _ := newSignedInWorld(t, func(cfg *fiberjwt.Config) { cfg.OldSecrets = []fiberjwt.Secret{[]byte(otherSecret)} })
+	behind, _ := newSignedInWorld(t, func(cfg *fiberjwt.Config) { cfg.OldSecrets = []keys.Secret{[]byte(otherSecret)} })
 	ahead := newWorld(t, openSignIn, sameDatabase(behind, otherSecret, testSecret))
 	ahead.routeSignIn()
 	ahead.db = behind.db

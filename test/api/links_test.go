@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/event"
+	"github.com/fiberjwt/fiberjwt/keys"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -162,14 +164,7 @@ func TestOneTimeTokenIsBoundToPurposeAndKind(t *testing.T) {
 	}
 	_, err = confirm.Redeem(t.Context(), w.auth, token)
 	require.NoError(t, err, "none of that used it up")
-	require.Len(t, w.sessionsOf("users"), 1, "and what remembers its use is no session")
-}
-
-func (w *world) sessionsOf(kind string) []fiberjwt.SessionInfo {
-	w.t.Helper()
-	infos, err := w.auth.Sessions(context.Background(), kind, "1")
-	require.NoError(w.t, err)
-	return infos
+	require.Len(t, w.sessions("users", "1"), 1, "and what remembers its use is no session")
 }
 
 func TestForgedOneTimeTokenIsRefusedWithoutQuery(t *testing.T) {
@@ -240,7 +235,7 @@ func TestOneTimeTokenSurvivesSecretRotation(t *testing.T) {
 	require.NoError(t, err)
 	later := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.DB, cfg.Now = w.db, w.clock.Now
-		cfg.Secret, cfg.OldSecrets = []byte("m2X8pQ5vB1zN7cK4jH9sD6gF3wR0tY2e"), []fiberjwt.Secret{[]byte(testSecret)}
+		cfg.Secret, cfg.OldSecrets = []byte("m2X8pQ5vB1zN7cK4jH9sD6gF3wR0tY2e"), []keys.Secret{[]byte(testSecret)}
 	})
 	_, err = confirm.Redeem(t.Context(), later.auth, token)
 	require.NoError(t, err)
@@ -348,7 +343,7 @@ func TestResetTokenWorksOnceAndEndsSessions(t *testing.T) {
 	u, err := fiberjwt.ResetPassword[User](t.Context(), w.auth, token, newPassword)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, u.ID)
-	require.Equal(t, []fiberjwt.Event{{Type: fiberjwt.EventPassword, Kind: "users", Subject: "1"}}, seen.heard())
+	require.Equal(t, []event.Event{{Type: event.Password, Kind: "users", Subject: "1"}}, seen.heard())
 
 	require.Equal(t, 401, w.get("/any", ann.Access).Status, "every session ended")
 	require.Equal(t, "session_ended", w.refresh("users", ann.Refresh).Code(t))

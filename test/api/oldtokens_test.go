@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/keys"
+	"github.com/fiberjwt/fiberjwt/legacy"
 )
 
 // oldSecret is as short as old secrets are.
@@ -29,7 +31,7 @@ func oldToken(payload string) string {
 
 // newMovedWorld has ann as user 1 and tea as teacher 1, and takes old tokens
 // for a month.
-func newMovedWorld(t *testing.T, old fiberjwt.OldTokens, configure ...func(*fiberjwt.Config)) *world {
+func newMovedWorld(t *testing.T, old legacy.Tokens, configure ...func(*fiberjwt.Config)) *world {
 	t.Helper()
 	w := newWorld(t, append(configure, func(cfg *fiberjwt.Config) {
 		if old.Secret == nil {
@@ -48,21 +50,21 @@ func (w *world) hence(d time.Duration) int64 { return w.clock.Now().Add(d).Unix(
 
 func TestOldTokensOfOtherLibrariesSignIn(t *testing.T) {
 	for name, test := range map[string]struct {
-		old     fiberjwt.OldTokens
+		old     legacy.Tokens
 		header  string
 		payload string
 		want    string
 	}{
-		"Flask-JWT-Router":                {fiberjwt.OldTokens{}, pyJWT1, `{"table_name":"users","id":1,"exp":%d}`, "users:1"},
-		"Flask-JWT-Router, another model": {fiberjwt.OldTokens{}, pyJWT2, `{"table_name":"teachers","id":1,"exp":%d}`, "teachers:1"},
-		"Flask-JWT":                       {fiberjwt.OldTokens{Kind: "users", Claim: "identity"}, pyJWT1, `{"identity":1,"iat":1000,"nbf":1000,"exp":%d}`, "users:1"},
-		"Flask-JWT-Extended 3":            {fiberjwt.OldTokens{Kind: "users", Claim: "identity"}, pyJWT1, `{"iat":1000,"nbf":1000,"jti":"x","identity":1,"fresh":true,"type":"access","user_claims":{},"exp":%d}`, "users:1"},
-		"gin-jwt":                         {fiberjwt.OldTokens{Kind: "users", Claim: "identity"}, pyJWT2, `{"exp":%d,"identity":"1","orig_iat":1000}`, "users:1"},
-		"table_name beside a Kind":        {fiberjwt.OldTokens{Kind: "teachers", Claim: "id"}, pyJWT1, `{"table_name":"teachers","id":1,"exp":%d}`, "teachers:1"},
-		"APILoginManager":                 {fiberjwt.OldTokens{Kind: "users", Claim: "user_id"}, pyJWT2, `{"user_id":"1","iat":1000,"exp":%d}`, "users:1"},
-		"flask-jwtlogin":                  {fiberjwt.OldTokens{Kind: "teachers"}, pyJWT2, `{"sub":1,"iat":1000,"exp":%d}`, "teachers:1"},
-		"Flask-JWT-Extended":              {fiberjwt.OldTokens{Kind: "users"}, pyJWT2, `{"fresh":true,"iat":1000,"jti":"x","type":"access","sub":"1","nbf":1000,"csrf":"y","exp":%d}`, "users:1"},
-		"no typ in the header":            {fiberjwt.OldTokens{Kind: "users"}, `{"alg":"HS256"}`, `{"sub":"1","exp":%d}`, "users:1"},
+		"Flask-JWT-Router":                {legacy.Tokens{}, pyJWT1, `{"table_name":"users","id":1,"exp":%d}`, "users:1"},
+		"Flask-JWT-Router, another model": {legacy.Tokens{}, pyJWT2, `{"table_name":"teachers","id":1,"exp":%d}`, "teachers:1"},
+		"Flask-JWT":                       {legacy.Tokens{Kind: "users", Claim: "identity"}, pyJWT1, `{"identity":1,"iat":1000,"nbf":1000,"exp":%d}`, "users:1"},
+		"Flask-JWT-Extended 3":            {legacy.Tokens{Kind: "users", Claim: "identity"}, pyJWT1, `{"iat":1000,"nbf":1000,"jti":"x","identity":1,"fresh":true,"type":"access","user_claims":{},"exp":%d}`, "users:1"},
+		"gin-jwt":                         {legacy.Tokens{Kind: "users", Claim: "identity"}, pyJWT2, `{"exp":%d,"identity":"1","orig_iat":1000}`, "users:1"},
+		"table_name beside a Kind":        {legacy.Tokens{Kind: "teachers", Claim: "id"}, pyJWT1, `{"table_name":"teachers","id":1,"exp":%d}`, "teachers:1"},
+		"APILoginManager":                 {legacy.Tokens{Kind: "users", Claim: "user_id"}, pyJWT2, `{"user_id":"1","iat":1000,"exp":%d}`, "users:1"},
+		"flask-jwtlogin":                  {legacy.Tokens{Kind: "teachers"}, pyJWT2, `{"sub":1,"iat":1000,"exp":%d}`, "teachers:1"},
+		"Flask-JWT-Extended":              {legacy.Tokens{Kind: "users"}, pyJWT2, `{"fresh":true,"iat":1000,"jti":"x","type":"access","sub":"1","nbf":1000,"csrf":"y","exp":%d}`, "users:1"},
+		"no typ in the header":            {legacy.Tokens{Kind: "users"}, `{"alg":"HS256"}`, `{"sub":"1","exp":%d}`, "users:1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newMovedWorld(t, test.old)
@@ -106,7 +108,7 @@ func TestInvalidOldTokensAreRefused(t *testing.T) {
 		"what follows":                 {oldSecret, pyJWT2, `{"sub":"1","exp":%d}{}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users"})
+			w := newMovedWorld(t, legacy.Tokens{Kind: "users"})
 			token := outsider{}.sign([]byte(test.key), test.header, fmt.Sprintf(test.payload, w.hence(time.Hour)))
 			a := w.get("/any", token)
 			require.Equal(t, 401, a.Status, a.Body)
@@ -117,14 +119,14 @@ func TestInvalidOldTokensAreRefused(t *testing.T) {
 }
 
 func TestOldTokenOfUnknownTableIsRefused(t *testing.T) {
-	w := newMovedWorld(t, fiberjwt.OldTokens{})
+	w := newMovedWorld(t, legacy.Tokens{})
 	for _, payload := range []string{`{"id":1,"exp":%d}`, `{"table_name":"pupils","id":1,"exp":%d}`, `{"table_name":7,"id":1,"exp":%d}`, `{"table_name":"","id":1,"exp":%d}`} {
 		require.Equal(t, 401, w.get("/any", oldToken(fmt.Sprintf(payload, w.hence(time.Hour)))).Status, payload)
 	}
 }
 
 func TestOldTokensExpireAtExpAndAtUntil(t *testing.T) {
-	w := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users"})
+	w := newMovedWorld(t, legacy.Tokens{Kind: "users"})
 	short := oldToken(fmt.Sprintf(`{"sub":"1","exp":%d}`, w.hence(time.Hour)))
 	long := oldToken(fmt.Sprintf(`{"sub":"1","exp":%d}`, w.hence(365*24*time.Hour)))
 	require.Equal(t, 200, w.get("/any", short).Status)
@@ -137,7 +139,7 @@ func TestOldTokensExpireAtExpAndAtUntil(t *testing.T) {
 }
 
 func TestOldTokenObeysGuardsAndAllow(t *testing.T) {
-	w := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users"}, func(cfg *fiberjwt.Config) {
+	w := newMovedWorld(t, legacy.Tokens{Kind: "users"}, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Allow: func(_ context.Context, u *User) error {
 			if u.Disabled {
 				return errors.New("disabled")
@@ -165,7 +167,7 @@ func TestOldTokenObeysGuardsAndAllow(t *testing.T) {
 }
 
 func TestLoginExchangesOldTokenForSession(t *testing.T) {
-	w := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users"})
+	w := newMovedWorld(t, legacy.Tokens{Kind: "users"})
 	w.app.Post("/exchange", fiberjwt.As(func(c *fiber.Ctx, u *User) error {
 		tokens, err := fiberjwt.Login(c, u)
 		if err != nil {
@@ -187,7 +189,7 @@ func TestLoginExchangesOldTokenForSession(t *testing.T) {
 
 // What an exchange keeps back is for the account of the old token alone.
 func TestLoginOfAnotherAccountIsFreshDespiteOldToken(t *testing.T) {
-	w := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users"})
+	w := newMovedWorld(t, legacy.Tokens{Kind: "users"})
 	w.register("users", "bob@example.com")
 	w.app.Post("/link", func(c *fiber.Ctx) error {
 		bob := &User{ID: 2}
@@ -207,7 +209,7 @@ func TestLoginOfAnotherAccountIsFreshDespiteOldToken(t *testing.T) {
 }
 
 func TestOldTokensNeedTheRequiredClaims(t *testing.T) {
-	w := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users"}, func(cfg *fiberjwt.Config) {
+	w := newMovedWorld(t, legacy.Tokens{Kind: "users"}, func(cfg *fiberjwt.Config) {
 		cfg.RequiredClaims = []string{"tenant"}
 		tenant := map[string]any{"tenant": "a"}
 		cfg.Entities = []fiberjwt.AnyEntity{
@@ -232,7 +234,7 @@ func TestOldTokensAreRefusedByDefault(t *testing.T) {
 
 func TestOpenRefusesInvalidOldTokensSettings(t *testing.T) {
 	later := time.Now().Add(time.Hour)
-	for want, old := range map[string]fiberjwt.OldTokens{
+	for want, old := range map[string]legacy.Tokens{
 		"Config.OldTokens.Until is more than a year":     {Secret: []byte(oldSecret), Until: time.Now().AddDate(2, 0, 0)},
 		"Config.OldTokens.Until is missing":              {Secret: []byte(oldSecret)},
 		"Config.OldTokens.Secret is empty":               {Until: later},
@@ -250,12 +252,12 @@ func TestOpenRefusesInvalidOldTokensSettings(t *testing.T) {
 		require.NotContains(t, strings.ReplaceAll(err.Error(), "OldTokens", ""), oldSecret)
 	}
 	_, err := fiberjwt.Open(fiberjwt.Config{
-		DB: newDB(t), Secret: []byte(testSecret), OldSecrets: []fiberjwt.Secret{[]byte("m2X8pQ5vB1zN7cK4jH9sD6gF3wR0tY2e")},
+		DB: newDB(t), Secret: []byte(testSecret), OldSecrets: []keys.Secret{[]byte("m2X8pQ5vB1zN7cK4jH9sD6gF3wR0tY2e")},
 		Entities:  []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}},
-		OldTokens: fiberjwt.OldTokens{Secret: []byte("m2X8pQ5vB1zN7cK4jH9sD6gF3wR0tY2e"), Until: later},
+		OldTokens: legacy.Tokens{Secret: []byte("m2X8pQ5vB1zN7cK4jH9sD6gF3wR0tY2e"), Until: later},
 	})
 	require.ErrorContains(t, err, "or one of OldSecrets")
-	_, err = fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret), OldTokens: fiberjwt.OldTokens{Secret: []byte(oldSecret), Until: later}})
+	_, err = fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret), OldTokens: legacy.Tokens{Secret: []byte(oldSecret), Until: later}})
 	require.ErrorContains(t, err, "Config.OldTokens needs DB and Entities")
 }
 
@@ -265,7 +267,7 @@ func FuzzOldClaims(f *testing.F) {
 	w, _ := newFuzzWorld(f, &queries)
 	auth, err := fiberjwt.Open(fiberjwt.Config{
 		DB: w.db, Secret: []byte(testSecret), Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}}, Now: w.clock.Now, ReadTimeout: patience, WriteTimeout: patience,
-		OldTokens: fiberjwt.OldTokens{Secret: []byte(oldSecret), Until: w.clock.Now().Add(time.Hour)},
+		OldTokens: legacy.Tokens{Secret: []byte(oldSecret), Until: w.clock.Now().Add(time.Hour)},
 	})
 	require.NoError(f, err)
 	f.Add(pyJWT2, fmt.Sprintf(`{"table_name":"users","id":1,"exp":%d}`, w.hence(time.Minute)))
@@ -287,7 +289,7 @@ func FuzzOldClaims(f *testing.F) {
 // C23: the subject of the old system is the name of the user, as in the first
 // example of Flask-JWT-Extended.
 func TestOldTokenCanNameAccountByColumn(t *testing.T) {
-	byEmail := fiberjwt.OldTokens{Kind: "users", Column: "email"}
+	byEmail := legacy.Tokens{Kind: "users", Column: "email"}
 	token := func(w *world, sub string) string {
 		return oldToken(fmt.Sprintf(`{"fresh":false,"iat":1000,"jti":"x","type":"access","sub":%s,"nbf":1000,"csrf":"y","exp":%d}`, sub, w.hence(time.Hour)))
 	}
@@ -311,7 +313,7 @@ func TestOldTokenCanNameAccountByColumn(t *testing.T) {
 
 // C23: a name that two accounts have is nobody's.
 func TestOldTokenOfAmbiguousNameIsServerError(t *testing.T) {
-	w := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users", Column: "full_name"})
+	w := newMovedWorld(t, legacy.Tokens{Kind: "users", Column: "full_name"})
 	w.sql(`UPDATE users SET full_name = 'Ann'`)
 	token := oldToken(fmt.Sprintf(`{"sub":"Ann","exp":%d}`, w.hence(time.Hour)))
 	require.Equal(t, 200, w.get("/any", token).Status)
@@ -323,7 +325,7 @@ func TestOldTokenOfAmbiguousNameIsServerError(t *testing.T) {
 // C23: a name that is unique only beside another column may be that of several.
 func TestOldTokenOfNameAmbiguousAcrossGroupsIsServerError(t *testing.T) {
 	w := newWalkers(t, func(cfg *fiberjwt.Config) {
-		cfg.OldTokens = fiberjwt.OldTokens{Secret: []byte(oldSecret), Until: cfg.Now().Add(24 * time.Hour), Kind: "walkers", Column: "provider"}
+		cfg.OldTokens = legacy.Tokens{Secret: []byte(oldSecret), Until: cfg.Now().Add(24 * time.Hour), Kind: "walkers", Column: "provider"}
 	})
 	token := oldToken(fmt.Sprintf(`{"sub":"ann","exp":%d}`, w.hence(time.Hour)))
 	w.walker("ann")
@@ -335,7 +337,7 @@ func TestOldTokenOfNameAmbiguousAcrossGroupsIsServerError(t *testing.T) {
 
 // C23: a column that folds case may have the name in several spellings.
 func TestOldTokenMatchesExactSpellingOfName(t *testing.T) {
-	w := newMovedWorld(t, fiberjwt.OldTokens{Kind: "users", Column: "full_name"})
+	w := newMovedWorld(t, legacy.Tokens{Kind: "users", Column: "full_name"})
 	w.sql(`DROP TABLE users`, `CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, full_name TEXT COLLATE NOCASE, admin BOOL, disabled BOOL, password_hash TEXT)`)
 	w.add(&[]User{{Email: "1", FullName: "ANN"}, {Email: "2", FullName: "Ann"}, {Email: "3", FullName: "ann"}})
 	status := func(name string) string {

@@ -147,7 +147,7 @@ func TestSessionListFailingInStoreIsUnavailable(t *testing.T) {
 	pair := w.enter("users", 1)
 	f.set(errors.New("the disk is full"), false, "ORDER BY") // the list alone: the session of the request is found
 	requireRefusal(t, w.get("/auth/users/sessions", pair.Access), 503, "temporarily_unavailable")
-	infos, err := w.auth.Sessions(t.Context(), "users", "1")
+	infos, err := fiberjwt.Sessions(t.Context(), w.auth, &User{ID: 1})
 	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
 	require.Empty(t, infos, "a list that could not be read must not look like no sessions")
 

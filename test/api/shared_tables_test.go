@@ -181,8 +181,10 @@ func TestSessionsOfRowEndForEveryKind(t *testing.T) {
 				require.Equal(w.t, 204, w.do("POST", "/auth/users/password", body, "Authorization", "Bearer "+user.Access).Status)
 				require.Equal(w.t, 200, w.get("/users/me", user.Access).Status, "the session that changed it goes on")
 			},
-			"a reset":   func(w *world, _ tokens) { reset(w) },
-			"RevokeAll": func(w *world, _ tokens) { require.NoError(w.t, w.auth.RevokeAll(w.t.Context(), "users", "1")) },
+			"a reset": func(w *world, _ tokens) { reset(w) },
+			"RevokeAll": func(w *world, _ tokens) {
+				require.NoError(w.t, fiberjwt.RevokeAll(w.t.Context(), w.auth, &User{ID: 1}))
+			},
 			"logout-all": func(w *world, user tokens) {
 				require.Equal(w.t, 204, w.do("POST", "/auth/users/logout-all", "", "Authorization", "Bearer "+user.Access).Status)
 			},

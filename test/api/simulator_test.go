@@ -335,7 +335,7 @@ func (l *life) run() {
 	}
 	l.after(0, l.moment)
 	for l.refreshes < lifeRefreshes && l.fault == "" {
-		next := heap.Pop(&l.queue).(event)
+		next := heap.Pop(&l.queue).(simEvent)
 		l.server.clock.Advance(next.at.Sub(l.now()))
 		next.do()
 	}
@@ -350,7 +350,7 @@ func (l *life) end() string { return strings.Join(l.lines[max(0, len(l.lines)-40
 func (l *life) now() time.Time { return l.server.clock.Now() }
 
 func (l *life) after(d time.Duration, do func()) {
-	heap.Push(&l.queue, event{l.now().Add(d), do})
+	heap.Push(&l.queue, simEvent{l.now().Add(d), do})
 }
 
 func (l *life) tell(trip *trip, format string, args ...any) {
@@ -580,9 +580,9 @@ func generation(kind string, cookies []string) string {
 }
 
 // agenda is a heap of what will happen.
-type agenda []event
+type agenda []simEvent
 
-type event struct {
+type simEvent struct {
 	at time.Time
 	do func()
 }
@@ -590,7 +590,7 @@ type event struct {
 func (a agenda) Len() int           { return len(a) }
 func (a agenda) Less(i, j int) bool { return a[i].at.Before(a[j].at) }
 func (a agenda) Swap(i, j int)      { a[i], a[j] = a[j], a[i] }
-func (a *agenda) Push(e any)        { *a = append(*a, e.(event)) }
+func (a *agenda) Push(e any)        { *a = append(*a, e.(simEvent)) }
 func (a *agenda) Pop() any {
 	last := len(*a) - 1
 	e := (*a)[last]

@@ -283,7 +283,7 @@ func TestVerifyWorksOutsideHTTPRequest(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "ann@example.com", s.Account.(*User).Email)
 
-	require.NoError(t, w.auth.RevokeAll(t.Context(), "users", s.Subject))
+	require.NoError(t, fiberjwt.RevokeAll(t.Context(), w.auth, s.Account.(*User)))
 	_, err = w.auth.Verify(t.Context(), tokens.Access)
 	require.ErrorIs(t, err, fiberjwt.ErrTokenRevoked)
 }

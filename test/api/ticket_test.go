@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/legacy"
 )
 
 // newTicketWorld has films for users, and a route that makes tickets:
@@ -202,7 +203,7 @@ func TestTicketRefusesInvalidArguments(t *testing.T) {
 // Nor is it a line of the log, which anybody could fill.
 func TestOldTokenGetsNoTicket(t *testing.T) {
 	w := newTicketWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.OldTokens = fiberjwt.OldTokens{Secret: []byte(oldSecret), Until: cfg.Now().Add(time.Hour), Kind: "users"}
+		cfg.OldTokens = legacy.Tokens{Secret: []byte(oldSecret), Until: cfg.Now().Add(time.Hour), Kind: "users"}
 	})
 	w.register("users", "ann@example.com")
 	a := w.get("/ticket?path=/films/7", oldToken(fmt.Sprintf(`{"sub":"1","exp":%d}`, w.hence(time.Minute))))

@@ -23,8 +23,10 @@ import (
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/event"
 	"github.com/fiberjwt/fiberjwt/internal/cookiename"
 	"github.com/fiberjwt/fiberjwt/keys"
+	"github.com/fiberjwt/fiberjwt/legacy"
 )
 
 // TestMain lets the tests read the repository from its root.
@@ -90,7 +92,9 @@ import (
 	"time"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/event"
 	"github.com/fiberjwt/fiberjwt/keys"
+	"github.com/fiberjwt/fiberjwt/legacy"
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/cors"
 	"github.com/uptrace/bun"
@@ -118,7 +122,7 @@ var (
 	auth   *fiberjwt.Auth
 	cfg    fiberjwt.Config
 	ctx    context.Context
-	secret fiberjwt.Secret
+	secret keys.Secret
 
 	sendMail func(to, link string) error
 
@@ -134,6 +138,8 @@ var (
 	_ = time.Second
 	_ = cors.New
 	_ = keys.FromURL
+	_ = event.Login
+	_ = legacy.Tokens{}
 )
 
 func main() {}
@@ -262,7 +268,7 @@ func TestSettingsPageHasEverySettingAndNoOther(t *testing.T) {
 		"Entity":        reflect.TypeFor[fiberjwt.Entity[User]](),
 		"LoginOptions":  reflect.TypeFor[fiberjwt.LoginOptions](),
 		"TrustedIssuer": reflect.TypeFor[fiberjwt.TrustedIssuer](),
-		"OldTokens":     reflect.TypeFor[fiberjwt.OldTokens](),
+		"OldTokens":     reflect.TypeFor[legacy.Tokens](),
 	} {
 		require.ElementsMatch(t, fields(structure, ""), firstCells(section(t, "docs/reference/settings.md", heading)), heading)
 	}
@@ -357,12 +363,12 @@ func TestErrorsPageHasEveryErrorAndNoOther(t *testing.T) {
 
 func TestEventsPageHasEveryEventAndNoOther(t *testing.T) {
 	var want []string
-	for _, event := range matchesIn(t, "events.go", `EventType += "(\w+)"`) {
+	for _, event := range matchesIn(t, "event/event.go", `Type += "(\w+)"`) {
 		want = append(want, event[1])
 	}
 	page := "docs/reference/events.md"
 	require.ElementsMatch(t, want, firstCells(section(t, page, "Types")))
-	require.ElementsMatch(t, fields(reflect.TypeFor[fiberjwt.Event](), ""), firstCells(section(t, page, "Fields")))
+	require.ElementsMatch(t, fields(reflect.TypeFor[event.Event](), ""), firstCells(section(t, page, "Fields")))
 }
 
 // matchesIn finds a pattern in a source file.

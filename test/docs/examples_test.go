@@ -15,9 +15,9 @@ import (
 // withoutExample are exported names that an example would not explain: plain
 // data, a sealed interface, and methods that other packages call.
 var withoutExample = []string{
-	"EventType", "Kind", "SessionInfo", "Source", "Tokens",
-	"Error_As", "Error_Error", "Error_LogValue", "Error_Unwrap", "Event_LogValue", "Source_String",
-	"Purpose_Redeem", "Purpose_Token", // ExampleLink
+	"AnyEntity", "SessionInfo", "Tokens",
+	"Error_As", "Error_Error", "Error_LogValue", "Error_Unwrap",
+	"Link_Redeem", "Link_Token", // ExampleLink
 }
 
 // TestEveryExportedNameHasAnExample: write Example<Name> or Example<Type>_<Method>

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/legacy"
 )
 
 const password = `"password":"a pony for the trip"`
@@ -77,7 +78,7 @@ func TestProtectedRouteDocumentsItsTokenSource(t *testing.T) {
 
 func TestOldTokenRefusalsAreDocumented(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.OldTokens = fiberjwt.OldTokens{Secret: []byte("old"), Until: cfg.Now().Add(time.Hour), Kind: "users"}
+		cfg.OldTokens = legacy.Tokens{Secret: []byte("old"), Until: cfg.Now().Add(time.Hour), Kind: "users"}
 	})
 	w.do("POST", "/auth/users/register", `{"email":"ann@example.com",`+password+`}`)
 	old := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." +

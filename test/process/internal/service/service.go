@@ -24,6 +24,7 @@ import (
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/keys"
 )
 
 // User is the account.
@@ -121,7 +122,7 @@ type Options struct {
 // New is the application on db, which has the tables.
 func New(db *bun.DB, o Options) (*fiber.App, error) {
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
-	var old []fiberjwt.Secret
+	var old []keys.Secret
 	for _, secret := range o.OldSecrets {
 		old = append(old, secret)
 	}
