@@ -1,6 +1,6 @@
-// Package fault classifies what goes wrong below the face of the library: the
-// application is set up wrongly, a store does not answer, a hook of the application
-// panics or answers by itself. The face decides what a client is told.
+// Package fault classifies the errors of the packages below the HTTP layer: the
+// application is set up wrongly, a store does not answer, or a hook of the application
+// panics or returns its own error. The HTTP layer turns each class into a response.
 package fault
 
 import (
@@ -15,16 +15,19 @@ import (
 )
 
 var (
-	// ErrSetup matches every error about how the application is set up.
+	// ErrSetup matches every error that only a change of the application's configuration
+	// or code can fix.
 	ErrSetup = errors.New("the application is set up wrongly")
-	// ErrBroken matches those of them whose text is for the log alone.
+	// ErrBroken matches those of the ErrSetup errors whose text may be written to the log
+	// only, for instance because it contains the value of a panic. It also matches
+	// ErrSetup.
 	ErrBroken = fmt.Errorf("%w", ErrSetup)
-	// ErrUnavailable matches every error of a store that did not answer.
+	// ErrUnavailable matches every error that means that a store did not answer.
 	ErrUnavailable = errors.New("a store did not answer")
 )
 
-// Setup is an error about how the application is set up. Its text tells the
-// developer how to fix it, and contains nothing that a client sent.
+// Setup is an error that matches [ErrSetup]. Its text says what the developer must fix,
+// and contains nothing that a client sent.
 type Setup string
 
 func (s Setup) Error() string { return "fiberjwt: " + string(s) }
@@ -32,10 +35,11 @@ func (s Setup) Error() string { return "fiberjwt: " + string(s) }
 // Unwrap makes errors.Is find ErrSetup.
 func (Setup) Unwrap() error { return ErrSetup }
 
-// Setupf formats a [Setup].
+// Setupf returns a [Setup] with a formatted text.
 func Setupf(format string, args ...any) error { return Setup(fmt.Sprintf(format, args...)) }
 
-// Because is class to errors.Is, with the text of cause. It is nil if cause is nil.
+// Because returns an error that matches both class and cause, and has the text of
+// cause. It returns nil if cause is nil.
 func Because(class, cause error) error {
 	if cause == nil {
 		return nil
@@ -49,39 +53,43 @@ func (e *classified) Error() string { return e.cause.Error() }
 
 func (e *classified) Unwrap() []error { return []error{e.class, e.cause} }
 
-// Cause is for [Cause].
+// Cause lets [Cause] remove the class.
 func (e *classified) Cause() error { return e.cause }
 
-// Unavailable is err as the error of a store that did not answer.
+// Unavailable classifies err as [ErrUnavailable]. It returns nil if err is nil.
 func Unavailable(err error) error { return Because(ErrUnavailable, err) }
 
-// Broken is err as an error about how the application is set up, if the text of err is
-// for the log alone: a panic, or an encoder that fails.
+// Broken classifies err as [ErrBroken]: a panic, or an encoder that fails. It returns
+// nil if err is nil.
 func Broken(err error) error { return Because(ErrBroken, err) }
 
-// Answer is an error of a hook that the client is answered with as it is.
+// Answer wraps an error of a hook that becomes the response unchanged.
 type Answer struct {
-	Err     error
-	Decided bool // it refuses the request; otherwise it leaves the question open
+	Err error
+	// Decided is true if the error refuses the request. It is false if the hook could not
+	// decide, for instance because its own backend failed.
+	Decided bool
 }
 
 func (a *Answer) Error() string { return a.Err.Error() }
 
 func (a *Answer) Unwrap() error { return a.Err }
 
-// Cause is for [Cause].
+// Cause lets [Cause] remove the Answer.
 func (a *Answer) Cause() error { return a.Err }
 
-// Cause is the innermost error below the classes of this package, and of an [Answer].
+// Cause returns err without the classes of this package and without an [Answer]. It
+// does not look inside an error that wraps one of these, because that error adds text.
 func Cause(err error) error {
-	if class, ok := err.(interface{ Cause() error }); ok { // an error that wraps one of these has a text of its own
-		return Cause(class.Cause())
+	if classified, ok := err.(interface{ Cause() error }); ok {
+		return Cause(classified.Cause())
 	}
 	return err
 }
 
-// Recover runs f and returns a panic as an error: under Fiber a panic would end
-// the process.
+// Recover calls f and returns its error. If f panics, Recover returns an error that
+// matches [ErrBroken], with the stack in its text. Fiber does not recover panics by
+// default, so without Recover a panic would end the process.
 func Recover(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -91,20 +99,21 @@ func Recover(f func() error) (err error) {
 	return f()
 }
 
-// IsUnavailable reports whether err says that a store, or anything else that was
-// asked, did not answer.
+// IsUnavailable reports whether err means that a store, or another service, did not
+// answer: a lost connection, an ended context or an error of the network.
 func IsUnavailable(err error) bool {
 	for _, known := range []error{ErrUnavailable, context.DeadlineExceeded, context.Canceled, sql.ErrConnDone, driver.ErrBadConn} {
 		if errors.Is(err, known) {
 			return true
 		}
 	}
-	var network *net.OpError // not net.Error, which a missing file and errors of SQLite are too
+	// net.Error would match too much: a missing file and errors of SQLite implement it.
+	var network *net.OpError
 	return errors.As(err, &network)
 }
 
-// Brief is the first line of the text of an error, at most 200 bytes of it. After the
-// first line of a panic comes its stack, which is different for each goroutine.
+// Brief returns the first line of the text of an error, shortened to 200 bytes. Only the
+// first line identifies a panic: the stack below it differs between goroutines.
 func Brief(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	return line[:min(len(line), 200)]
