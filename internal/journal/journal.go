@@ -1,6 +1,6 @@
-// Package journal writes the log of the library: what a client must not see, for the
-// operator. What a client or an outage can repeat with every request is written at most
-// once a minute for each cause.
+// Package journal writes the log of the library. The log is for the operator, and
+// contains what a client must not see. A line that a client or an outage could cause
+// with every request is written at most once a minute for each cause.
 package journal
 
 import (
@@ -19,56 +19,60 @@ type Journal struct {
 
 	mu     sync.Mutex
 	topics map[string]*limits
-	told   map[string]bool // by message, of Once
+	once   map[string]bool // the messages that Once has written
 }
 
-// New returns a journal that goes by the clock now.
+// New returns a Journal that writes to logger. now is the clock of the limits.
 func New(logger *slog.Logger, now func() time.Time) *Journal {
-	return &Journal{logger: logger, now: now, topics: map[string]*limits{}, told: map[string]bool{}}
+	return &Journal{logger: logger, now: now, topics: map[string]*limits{}, once: map[string]bool{}}
 }
 
-// Line is an entry of the log. All its texts are the library's or the application's,
-// never a client's.
+// Line is an entry of the log. Its texts come from the library or the application, never
+// from a client.
 type Line struct {
 	Level   slog.Level
 	Message string
-	Hint    string // how to fix it; "" if that is not known
+	Hint    string // how to fix it; "" if the fix is not known
 	Attrs   []slog.Attr
-	// Cause tells occurrences apart that each get a line. It may be the text of an error.
+	// Cause distinguishes occurrences of one topic: each cause has its own limit. It may
+	// be the text of an error.
 	Cause string
-	// Topic bounds the number of causes. Messages have topics of their own, unless this
-	// is set.
+	// Topic groups causes, because the number of causes is bounded for each topic. The
+	// default is Message.
 	Topic string
 }
 
 // Log writes l at most once a minute for each cause. The attribute count is the number
-// of occurrences since the last such line.
+// of occurrences since the last line of this cause.
 func (j *Journal) Log(ctx context.Context, l Line) {
-	if count, due := j.another(l); due {
+	if count, due := j.occurred(l); due {
 		j.write(ctx, l, slog.Int("count", count))
 	}
 }
 
-// Hint warns, like Log, of what looks like a mistake of the application.
+// Hint writes a warning about a likely mistake of the application, with the limits of
+// Log. Each combination of attributes is a cause.
 func (j *Journal) Hint(ctx context.Context, message, hint string, attrs ...slog.Attr) {
 	j.Log(ctx, Line{Level: slog.LevelWarn, Message: message, Hint: hint, Attrs: attrs, Cause: fmt.Sprint(attrs)})
 }
 
-// Each writes every occurrence, for what the operator has to act on one by one.
+// Each writes every occurrence, without a limit. It is for lines that the operator must
+// act on one by one.
 func (j *Journal) Each(ctx context.Context, l Line) { j.write(ctx, l) }
 
-// Once writes a message once in the life of the journal.
+// Once writes only the first line with the message of l.
 func (j *Journal) Once(ctx context.Context, l Line) {
 	j.mu.Lock()
-	told := j.told[l.Message]
-	j.told[l.Message] = true
+	written := j.once[l.Message]
+	j.once[l.Message] = true
 	j.mu.Unlock()
-	if !told {
+	if !written {
 		j.write(ctx, l)
 	}
 }
 
-// write puts first in front, where the text of a long error does not hide it.
+// write puts first before the other attributes, so that the text of a long error does
+// not hide it.
 func (j *Journal) write(ctx context.Context, l Line, first ...slog.Attr) {
 	attrs := slices.Concat(first, l.Attrs)
 	if l.Hint != "" {
@@ -77,8 +81,8 @@ func (j *Journal) write(ctx context.Context, l Line, first ...slog.Attr) {
 	j.logger.LogAttrs(ctx, l.Level, "fiberjwt: "+l.Message, attrs...)
 }
 
-// another counts an occurrence, and says whether it is time for a line.
-func (j *Journal) another(l Line) (count int, due bool) {
+// occurred counts an occurrence, and reports whether a line is due.
+func (j *Journal) occurred(l Line) (count int, due bool) {
 	topic := l.Topic
 	if topic == "" {
 		topic = l.Message
@@ -88,5 +92,5 @@ func (j *Journal) another(l Line) (count int, due bool) {
 	if j.topics[topic] == nil {
 		j.topics[topic] = &limits{}
 	}
-	return j.topics[topic].of(l.Cause, j.now()).another(j.now())
+	return j.topics[topic].forCause(l.Cause, j.now()).occurred(j.now())
 }

@@ -5,21 +5,21 @@ import (
 	"time"
 )
 
-// interval is the least time between two lines of one cause.
+// interval is the shortest time between two lines of one cause.
 const interval = time.Minute
 
-// limit bounds how often a flood is written down: the lines themselves would be the
-// next flood.
+// limit bounds how often a line is written, so that a flood of requests does not become
+// a flood of lines.
 type limit struct {
-	count int       // since the last line
+	count int       // occurrences since the last line
 	next  time.Time // when the next line may be written
 }
 
-// another counts one occurrence. If it is time for a line, it returns how many there
-// were since the last one.
-func (l *limit) another(now time.Time) (count int, due bool) {
+// occurred counts one occurrence. If a line is due, it returns the number of occurrences
+// since the last line.
+func (l *limit) occurred(now time.Time) (count int, due bool) {
 	l.count++
-	// A time that is too far off was set before the clock was put back.
+	// If next is further away than interval, the clock was set back, and the line is due.
 	if now.Before(l.next) && l.next.Sub(now) <= interval {
 		return 0, false
 	}
@@ -27,17 +27,17 @@ func (l *limit) another(now time.Time) (count int, due bool) {
 	return count, true
 }
 
-// maxCauses is how many causes one topic tells apart.
+// maxCauses is how many causes of one topic have their own limit.
 const maxCauses = 16
 
-// limits has a limit for each cause. Its size is bounded, because the text of an error
-// may be different in every request: when it is full, all further causes share a limit.
+// limits has a limit for each cause of a topic. Its size is bounded, because the text of
+// an error may differ in every request. If it is full, all further causes share a limit.
 type limits struct {
 	causes map[string]*limit // at most maxCauses
-	others limit             // shared
+	others limit             // shared by all other causes
 }
 
-func (l *limits) of(cause string, now time.Time) *limit {
+func (l *limits) forCause(cause string, now time.Time) *limit {
 	if known := l.causes[cause]; known != nil {
 		return known
 	}
@@ -54,9 +54,9 @@ func (l *limits) of(cause string, now time.Time) *limit {
 	return l.causes[cause]
 }
 
-// makeRoom forgets the causes whose minute is over. If it forgot others too, a flood of
-// different causes could write more lines than there is room for. Occurrences that are
-// in no line yet are counted with the others.
+// makeRoom removes the causes whose interval is over. It keeps the others: otherwise
+// different causes in quick succession could each get a line. Occurrences of a removed
+// cause that no line has counted yet move to the shared limit.
 func (l *limits) makeRoom(now time.Time) {
 	maps.DeleteFunc(l.causes, func(_ string, old *limit) bool {
 		over := !now.Before(old.next)
