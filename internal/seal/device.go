@@ -9,30 +9,31 @@ import (
 
 // The device cookie marks a browser that has signed in to an account. It is not a
 // credential: it only gives the browser its own counter of failed sign-ins, so that
-// guesses made elsewhere do not lock out the owner. It has the form
+// guesses made elsewhere do not lock out the owner. It has the form (lengths in bytes)
 //
 //	version 1 · key 1 · device 16 · for each account: time 5, mark 8 · tag 16
 //
 // where time is when the browser last signed in to the account, in Unix seconds, and
-// mark is a MAC of the device and the account, so the cookie does not tell which
-// account it is for.
+// mark is a MAC of the device and the account, so the cookie does not reveal the
+// account.
 const (
 	deviceVersion = 1
 	deviceHead    = 1 + 1 + 16
 	deviceEntry   = 5 + 8
-	maxDevices    = 6 // accounts of a kind in one browser
+	maxAccounts   = 6 // of one kind in one browser
 )
 
-// Device is an opened device cookie. The zero Device is that of a browser without one.
+// Device is a verified device cookie. The zero Device stands for a browser without one.
 type Device struct {
 	id      string
-	entries string
-	key     Key
+	entries string // for each account: time, mark
+	key     Key    // verified the cookie
 }
 
-// OpenDevice reads the value of a device cookie. It is not ok if none of keys made it.
+// OpenDevice reads the value of a device cookie. ok is false if the value is malformed,
+// or if no key in keys verifies it.
 func OpenDevice(keys Keys, value string) (d Device, ok bool) {
-	b, ok := decode(value, deviceHead+maxDevices*deviceEntry+tagBytes)
+	b, ok := decode(value, deviceHead+maxAccounts*deviceEntry+tagBytes)
 	if !ok || len(b) < deviceHead+deviceEntry+tagBytes || (len(b)-deviceHead-tagBytes)%deviceEntry != 0 || b[0] != deviceVersion {
 		return Device{}, false
 	}
@@ -44,8 +45,8 @@ func OpenDevice(keys Keys, value string) (d Device, ok bool) {
 	return Device{id: string(body[2:deviceHead]), entries: string(body[deviceHead:]), key: key}, true
 }
 
-// SignedIn returns the identifier of the browser and when it last signed in to
-// account. The identifier is empty if it has not.
+// SignedIn returns the identifier of the browser, and when the browser last signed in to
+// account. If it never signed in to account, id is "" and last is the zero time.
 func (d Device) SignedIn(account string) (id string, last time.Time) {
 	if d.id == "" {
 		return "", time.Time{}
@@ -60,11 +61,13 @@ func (d Device) SignedIn(account string) (id string, last time.Time) {
 	return "", time.Time{}
 }
 
-// Mark returns the value of the cookie after a sign-in to account. Of more than six
-// accounts, the one that signed in least recently is forgotten.
+// Mark returns the value of the cookie after a sign-in to account at now, made with the
+// first key. The cookie holds six accounts; the one that signed in least recently is
+// dropped for a seventh. If another key made d, the result has a new identifier and only
+// this account.
 func (d Device) Mark(keys Keys, account string, now time.Time) string {
 	key := keys[0]
-	if d.id == "" || d.key.id != key.id { // marks under an old secret are not worth keeping
+	if d.id == "" || d.key.id != key.id { // marks made with an old secret cannot be converted
 		random := make([]byte, 16)
 		_, _ = rand.Read(random)
 		d = Device{id: string(random)}
@@ -73,7 +76,7 @@ func (d Device) Mark(keys Keys, account string, now time.Time) string {
 	b := append([]byte{deviceVersion, key.id}, d.id...)
 	b = append(b, binary.BigEndian.AppendUint64(nil, uint64(now.Unix()))[3:]...)
 	b = append(b, own...)
-	for entries, n := d.entries, 1; entries != "" && n < maxDevices; entries = entries[deviceEntry:] {
+	for entries, n := d.entries, 1; entries != "" && n < maxAccounts; entries = entries[deviceEntry:] {
 		if entries[5:deviceEntry] != own {
 			b = append(b, entries[:deviceEntry]...)
 			n++

@@ -1,7 +1,7 @@
-// Package seal makes and reads the opaque tokens of the library: refresh tokens,
-// tokens in links, and the cookie that marks a browser. Each is tagged with a MAC
-// under a key of its own kind and use, so that a forged token is refused without a
-// query.
+// Package seal makes and reads the opaque tokens of the library: refresh tokens, tokens
+// in links, and the device cookie that marks a browser. Each token ends with a tag, a MAC
+// under a key that is only for this kind of account and this use, so a forged token is
+// refused without a query. The types are immutable and safe for concurrent use.
 package seal
 
 import (
@@ -17,16 +17,17 @@ import (
 
 const tagBytes = 16
 
-// Key tags the tokens of one kind and use under one secret.
+// Key makes the tags of the tokens of one kind and use, under one secret.
 type Key struct {
-	id  byte // names the secret in a token
+	id  byte // identifies the secret in a token
 	key []byte
 }
 
-// Keys are those of one kind and use. The first makes tokens, all verify them.
+// Keys are the keys of one kind and use, one for each secret. The first one makes
+// tokens; all of them verify tokens.
 type Keys []Key
 
-// NewKeys derives the keys for a label, one for each secret.
+// NewKeys derives the keys for a label, one for each secret, in the order of ring.
 func NewKeys(ring secret.Ring, label string) Keys {
 	keys := make(Keys, len(ring))
 	for i, root := range ring {
@@ -35,24 +36,26 @@ func NewKeys(ring secret.Ring, label string) Keys {
 	return keys
 }
 
-// tag is a MAC of a token, whose first byte is its version.
+// tag returns the MAC of a token. The first byte of a token is its version, which is
+// never zero.
 func (k Key) tag(b []byte) []byte {
 	mac := hmac.New(sha256.New, k.key)
 	mac.Write(b)
 	return mac.Sum(nil)[:tagBytes]
 }
 
-// bind is a MAC of what a token is about. The byte in front is not a version, which
-// keeps it apart from a tag under the same key.
-func (k Key) bind(what string) []byte {
+// bind returns the MAC of a text to which a token is bound. The zero byte before the text
+// is not a version, so the result is never a valid tag under the same key.
+func (k Key) bind(text string) []byte {
 	mac := hmac.New(sha256.New, k.key)
 	mac.Write([]byte{0})
-	mac.Write([]byte(what))
+	mac.Write([]byte(text))
 	return mac.Sum(nil)[:tagBytes]
 }
 
-// verify returns the key that made the token b, which ends with its tag. Two secrets
-// share an id once in 256 pairs, so every key with the id is tried.
+// verify returns the key that made the token b, which ends with its tag. b must have at
+// least two bytes before the tag. Two secrets have the same id in one of 256 cases, so
+// verify tries every key with the id.
 func (k Keys) verify(b []byte) (Key, bool) {
 	body, tag := b[:len(b)-tagBytes], b[len(b)-tagBytes:]
 	for _, key := range k {
@@ -63,11 +66,11 @@ func (k Keys) verify(b []byte) (Key, bool) {
 	return Key{}, false
 }
 
-// base64url has no padding and takes no spare bits, RFC 7515 §2.
+// base64url refuses padding and spare bits (RFC 7515 §2), so a token has one spelling.
 var base64url = jws.Base64url
 
-// decode reads base64url of at most longest bytes. Go's decoder skips line breaks,
-// which a token does not have.
+// decode decodes base64url of at most longest bytes. It refuses line breaks, which the
+// decoder of encoding/base64 skips.
 func decode(text string, longest int) ([]byte, bool) {
 	if len(text) > base64url.EncodedLen(longest) || strings.ContainsAny(text, "\r\n") {
 		return nil, false

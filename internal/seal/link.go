@@ -8,26 +8,26 @@ import (
 	"time"
 )
 
-// MaxSubjectBytes bounds the subject of an account, here and in access tokens.
+// MaxSubjectBytes is the maximum length of a subject, here and in access tokens.
 const MaxSubjectBytes = 255
 
 // Link is a token for one use: a ticket, a one-time token, or a token that unlocks a
-// sign-in. It is opaque, in base64url behind a prefix that secret scanners can look
-// for:
+// sign-in. It is base64url, after a prefix that secret scanners can look for, of (lengths
+// in bytes)
 //
 //	version 1 · key 1 · expires 5 · id 16 · bound 16 · length of kind 1 · kind · subject · tag 16
 //
-// Programs that find links in a text leave out a "-" or "_" at the end. Only whole
-// groups of three bytes can end so in base64url: a token of such a length has version
-// 2 and a zero byte in front of the tag.
+// Programs that detect links in a text often drop a "-" or "_" at the end. Base64url can
+// end with these only if the number of bytes is a multiple of three. Such a token
+// therefore has version 2 and a zero byte before the tag.
 type Link struct {
 	Expires int64    // Unix seconds
 	ID      [16]byte // the session of a ticket; random in other tokens
 	Kind    string
 	Subject string
 
-	bound [16]byte // a MAC of what it is bound to: a path, the state of an account
-	key   Key      // that verified it
+	bound [16]byte // the MAC of the text that it is bound to: a path, the state of an account
+	key   Key      // verified the token
 }
 
 const (
@@ -37,21 +37,22 @@ const (
 	maxLinkBytes = linkHead + 32 + MaxSubjectBytes + 1 + tagBytes
 )
 
-// NewLink returns a link with a random ID.
+// NewLink returns a Link with a random ID. The caller may set another ID.
 func NewLink(expires time.Time, kind, subject string) Link {
 	l := Link{Expires: expires.Unix(), Kind: kind, Subject: subject}
 	_, _ = rand.Read(l.ID[:])
 	return l
 }
 
-// Encode returns the text of l, made with the first of keys and bound to what.
-func (l Link) Encode(prefix string, keys Keys, what string) string {
+// Encode returns the token for l, made with the first key and bound to the text bound.
+// Kind and Subject must not be longer than 32 and [MaxSubjectBytes] bytes.
+func (l Link) Encode(prefix string, keys Keys, bound string) string {
 	key := keys[0]
 	b := make([]byte, 0, maxLinkBytes)
 	b = append(b, linkVersion, key.id)
 	b = append(b, binary.BigEndian.AppendUint64(nil, uint64(l.Expires))[3:]...)
 	b = append(b, l.ID[:]...)
-	b = append(b, key.bind(what)...)
+	b = append(b, key.bind(bound)...)
 	b = append(b, byte(len(l.Kind)))
 	b = append(b, l.Kind...)
 	b = append(b, l.Subject...)
@@ -63,8 +64,10 @@ func (l Link) Encode(prefix string, keys Keys, what string) string {
 	return prefix + encode(b)
 }
 
-// OpenLink reads a link whose tag one of the keys of its kind made. A forged one ends
-// here, without a query. Whether it has expired is for the caller to check.
+// OpenLink reads a token and verifies its tag with the keys that keysOf returns for its
+// kind. keysOf returns nil for an unknown kind; its argument is not verified yet. ok is
+// false for a token that is malformed, forged or of an unknown secret. The caller must
+// check that the link has not expired, and [Link.BoundTo].
 func OpenLink(prefix, raw string, keysOf func(kind string) Keys) (Link, bool) {
 	text, ok := strings.CutPrefix(raw, prefix)
 	if !ok {
@@ -93,7 +96,8 @@ func OpenLink(prefix, raw string, keysOf func(kind string) Keys) (Link, bool) {
 	return l, true
 }
 
-// BoundTo reports, in constant time, whether the link was made for what.
-func (l Link) BoundTo(what string) bool {
-	return subtle.ConstantTimeCompare(l.key.bind(what), l.bound[:]) == 1
+// BoundTo reports whether the token that [OpenLink] read was bound to text. The comparison
+// takes constant time.
+func (l Link) BoundTo(text string) bool {
+	return subtle.ConstantTimeCompare(l.key.bind(text), l.bound[:]) == 1
 }

@@ -10,17 +10,17 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/secret"
 )
 
-// A refresh token is 44 bytes in base64url behind a prefix that secret scanners can
-// look for:
+// A refresh token is base64url of 44 bytes, after a prefix that secret scanners can look
+// for (lengths in bytes):
 //
 //	version 1 · key 1 · kind 1 · flags 1 · generation 4 · rid 20 · tag 16
 //
-// rid is random and stays for the life of the session. The table of sessions has only
-// a hash of it. The token of the next generation is a pure function of this one, and
-// neither the table nor the key alone is enough to make one.
+// rid is random and stays the same for the life of the session. The table of sessions
+// contains only a hash of it. The key and one token are enough to compute the token of
+// the next generation. The table alone or the key alone is not enough.
 //
-// Flag 1 is for kinds whose accounts have a fingerprint: the last 4 bytes of rid, and
-// of the ID of the session, are that fingerprint.
+// Flag 1 is set for kinds whose accounts have a fingerprint. The last 4 bytes of rid, and
+// of the ID of the session, are then that fingerprint.
 const (
 	labelRefresh   = "fiberjwt/v1/refresh/" // + kind
 	refreshPrefix  = "fjr_"
@@ -29,7 +29,7 @@ const (
 	ridBytes       = 20
 	hasFingerprint = 1
 
-	// FingerprintBytes is the length of the fingerprint of an account.
+	// FingerprintBytes is the length of an account's fingerprint.
 	FingerprintBytes = 4
 	sessionIDBytes   = 16
 )
@@ -41,11 +41,11 @@ type Refresh struct {
 	rid        [ridBytes]byte
 }
 
-// NewRefresh returns the first token of a new session. fingerprint is that of the
-// account, or nil.
+// NewRefresh returns the first token of a new session, of generation 0. fingerprint is
+// the fingerprint of the account, or nil for a kind without fingerprints.
 func NewRefresh(fingerprint []byte) Refresh {
 	var t Refresh
-	_, _ = rand.Read(t.rid[:]) // never fails: the process ends instead
+	_, _ = rand.Read(t.rid[:]) // returns no error: if it fails, the process ends
 	if fingerprint != nil {
 		t.flags = hasFingerprint
 		copy(t.rid[ridBytes-FingerprintBytes:], fingerprint)
@@ -53,7 +53,8 @@ func NewRefresh(fingerprint []byte) Refresh {
 	return t
 }
 
-// SessionID is the key of the session's row and the sid of its access tokens.
+// SessionID returns the 16 bytes that identify the session: the key of its row and the
+// claim sid of its access tokens.
 func (t Refresh) SessionID() []byte {
 	sum := sha256.Sum256(t.rid[:])
 	sid := sum[:sessionIDBytes]
@@ -64,26 +65,26 @@ func (t Refresh) SessionID() []byte {
 }
 
 // FingerprintOf returns the part of a session's ID that is the fingerprint of the
-// account, for kinds whose accounts have one.
+// account, for kinds with fingerprints. The result shares memory with sid.
 func FingerprintOf(sid []byte) []byte { return sid[len(sid)-FingerprintBytes:] }
 
-// At is the token of another generation of the same session.
+// At returns the token of another generation of the same session.
 func (t Refresh) At(generation int64) Refresh {
 	t.Generation = uint32(generation)
 	return t
 }
 
-// RefreshCodec makes and reads the refresh tokens of a kind.
+// RefreshCodec encodes and parses the refresh tokens of a kind.
 type RefreshCodec struct {
 	keys  Keys
 	kind  byte
 	flags byte
 }
 
-// NewRefreshCodec is for tokens of kind. With fingerprints, its tokens and none others
-// have the fingerprint of an account.
+// NewRefreshCodec returns the codec for tokens of kind. If fingerprints is true, it
+// accepts only tokens with the fingerprint of an account, otherwise only tokens without.
 func NewRefreshCodec(ring secret.Ring, kind string, fingerprints bool) RefreshCodec {
-	// This byte lets a token of another kind be refused before its tag is computed.
+	// The kind byte lets Parse refuse most tokens of other kinds before it computes a MAC.
 	c := RefreshCodec{keys: NewKeys(ring, labelRefresh+kind), kind: sha256.Sum256([]byte("fiberjwt/v1/kind/" + kind))[0]}
 	if fingerprints {
 		c.flags = hasFingerprint
@@ -91,7 +92,7 @@ func NewRefreshCodec(ring secret.Ring, kind string, fingerprints bool) RefreshCo
 	return c
 }
 
-// Encode returns the text of t.
+// Encode returns the text of t, made with the first key.
 func (c RefreshCodec) Encode(t Refresh) string {
 	var b [refreshBytes]byte
 	key := c.keys[0]
@@ -102,10 +103,10 @@ func (c RefreshCodec) Encode(t Refresh) string {
 	return refreshPrefix + encode(b[:])
 }
 
-// Parse reads a token and verifies its tag. A token that is forged, of another kind or
-// of an unknown secret is not ok.
+// Parse reads a token and verifies its tag. ok is false for a token that is malformed,
+// forged, of another kind or of an unknown secret.
 func (c RefreshCodec) Parse(raw string) (t Refresh, ok bool) {
-	b, ok := c.bytes(raw)
+	b, ok := c.decode(raw)
 	if !ok {
 		return Refresh{}, false
 	}
@@ -117,8 +118,8 @@ func (c RefreshCodec) Parse(raw string) (t Refresh, ok bool) {
 	return t, true
 }
 
-// bytes decodes what looks like a token of the kind.
-func (c RefreshCodec) bytes(raw string) ([]byte, bool) {
+// decode decodes a token and checks its form, but not its tag.
+func (c RefreshCodec) decode(raw string) ([]byte, bool) {
 	text, ok := strings.CutPrefix(raw, refreshPrefix)
 	if !ok {
 		return nil, false
@@ -127,9 +128,9 @@ func (c RefreshCodec) bytes(raw string) ([]byte, bool) {
 	return b, ok && len(b) == refreshBytes && b[0] == refreshVersion && b[2] == c.kind && b[3] == c.flags
 }
 
-// NamesUnknownSecret reports whether raw looks like a token of the kind that was made
-// with a secret which is not in the ring.
+// NamesUnknownSecret reports whether raw has the form of a token of this kind that was
+// made with a secret outside the ring. The token may be forged.
 func (c RefreshCodec) NamesUnknownSecret(raw string) bool {
-	b, ok := c.bytes(raw)
+	b, ok := c.decode(raw)
 	return ok && !slices.ContainsFunc(c.keys, func(key Key) bool { return key.id == b[1] })
 }
