@@ -12,8 +12,8 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
 )
 
-// Claims of an access token (RFC 7519 §4.1, RFC 9068 §2.2). Times are Unix seconds, -1
-// if absent. Strings alias the payload.
+// Claims are the claims of an access token (RFC 7519 §4.1, RFC 9068 §2.2). Times are Unix
+// seconds, -1 if absent. Strings share memory with Payload.
 type Claims struct {
 	Issuer    string
 	Subject   string
@@ -25,29 +25,29 @@ type Claims struct {
 	NotBefore int64
 	AuthTime  int64
 	Shaped    bool   // the token differs from what a refresh issues, see [Shape]
-	Payload   []byte // the whole object, for the application's own claims
-	Foreign   bool   // of another issuer
+	Payload   []byte // the whole JSON object, for the application's own claims
+	Foreign   bool   // the token is from one of [Config].Issuers
 
-	audience strictjson.Value // one string or several
+	audience strictjson.Value // a string or an array of strings
 }
 
-// Shape says how a token differs from what a refresh issues. The zero value changes
-// nothing.
+// Shape describes how a token differs from the tokens that a refresh issues. The zero
+// value changes nothing.
 type Shape struct {
-	NotBefore time.Time      // claim nbf
-	Audience  []string       // in place of the configured one
-	Claims    map[string]any // join those of the kind, and win over them
-	Shaped    bool           // the token is marked as one that differs
+	NotBefore time.Time      // the claim nbf
+	Audience  []string       // instead of the configured audience
+	Claims    map[string]any // added to the claims of the kind; replace claims of the same name
+	Shaped    bool           // adds the claim granted, which marks such a token
 }
 
-// reserved claim names belong to the library, or have a registered meaning that an
-// application's value would bend.
+// reserved contains the claim names that the library sets, or whose registered meaning a
+// value of the application would contradict.
 var reserved = map[string]bool{
 	"iss": true, "aud": true, "sub": true, "kind": true, "sid": true, "jti": true, "iat": true,
 	"exp": true, "nbf": true, "auth_time": true, "cnf": true, "act": true, "typ": true, "granted": true,
 }
 
-// encode writes the payload of a token.
+// encode returns the payload of a token.
 func (t *Tokens) encode(c Claims, shape Shape, custom map[string]any) ([]byte, error) {
 	all := make(map[string]any, len(custom)+len(shape.Claims)+10)
 	maps.Copy(all, custom)
@@ -58,7 +58,7 @@ func (t *Tokens) encode(c Claims, shape Shape, custom map[string]any) ([]byte, e
 		}
 	}
 	maps.Copy(all, map[string]any{
-		"iss": t.Issuer, "aud": oneOrMany(t.audienceOf(c.Kind), shape.Audience), "sub": c.Subject, "kind": c.Kind, "sid": c.SessionID, "jti": c.ID,
+		"iss": t.Issuer, "aud": audienceClaim(t.audienceOf(c.Kind), shape.Audience), "sub": c.Subject, "kind": c.Kind, "sid": c.SessionID, "jti": c.ID,
 		"iat": c.IssuedAt, "exp": c.ExpiresAt, "auth_time": c.AuthTime,
 	})
 	if t.ClientID != "" {
@@ -75,12 +75,12 @@ func (t *Tokens) encode(c Claims, shape Shape, custom map[string]any) ([]byte, e
 		return nil, fault.Setupf("%s: %v", sourceOf(c.Kind, shape), err)
 	}
 	if strictjson.Object(payload, nil) != nil {
-		return nil, fault.Setupf("%s returns more names or deeper values than a token may have", sourceOf(c.Kind, shape))
+		return nil, fault.Setupf("%s returns more claims, or more deeply nested values, than a token may have", sourceOf(c.Kind, shape))
 	}
 	return payload, nil
 }
 
-// sourceOf names where claims come from.
+// sourceOf returns which setting of the application returned the claims, for errors.
 func sourceOf(kind string, shape Shape) string {
 	if len(shape.Claims) > 0 {
 		return "LoginOptions.Claims or Entity.Claims of kind " + kind
@@ -88,10 +88,12 @@ func sourceOf(kind string, shape Shape) string {
 	return "Entity.Claims of kind " + kind
 }
 
-// oneOrMany is an aud claim (RFC 7519 §4.1.3).
-func oneOrMany(audience, instead []string) any {
-	if len(instead) > 0 {
-		audience = instead
+// audienceClaim returns the claim aud: a string, or an array of several (RFC 7519
+// §4.1.3).
+func audienceClaim(configured, override []string) any {
+	audience := configured
+	if len(override) > 0 {
+		audience = override
 	}
 	if len(audience) == 1 {
 		return audience[0]
@@ -99,8 +101,8 @@ func oneOrMany(audience, instead []string) any {
 	return audience
 }
 
-// Read returns the claims of a token without looking at its signature. They are not
-// to be trusted.
+// Read returns the claims of a token without verifying its signature. The caller must not
+// trust them. The error matches [ErrMalformed] or [ErrClaims].
 func Read(raw string) (Claims, error) {
 	parts, ok := jws.Split(raw, MaxBytes)
 	if !ok {
@@ -117,8 +119,9 @@ func readClaims(p jws.Parts) (Claims, error) {
 	return parseClaims(text)
 }
 
-// parseClaims reads a claims set strictly: RFC 7519 §4 lets a parser refuse duplicate
-// names, §7.3 wants names compared as they are. The claims keep text.
+// parseClaims parses a claims set strictly: RFC 7519 §4 lets a parser refuse duplicate
+// names, and §7.3 requires that names are compared without any transformation. The
+// claims share memory with text.
 func parseClaims(text []byte) (Claims, error) {
 	c := Claims{Payload: text, IssuedAt: -1, ExpiresAt: -1, NotBefore: -1, AuthTime: -1}
 	err := strictjson.Object(text, func(name string, value strictjson.Value) error {
@@ -136,7 +139,8 @@ func parseClaims(text []byte) (Claims, error) {
 	return c, nil
 }
 
-// set takes over one member. It is not ok if the member has the wrong type.
+// set stores one claim. ok is false if the value has the wrong type. Unknown claims are
+// ignored.
 func (c *Claims) set(name string, value strictjson.Value) (ok bool) {
 	ok = true
 	switch name {
@@ -166,16 +170,18 @@ func (c *Claims) set(name string, value strictjson.Value) (ok bool) {
 	return ok
 }
 
-// complete reports whether every claim of an own token is there.
+// complete reports whether all claims that every own token has are present. iss and aud
+// are compared later.
 func (c *Claims) complete() bool {
 	return c.Subject != "" && c.Kind != "" && c.SessionID != "" && c.ID != "" &&
 		c.IssuedAt >= 0 && c.ExpiresAt >= 0 && c.AuthTime >= 0
 }
 
-// HasAll reports whether a payload has all of the named claims, none of them null.
+// HasAll reports whether payload has a claim that is not null for each of names. No name
+// may occur twice in names.
 func HasAll(payload []byte, names []string) bool { return count(payload, names) == len(names) }
 
-// hasAny reports whether a payload has one of the named claims, not null.
+// hasAny reports whether payload has a claim that is not null for one of names.
 func hasAny(payload []byte, names []string) bool { return count(payload, names) > 0 }
 
 func count(payload []byte, names []string) (found int) {
@@ -191,14 +197,14 @@ func count(payload []byte, names []string) (found int) {
 	return found
 }
 
-// isFor reports whether the audience claim, one string or an array of strings (RFC
-// 7519 §4.1.3), has one of the wanted.
-func (c *Claims) isFor(wanted []string) (found bool) {
-	c.audience.EachText(func(name string) { found = found || slices.Contains(wanted, name) })
+// isFor reports whether the claim aud, a string or an array of strings (RFC 7519
+// §4.1.3), contains one of audience.
+func (c *Claims) isFor(audience []string) (found bool) {
+	c.audience.EachText(func(name string) { found = found || slices.Contains(audience, name) })
 	return found
 }
 
-// Subject is the claim sub of a payload.
+// Subject returns the claim sub of a payload, or "" if there is no such string.
 func Subject(payload []byte) (subject string) {
 	if value, ok := strictjson.Member(payload, "sub"); ok {
 		subject, _ = value.Text()

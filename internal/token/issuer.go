@@ -11,27 +11,33 @@ import (
 	"github.com/fiberjwt/fiberjwt/keys"
 )
 
-// maxForeignBytes bounds tokens of other issuers, whose lists of roles are long. Fiber
-// refuses headers over 4 KiB unless its ReadBufferSize is raised.
+// maxForeignBytes is the maximum length of a token of another issuer. It is more than
+// MaxBytes, because such tokens may contain long lists of roles. Fiber refuses headers
+// over 4 KiB unless the application raises ReadBufferSize.
 const (
 	maxForeignBytes = 8 << 10
-	maxHeaderBytes  = 1 << 10 // of that, the header segment
+	maxHeaderBytes  = 1 << 10 // of the header segment
 )
 
-// Issuer is another party whose access tokens are accepted.
+// Issuer is another issuer whose access tokens are accepted.
 type Issuer struct {
-	Name     string // its iss claim
+	Name     string // its claim iss
 	Keys     keys.Source
-	Audience []string // aud must have one of these
-	Type     string   // what typ must say
-	SkipType bool     // accept access tokens whatever typ says
-	Required []string // further claims that must be there, sorted
-	Kind     string   // of account that its tokens sign in, "" for the one that they name
-	Kinds    map[string]string
+	Audience []string // the claim aud must contain one of these
+	Type     string   // the required header parameter typ
+	SkipType bool     // accept any typ, except those of tokens for other uses
+	Required []string // further claims that a token must have; no name twice
+	// Kind is the kind of account of its tokens, "" to use the claim kind of the token. A
+	// token whose claim kind differs from Kind is refused.
+	Kind string
+	// Kinds maps the claim kind to the kind here. If it is not empty, other kinds are
+	// refused.
+	Kinds map[string]string
 }
 
-// kindOf returns the kind of a token here. It is not ok if the token is refused. A
-// signed kind is never replaced: teacher 3 of another service is not its user 3.
+// kindOf returns the kind of a token here. ok is false if the token must be refused. A
+// signed kind is never replaced by Kind: the accounts of another kind of the issuer, for
+// instance teacher 3, must not become the account users 3 here.
 func (i *Issuer) kindOf(c *Claims) (kind string, ok bool) {
 	switch {
 	case c.Kind == "":
@@ -43,9 +49,10 @@ func (i *Issuer) kindOf(c *Claims) (kind string, ok bool) {
 	return c.Kind, i.Kind == "" || c.Kind == i.Kind
 }
 
-// foreign says which issuer a token is to be verified by, nil for own tokens. The claim
-// is not trusted yet: it only chooses among the configured issuers, each of which has
-// its own keys. It is not read if the header says already that the token is an own one.
+// foreign returns the issuer whose keys must verify a token, and its payload; nil for an
+// own token. The claim iss is not trusted yet: it only selects one of the configured
+// issuers, and each has its own keys. The payload is not read if the header shows that
+// the token is an own token.
 func (t *Tokens) foreign(p jws.Parts) (named *Issuer, text []byte) {
 	if len(t.Issuers) == 0 || len(p.Header) > maxHeaderBytes || t.isOwn(p.Header) {
 		return nil, nil
@@ -69,8 +76,8 @@ func (t *Tokens) foreign(p jws.Parts) (named *Issuer, text []byte) {
 	return named, text
 }
 
-// isOwn reports whether only the secrets write such a header. With Config.Keys, another
-// fiberjwt may write the same.
+// isOwn reports whether header can only belong to an own token. If Config.Keys signs,
+// another application with fiberjwt may write the same header, so the result is false.
 func (t *Tokens) isOwn(header string) bool {
 	_, ok := t.keyring.find(header)
 	return ok && t.Keys == nil
@@ -93,7 +100,7 @@ func (t *Tokens) verifyForeign(ctx context.Context, i *Issuer, p jws.Parts, text
 	if err != nil {
 		return Claims{}, err
 	}
-	c.Foreign, c.SessionID = true, "" // its sid is a session of the issuer
+	c.Foreign, c.SessionID = true, "" // its sid refers to a session of the issuer
 	if c.Kind, ok = i.kindOf(&c); !ok {
 		return Claims{}, ErrWrong
 	}
@@ -109,11 +116,11 @@ func (t *Tokens) verifyForeign(ctx context.Context, i *Issuer, p jws.Parts, text
 	return c, t.checkUse(&c, i.Audience, t.leeway)
 }
 
-// otherUses are claims of ID tokens (OpenID Connect Core 1.0 §2, §3.1.3.6) and of
-// logout and other security event tokens (RFC 8417 §2.2).
+// otherUses are claims of tokens that are not access tokens: ID tokens (OpenID Connect
+// Core 1.0 §2, §3.1.3.6), logout tokens and other security event tokens (RFC 8417 §2.2).
 var otherUses = []string{"nonce", "at_hash", "events"}
 
-// acceptsType decides on a token by its typ.
+// acceptsType reports whether a token with this typ may be an access token of i.
 func (i *Issuer) acceptsType(typ string) bool {
 	if !i.SkipType {
 		return sameMediaType(typ, i.Type)
@@ -121,8 +128,8 @@ func (i *Issuer) acceptsType(typ string) bool {
 	return !slices.ContainsFunc([]string{"logout+jwt", "secevent+jwt", "dpop+jwt"}, func(other string) bool { return sameMediaType(typ, other) })
 }
 
-// sameMediaType: RFC 7515 §4.1.9 lets "application/" be left out, and case does not
-// count.
+// sameMediaType compares media types without case and without the prefix "application/",
+// which RFC 7515 §4.1.9 recommends to omit.
 func sameMediaType(a, b string) bool {
 	a, b = strings.ToLower(a), strings.ToLower(b)
 	return strings.TrimPrefix(a, "application/") == strings.TrimPrefix(b, "application/")

@@ -11,13 +11,14 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/secret"
 )
 
-// labelAccess names the key of a kind's access tokens; see package secret.
+// labelAccess is the label, in package secret, of the key for the access tokens of a
+// kind.
 const labelAccess = "fiberjwt/v1/access/" // + kind
 
 // accessKey signs or verifies the access tokens of one kind under one secret.
 type accessKey struct {
 	kind   string
-	header string // the base64url header segment of every token that it signs
+	header string // the base64url header segment of every token that the key signs
 	key    []byte
 }
 
@@ -39,24 +40,24 @@ func (k accessKey) verify(text, signature string) bool {
 	return err == nil && jwt.SigningMethodHS256.Verify(text, mac, k.key) == nil
 }
 
-// keyring holds the keys that come from the secrets: the first secret signs, all
-// verify.
+// keyring holds the keys that are derived from the secrets. The first secret signs; all
+// of them verify.
 type keyring struct {
 	ring   secret.Ring
 	access map[string]accessKey // by header segment, for the declared kinds
-	// signers are those of the first secret, by kind: each derivation is four HMACs, and
-	// every sign-in and refresh needs the key.
+	// signers has the keys of the first secret, by kind. They are stored because every
+	// sign-in and refresh needs one, and each derivation costs four HMACs.
 	signers map[string]accessKey
 
-	// Without declared kinds any kind is accepted. Its key is kept once a token has
-	// proved that a holder of the secret uses the kind, so that an attacker cannot grow
-	// the map.
-	open   bool
-	proved sync.Map // header segment → accessKey
+	// open is true if no kinds are declared, which means that any kind is accepted. The key
+	// of a kind is then added to verified after the first signature that it verifies, so
+	// that an attacker cannot make the map grow.
+	open     bool
+	verified sync.Map // header segment → accessKey
 }
 
-// newKeyring derives the access keys of kinds, where none means all. Without a secret
-// it has no keys.
+// newKeyring derives the keys for kinds, empty for any kind. If ring is empty, the
+// keyring has no keys.
 func newKeyring(ring secret.Ring, kinds []string) *keyring {
 	k := &keyring{ring: ring, access: map[string]accessKey{}, signers: map[string]accessKey{}, open: len(kinds) == 0}
 	for i, root := range ring {
@@ -71,21 +72,21 @@ func newKeyring(ring secret.Ring, kinds []string) *keyring {
 	return k
 }
 
-// find returns the key for a header segment. The segment is only compared, never
-// interpreted: alg, kid, typ and everything else that an attacker may write into a
-// header (RFC 8725 §2.1, §3.1) is refused by not being equal.
+// find returns the key for a header segment. The segment is compared as a whole and not
+// interpreted, so any other alg, kid or typ that an attacker writes into a header (RFC
+// 8725 §2.1, §3.1) does not match.
 func (k *keyring) find(header string) (accessKey, bool) {
 	if key, ok := k.access[header]; ok || !k.open {
 		return key, ok
 	}
-	if key, ok := k.proved.Load(header); ok {
+	if key, ok := k.verified.Load(header); ok {
 		return key.(accessKey), true
 	}
 	return k.derive(header)
 }
 
-// derive makes the key for a kind that was not declared, if header is byte for byte
-// the one that sign would write for it.
+// derive returns the key for a kind that is not declared, if header has exactly the form
+// that newAccessKey writes.
 func (k *keyring) derive(header string) (accessKey, bool) {
 	algorithm, kid, ok := readOwnHeader(header)
 	if !ok || algorithm != "HS256" {
@@ -100,21 +101,23 @@ func (k *keyring) derive(header string) (accessKey, bool) {
 	return accessKey{}, false
 }
 
-// remember keeps a key that derive made and a signature proved.
+// remember stores a key of derive after it has verified a signature.
 func (k *keyring) remember(key accessKey) {
 	if k.open {
-		k.proved.LoadOrStore(key.header, key)
+		k.verified.LoadOrStore(key.header, key)
 	}
 }
 
-// RememberedKinds counts the kinds that were not declared and whose key was proved.
+// RememberedKinds returns the number of keys that are stored for kinds that were not
+// declared. It is for tests.
 func (t *Tokens) RememberedKinds() (n int) {
-	t.keyring.proved.Range(func(any, any) bool { n++; return true })
+	t.keyring.verified.Range(func(any, any) bool { n++; return true })
 	return n
 }
 
-// ValidKind reports whether name can name a kind, which is a path segment, a part of a
-// cookie's name and of a kid.
+// ValidKind reports whether name can be the name of a kind: 1 to 32 of a-z, 0-9, "_" and
+// "-", with a letter first. The name becomes a path segment and a part of cookie names
+// and of a kid.
 func ValidKind(name string) bool {
 	if name == "" || len(name) > 32 || name[0] < 'a' || name[0] > 'z' {
 		return false

@@ -10,8 +10,9 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
 )
 
-// OldPayload returns the payload of a token that an earlier system signed by HS256 with
-// secret. Nothing of it is looked at before the MAC holds.
+// OldPayload returns the payload of a token that an earlier system signed with secret by
+// HS256. ok is false unless the token is well-formed, its signature verifies and its
+// header is the usual one. The header is only read after the signature is verified.
 func OldPayload(secret []byte, raw string) (payload []byte, ok bool) {
 	parts, ok := jws.Split(raw, MaxBytes)
 	if !ok {
@@ -29,15 +30,16 @@ func OldPayload(secret []byte, raw string) (payload []byte, ok bool) {
 	return payload, err == nil
 }
 
-// isOldHeader takes what PyJWT writes, {"alg":"HS256","typ":"JWT"}, and no more.
+// isOldHeader reports whether text is the header that PyJWT writes, which contains
+// nothing but {"alg":"HS256","typ":"JWT"}; typ is optional.
 func isOldHeader(text []byte) bool {
 	algorithm := ""
 	err := strictjson.Object(text, func(name string, value strictjson.Value) error {
-		said, ok := value.Text()
+		text, ok := value.Text()
 		switch {
 		case ok && name == "alg":
-			algorithm = said
-		case ok && name == "typ" && strings.EqualFold(said, "JWT"):
+			algorithm = text
+		case ok && name == "typ" && strings.EqualFold(text, "JWT"):
 		default:
 			return ErrMalformed
 		}
@@ -46,15 +48,16 @@ func isOldHeader(text []byte) bool {
 	return err == nil && algorithm == "HS256"
 }
 
-// OldClaims is what a token of an earlier system says. Times are Unix seconds, -1 if
+// OldClaims are the claims of a token of an earlier system. Times are Unix seconds, -1 if
 // absent.
 type OldClaims struct {
-	Key                            string
-	IsNumber                       bool // the key is written as a number
+	Key                            string // identifies the account
+	IsNumber                       bool   // the claim is a JSON number, and Key its text
 	ExpiresAt, IssuedAt, NotBefore int64
 }
 
-// OldTable returns the claim table_name of a payload, and whether there is one.
+// OldTable returns the claim table_name of a payload. ok reports whether the claim is
+// present; table is "" if it is not a string.
 func OldTable(payload []byte) (table string, ok bool) {
 	value, ok := strictjson.Member(payload, "table_name")
 	if ok {
@@ -63,7 +66,8 @@ func OldTable(payload []byte) (table string, ok bool) {
 	return table, ok
 }
 
-// ReadOldClaims reads a payload whose claim key names the account.
+// ReadOldClaims parses a payload in which the claim named key identifies the account. The
+// error is [ErrWrong], or [ErrMissing] if there is no exp or no usable key.
 func ReadOldClaims(payload []byte, key string) (OldClaims, error) {
 	c := OldClaims{ExpiresAt: -1, IssuedAt: -1, NotBefore: -1}
 	err := strictjson.Object(payload, func(name string, value strictjson.Value) error {
@@ -86,7 +90,7 @@ func (c *OldClaims) set(name string, value strictjson.Value, key string) (ok boo
 	switch name {
 	case key:
 		if c.Key, ok = value.Text(); !ok && (value[0] == '-' || value[0] >= '0' && value[0] <= '9') {
-			c.Key, c.IsNumber, ok = string(value), true, true // the codec of the key decides whether it is one
+			c.Key, c.IsNumber, ok = string(value), true, true // the codec of the key parses the number
 		}
 	case "exp":
 		c.ExpiresAt, ok = value.Seconds()
@@ -94,9 +98,9 @@ func (c *OldClaims) set(name string, value strictjson.Value, key string) (ok boo
 		c.IssuedAt, ok = value.Seconds()
 	case "nbf":
 		c.NotBefore, ok = value.Seconds()
-	case "type": // of Flask-JWT-Extended, whose refresh tokens are not accepted
-		said, _ := value.Text()
-		ok = said == "access"
+	case "type": // Flask-JWT-Extended; its refresh tokens are not accepted
+		text, _ := value.Text()
+		ok = text == "access"
 	}
 	return ok
 }

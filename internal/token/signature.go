@@ -13,12 +13,12 @@ import (
 	"github.com/fiberjwt/fiberjwt/keys"
 )
 
-// sign returns the token of a payload.
+// sign returns the token for a payload.
 func (t *Tokens) sign(kind string, payload []byte) (string, error) {
 	body := base64.RawURLEncoding.EncodeToString(payload)
 	if t.Keys == nil {
 		key := t.keyring.signers[kind]
-		return join(key.header+"."+body, key.sign)
+		return appendSignature(key.header+"."+body, key.sign)
 	}
 	set, _ := t.Keys.(*keys.Set)
 	if set == nil {
@@ -29,12 +29,12 @@ func (t *Tokens) sign(kind string, payload []byte) (string, error) {
 		return "", errNoSigner
 	}
 	header := headerStart + string(key.Algorithm()) + headerMiddle + key.ID() + headerEnd
-	return join(base64.RawURLEncoding.EncodeToString([]byte(header))+"."+body, key.Sign)
+	return appendSignature(base64.RawURLEncoding.EncodeToString([]byte(header))+"."+body, key.Sign)
 }
 
 var errNoSigner = fault.Setup("Config.Keys has no private key to sign with")
 
-func join(text string, sign func(text string) ([]byte, error)) (string, error) {
+func appendSignature(text string, sign func(text string) ([]byte, error)) (string, error) {
 	signature, err := sign(text)
 	if err != nil {
 		return "", fault.Broken(err)
@@ -42,15 +42,15 @@ func join(text string, sign func(text string) ([]byte, error)) (string, error) {
 	return text + "." + base64.RawURLEncoding.EncodeToString(signature), nil
 }
 
-// prove finds the key by the header segment and verifies the signature. It returns the
-// kind that the key is for, "" if it is for all.
-func (t *Tokens) prove(ctx context.Context, p jws.Parts) (kind string, err error) {
+// verifySignature finds the key by the header segment and verifies the signature. It
+// returns the kind that the key is for, "" if the key is for all kinds.
+func (t *Tokens) verifySignature(ctx context.Context, p jws.Parts) (kind string, err error) {
 	if t.Keys != nil {
-		return "", t.proveByKeys(ctx, p)
+		return "", t.verifyByConfiguredKeys(ctx, p)
 	}
 	key, ok := t.keyring.find(p.Header)
 	if !ok {
-		if hasOurForm(p.Header) {
+		if hasOwnForm(p.Header) {
 			return "", ErrUnknownKey
 		}
 		return "", ErrMalformed
@@ -62,26 +62,27 @@ func (t *Tokens) prove(ctx context.Context, p jws.Parts) (kind string, err error
 	return key.kind, nil
 }
 
-func (t *Tokens) proveByKeys(ctx context.Context, p jws.Parts) error {
+func (t *Tokens) verifyByConfiguredKeys(ctx context.Context, p jws.Parts) error {
 	algorithm, kid, ok := readOwnHeader(p.Header)
 	if !ok {
 		return ErrMalformed
 	}
 	key, err := t.find(ctx, t.Keys, kid, keys.Algorithm(algorithm))
-	if err == ErrMalformed { //nolint:errorlint // it is this very value if there is no such key
+	if err == ErrMalformed { //nolint:errorlint // find returns this value itself if there is no such key
 		return ErrUnknownKey
 	}
 	if err != nil {
 		return err
 	}
 	if key.Symmetric() {
-		return ErrMalformed // Config.Keys is for keys that others may know
+		return ErrMalformed // a shared secret is only for Issuer.Keys
 	}
 	return verifyBy(key, p)
 }
 
-// find asks a source for the key of a token. Other than a Set, it may wait, and run
-// code of the application on what an attacker wrote.
+// find returns the key of a token from a source. A source that is not a *keys.Set may
+// wait, and may be code of the application that receives text of an attacker, so find
+// limits its time and recovers its panics.
 func (t *Tokens) find(ctx context.Context, source keys.Source, kid string, algorithm keys.Algorithm) (key keys.Key, err error) {
 	if set, ok := source.(*keys.Set); ok {
 		key, err = set.Find(ctx, kid, algorithm)
@@ -96,17 +97,17 @@ func (t *Tokens) find(ctx context.Context, source keys.Source, kid string, algor
 	if err != nil {
 		return keys.Key{}, findError(err)
 	}
-	if key.Algorithm() != algorithm { // a source may have looked at kid alone
+	if key.Algorithm() != algorithm { // a source may ignore the algorithm
 		return keys.Key{}, ErrMalformed
 	}
 	return key, nil
 }
 
-// findError tells a key that does not exist, which the token is refused for, from a
-// source that does not answer or panics.
+// findError classifies the error of a source. If the key does not exist, the token is
+// refused; if the source does not answer or panics, the request fails.
 func findError(err error) error {
 	switch {
-	case err == keys.ErrNoKey: //nolint:errorlint // a wrapped one goes on below, with its cause
+	case err == keys.ErrNoKey: //nolint:errorlint // the next case handles a wrapped error, and keeps its text
 		return ErrMalformed
 	case errors.Is(err, keys.ErrNoKey):
 		return errors.Join(ErrMalformed, err)
@@ -124,17 +125,17 @@ func verifyBy(key keys.Key, p jws.Parts) error {
 	return nil
 }
 
-// The header of every own access token: in this order, without spaces, and with nothing
-// else. The name of a key needs no escapes.
+// The header of every own access token has exactly this form: these parameters in this
+// order, without spaces. The ID of a key never needs escapes.
 const (
 	headerStart  = `{"alg":"`
 	headerMiddle = `","kid":"`
 	headerEnd    = `","typ":"at+jwt"}`
 )
 
-// hasOurForm reports whether a header is written as fiberjwt writes it. It allocates
-// nothing, since anyone can send one.
-func hasOurForm(header string) bool {
+// hasOwnForm reports whether a header has the form of an own token. It allocates nothing,
+// because every client can send one.
+func hasOwnForm(header string) bool {
 	var buffer [192]byte
 	if base64url.DecodedLen(len(header)) > len(buffer) {
 		return false
@@ -148,8 +149,8 @@ func hasOurForm(header string) bool {
 	return ok && len(kid) > len(headerEnd)
 }
 
-// readOwnHeader takes a header apart that sign wrote. What is not written so, byte for
-// byte, is refused, so there is nothing to interpret.
+// readOwnHeader returns the algorithm and the kid of a header that sign wrote. It refuses
+// every other spelling, so it needs no JSON parser.
 func readOwnHeader(header string) (algorithm, kid string, ok bool) {
 	if len(header) > 256 {
 		return "", "", false

@@ -1,7 +1,7 @@
-// Package token makes and verifies access tokens: JWTs (RFC 7519) of the application's
-// own, and those of issuers that it trusts. golang-jwt supplies the signature
-// algorithms and the error values; this package takes tokens apart itself, because
-// nothing in a token may be looked at before its signature is verified.
+// Package token issues and verifies access tokens: the application's own JWTs (RFC 7519),
+// and those of other issuers that it trusts. golang-jwt supplies the signature
+// algorithms and the error values. This package parses tokens itself, because no claim
+// may be read before the signature is verified.
 package token
 
 import (
@@ -20,57 +20,61 @@ import (
 )
 
 const (
-	// MaxBytes bounds what is read, before anything else is done with it, and what is
-	// issued: a cookie's name and value share 4096 bytes (RFC 6265bis §5.6), as does
-	// Fiber's default header buffer.
+	// MaxBytes is the maximum length of an own token, when it is issued and when it is
+	// verified. The name and value of a cookie have 4096 bytes together (RFC 6265bis §5.6),
+	// and Fiber's default header buffer has 4096 bytes.
 	MaxBytes = 3900
-	// MaxLife is the longest exp - iat that is accepted.
+	// MaxLife is the longest accepted lifetime, exp - iat.
 	MaxLife = 24 * time.Hour
-	// ClockSkew is how far the clocks of the servers and of the store may differ.
+	// ClockSkew is how much the clocks of the application's servers, and of the store, may
+	// differ.
 	ClockSkew = time.Minute
 )
 
 var base64url = jws.Base64url
 
-// Config is what [New] takes. New does not copy it.
+// Config is the argument of [New]. New does not copy its slices and maps, so they must
+// not change afterwards.
 type Config struct {
 	Ring    secret.Ring
-	Keys    keys.Source   // sign in place of the secrets, for all kinds; nil: the secrets
-	KeyWait time.Duration // the most that a source of keys may take
-	Kinds   []string      // the declared ones; none: any
+	Keys    keys.Source   // signs and verifies the tokens of all kinds; nil for the keys of Ring
+	KeyWait time.Duration // limits each call of a source of keys that is not a *keys.Set
+	Kinds   []string      // the declared kinds; empty to accept any kind
 
 	Issuer    string
-	ClientID  string // "" for none
-	Audience  []string
-	Audiences map[string][]string // in place of Audience, by kind
-	Required  []string            // further claims that must be there, sorted
-	Issuers   []Issuer            // others whose tokens are accepted
-	Leeway    time.Duration
+	ClientID  string              // the claim client_id of issued tokens; "" for no claim
+	Audience  []string            // of issued tokens; a presented token must have one of these
+	Audiences map[string][]string // instead of Audience, by kind
+	Required  []string            // further claims that an own token must have; no name twice
+	Issuers   []Issuer            // other issuers whose tokens are accepted
+	Leeway    time.Duration       // tolerance for exp and nbf, in whole seconds
 	Now       func() time.Time
 }
 
-// Tokens issues and verifies access tokens. It is immutable and safe for concurrent
-// use.
+// Tokens issues and verifies access tokens. It is safe for concurrent use.
 type Tokens struct {
 	Config
 	keyring *keyring
 	leeway  int64 // seconds
 }
 
-// New derives the keys.
+// New returns a Tokens for cfg, which it does not check.
 func New(cfg Config) *Tokens {
 	return &Tokens{Config: cfg, keyring: newKeyring(cfg.Ring, cfg.Kinds), leeway: int64(cfg.Leeway / time.Second)}
 }
 
-// NewID is a jti: 128 random bits.
+// NewID returns a new claim jti: 128 random bits in base64url.
 func NewID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:])
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// Issue signs c together with the application's own claims. The error is about how the
-// application is set up.
+// Issue returns a signed token with the claims c and the application's claims custom,
+// changed by shape. c.Kind must be one of the declared kinds. It sets iss, aud and
+// client_id from the configuration. Every error matches fault.ErrSetup: custom contains
+// a reserved name or does not encode, the token is longer than [MaxBytes], or there is
+// no key to sign with.
 func (t *Tokens) Issue(c Claims, shape Shape, custom map[string]any) (string, error) {
 	payload, err := t.encode(c, shape, custom)
 	if err != nil {
@@ -81,15 +85,20 @@ func (t *Tokens) Issue(c Claims, shape Shape, custom map[string]any) (string, er
 		return "", err
 	}
 	if len(token) > MaxBytes {
-		// A browser would drop such a cookie without a word.
-		return "", fault.Setupf("the access token of kind %s has %d bytes, %d is the most: let Entity.Claims return less", c.Kind, len(token), MaxBytes)
+		// A browser would silently drop such a cookie.
+		return "", fault.Setupf("the access token of kind %s has %d bytes, the maximum is %d: return fewer or shorter claims from Entity.Claims", c.Kind, len(token), MaxBytes)
 	}
 	return token, nil
 }
 
-// Verify returns the claims of raw, of which nothing is kept. The order is that of cost
-// and of trust: no byte of the claims is looked at before the signature holds (RFC 7519
-// §7.2; RFC 8725 §3.3). With an error, the claims have a Kind if the signature holds.
+// Verify returns the claims of raw if raw is a valid token. The claims share no memory
+// with raw. No claim is trusted before the signature is verified (RFC 7519 §7.2; RFC 8725
+// §3.3).
+//
+// The error is one of the sentinels of this package, or matches fault.ErrUnavailable or
+// fault.ErrSetup if a source of keys failed. With an error of the last checks, which
+// compare iss, aud and the times, Verify also returns the claims, whose signature is
+// verified. With every other error the claims are zero.
 func (t *Tokens) Verify(ctx context.Context, raw string) (Claims, error) {
 	parts, ok := jws.Split(raw, t.longest())
 	if !ok {
@@ -101,7 +110,7 @@ func (t *Tokens) Verify(ctx context.Context, raw string) (Claims, error) {
 	if len(raw) > MaxBytes {
 		return Claims{}, ErrMalformed
 	}
-	kind, err := t.prove(ctx, parts)
+	kind, err := t.verifySignature(ctx, parts)
 	if err != nil {
 		return Claims{}, err
 	}
@@ -119,7 +128,7 @@ func (t *Tokens) Verify(ctx context.Context, raw string) (Claims, error) {
 	return c, t.check(&c)
 }
 
-// longest token that may be valid.
+// longest returns the length of the longest token that can be valid.
 func (t *Tokens) longest() int {
 	if len(t.Issuers) > 0 {
 		return maxForeignBytes
@@ -142,8 +151,9 @@ func (t *Tokens) accepts(kind string) bool {
 	return slices.Contains(t.Kinds, kind)
 }
 
-// check compares the claims of an own token with the configuration and the clock. The
-// application's other servers have issued it by their clocks.
+// check compares the claims of an own token with the configuration and the clock. Another
+// server of the application may have issued the token by its own clock, so check
+// tolerates ClockSkew.
 func (t *Tokens) check(c *Claims) error {
 	switch {
 	case c.Issuer != t.Issuer:
@@ -154,8 +164,8 @@ func (t *Tokens) check(c *Claims) error {
 	return t.checkUse(c, t.audienceOf(c.Kind), int64(ClockSkew/time.Second))
 }
 
-// checkUse is for the tokens of all issuers: they are for one of audience, and valid
-// now. The clock of the issuer may be ahead by so many seconds.
+// checkUse checks the tokens of all issuers: the token has one of audience, and is valid
+// now. The clock of the issuer may be ahead by the given number of seconds.
 func (t *Tokens) checkUse(c *Claims, audience []string, ahead int64) error {
 	now := t.Now().Unix()
 	switch {
@@ -166,13 +176,13 @@ func (t *Tokens) checkUse(c *Claims, audience []string, ahead int64) error {
 	case c.NotBefore > now+t.leeway:
 		return ErrNotBefore
 	case now >= c.ExpiresAt+t.leeway:
-		// RFC 7519 §4.1.4: "on or after".
+		// RFC 7519 §4.1.4: not accepted "on or after" exp.
 		return ErrExpired
 	}
 	return nil
 }
 
-// Close ends the fetching of keys.
+// Close closes the sources of keys that implement io.Closer, which ends their fetching.
 func (t *Tokens) Close() error {
 	err := closeKeys(t.Keys)
 	for _, issuer := range t.Issuers {
