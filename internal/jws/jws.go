@@ -1,5 +1,5 @@
-// Package jws splits compact JWS (RFC 7515 §7.1). It is so strict that a token has
-// only one valid spelling.
+// Package jws splits a compact JWS (RFC 7515 §7.1) and reads its header. It verifies no
+// signature. It is so strict that each token has only one valid spelling.
 package jws
 
 import (
@@ -9,17 +9,19 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
 )
 
-// Base64url is without padding and without spare bits (RFC 7515 §2). Decoding skips
-// CR and LF, which Split refuses.
+// Base64url refuses padding (RFC 7515 §2) and spare bits that are not zero. Its decoder
+// skips CR and LF; [Split] refuses them.
 var Base64url = base64.RawURLEncoding.Strict()
 
-// Parts are the three segments of a JWS, and the text that is signed.
+// Parts are the three segments of a JWS, still encoded, and Text, which is what the
+// signature signs: header and payload with the dot between them (RFC 7515 §5.1).
 type Parts struct {
 	Header, Payload, Signature, Text string
 }
 
-// Split returns the parts of raw, which share its memory. It refuses every byte
-// that cannot be in a JWS, and a text longer than longest.
+// Split returns the parts of raw, which share its memory. ok is false if raw does not
+// have exactly three segments, contains a byte that cannot be in a compact JWS, or is
+// longer than longest bytes. A segment may be empty.
 func Split(raw string, longest int) (p Parts, ok bool) {
 	if len(raw) > longest {
 		return Parts{}, false
@@ -46,16 +48,16 @@ var tokenByte = func() (table [256]bool) {
 	return table
 }()
 
-// Header has the members of a header that the library uses.
+// Header contains the header parameters that the library uses.
 type Header struct {
 	Algorithm string
 	KeyID     string // "" if absent
 	Type      string // "" if absent
 }
 
-// ReadHeader reads a header segment (RFC 7515 §4.1). It refuses members that change
-// how a token must be read, or that bring a key. It ignores unknown members, as §4
-// requires.
+// ReadHeader reads a header segment (RFC 7515 §4.1). ok is false if the header is
+// malformed, has no alg, or has a parameter that changes how the token must be read or
+// that contains or refers to a key. Unknown parameters are ignored, as §4 requires.
 func ReadHeader(segment string) (h Header, ok bool) {
 	text, err := Base64url.DecodeString(segment)
 	if err != nil {
@@ -79,7 +81,7 @@ func ReadHeader(segment string) (h Header, ok bool) {
 		}
 		return nil
 	})
-	if h.Algorithm == "Ed25519" { // RFC 9864 §2.2: another name of the same algorithm
+	if h.Algorithm == "Ed25519" { // RFC 9864 §2.2: the newer name of the same algorithm
 		h.Algorithm = "EdDSA"
 	}
 	return h, err == nil && h.Algorithm != ""
