@@ -1,10 +1,10 @@
-// Package clientip finds the address of the client in the text of a proxy header
-// or of a socket, and the networks by which a sign-in throttle counts that address.
-// It does not know HTTP.
+// Package clientip finds the address of the client in the text of a proxy header or of a
+// socket, and the networks by which a sign-in throttle counts that address. It does not
+// depend on HTTP.
 //
-// A client can send any X-Forwarded-For or Forwarded header. A proxy appends
-// the address that it saw at the right of what the client sent. So [Parse] reads
-// from the right and stops at the first address that is not a proxy's.
+// A client can send any X-Forwarded-For or Forwarded header. A proxy appends the address
+// that it saw at the right of what the client sent. So [Parse] reads from the right and
+// stops at the first address that does not belong to a proxy.
 package clientip
 
 import (
@@ -44,15 +44,15 @@ var carrierNAT = netip.MustParsePrefix("100.64.0.0/10")
 // included.
 //
 // If a request has several lines of the header, the caller must join them with
-// commas in the order received. Otherwise an attacker sends a line of its own
-// before the line of the proxy.
+// commas in the order received. Otherwise an attacker can send another line of the
+// header, which is read instead of the line of the proxy.
 //
-// What stays open: a client with an address in trusted can choose any other
-// address. If trusted is empty, so can a client in a private network, and all
-// clients of a proxy with a public address share the address of that proxy.
+// Known limits: a client with an address in trusted can choose any other address. If
+// trusted is empty, a client in a private network can do this too, and all clients
+// behind a proxy with a public address share the address of that proxy.
 //
-// The prefixes in trusted must be as [ParseTrusted] returns them. Safe for
-// concurrent use.
+// The prefixes in trusted must come from [ParseTrusted]. Parse is safe for concurrent
+// use.
 func Parse(text string, trusted []netip.Prefix) (addr netip.Addr, ok bool) {
 	var proxy netip.Addr // the result if all addresses are proxies
 	for range maxElements {
@@ -96,10 +96,10 @@ func isProxy(addr netip.Addr, trusted []netip.Prefix) bool {
 // parseElement parses one element of X-Forwarded-For or Forwarded, without
 // surrounding blanks.
 //
-// It rejects half a quoted string. A proxy may copy the Host header into
-// host="…", and [Parse] also splits at the commas in it. The rightmost part of
-// a split string has a backslash or an odd number of quotes, so no part of it
-// is taken for an address that a proxy wrote.
+// It rejects a part of a quoted string. A proxy may copy the Host header into host="…",
+// and [Parse] also splits at commas inside the quotes. The rightmost part of such a string
+// has a backslash or an odd number of quotes, so Parse never takes a part of it for an
+// address that a proxy wrote.
 func parseElement(element string) (addr netip.Addr, ok bool) {
 	if strings.Contains(element, `\`) || strings.Count(element, `"`)%2 != 0 {
 		return netip.Addr{}, false
@@ -181,8 +181,8 @@ func parseNode(node string) (addr netip.Addr, ok bool) {
 	return addr.Unmap(), true
 }
 
-// isPort accepts a number, nothing, the name of a service and the hidden ports of
-// RFC 7239 §6.3, such as _proxy-1. The port is not used, so it is not checked further.
+// isPort accepts a number, an empty port, the name of a service and the hidden ports of
+// RFC 7239 §6.3, such as _proxy-1. The port is not used, so isPort checks no more.
 func isPort(port string) bool {
 	return len(port) <= 32 && strings.Trim(port, letters+digits+"._-") == ""
 }

@@ -15,10 +15,10 @@ import (
 // a private network, a public balancer and an IPv6 network.
 var trustedProxies = clientip.ParseTrusted([]string{"10.0.0.0/8", "198.51.100.1", "2001:db8:ffff::/48"})
 
-// parseCase expects no address if want is empty.
+// parseCase is a text and the expected address, "" for no address.
 type parseCase struct{ text, want string }
 
-// singleValues are parsed alike with and without trusted proxies.
+// singleValues have the same result with and without trusted proxies.
 var singleValues = map[string]parseCase{
 	"an IPv4 address":                       {"203.0.113.7", "203.0.113.7"},
 	"an IPv6 address":                       {"2001:db8::1", "2001:db8::1"},
@@ -43,8 +43,8 @@ var singleValues = map[string]parseCase{
 	"Forwarded of HAProxy, for= comes last": {"proto=http;for=203.0.113.7", "203.0.113.7"},
 	"Forwarded with blanks and empty parts": {"proto=http ; ;\tfor=203.0.113.7 ;", "203.0.113.7"},
 	"Forwarded with a hidden port":          {`for="203.0.113.7:_proxy-1.a"`, "203.0.113.7"},
-	"a trusted address stands for itself":   {"10.0.0.1", "10.0.0.1"},
-	"a private address stands for itself":   {"192.168.0.1", "192.168.0.1"},
+	"a trusted address alone is the client": {"10.0.0.1", "10.0.0.1"},
+	"a private address alone is the client": {"192.168.0.1", "192.168.0.1"},
 	"an address and a last comma":           {"203.0.113.7,", "203.0.113.7"},
 	"an address and a first comma":          {" ,203.0.113.7", "203.0.113.7"},
 
@@ -117,7 +117,7 @@ var untrustedLists = map[string]parseCase{
 	"IPv4-mapped private is a proxy":           {"203.0.113.7, ::ffff:10.0.0.1", "203.0.113.7"},
 	"only private ones: the rightmost":         {"10.0.0.3, 10.0.0.2, 10.0.0.1", "10.0.0.1"},
 	"garbage, then private: the rightmost":     {"unknown, 10.0.0.2, 10.0.0.1", "10.0.0.1"},
-	"garbage hides what is left of it":         {"203.0.113.7, unknown, 10.0.0.1", "10.0.0.1"},
+	"garbage hides the elements to its left":   {"203.0.113.7, unknown, 10.0.0.1", "10.0.0.1"},
 	"garbage at the right hides everything":    {"203.0.113.7, unknown", ""},
 	"garbage left of the client":               {"unknown, 203.0.113.7, 10.0.0.1", "203.0.113.7"},
 	"attack: forged public address":            {"1.2.3.4, 203.0.113.7, 10.0.0.1", "203.0.113.7"},
@@ -202,7 +202,7 @@ func TestParsedAddressSharesNoMemoryWithText(t *testing.T) {
 	require.Equal(t, netip.MustParseAddr("2001:db8::1"), addr)
 }
 
-// longHeaders are the most expensive ones that fit in 8 kB.
+// longHeaders are the most expensive headers that fit in 8 kB.
 var longHeaders = map[string]string{
 	"text=commas":      strings.Repeat(",", 8<<10),
 	"text=no-comma":    strings.Repeat("1", 8<<10),
@@ -292,7 +292,7 @@ func FuzzParse(f *testing.F) {
 				require.NotEmpty(t, clientip.Network(addr))
 				require.Equal(t, addr.Is4(), clientip.Site(addr) == "")
 			}
-			// What a client sends does not change what the proxies append.
+			// The text of a client does not change the result for what the proxies append.
 			for _, appended := range []string{",203.0.113.7", ", for=203.0.113.7;proto=https, for=10.0.0.1"} {
 				addr, ok := clientip.Parse(text+appended, trusted)
 				require.True(t, ok)
