@@ -40,14 +40,14 @@ func TestExcessIsRefusedAtOnce(t *testing.T) {
 		require.Zero(t, time.Since(start))
 		close(leave)
 		synctest.Wait()
-		require.EqualValues(t, 7, inside.Load(), "all in the queue have had their turn")
+		require.EqualValues(t, 7, inside.Load(), "every caller in the queue got a place")
 		for range 2 {
 			enter(t, g)
 		}
 	})
 }
 
-// enter must succeed at once.
+// enter requires that a caller gets a place at once.
 func enter(t *testing.T, g *admission.Gate) (leave func()) {
 	t.Helper()
 	start := time.Now()
@@ -57,7 +57,7 @@ func enter(t *testing.T, g *admission.Gate) (leave func()) {
 	return leave
 }
 
-// queue has callers wait, who tell their name when they are let in.
+// queue starts callers that wait for a place, and send name to order when they get one.
 func queue(t *testing.T, g *admission.Gate, name, proof string, callers int, order chan<- string) {
 	t.Helper()
 	for range callers {
@@ -76,14 +76,14 @@ func TestProofPassesAFullQueue(t *testing.T) {
 		g := admission.New(1, time.Minute, five)
 		leave := enter(t, g)
 		order := make(chan string, 20)
-		queue(t, g, "stranger", "", 7, order)
+		queue(t, g, "no proof", "", 7, order)
 		_, err := g.Enter(t.Context(), "")
 		require.ErrorIs(t, err, admission.ErrBusy)
-		queue(t, g, "owner", "her browser", 1, order)
+		queue(t, g, "owner", "the owner's browser", 1, order)
 		leave()
 		require.Equal(t, "owner", <-order)
 		for range 5 {
-			require.Equal(t, "stranger", <-order)
+			require.Equal(t, "no proof", <-order)
 		}
 	})
 }
@@ -96,16 +96,16 @@ func TestProofsDoNotKeepOthersOut(t *testing.T) {
 		for i := range 40 {
 			queue(t, g, "proof", strings.Repeat("x", i+1), 1, order)
 		}
-		queue(t, g, "stranger", "", 5, order)
+		queue(t, g, "no proof", "", 5, order)
 		leave()
 		synctest.Wait()
-		strangers := 0
+		others := 0
 		for range 20 {
-			if <-order == "stranger" {
-				strangers++
+			if <-order == "no proof" {
+				others++
 			}
 		}
-		require.Equal(t, 5, strangers, "one turn in four")
+		require.Equal(t, 5, others, "one place in four goes to the second queue")
 	})
 }
 
@@ -123,7 +123,7 @@ func TestOneProofGetsAtMostTwoPriorityPlaces(t *testing.T) {
 		for name := range order {
 			names = append(names, name)
 		}
-		require.Len(t, names, 2+5+1, "the others waited with all")
+		require.Len(t, names, 2+5+1, "the other callers with this proof used the second queue")
 		require.Contains(t, names[:4], "another")
 	})
 }
@@ -151,7 +151,7 @@ func TestWaitingEndsWithPatienceOrContext(t *testing.T) {
 }
 
 func TestLatePlaceIsHandedOn(t *testing.T) {
-	for range 200 { // the two race
+	for range 200 { // the end of the wait and the free place race
 		synctest.Test(t, func(t *testing.T) {
 			g := admission.New(1, time.Second, five)
 			leave := enter(t, g)
@@ -160,7 +160,7 @@ func TestLatePlaceIsHandedOn(t *testing.T) {
 				leave, _ := g.Enter(t.Context(), "a browser")
 				entered <- leave
 			}()
-			time.Sleep(time.Second) // of the bubble's clock: both wake at once
+			time.Sleep(time.Second) // on the clock of synctest: both goroutines wake at the same time
 			leave()
 			if leave := <-entered; leave != nil {
 				leave()
