@@ -1,4 +1,4 @@
-// Package asleep is for tests of what a machine does that was suspended.
+// Package asleep simulates a machine that was suspended, for tests.
 package asleep
 
 import (
@@ -6,10 +6,11 @@ import (
 	"unsafe"
 )
 
-// After is a reading of the clock as it would be had the machine been suspended
-// for d, in whole seconds, before now: the wall clock has gone on, the monotonic
-// one has not. It knows how time.Time is laid out: in a reading with a monotonic
-// part, the seconds begin at bit 30 of the first word. elapsed has a test of it.
+// After returns now as the clock would show it if the machine had been suspended for d
+// before: the wall clock is later by d, in whole seconds, and the monotonic clock is
+// unchanged. now must have a monotonic part. After depends on the layout of time.Time: in
+// a reading with a monotonic part, the seconds begin at bit 30 of the first word. A test
+// of package elapsed fails if the layout changes.
 func After(d time.Duration, now time.Time) time.Time {
 	*(*uint64)(unsafe.Pointer(&now)) += uint64(d/time.Second) << 30
 	return now
