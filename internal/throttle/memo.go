@@ -5,31 +5,30 @@ import (
 	"time"
 )
 
-// memo remembers facts about places for a while: what this process has just
-// refused, so that a flood is refused without the store, or which places have
-// signed in. It is a cache: what it forgets costs a statement. The zero value is
-// empty.
+// memo is a cache of facts about places: what this process has just refused, so that a
+// flood is refused without the store, or which places have signed in. A missing entry
+// costs no more than a statement. The zero value is empty.
 type memo struct {
 	mu      sync.Mutex
-	entries map[string]remark
+	entries map[string]memoEntry
 }
 
-type remark struct {
+type memoEntry struct {
 	until int64 // the end of the wait
 	stale int64 // when to look at the store again
 }
 
 const (
 	maxMemo = 1 << 14
-	// memoLife is short, because another process may have let the place in meanwhile.
+	// memoLife is short, because the place may sign in through another process meanwhile.
 	memoLife = 5 * time.Second
-	// friendLife is how long a place that has signed in has an advantage.
-	friendLife = 24 * time.Hour
+	// recentLife is how long a place has priority after a sign-in.
+	recentLife = 24 * time.Hour
 )
 
-// memoKeys returns the keys of an attempt: for the place at the account, and for
-// the network, "" for a place with a proof. Both are hashes, because the strings
-// are borrowed.
+// memoKeys returns the keys of an attempt in a memo: one for the place at the account, and
+// one for the network, "" for a place with a proof. Both are hashes, because the strings
+// of p may be borrowed.
 func (t *Throttle) memoKeys(p Place) (place, network string) {
 	place = string(t.digest("memo", p.Account, p.Proof(), p.Network))
 	if p.Proof() == "" {
@@ -38,8 +37,8 @@ func (t *Throttle) memoKeys(p Place) (place, network string) {
 	return place, network
 }
 
-// wait returns how long the place must wait, 0 if that is not known any more. A
-// time too far ahead was set before the clock was set back, and is ignored.
+// wait returns how long the place must wait, or 0 if there is no current entry. An entry
+// whose time is too far ahead was made before the clock was set back, and is ignored.
 func (m *memo) wait(key string, now int64) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -50,7 +49,7 @@ func (m *memo) wait(key string, now int64) time.Duration {
 	return time.Duration(max(e.until-now, 1)) * time.Millisecond
 }
 
-// has reports whether there is an entry that has not ended.
+// has reports whether there is an entry that has not expired.
 func (m *memo) has(key string, now int64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -61,10 +60,10 @@ func (m *memo) add(key string, now int64, wait time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.entries == nil || len(m.entries) >= maxMemo {
-		m.entries = map[string]remark{}
+		m.entries = map[string]memoEntry{}
 	}
 	until := now + wait.Milliseconds()
-	m.entries[key] = remark{until: until, stale: min(until, now+memoLife.Milliseconds())}
+	m.entries[key] = memoEntry{until: until, stale: min(until, now+memoLife.Milliseconds())}
 }
 
 func (m *memo) forget(keys ...string) {
@@ -76,8 +75,8 @@ func (m *memo) forget(keys ...string) {
 }
 
 // polls counts how often networks ask again before they may, by the rule for their
-// failures. It counts in this process only, so that a refusal costs no write and
-// makes no row. The zero value is empty.
+// failures. It counts in this process only, so that a refusal writes nothing to the
+// store. The zero value is empty.
 type polls struct {
 	mu       sync.Mutex
 	networks map[string]*counter
@@ -113,8 +112,8 @@ func (p *polls) wait(key string, now int64) time.Duration {
 	return wait
 }
 
-// debts are attempts that must be taken back, but the store did not answer. They
-// are few: one for each missing answer. The zero value has none.
+// debts are attempts that could not be taken back because the store did not answer. Each
+// failed call adds at most one. The zero value has none.
 type debts struct {
 	mu    sync.Mutex
 	byKey map[string][]debt
@@ -122,14 +121,14 @@ type debts struct {
 }
 
 type debt struct {
-	id   [8]byte
-	dies int64 // from then on the store counts it as a failure
+	id       [8]byte
+	deadline int64 // from then on the stored attempt counts as a failure
 }
 
 const maxDebts = 1 << 12
 
 func (d *debts) owe(a *Attempt) {
-	dies := a.t.now().Add(a.t.life).UnixMilli()
+	deadline := a.t.now().Add(a.t.life).UnixMilli()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.byKey == nil || d.count >= maxDebts {
@@ -137,15 +136,15 @@ func (d *debts) owe(a *Attempt) {
 	}
 	for _, s := range a.slots {
 		if s.role != site && s.role != work && s.role != siteWork && s.role != proofWork {
-			d.byKey[string(s.key)] = append(d.byKey[string(s.key)], debt{a.id, dies})
+			d.byKey[string(s.key)] = append(d.byKey[string(s.key)], debt{a.id, deadline})
 			d.count++
 		}
 	}
 }
 
-// pay takes back the attempts that are owed to a slot that was just loaded. A debt
-// stays until it dies: the slot may not be stored, or the charge may still be on
-// its way.
+// pay takes back the owed attempts of a slot that was just loaded. A debt stays until its
+// deadline, because the slot may not be stored, or the store may execute the charge
+// later.
 func (d *debts) pay(s *slot, now int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -155,7 +154,7 @@ func (d *debts) pay(s *slot, now int64) {
 	owed := d.byKey[string(s.key)]
 	left := owed[:0]
 	for _, debt := range owed {
-		if debt.dies > now {
+		if debt.deadline > now {
 			left = append(left, debt)
 			s.forgive(debt.id)
 		}

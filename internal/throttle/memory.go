@@ -8,16 +8,16 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// memory is the session.Attempts of one process.
+// memory implements session.Attempts in the memory of one process.
 //
-// It keeps at most maxRecords keys and forgets the least recently used one. To make
-// it forget the failures of an account, an attacker must cause as many attempts on
-// other names, each of which costs a password hash of this process. Without a limit
-// the table would fill the memory.
+// It holds at most maxRecords keys, because otherwise an attacker could fill the memory,
+// and drops the least recently used one. To make it drop the failures of an account, an
+// attacker must cause as many attempts on other names, and each of them costs a password
+// hash.
 type memory struct {
 	mu      sync.Mutex
 	records map[string]*list.Element
-	recent  *list.List // of *entry, the last used first
+	recent  *list.List // of *entry, the most recently used first
 }
 
 const maxRecords = 1 << 15 // about 8 MB

@@ -13,8 +13,8 @@ import (
 // its identifier of 8 bytes. A zero counter has no bytes.
 const recordVersion = 1
 
-// errRecord is the error for a record that this version of the library cannot read.
-// The counter is unknown then, so the attempt is refused.
+// errRecord is the error for a record that this version of the library cannot read. The
+// counter is then unknown, so the attempt is not made.
 var errRecord = errors.New("fiberjwt: a record of failed sign-ins is damaged, or a newer version wrote it")
 
 func (c *counter) encode() []byte {
@@ -26,7 +26,7 @@ func (c *counter) encode() []byte {
 	b = binary.AppendUvarint(b, uint64(len(c.pending)))
 	for _, p := range c.pending {
 		b = append(b, p.id[:]...)
-		b = binary.AppendVarint(b, p.dies)
+		b = binary.AppendVarint(b, p.deadline)
 		b = binary.AppendUvarint(b, p.settled)
 	}
 	b = binary.AppendUvarint(b, uint64(len(c.known)))
@@ -44,7 +44,7 @@ func decode(b []byte) (c counter, err error) {
 	r := reader{b: b[1:], failed: b[0] != recordVersion}
 	c.clear, c.until, c.spent, c.settled = r.number(), r.number(), r.number(), r.count()
 	for n := r.count(); n > 0 && !r.failed; n-- {
-		c.pending = append(c.pending, pending{id: r.id(), dies: r.number(), settled: r.count()})
+		c.pending = append(c.pending, pending{id: r.id(), deadline: r.number(), settled: r.count()})
 	}
 	for n := r.count(); n > 0 && !r.failed; n-- {
 		c.known = append(c.known, known{tag: r.id(), day: r.number()})
@@ -56,8 +56,8 @@ func decode(b []byte) (c counter, err error) {
 	return c, nil
 }
 
-// reader reads the parts of a record. After the first missing part, failed is true
-// and it returns zeros.
+// reader reads the parts of a record. At the first missing part it sets failed, and from
+// then on it returns zeros.
 type reader struct {
 	b      []byte
 	failed bool

@@ -35,7 +35,7 @@ func TestEncodedRecordDecodesUnchanged(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	full := fullCounter()
-	for _, c := range []counter{{}, {clear: 1, pending: []pending{{dies: 1}}}, full} {
+	for _, c := range []counter{{}, {clear: 1, pending: []pending{{deadline: 1}}}, full} {
 		f.Add(c.encode())
 	}
 	f.Add([]byte{2})
@@ -64,7 +64,7 @@ func TestMemoryForgetsTheLeastRecentlyUsed(t *testing.T) {
 	for n := range maxRecords + 10 {
 		store(n)
 		if n%2 == 0 {
-			store(0) // is used all the time
+			store(0) // this key is always recently used
 		}
 	}
 	require.Len(t, m.records, maxRecords)
@@ -83,7 +83,7 @@ func TestExpiryCoversTheWholeRecord(t *testing.T) {
 				c.charge([8]byte{i}, now+int64(i)*1000)
 			}
 			end := rule.expires(&c)
-			rule.settleDead(&c, end)
+			rule.settleOverdue(&c, end)
 			wait, busy := rule.verdict(&c, end, end)
 			require.Zero(t, wait, "%s, %d failures", name, failures)
 			require.False(t, busy)

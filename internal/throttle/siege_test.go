@@ -12,8 +12,9 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/throttle"
 )
 
-// For 24 hours attackers guess at an account as often as they can, and its owner
-// signs in once a minute with the right password. docs/evidence.md has the table.
+// For 24 hours attackers guess the password of an account as often as they can, and its
+// owner signs in once a minute with the right password. docs/evidence.md contains the
+// table that this test writes.
 func TestOwnerSignsInFromKnownPlaceDuringSiege(t *testing.T) {
 	var table strings.Builder
 	table.WriteString("| attacking addresses | wrong passwords compared | owner refused, known browser | known network | new place | new place with a link |\n|---|---|---|---|---|---|\n")
@@ -27,7 +28,7 @@ func TestOwnerSignsInFromKnownPlaceDuringSiege(t *testing.T) {
 		link.Link = "the owner's link"
 
 		compared, refused := 0, map[string]int{}
-		const pace = 5 * time.Second // of all attackers together, who take turns
+		const pace = 5 * time.Second // between two guesses of all attackers, who take turns
 		for second, i := 0, 0; second < 24*3600; second += int(pace / time.Second) {
 			if d.fail(ada(from(i%attackers))) == 0 {
 				compared++
@@ -39,7 +40,7 @@ func TestOwnerSignsInFromKnownPlaceDuringSiege(t *testing.T) {
 						refused[name]++
 					}
 				}
-				// These look first: once they are in, they are known.
+				// These attempts are taken back, because a sign-in would make the places known.
 				for name, place := range map[string]throttle.Place{"new": unknown, "link": link} {
 					attempt, _ := d.try(place)
 					if attempt == nil {
@@ -57,10 +58,10 @@ func TestOwnerSignsInFromKnownPlaceDuringSiege(t *testing.T) {
 		require.Zero(t, refused["network"])
 		require.Zero(t, refused["link"])
 		require.LessOrEqual(t, compared, 60)
-		require.Less(t, refused["new"], 1440, "as long as the budget lasts, a new place gets in as well")
+		require.Less(t, refused["new"], 1440, "a new place can sign in too as long as the budget lasts")
 	}
 	t.Log("\n" + table.String())
 	document, err := os.ReadFile("../../docs/evidence.md")
 	require.NoError(t, err)
-	require.True(t, strings.Contains(string(document), table.String()), "docs/evidence.md has another table")
+	require.True(t, strings.Contains(string(document), table.String()), "docs/evidence.md has a different table")
 }

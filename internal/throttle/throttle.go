@@ -1,16 +1,16 @@
-// Package throttle slows down the guessing of passwords without locking owners out.
+// Package throttle limits password guessing without locking owners out of their accounts.
 //
-// It counts failed sign-ins by place. A place is where an attempt comes from: a
-// browser that has a device mark, a network, a link from a mail. A place that has
-// signed in to the account before has its own counter, so attackers elsewhere
-// cannot lock the owner out there. All other places share one budget for the
-// account, and each network has a budget for all accounts.
+// It counts failed sign-ins by place. A place is where an attempt comes from: a browser
+// with a device cookie, a network, or a link from a mail. A place that has signed in to
+// the account before has its own counter, so attackers elsewhere cannot lock the owner
+// out of that place. All other places share one budget for the account. Each network
+// also has a budget for all accounts.
 //
-// An attempt is charged under its own identifier before the password is compared,
-// and gets an outcome afterwards. Only a charged attempt can be taken back, and
-// only this one. An attempt without a known outcome counts as a failure.
+// An attempt is charged under its own identifier before the password is compared, and
+// gets an outcome afterwards. Only a charged attempt can be taken back, and only once. An
+// attempt without a known outcome counts as a failure.
 //
-// It counts attempts on names, not on rows, so it does not reveal whether an
+// The throttle counts attempts on names, not on rows, so it does not reveal whether an
 // account exists.
 package throttle
 
@@ -29,21 +29,21 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// Place is where a sign-in comes from. The strings may be borrowed: the throttle
-// does not keep them.
+// Place is where a sign-in comes from. The throttle keeps none of the strings, so they
+// may be borrowed. A string is "" if the place has no such property.
 type Place struct {
-	Account string    // kind and name, in one form; "" for a registration
-	Device  string    // identifier of a browser that has signed in to the account, "" if there is none
-	Since   time.Time // when the browser signed in last
-	Link    string    // identifier of a link that was made for the account, "" if there is none
-	Session string    // session of a request that is signed in to the account and confirms its password
+	Account string    // kind and normalized name of the account; "" for a registration
+	Device  string    // identifier of a browser that has signed in to the account
+	Since   time.Time // when that browser last signed in
+	Link    string    // identifier of a link that was made for the account
+	Session string    // session of the account, if a signed-in request confirms the password
 	Network string    // address of the client, or the network that only this client uses
-	Site    string    // wider network, "" if there is none
+	Site    string    // wider network
 }
 
-// Proof returns the identifier by which the account may know the place, "" if there
-// is none. The proof may be out of date: the account may have forgotten the
-// browser.
+// Proof returns an identifier of the browser, the link or the session, which distinguishes
+// the place from unknown places. It returns "" if the place has none of these. The proof
+// may be out of date, for instance because the password was changed.
 func (p Place) Proof() string {
 	for _, proof := range []string{p.Device, p.Link, p.Session} {
 		if proof != "" {
@@ -56,7 +56,7 @@ func (p Place) Proof() string {
 // withoutProof returns the same account and network without a proof.
 func (p Place) withoutProof() Place { return Place{Account: p.Account, Network: p.Network} }
 
-// Refusal is the error of an attempt that must wait.
+// Refusal is the error for an attempt that is refused until Wait has passed.
 type Refusal struct{ Wait time.Duration }
 
 func (Refusal) Error() string { return "fiberjwt: too many attempts" }
@@ -65,15 +65,16 @@ func (Refusal) Error() string { return "fiberjwt: too many attempts" }
 // 50 at once and one more in each 15 hours are at most 98 in 30 days.
 var (
 	ofPlace = Rule{Free: 5, Fade: time.Hour, Longest: 15 * time.Minute, Budget: 50, Spread: 15 * time.Hour}
-	// A network that has never signed in to the account may use only a part of the
-	// shared budget.
-	ofNewPlace = Rule{Free: 5, Fade: 4 * time.Hour, Longest: 12 * time.Hour}
-	ofStranger = Rule{Free: 5, Fade: time.Hour, Longest: time.Hour, Budget: 50, Spread: 15 * time.Hour}
-	// Many users share a network, and some of them mistype all the time. One failure a
-	// minute is free.
+	// A network that has never signed in to the account may use only a part of the budget
+	// that all unknown places share.
+	ofNewPlace      = Rule{Free: 5, Fade: 4 * time.Hour, Longest: 12 * time.Hour}
+	ofUnknownPlaces = Rule{Free: 5, Fade: time.Hour, Longest: time.Hour, Budget: 50, Spread: 15 * time.Hour}
+	// Many users share a network, and some of them always mistype a password. One failure a
+	// minute causes no wait.
 	ofNetwork = Rule{Free: 50, Fade: time.Minute, Longest: time.Minute}
 	ofSite    = Rule{Free: 500, Fade: 6 * time.Second, Longest: time.Minute}
-	// Successes: 500 sign-ins, then one a second; a registration counts for five.
+	// The number of successes: 500 sign-ins, then one a second. A registration counts as
+	// five sign-ins.
 	ofWork      = Rule{Free: 500, Fade: time.Second, Longest: time.Minute}
 	ofSiteWork  = Rule{Free: 2000, Fade: 250 * time.Millisecond, Longest: time.Minute}
 	ofProofWork = Rule{Free: 20, Fade: time.Minute, Longest: time.Minute}
@@ -91,13 +92,14 @@ type Throttle struct {
 	now     func() time.Time
 	memo    memo
 	polls   polls
-	friends memo // places that have recently signed in to this process
+	recent  memo // places that have recently signed in through this process
 	debts   debts
 }
 
-// New returns a Throttle that counts in store if that is a session.Attempts, else
-// in the memory of this process. timeout limits each wait for the store. key must
-// be secret. An attempt must have its outcome within life of its charge.
+// New returns a Throttle that counts in store if store implements session.Attempts, and
+// otherwise in the memory of this process. key must be secret. timeout limits how long
+// each method waits for the store. An attempt that has no outcome when life has passed
+// since its charge counts as a failure.
 func New(store session.Store, key []byte, timeout, life time.Duration, now func() time.Time) *Throttle {
 	t := &Throttle{key: key, timeout: timeout, life: life, now: now}
 	if shared, ok := store.(session.Attempts); ok {
@@ -112,8 +114,8 @@ func New(store session.Store, key []byte, timeout, life time.Duration, now func(
 type role int
 
 const (
-	account   role = iota // all places that the account does not know
-	device                // a browser that the account knows
+	account   role = iota // all places that have never signed in to the account
+	device                // a browser that has signed in to the account
 	former                // all places that signed in before the password was changed
 	proofWork             // successes of a browser or a session
 	link                  // a link that was made for the account
@@ -134,25 +136,25 @@ type slot struct {
 	revision int64
 }
 
-// way is one way to allow an attempt. Each counter in gates can refuse it. While it
-// is pending, it is charged to the counters in charged.
+// way is one way to allow an attempt. Each counter in gates can refuse the attempt. While
+// the attempt is pending, it is charged to the counters in charged.
 type way struct{ charged, gates []role }
 
-// Standing returns what gives an attempt an advantage in a queue: the proof of its
-// place, or a recent sign-in from the same place to this process. It returns "" if
-// the attempt has neither.
+// Standing returns an identifier that gives an attempt priority in a queue: the proof of
+// its place, or the place itself if it has recently signed in through this process. It
+// returns "" for an attempt without priority.
 func (t *Throttle) Standing(p Place) string {
 	if proof := p.Proof(); proof != "" {
 		return proof
 	}
-	if placeKey, _ := t.memoKeys(p); p.Account != "" && t.friends.has(placeKey, t.now().UnixMilli()) {
+	if placeKey, _ := t.memoKeys(p); p.Account != "" && t.recent.has(placeKey, t.now().UnixMilli()) {
 		return placeKey
 	}
 	return ""
 }
 
-// Refused refuses attempts without asking the store, because this process has just
-// refused the same ones. It costs almost nothing.
+// Refused returns a [Refusal] if this process has just refused the same attempt, and nil
+// otherwise. It does not ask the store, so it costs almost nothing.
 func (t *Throttle) Refused(p Place) error {
 	placeKey, networkKey := t.memoKeys(p)
 	now := t.now().UnixMilli()
@@ -161,10 +163,10 @@ func (t *Throttle) Refused(p Place) error {
 	case wait > 0:
 		t.polls.add(networkKey, now)
 	case networkKey != "":
-		// It may be a client that asks again and again, or tries many names. A place
-		// that has recently signed in is not refused for that.
+		// The network may have been refused, or other clients in it may poll. Polling does
+		// not close the network to a place that has recently signed in.
 		wait = t.memo.wait(networkKey, now)
-		if !t.friends.has(placeKey, now) {
+		if !t.recent.has(placeKey, now) {
 			wait = max(wait, t.polls.wait(networkKey, now))
 		}
 	}
@@ -174,9 +176,10 @@ func (t *Throttle) Refused(p Place) error {
 	return nil
 }
 
-// Charge charges an attempt. If the error is a [Refusal], nothing is charged. Any
-// other error is that of the store, and the attempt must not be made either. Charge
-// waits for pending attempts if their outcome matters.
+// Charge charges an attempt. If it returns an error, the attempt must not be made. If the
+// error is a [Refusal], nothing is charged. Any other error is from the store or from
+// ctx. If the outcome of pending attempts decides, Charge waits for it, for at most 2
+// seconds and at most half of the timeout of [New].
 func (t *Throttle) Charge(ctx context.Context, p Place) (*Attempt, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -191,16 +194,17 @@ func (t *Throttle) Charge(ctx context.Context, p Place) (*Attempt, error) {
 		return a, nil
 	case Refusal:
 	default:
-		// It may be charged. No password is compared, so it is taken back the next time
-		// the same keys are loaded.
+		// The attempt may be charged, but no password is compared. So it is taken back when
+		// its counters are loaded again.
 		t.debts.owe(a)
 	}
 	return nil, err
 }
 
-// Attempt is a sign-in that may be tried. Call one of Fail, Forgive and Succeed
-// once, for its outcome. Their error is that of the store, and then the attempt
-// will count as a failure. If the outcome is not a failure, call Owe then.
+// Attempt is a charged sign-in, which may be tried. The caller must then report its
+// outcome once, by Fail, Forgive or Succeed. If this returns an error, the store has
+// failed, and the attempt will count as a failure. If it was not a failure, the caller
+// must call Owe.
 type Attempt struct {
 	t     *Throttle
 	id    [8]byte
@@ -209,7 +213,7 @@ type Attempt struct {
 	way   way
 }
 
-// slotsOf returns the counters that can matter.
+// slotsOf returns all counters that the attempt can need.
 func (t *Throttle) slotsOf(p Place) (slots []*slot) {
 	add := func(r role, rule Rule, label string, parts ...string) {
 		slots = append(slots, &slot{role: r, rule: rule, key: t.digest(label, parts...)})
@@ -220,7 +224,7 @@ func (t *Throttle) slotsOf(p Place) (slots []*slot) {
 		return slots
 	}
 	if p.Account != "" {
-		add(account, ofStranger, "account", p.Account)
+		add(account, ofUnknownPlaces, "account", p.Account)
 		add(place, ofNewPlace, "place", p.Account, p.Network)
 		add(former, ofPlace, "former", p.Account)
 	}
@@ -240,8 +244,9 @@ func (t *Throttle) slotsOf(p Place) (slots []*slot) {
 	return slots
 }
 
-// ways returns the ways that are tried in turn. The first ones have their own
-// counters; the last one uses the counter that all unknown places share.
+// ways returns the ways to allow the attempt, in the order in which they are tried. The
+// first ones have their own counters. The last one uses the counter that all unknown
+// places share, unless the network is known.
 func (a *Attempt) ways(now int64) (ways []way) {
 	switch {
 	case a.place.Session != "":
@@ -259,8 +264,8 @@ func (a *Attempt) ways(now int64) (ways []way) {
 	if a.place.Link != "" {
 		ways = append(ways, way{charged: []role{link}, gates: []role{link, work}})
 	}
-	// The counter of the network is a gate here too. Otherwise a refused network would
-	// reveal which names have signed in from it.
+	// The counter of the network is a gate here too. Otherwise a client in a refused network
+	// could find out which names have signed in from it.
 	switch known, before := a.knownNetwork(now); {
 	case before:
 		return append(ways, way{charged: []role{former, network}, gates: []role{former, network, work}})
@@ -276,7 +281,7 @@ const (
 	pause           = 20 * time.Millisecond
 )
 
-// patience leaves time for the answer.
+// patience leaves at least half of the timeout for the store.
 func (t *Throttle) patience() time.Duration { return min(longestPatience, t.timeout/2) }
 
 func (a *Attempt) charge(ctx context.Context) error {
@@ -306,9 +311,9 @@ func (a *Attempt) charge(ctx context.Context) error {
 	}
 }
 
-// choose returns the first way that is open. If none is, it returns the counter
-// that closes the last one, and for how long. While patient is true, a way that
-// depends on pending attempts makes it busy: wait and ask again.
+// choose returns the first open way. If all ways are closed, by is the counter that closes
+// the last one, and wait is for how long. If patient is true and a way depends on pending
+// attempts, busy is true: the caller must wait and call choose again.
 func (a *Attempt) choose(now int64, patient bool) (open way, by *slot, wait time.Duration, busy bool) {
 	for _, w := range a.ways(now) {
 		by, wait, busy = a.closed(w, now)
@@ -319,8 +324,8 @@ func (a *Attempt) choose(now int64, patient bool) (open way, by *slot, wait time
 	return way{}, by, wait, false
 }
 
-// closed returns the gate that is closed for the longest time, nil if all are open.
-// busy says that only pending attempts close it.
+// closed returns the gate that is closed for the longest time, or nil if all gates are
+// open. busy is true if only pending attempts close it.
 func (a *Attempt) closed(w way, now int64) (by *slot, wait time.Duration, busy bool) {
 	old := now + (a.t.life - a.t.patience()).Milliseconds()
 	for _, r := range w.gates {
@@ -336,24 +341,25 @@ func (a *Attempt) closed(w way, now int64) (by *slot, wait time.Duration, busy b
 	return by, wait, by != nil && wait == 0
 }
 
-// chargeOnce returns false if another attempt changed a counter meanwhile.
+// chargeOnce tries once to store the charge. It returns false if another attempt changed a
+// counter after this one loaded it.
 func (a *Attempt) chargeOnce(ctx context.Context, w way, now int64) (stored bool, err error) {
-	dies := now + a.t.life.Milliseconds()
+	deadline := now + a.t.life.Milliseconds()
 	left, err := a.swap(ctx, a.slots, func(s *slot) bool {
 		switch {
 		case !slices.Contains(w.charged, s.role):
-			_, changed := s.forgive(a.id) // it was charged for a way that is closed now
+			_, changed := s.forgive(a.id) // charged before for a way that is closed now
 			return changed
 		case s.has(a.id):
 			return false
 		}
-		s.charge(a.id, dies)
+		s.charge(a.id, deadline)
 		return true
 	})
 	return len(left) == 0, err
 }
 
-// refuse takes back partial charges, and remembers the refusal.
+// refuse takes back partial charges, and stores the refusal in this process.
 func (a *Attempt) refuse(ctx context.Context, by *slot, wait time.Duration, now int64) error {
 	err := a.update(ctx, a.slots, func(s *slot) bool {
 		_, changed := s.forgive(a.id)
@@ -385,8 +391,8 @@ func (a *Attempt) Fail(ctx context.Context) error {
 	})
 }
 
-// Forgive takes the attempt back: no password was compared, for instance because
-// the store did not answer.
+// Forgive takes the attempt back. It is for an attempt in which no password was compared,
+// for instance because the store did not answer.
 func (a *Attempt) Forgive(ctx context.Context) error {
 	return a.settle(ctx, func(s *slot, _ int64) bool {
 		_, changed := s.forgive(a.id)
@@ -394,14 +400,15 @@ func (a *Attempt) Forgive(ctx context.Context) error {
 	})
 }
 
-// Succeed forgets the failures of the place, and makes its network known to owner,
-// which is Place.Account except for a registration. The network only gets its
-// charge back: otherwise an attacker could clear its failures by signing in to
-// another account. The success counts weight times as work of the network.
+// Succeed resets the failures of the place, and makes its network a known network of
+// owner. owner is Place.Account, or the new account of a registration. Of the network's
+// own counter it only takes back the charge, because otherwise an attacker could reset
+// the counter by signing in to another account. The success counts weight times as work
+// of the network.
 func (a *Attempt) Succeed(ctx context.Context, owner string, weight int) error {
 	if a.place.Account == "" && owner != "" {
 		a.place.Account = owner
-		a.slots = append(a.slots, &slot{role: account, rule: ofStranger, key: a.t.digest("account", owner)})
+		a.slots = append(a.slots, &slot{role: account, rule: ofUnknownPlaces, key: a.t.digest("account", owner)})
 	}
 	ran := work
 	if slices.Contains(a.way.gates, proofWork) {
@@ -409,7 +416,7 @@ func (a *Attempt) Succeed(ctx context.Context, owner string, weight int) error {
 	}
 	if a.place.Network != "" {
 		placeKey, _ := a.t.memoKeys(a.place.withoutProof())
-		a.t.friends.add(placeKey, a.t.now().UnixMilli(), friendLife)
+		a.t.recent.add(placeKey, a.t.now().UnixMilli(), recentLife)
 	}
 	return a.settle(ctx, func(s *slot, now int64) (changed bool) {
 		switch s.role {
@@ -429,15 +436,15 @@ func (a *Attempt) Succeed(ctx context.Context, owner string, weight int) error {
 	})
 }
 
-// Changed records that the password of an account was changed. An attacker who knew
-// the old password may be among the places that the account knows, so all of them
-// share a counter until they sign in with the new password. The network of the
-// request that changed the password, if given, keeps its own counter.
+// Changed records that the password of the account owner was changed. An attacker who
+// knew the old password may use one of the known places, so all of them share one counter
+// until they sign in with the new password. network is the network of the request that
+// changed the password, or "". It keeps its own counter.
 func (t *Throttle) Changed(ctx context.Context, owner, network string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.timeout)
 	defer cancel()
 	a := &Attempt{t: t, place: Place{Account: owner, Network: network}}
-	a.slots = []*slot{{role: account, rule: ofStranger, key: t.digest("account", owner)}}
+	a.slots = []*slot{{role: account, rule: ofUnknownPlaces, key: t.digest("account", owner)}}
 	if err := a.load(ctx, a.slots); err != nil {
 		return err
 	}
@@ -451,15 +458,16 @@ func (t *Throttle) Changed(ctx context.Context, owner, network string) error {
 	})
 }
 
-// learns reports whether the success makes the network known. A known browser needs
-// no known network, and would displace other networks if it moves around. A client
+// learns reports whether the success makes the network known. A known browser does not
+// need a known network, and would displace the other networks when it moves. A client
 // without a known address has no network.
 func (a *Attempt) learns(s *slot) bool {
-	known := s.place(a.tag()) >= 0
+	known := s.indexOf(a.tag()) >= 0
 	return a.place.Network != "" && (known || a.place.Device == "")
 }
 
-// settle runs even if the client has disconnected: the attempt was made.
+// settle stores an outcome, even if the client has disconnected, because the attempt was
+// made.
 func (a *Attempt) settle(ctx context.Context, change func(s *slot, now int64) bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.t.timeout)
 	defer cancel()
@@ -471,8 +479,8 @@ func (a *Attempt) settle(ctx context.Context, change func(s *slot, now int64) bo
 	return err
 }
 
-// Owe is for an attempt whose outcome is not a failure and could not be stored: it
-// is taken back when this process loads its counters again.
+// Owe is for an attempt that was not a failure, if its outcome could not be stored. The
+// attempt is taken back when this process loads its counters again.
 func (a *Attempt) Owe() { a.t.debts.owe(a) }
 
 func (a *Attempt) slot(r role) *slot {
@@ -500,7 +508,7 @@ func (a *Attempt) tag() (tag [8]byte) {
 	return tag
 }
 
-// load reads slots.
+// load reads slots from the store, counts overdue attempts and takes back owed ones.
 func (a *Attempt) load(ctx context.Context, slots []*slot) error {
 	keys := make([][]byte, len(slots))
 	for i, s := range slots {
@@ -521,7 +529,7 @@ func (a *Attempt) load(ctx context.Context, slots []*slot) error {
 		a.slot(place).rule = ofPlace
 	}
 	for _, s := range slots {
-		s.rule.settleDead(&s.counter, now)
+		s.rule.settleOverdue(&s.counter, now)
 		a.t.debts.pay(s, now)
 	}
 	return nil
@@ -541,8 +549,8 @@ func (a *Attempt) update(ctx context.Context, slots []*slot, change func(*slot) 
 	}
 }
 
-// swap stores the slots that change reports as changed. It returns those that are
-// not stored because another attempt has changed them: the caller loads them again.
+// swap stores the slots that change reports as changed. It returns those that are not
+// stored because another attempt has changed them; the caller must load them again.
 func (a *Attempt) swap(ctx context.Context, slots []*slot, change func(*slot) bool) (left []*slot, err error) {
 	var changed []*slot
 	var swaps []session.AttemptSwap
@@ -574,7 +582,7 @@ func (a *Attempt) swap(ctx context.Context, slots []*slot, change func(*slot) bo
 	return left, nil
 }
 
-// digest is keyed, so that a leaked table does not reveal who signs in from where.
+// digest is keyed, so that a leaked table does not reveal accounts and their networks.
 func (t *Throttle) digest(label string, parts ...string) []byte {
 	return digest(t.key, label, parts...)
 }
@@ -590,19 +598,19 @@ func digest(key []byte, label string, parts ...string) []byte {
 	return mac.Sum(nil)
 }
 
-// coarse returns the wait that the client is told. It has coarse steps and random
-// additions, so that polling reveals little. It is never shorter than wait, except
-// that all waits of more than an hour look the same.
+// coarse returns the wait that is sent to the client. It has coarse steps and a random
+// addition, so that polling reveals little. It is never shorter than wait, except that
+// all waits of more than an hour look the same.
 func coarse(wait time.Duration) time.Duration {
 	steps := []time.Duration{1, 2, 5, 10, 20, 30, 60, 2 * 60, 5 * 60, 10 * 60, 15 * 60, 30 * 60}
-	told := time.Hour
+	rounded := time.Hour
 	for _, step := range steps {
 		if wait <= step*time.Second {
-			told = step * time.Second
+			rounded = step * time.Second
 			break
 		}
 	}
-	return told + mathrand.N(told/4/time.Second+1)*time.Second
+	return rounded + mathrand.N(rounded/4/time.Second+1)*time.Second
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -33,7 +33,7 @@ type door struct {
 
 func newDoor(t *testing.T) *door { return doorTo(t, &watched{}) }
 
-// doorTo is another process on the store.
+// doorTo returns a door of another process with the same store.
 func doorTo(t *testing.T, store *watched) *door {
 	d := &door{t: t, store: store, clock: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
 	if store.Attempts == nil {
@@ -58,12 +58,12 @@ func (d *door) sleep(wait time.Duration) {
 	d.clock = d.clock.Add(wait)
 }
 
-// watched counts what the store is asked, and can be made to fail.
+// watched counts the calls of the store, and can be made to fail.
 type watched struct {
 	session.Attempts
 	loads, swaps atomic.Int64
-	before       func() error // instead of the swap
-	after        func() error // in place of the answer
+	before       func() error // its error prevents the swap
+	after        func() error // its error replaces the result of the swap
 }
 
 func (w *watched) LoadAttempts(ctx context.Context, keys [][]byte) ([]session.AttemptRecord, error) {
@@ -85,7 +85,7 @@ func (w *watched) SwapAttempts(ctx context.Context, swaps []session.AttemptSwap)
 	return stored, err
 }
 
-// try charges an attempt; nil and the wait if it is refused.
+// try charges an attempt. If the attempt is refused, try returns nil and the wait.
 func (d *door) try(p throttle.Place) (*throttle.Attempt, time.Duration) {
 	d.t.Helper()
 	err := d.Refused(p)
@@ -102,7 +102,7 @@ func (d *door) try(p throttle.Place) (*throttle.Attempt, time.Duration) {
 	return attempt, 0
 }
 
-// fail is a wrong password; it gives the wait if the attempt is refused.
+// fail tries a wrong password. It returns the wait if the attempt is refused.
 func (d *door) fail(p throttle.Place) time.Duration {
 	d.t.Helper()
 	attempt, wait := d.try(p)
@@ -112,7 +112,7 @@ func (d *door) fail(p throttle.Place) time.Duration {
 	return wait
 }
 
-// enter is a right password.
+// enter tries the right password. It returns the wait if the attempt is refused.
 func (d *door) enter(p throttle.Place) time.Duration {
 	d.t.Helper()
 	attempt, wait := d.try(p)
@@ -122,7 +122,7 @@ func (d *door) enter(p throttle.Place) time.Duration {
 	return wait
 }
 
-// guesses are the wrong passwords that are compared until the first refusal.
+// guesses returns how many wrong passwords are compared until the first refusal.
 func (d *door) guesses(p throttle.Place) (n int) {
 	d.t.Helper()
 	for ; n < 1000 && d.fail(p) == 0; n++ {
@@ -130,19 +130,19 @@ func (d *door) guesses(p throttle.Place) (n int) {
 	return n
 }
 
-// ada signs in from some network.
+// ada returns the place of a sign-in of ada from a network.
 func ada(network string) throttle.Place {
 	return throttle.Place{Account: "users\x00ada", Network: network}
 }
 
-// from is another network each time.
+// from returns a different network for each i.
 func from(i int) string { return fmt.Sprintf("192.%d.%d.%d", i>>16, i>>8&0xff, i&0xff) }
 
-// within says that a wait is the rule's, rounded and jittered upwards.
-func within(t *testing.T, rule, told time.Duration, why ...any) {
+// within requires that a wait is the wait of the rule, rounded up and with jitter.
+func within(t *testing.T, rule, wait time.Duration, why ...any) {
 	t.Helper()
-	require.GreaterOrEqual(t, told, rule, why...)
-	require.LessOrEqual(t, told, max(3*rule, 2*time.Second), why...)
+	require.GreaterOrEqual(t, wait, rule, why...)
+	require.LessOrEqual(t, wait, max(3*rule, 2*time.Second), why...)
 }
 
 func TestFiveFailuresPerPlaceAreFree(t *testing.T) {
@@ -188,13 +188,13 @@ func TestUnknownPlacesShare30DayBudget(t *testing.T) {
 	require.LessOrEqual(t, compared, 100, "NIST SP 800-63B-4 §3.2.2")
 	require.Greater(t, compared, 90)
 	require.LessOrEqual(t, longest, 15*time.Hour)
-	within(t, time.Hour, d.fail(ada("203.0.113.1")), "what is told of a long wait looks like that of a short one")
+	within(t, time.Hour, d.fail(ada("203.0.113.1")), "a long wait is reported like a wait of an hour")
 
 	require.Zero(t, d.enter(ada("198.51.100.1")), "the known network")
 	link := ada("203.0.113.1")
 	link.Link = "a link"
-	require.Zero(t, d.enter(link), "the link from the mail")
-	require.Zero(t, d.enter(ada("203.0.113.1")), "which has made the network known")
+	require.Zero(t, d.enter(link), "a link from a mail lets the new place in")
+	require.Zero(t, d.enter(ada("203.0.113.1")), "the sign-in by link has made the network known")
 }
 
 func TestKnownPlaceForgetsOneFailurePerHour(t *testing.T) {
@@ -227,9 +227,9 @@ func TestRefundKeepsWaitOfLaterFailure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDoor(t)
-			require.Zero(t, d.enter(ada("192.0.2.1"))) // a known network, so that one counter decides
+			require.Zero(t, d.enter(ada("192.0.2.1"))) // makes the network known, so that only one counter decides
 			early, _ := d.try(ada("192.0.2.1"))
-			d.sleep(life) // nothing was heard of it, so it counts
+			d.sleep(life) // the attempt has no outcome, so it counts as a failure
 			for range 4 {
 				require.Zero(t, d.fail(ada("192.0.2.1")))
 			}
@@ -287,7 +287,7 @@ func TestChargeWithLostAnswerIsRefunded(t *testing.T) {
 		require.ErrorIs(t, err, errStore)
 	}
 	d.store.after = nil
-	require.Zero(t, d.enter(ada("192.0.2.1")), "the owner pays for no trouble of the store")
+	require.Zero(t, d.enter(ada("192.0.2.1")), "a failing store does not cost the owner attempts")
 	require.Equal(t, 5, d.guesses(ada("192.0.2.1")))
 }
 
@@ -309,9 +309,9 @@ func TestAttemptsOfDeadProcessCountAsFailures(t *testing.T) {
 		d.try(ada("192.0.2.1"))
 	}
 	alive := doorTo(t, d.store)
-	require.Equal(t, 2, alive.guesses(ada("192.0.2.1")), "three may still be compared")
+	require.Equal(t, 2, alive.guesses(ada("192.0.2.1")), "the three pending attempts may still fail")
 	alive.sleep(life)
-	require.Zero(t, alive.guesses(ada("192.0.2.1")), "they were not given back")
+	require.Zero(t, alive.guesses(ada("192.0.2.1")), "the pending attempts count as failures")
 	alive.sleep(24 * time.Hour)
 	require.Equal(t, 5, alive.guesses(ada("192.0.2.1")))
 }
@@ -330,7 +330,7 @@ func TestBurstGetsNoMoreGuessesThanOneByOne(t *testing.T) {
 			d := newDoor(t)
 			compared := burst(d, place)
 			require.GreaterOrEqual(t, compared, int32(5))
-			// One that is not let past the device tries as a stranger.
+			// A browser whose own counter is used up tries as an unknown place.
 			require.LessOrEqual(t, compared, max(map[string]int32{"one browser": 10}[name], 5))
 		})
 	}
@@ -340,8 +340,8 @@ func TestBurstGetsNoMoreGuessesThanOneByOne(t *testing.T) {
 	}))
 }
 
-// burst counts the wrong passwords that are compared of 100 at once, by two
-// processes.
+// burst tries 100 wrong passwords at the same time, in two processes, and returns how many
+// are compared.
 func burst(d *door, place func(i int) throttle.Place) int32 {
 	doors := []*door{d, doorTo(d.t, d.store)}
 	var compared atomic.Int32
@@ -362,7 +362,7 @@ func burst(d *door, place func(i int) throttle.Place) int32 {
 }
 
 func TestConcurrentRightPasswordsAllSucceed(t *testing.T) {
-	for name, known := range map[string]bool{"a known network": true, "a new one": false} {
+	for name, known := range map[string]bool{"a known network": true, "a new network": false} {
 		t.Run(name, func(t *testing.T) {
 			d := newDoor(t)
 			if known {
@@ -376,7 +376,7 @@ func TestConcurrentRightPasswordsAllSucceed(t *testing.T) {
 						t.Errorf("refused for %v", wait)
 						return
 					}
-					time.Sleep(time.Millisecond) // the hash
+					time.Sleep(time.Millisecond) // the time of the password hash
 					_ = attempt.Succeed(t.Context(), "users\x00ada", 1)
 				})
 			}
@@ -385,7 +385,7 @@ func TestConcurrentRightPasswordsAllSucceed(t *testing.T) {
 	}
 }
 
-// What a stranger does to the account or from elsewhere cannot keep it out.
+// Attempts on the account from other places do not lock a known place out.
 func TestKnownPlacesHaveSeparateCounters(t *testing.T) {
 	places := map[string]throttle.Place{
 		"a browser": {Account: "users\x00ada", Device: "a browser", Network: "203.0.113.77"},
@@ -406,7 +406,7 @@ func TestKnownPlacesHaveSeparateCounters(t *testing.T) {
 				require.Zero(t, d.enter(place))
 				d.sleep(time.Minute)
 			}
-			require.GreaterOrEqual(t, 10, d.guesses(place), "a stolen one buys no more than its own counter")
+			require.GreaterOrEqual(t, 10, d.guesses(place), "an attacker with a stolen one gets only the guesses of its counter")
 			for other, p := range places {
 				if other != name {
 					require.Zero(t, d.enter(p), other)
@@ -420,7 +420,7 @@ func TestBrowserIsKnownOnlyAtItsAccount(t *testing.T) {
 	d := newDoor(t)
 	d.guesses(throttle.Place{Account: "bob", Network: "192.0.2.1"})
 	require.NotZero(t, d.enter(throttle.Place{Account: "bob", Network: "192.0.2.9"}))
-	require.Zero(t, d.enter(throttle.Place{Account: "ada", Network: "192.0.2.1", Device: "her browser"}))
+	require.Zero(t, d.enter(throttle.Place{Account: "ada", Network: "192.0.2.1", Device: "ada's browser"}))
 	require.NotZero(t, d.enter(throttle.Place{Account: "bob", Network: "192.0.2.1"}))
 }
 
@@ -437,7 +437,7 @@ func TestNetworksStayKnownForHalfAYear(t *testing.T) {
 	}
 }
 
-// If a network that is closed let known names pass, it would show who they are.
+// If a closed network let known names pass, it would reveal these names.
 func TestClosedNetworkIsClosedForEveryName(t *testing.T) {
 	d := newDoor(t)
 	for i := range 20 {
@@ -447,22 +447,22 @@ func TestClosedNetworkIsClosedForEveryName(t *testing.T) {
 	for i := range 20 {
 		compared += d.guesses(throttle.Place{Account: strconv.Itoa(i), Network: "192.0.2.1"})
 	}
-	require.InDelta(t, 45, compared, 5, "refusals count, too")
+	require.InDelta(t, 45, compared, 5, "refusals count too")
 	for i := range 40 {
 		require.NotZero(t, d.enter(throttle.Place{Account: strconv.Itoa(i), Network: "192.0.2.1"}))
 	}
 	browser := throttle.Place{Account: "1", Network: "192.0.2.1", Device: "a browser"}
-	require.Zero(t, d.enter(browser), "a neighbour's guesses do not slow down a browser")
+	require.Zero(t, d.enter(browser), "guesses of others in the network do not slow down a known browser")
 	link := throttle.Place{Account: "2", Network: "192.0.2.1", Link: "a link"}
 	require.Zero(t, d.enter(link))
 	d.sleep(64 * time.Second)
-	require.Zero(t, d.enter(throttle.Place{Account: "3", Network: "192.0.2.1"}), "and the network waits about a minute")
+	require.Zero(t, d.enter(throttle.Place{Account: "3", Network: "192.0.2.1"}), "the network is open again after about a minute")
 }
 
 func TestPollingOneAccountDoesNotCloseTheNetwork(t *testing.T) {
 	d := newDoor(t)
 	require.Zero(t, d.enter(ada("192.0.2.1")))
-	own := throttle.Place{Account: "the neighbour's own", Network: "192.0.2.1"}
+	own := throttle.Place{Account: "users\x00neighbour", Network: "192.0.2.1"}
 	d.guesses(own)
 	for range 30 {
 		for range 60 {
@@ -473,7 +473,7 @@ func TestPollingOneAccountDoesNotCloseTheNetwork(t *testing.T) {
 	}
 }
 
-// Two processes whose clocks differ have no more guesses than one.
+// Two processes whose clocks differ do not allow more guesses than one process.
 func TestClockSkewGivesNoExtraGuess(t *testing.T) {
 	for _, apart := range []time.Duration{time.Second, 5 * time.Second, time.Minute} {
 		d := newDoor(t)
@@ -491,7 +491,7 @@ func TestClockSkewGivesNoExtraGuess(t *testing.T) {
 	}
 }
 
-// One who knew the old password may be among the places that were known.
+// An attacker who knew the old password may use a known place.
 func TestPasswordChangeMergesKnownPlaceCounters(t *testing.T) {
 	d := newDoor(t)
 	browser := ada("203.0.113.2")
@@ -503,13 +503,13 @@ func TestPasswordChangeMergesKnownPlaceCounters(t *testing.T) {
 	d.siege(20)
 	d.sleep(time.Second)
 	require.NoError(t, d.Changed(t.Context(), "users\x00ada", "198.51.100.7"))
-	require.Zero(t, d.enter(browser), "strangers do not slow it down")
+	require.Zero(t, d.enter(browser), "guesses from unknown places do not slow it down")
 	compared := d.guesses(other)
 	for range 3 {
 		compared += d.guesses(browser) + d.guesses(ada("198.51.100.1"))
 	}
 	require.LessOrEqual(t, compared, 5)
-	require.Zero(t, d.enter(ada("198.51.100.7")), "where it was changed")
+	require.Zero(t, d.enter(ada("198.51.100.7")), "the network in which the password was changed")
 	link := ada("198.51.100.1")
 	link.Link = "a link"
 	require.Zero(t, d.enter(link))
@@ -534,7 +534,7 @@ func TestLeastUsedNetworkIsForgotten(t *testing.T) {
 	require.Zero(t, d.enter(ada(from(3000))))
 	d.siege(15)
 	require.Zero(t, d.enter(ada(from(1000))))
-	require.NotZero(t, d.enter(ada(from(1001))), "the thirteenth took its place")
+	require.NotZero(t, d.enter(ada(from(1001))), "the thirteenth network has displaced it")
 	require.Zero(t, d.enter(ada(from(1002))))
 }
 
@@ -548,7 +548,7 @@ func TestClientsWithoutAddressAreUnknown(t *testing.T) {
 	d = newDoor(t)
 	require.Empty(t, d.Standing(ada("198.51.100.1")))
 	require.Zero(t, d.enter(ada("198.51.100.1")))
-	require.NotEmpty(t, d.Standing(ada("198.51.100.1")), "one that is known need not wait behind strangers")
+	require.NotEmpty(t, d.Standing(ada("198.51.100.1")), "a known place has priority over unknown ones")
 }
 
 func TestRefusalsWriteNoRows(t *testing.T) {
@@ -563,7 +563,7 @@ func TestRefusalsWriteNoRows(t *testing.T) {
 	require.Equal(t, swaps, d.store.swaps.Load())
 }
 
-// One program that tries an old password again and again is not all of its network.
+// A program that keeps trying an old password does not close its whole network.
 func TestStaleClientDoesNotCloseItsNetwork(t *testing.T) {
 	d := newDoor(t)
 	bob := throttle.Place{Account: "users\x00bob", Network: "198.51.100.1"}
@@ -587,7 +587,7 @@ func TestLinkWorksWhileItsNetworkMustWait(t *testing.T) {
 	require.Zero(t, d.enter(link))
 }
 
-// An outcome that will never come is not waited for.
+// Charge does not wait for an outcome that will not come.
 func TestAttemptsOfDeadProcessAreNotAwaited(t *testing.T) {
 	d := newDoor(t)
 	require.Zero(t, d.enter(ada("192.0.2.1")))
@@ -598,7 +598,7 @@ func TestAttemptsOfDeadProcessAreNotAwaited(t *testing.T) {
 	alive.sleep(10 * time.Second)
 	loads := d.store.loads.Load()
 	require.NotZero(t, alive.fail(ada("192.0.2.1")))
-	require.Equal(t, loads+1, d.store.loads.Load(), "it asked again")
+	require.Equal(t, loads+1, d.store.loads.Load(), "a single load means that it did not wait")
 }
 
 func TestFloodWithProofIsRefusedWithoutTheStore(t *testing.T) {
@@ -620,7 +620,7 @@ func TestFloodWithProofIsRefusedWithoutTheStore(t *testing.T) {
 func TestRefusalsCountAgainstTheNetwork(t *testing.T) {
 	d := newDoor(t)
 	d.siege(20)
-	for range 70 { // it polls more often than it is told to
+	for range 70 { // the client polls more often than the wait allows
 		require.NotZero(t, d.fail(ada("203.0.113.1")))
 		d.sleep(6 * time.Second)
 	}
@@ -628,7 +628,7 @@ func TestRefusalsCountAgainstTheNetwork(t *testing.T) {
 	require.Zero(t, d.fail(throttle.Place{Account: "users\x00bob", Network: "203.0.113.2"}))
 }
 
-// siege has so many wrong passwords of strangers compared, as soon as each may be.
+// siege tries wrong passwords from unknown places until so many have been compared.
 func (d *door) siege(guesses int) {
 	d.t.Helper()
 	for i := 0; i < guesses; {
@@ -679,7 +679,7 @@ func TestNetworkSuccessesAreBounded(t *testing.T) {
 		"sign-ins":      {ada("192.0.2.1"), 1, 500},
 		"registrations": {throttle.Place{Network: "192.0.2.1"}, throttle.RegistrationWeight, 100},
 		"a site":        {throttle.Place{Network: "2001:db8:1:1::/64", Site: "2001:db8:1::/48"}, throttle.RegistrationWeight, 100},
-		// The network goes on when the browser may not.
+		// When the browser's own counter is used up, the counters of the network decide.
 		"a browser": {throttle.Place{Account: "users\x00ada", Device: "a browser", Network: "192.0.2.1"}, 1, 520},
 		"a session": {throttle.Place{Account: "users\x00ada", Session: "a session"}, 2, 10},
 	} {
@@ -722,7 +722,7 @@ func TestFloodIsRefusedWithoutTheStore(t *testing.T) {
 	}
 	require.Equal(t, []int64{loads, swaps}, []int64{d.store.loads.Load(), d.store.swaps.Load()})
 
-	for i := range 200 { // a network that tries one name after the other
+	for i := range 200 { // one network tries many names
 		d.fail(throttle.Place{Account: strconv.Itoa(i), Network: "192.0.2.1"})
 	}
 	loads, swaps = d.store.loads.Load(), d.store.swaps.Load()
