@@ -1,5 +1,5 @@
-// Package strictjson reads JSON objects from outside, and refuses everything that
-// two readers could understand differently.
+// Package strictjson reads JSON objects from untrusted sources. It refuses every text
+// that two parsers could understand differently.
 package strictjson
 
 import (
@@ -19,8 +19,8 @@ const (
 	maxNumericDate = 253402300799 // 9999-12-31T23:59:59Z
 )
 
-// ErrMalformed says that a text is not a valid JSON object. It does not say where
-// or why, because the text may contain a password.
+// ErrMalformed means that a text is not a valid JSON object by the rules of [Object]. It
+// does not say where or why, because the text may contain a password.
 var ErrMalformed = errors.New("fiberjwt: malformed JSON")
 
 // Object calls visit for each member of b, which must be one JSON object. With a
@@ -33,16 +33,15 @@ var ErrMalformed = errors.New("fiberjwt: malformed JSON")
 // than 16, more than 128 members in one object. White space may surround the
 // object; a byte order mark and trailing data may not.
 //
-// Members are visited while they are scanned. If Object returns an error, the
-// caller must discard what it has seen: the object was not valid. An error of visit
-// ends the scan and is returned unchanged.
+// Object calls visit while it scans. If it returns ErrMalformed, the object is not valid,
+// and the caller must discard the members that it has received. An error of visit ends
+// the scan and is returned unchanged.
 //
-// Both name and raw are borrowed: they share memory with b and change when b is
+// Both arguments of visit are borrowed: they share memory with b and change when b is
 // reused, except that a name with escapes is a copy. Clone what outlives b. Object
-// allocates nothing, unless names have escapes or an object has more than 16
-// members.
+// allocates nothing unless names have escapes or an object has more than 16 members.
 func Object(b []byte, visit func(name string, raw Value) error) error {
-	if !utf8.Valid(b) { // refuses overlong forms and encoded surrogates too, RFC 3629 §3
+	if !utf8.Valid(b) { // also refuses overlong forms and encoded surrogates, RFC 3629 §3
 		return ErrMalformed
 	}
 	s := scanner{text: b}
@@ -61,13 +60,13 @@ func Object(b []byte, visit func(name string, raw Value) error) error {
 // Object passes to visit is valid; the methods require that.
 type Value []byte
 
-// Text returns a copy of a JSON string, unescaped, and false for any other type.
+// Text returns a copy of a JSON string, unescaped. It returns false for any other type.
 func (r Value) Text() (string, bool) {
 	text, ok := r.BorrowedText()
 	return strings.Clone(text), ok
 }
 
-// BorrowedText is [Value.Text] without the copy: the string shares memory with r
+// BorrowedText is like [Value.Text] but does not copy: the string shares memory with r
 // unless it has escapes. Use it to compare, or if the bytes of r are never reused.
 func (r Value) BorrowedText() (string, bool) {
 	if len(r) < 2 || r[0] != '"' {
@@ -77,22 +76,22 @@ func (r Value) BorrowedText() (string, bool) {
 	if bytes.IndexByte(inside, '\\') >= 0 {
 		return unescape(inside), true
 	}
-	// The string keeps its memory alive, so this is safe for the garbage collector.
-	// But if the bytes are overwritten, the string changes too.
+	// The garbage collector keeps the memory as long as the string is in use. But if the
+	// bytes are overwritten, the string changes too.
 	return unsafe.String(unsafe.SliceData(inside), len(inside)), true
 }
 
-// Each calls visit for each member of an array until visit returns false. It
-// returns false for any other type, and if visit did. The members are borrowed.
+// Each calls visit for each member of an array until visit returns false. It returns
+// false if the value has another type or visit returned false. The members are borrowed.
 func (r Value) Each(visit func(Value) bool) bool {
 	s := scanner{text: r}
 	return s.array(1, visit)
 }
 
 // EachText calls visit for a JSON string or for each member of an array of
-// strings, the two forms of aud (RFC 7519 §4.1.3). It returns false for any
-// other type; visit may then have seen the first members of a mixed array.
-// The strings are borrowed, as those of [Value.BorrowedText].
+// strings, the two forms of aud (RFC 7519 §4.1.3). It returns false for any other type;
+// visit may then have received the first members of a mixed array. The strings are
+// borrowed, like those of [Value.BorrowedText].
 func (r Value) EachText(visit func(text string)) bool {
 	if text, ok := r.BorrowedText(); ok {
 		visit(text)
@@ -108,11 +107,10 @@ func (r Value) EachText(visit func(text string)) bool {
 	})
 }
 
-// Seconds returns a NumericDate (RFC 7519 §2) from 1970 to the end of 9999 in
-// seconds; it ignores a fraction. It does not convert to a float, whose overflow
-// differs between machines. It refuses the minus sign, even that of -0, and
-// exponents, although JSON allows both: 1.79e9 is a date too, but 1e999999999 looks
-// like one.
+// Seconds returns a NumericDate (RFC 7519 §2) from 1970 to the end of 9999 in seconds. It
+// ignores a fraction. It does not convert to a float, because the overflow of a float
+// differs between machines. It refuses minus signs, even that of -0, and exponents,
+// although JSON allows both: 1.79e9 would be a date, but 1e999999999 has the same form.
 func (r Value) Seconds() (int64, bool) {
 	whole, fraction, _ := bytes.Cut(r, []byte("."))
 	if bytes.ContainsAny(fraction, "eE") {
@@ -125,15 +123,15 @@ func (r Value) Seconds() (int64, bool) {
 	return int64(t), true
 }
 
-// scanner walks over text by the grammar of RFC 8259. Each method moves past what
-// its name says and reports whether it was there. If the scan depends on it, false
-// is final, so no method steps back.
+// scanner reads text by the grammar of RFC 8259. Each method moves past the element in
+// its name and reports whether the element was there. No method moves back: if a required
+// element is missing, the whole text is malformed.
 type scanner struct {
 	text []byte // valid UTF-8
 	at   int    // <= len(text)
 }
 
-// object moves past an object; visit may be nil.
+// object moves past an object. visit may be nil.
 func (s *scanner) object(depth int, visit func(string, Value) error) error {
 	if depth > maxDepth || !s.accept('{') {
 		return ErrMalformed
@@ -141,8 +139,8 @@ func (s *scanner) object(depth int, visit func(string, Value) error) error {
 	if s.punctuation('}') {
 		return nil
 	}
-	var few [16]string // on the stack, enough for claims
-	names := few[:0]
+	var buffer [16]string // on the stack, enough for the usual claims
+	names := buffer[:0]
 	for {
 		name, raw, ok := s.member(depth, names)
 		if !ok {
@@ -163,9 +161,9 @@ func (s *scanner) object(depth int, visit func(string, Value) error) error {
 	}
 }
 
-// member moves past a member of an object that has had names so far. A map would
-// find duplicates faster in the largest objects, but allocate for the smallest.
-// Because maxMembers limits the search, the scan stays linear in the text.
+// member moves past a member of an object. names are the names of the members before it.
+// A map would find duplicates faster in the largest objects, but would allocate for the
+// smallest. Because maxMembers limits the search, the scan stays linear in the text.
 func (s *scanner) member(depth int, names []string) (name string, raw Value, ok bool) {
 	s.skipSpace()
 	start := s.at
@@ -180,7 +178,7 @@ func (s *scanner) member(depth int, names []string) (name string, raw Value, ok 
 	return name, raw, ok
 }
 
-// array moves past an array; visit may be nil, and ends the scan by false.
+// array moves past an array. visit may be nil; if it returns false, the scan ends.
 func (s *scanner) array(depth int, visit func(Value) bool) bool {
 	if depth > maxDepth || !s.accept('[') {
 		return false
@@ -202,7 +200,7 @@ func (s *scanner) array(depth int, visit func(Value) bool) bool {
 	}
 }
 
-// value moves past any value and returns it; depth is that of its container.
+// value moves past any value and returns it. depth is the depth of its container.
 func (s *scanner) value(depth int) (raw Value, ok bool) {
 	s.skipSpace()
 	start := s.at
@@ -305,7 +303,7 @@ func (s *scanner) accept(c byte) bool {
 	return ok
 }
 
-// peek returns the next byte, or NUL at the end: no token starts with NUL.
+// peek returns the next byte, or NUL at the end of the text. No token starts with NUL.
 func (s *scanner) peek() byte {
 	if s.at == len(s.text) {
 		return 0
@@ -313,8 +311,8 @@ func (s *scanner) peek() byte {
 	return s.text[s.at]
 }
 
-// Member returns the member of an object by its name. It is not ok if there is none, or if
-// b is not an object.
+// Member returns the value of one member of an object. ok is false if there is no such
+// member, or if b is not a valid object. The value is borrowed.
 func Member(b []byte, name string) (value Value, ok bool) {
 	err := Object(b, func(member string, v Value) error {
 		if member == name {
@@ -325,10 +323,10 @@ func Member(b []byte, name string) (value Value, ok bool) {
 	return value, ok && err == nil
 }
 
-// unescape returns the text of the inside of a valid JSON string.
+// unescape returns the text of a valid JSON string without its quotes.
 func unescape(inside []byte) string {
 	var text strings.Builder
-	text.Grow(len(inside)) // an escape is never shorter than what it stands for
+	text.Grow(len(inside)) // an escape sequence is never shorter than its character
 	for {
 		plain, rest, found := bytes.Cut(inside, []byte(`\`))
 		text.Write(plain)
@@ -341,9 +339,9 @@ func unescape(inside []byte) string {
 	}
 }
 
-// decodeEscape returns the character of the escape sequence at the start of b,
-// after its backslash, and its length. The length is 0 if b does not start with
-// one. A surrogate is only valid as half of a pair (RFC 8259 §8.2).
+// decodeEscape returns the character and the length of the escape sequence at the start of
+// b, which begins after the backslash. The length is 0 if there is no valid escape
+// sequence. A surrogate is only valid as half of a pair (RFC 8259 §8.2).
 func decodeEscape(b []byte) (r rune, size int) {
 	const letters, meanings = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
 	if len(b) == 0 {
@@ -366,8 +364,8 @@ func decodeEscape(b []byte) (r rune, size int) {
 	return r, len(`uXXXX\uXXXX`)
 }
 
-// codeUnit returns the UTF-16 code unit at the start of b, written as prefix and
-// four hex digits, or -1.
+// codeUnit returns the UTF-16 code unit at the start of b, written as prefix and four hex
+// digits. It returns -1 if there is none.
 func codeUnit(b []byte, prefix string) rune {
 	digits, ok := bytes.CutPrefix(b, []byte(prefix))
 	if !ok || len(digits) < 4 {

@@ -16,8 +16,8 @@ const claimsJSON = `{"iss":"fiberjwt","aud":"fiberjwt","sub":"42","kind":"users"
 	`"sid":"01JAXK3E8Q4T9ZC5M7RW2VBN6D","jti":"q83vEjRWeJCrze8SNFZ4kA",` +
 	`"iat":1790000000,"exp":1790000600,"auth_time":1790000000}`
 
-// members is an object of n members whose names have one length, so that none
-// can be told from another by its length.
+// members returns an object of n members. All names have the same length, so that a
+// comparison of lengths does not distinguish them.
 func members(n, length int) string {
 	var b strings.Builder
 	for i := range n {
@@ -26,7 +26,7 @@ func members(n, length int) string {
 	return "{" + strings.TrimPrefix(b.String(), ",") + "}"
 }
 
-// nested is an object with arrays inside, depth levels in all.
+// nested returns an object that contains nested arrays, with depth levels in all.
 func nested(depth int) string {
 	return `{"a":` + strings.Repeat("[", depth-1) + strings.Repeat("]", depth-1) + `}`
 }
@@ -198,7 +198,8 @@ func TestObjectRefusesTruncatedText(t *testing.T) {
 	}
 }
 
-// requireSameAsEncodingJSON compares members and, by the methods of Value, values.
+// requireSameAsEncodingJSON requires that Object and encoding/json read the same members,
+// and that the methods of Value return the same values.
 func requireSameAsEncodingJSON(t *testing.T, b []byte) {
 	t.Helper()
 	got := map[string]json.RawMessage{}
@@ -230,7 +231,7 @@ func requireSameValue(t *testing.T, raw Value) {
 		require.IsType(t, json.Number(""), want)
 		f, err := want.(json.Number).Float64()
 		require.NoError(t, err)
-		require.InDelta(t, math.Floor(f), seconds, 1) // a float may round 0.99… up to 1
+		require.InDelta(t, math.Floor(f), seconds, 1) // a float may round a fraction of 0.99… up
 	}
 
 	var texts []string
@@ -282,7 +283,7 @@ func TestSecondsTakesNumericDatesOnly(t *testing.T) {
 		want        int64
 		ok          bool
 	}{
-		{"the epoch, which is a date and not absence", `0`, 0, true},
+		{"the epoch, which is a date and does not mean absence", `0`, 0, true},
 		{"today", `1790000000`, 1790000000, true},
 		{"after 2038", `2147483648`, 2147483648, true},
 		{"last second of 9999", `253402300799`, 253402300799, true},
@@ -303,7 +304,7 @@ func TestSecondsTakesNumericDatesOnly(t *testing.T) {
 		{"exponent after a fraction", `1.79E9`, 0, false},
 		{"negative exponent", `1790000000e-9`, 0, false},
 		{"more than a float64 holds", `1e400`, 0, false},
-		{"exponent that would take for ever", `1e999999999`, 0, false},
+		{"exponent that would take very long to compute", `1e999999999`, 0, false},
 		{"quoted", `"1790000000"`, 0, false},
 		{"quoted fraction", `"1790000000.5"`, 0, false},
 		{"true", `true`, 0, false},
