@@ -1,6 +1,7 @@
 package seal_test
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,22 @@ func TestLinkNeverEndsWithPunctuation(t *testing.T) {
 			require.Equal(t, subject, link.Subject)
 		}
 	}
+}
+
+// A client chooses some bound texts, such as a path. If their MAC were a valid tag, the
+// client could have any token tagged.
+func TestMACOfABoundTextIsNoTag(t *testing.T) {
+	keys := seal.NewKeys(ring(current), label)
+	decode := func(text string) []byte {
+		b, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(text, linkPrefix))
+		require.NoError(t, err)
+		return b
+	}
+	body := decode(seal.NewLink(expires, "users", "admin").Encode(linkPrefix, seal.NewKeys(ring(current), "another label"), ""))
+	body = body[:len(body)-16]
+	bound := decode(seal.NewLink(expires, "users", "1").Encode(linkPrefix, keys, string(body)))[23:39]
+	_, ok := seal.OpenLink(linkPrefix, linkPrefix+base64.RawURLEncoding.EncodeToString(append(body, bound...)), only("users", keys))
+	require.False(t, ok)
 }
 
 func TestChangedLinkIsRefused(t *testing.T) {
