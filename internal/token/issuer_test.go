@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/secret"
 	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/keys"
 )
@@ -76,6 +77,21 @@ func TestOwnSetMayShareItsHeaderWithAnIssuer(t *testing.T) {
 	_, err := tokens.Verify(t.Context(), issue(t, tokens, usual()))
 	require.NoError(t, err)
 	got, err := tokens.Verify(t.Context(), signed(t, theirs, ownHeader("ES256", theirs.ID()), foreignObject().String()))
+	require.NoError(t, err)
+	require.True(t, got.Foreign)
+}
+
+func TestIssuerMayHaveTheSecretOfThisApplication(t *testing.T) {
+	root := secret.NewRoot(current)
+	theirs, err := keys.HMAC(keys.HS256, root.Derive("fiberjwt/v1/access/users"))
+	require.NoError(t, err)
+	tokens, _ := newTokens(func(cfg *token.Config) {
+		cfg.Keys = newSet(t, newKey(t, keys.ES256))
+		cfg.Issuers = []token.Issuer{{
+			Name: "https://id.example", Keys: newSet(t, theirs.Named(root.KeyID+".users")), Audience: []string{"api"}, Type: "at+jwt", Kind: "users",
+		}}
+	})
+	got, err := tokens.Verify(t.Context(), mint(current, "users", headerOf(current, "users"), foreignObject().String()))
 	require.NoError(t, err)
 	require.True(t, got.Foreign)
 }
