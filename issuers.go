@@ -157,7 +157,7 @@ func (i TrustedIssuer) translationProblems(kinds []*kind) (problems []string) {
 
 // inner is the issuer as package token knows it.
 func (i TrustedIssuer) inner() token.Issuer {
-	return token.Issuer{Name: i.Name, Keys: i.Keys, Audience: i.Audience, Type: i.Type, Required: i.RequiredClaims, Kind: i.Kind, Kinds: i.Kinds}
+	return token.Issuer{Name: i.Name, Keys: i.Keys, Audience: i.Audience, Type: i.Type, SkipType: i.SkipTypeCheck, Required: i.RequiredClaims, Kind: i.Kind, Kinds: i.Kinds}
 }
 
 func withOldTokenDefaults(o legacy.Tokens) legacy.Tokens {

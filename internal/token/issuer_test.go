@@ -165,8 +165,8 @@ func TestHeaderOfAnotherIssuerIsChecked(t *testing.T) {
 	}
 }
 
-func TestAnyTypeRefusesTokensForOtherUses(t *testing.T) {
-	f := newFederation(t, func(i *token.Issuer) { i.Type = token.AnyType })
+func TestSkippedTypeCheckRefusesTokensForOtherUses(t *testing.T) {
+	f := newFederation(t, func(i *token.Issuer) { i.Type, i.SkipType = "", true })
 	for name, test := range map[string]struct {
 		header string
 		change object
