@@ -424,7 +424,7 @@ func TestIssueRefusesClaimsThatCannotBeUsed(t *testing.T) {
 		"too many claims":      {token.Shape{}, many, "more claims"},
 		"a deep value":         {token.Shape{}, map[string]any{"x": deep}, "more deeply nested values"},
 		"a value that fails":   {token.Shape{}, map[string]any{"x": func() {}}, "Entity.Claims of kind users: json: unsupported type"},
-		"a shape that fails":   {token.Shape{Claims: map[string]any{"x": func() {}}}, nil, "Grant.Claims or Entity.Claims of kind users"},
+		"a shape that fails":   {token.Shape{Claims: map[string]any{"x": func() {}}}, nil, "LoginOptions.Claims or Entity.Claims of kind users"},
 		"a token too long":     {token.Shape{}, map[string]any{"x": strings.Repeat("x", token.MaxBytes)}, "the maximum is 3900"},
 		"client_id, if in use": {token.Shape{}, map[string]any{"client_id": "other"}, `reserved claim "client_id"`},
 	}
