@@ -37,7 +37,7 @@ func readForm(c *fiber.Ctx) (form, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, because(ErrInvalidRequest, err)
+		return nil, withCause(ErrInvalidRequest, err)
 	}
 	return members, nil
 }
@@ -62,7 +62,7 @@ func readBody(c *fiber.Ctx) ([]byte, error) {
 	if request.IsBodyStream() {
 		body, err := io.ReadAll(io.LimitReader(request.BodyStream(), maxFormBytes+1))
 		if err != nil {
-			return nil, because(ErrInvalidRequest, err)
+			return nil, withCause(ErrInvalidRequest, err)
 		}
 		if len(body) > maxFormBytes {
 			return nil, ErrTooLarge

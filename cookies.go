@@ -111,7 +111,7 @@ func newCookieNames(kind, path string, s Cookie) cookieNames {
 // answered 401 and refreshed, a missing one would be anonymous. Where sessions
 // slide, the refresh cookie stays while the access cookie is prolonged.
 func (n cookieNames) set(c *fiber.Ctx, p auth.Pair) {
-	keepUnshared(c)
+	setPrivate(c)
 	n.write(c, n.access, p.Access, "/", fiber.CookieSameSiteLaxMode, p.Idle)
 	if p.Refresh == "" {
 		return
@@ -133,22 +133,22 @@ func (n cookieNames) write(c *fiber.Ctx, name, value, path, sameSite string, lif
 // clear deletes both cookies: the same name, path and attributes, expired.
 // fasthttp drops a Max-Age of zero or less, so only Expires says it.
 func (n cookieNames) clear(c *fiber.Ctx) {
-	keepUnshared(c)
+	setPrivate(c)
 	past := time.Unix(1, 0).UTC()
 	c.Cookie(&fiber.Cookie{Name: n.access, Path: "/", Secure: n.secure, HTTPOnly: true, SameSite: fiber.CookieSameSiteLaxMode, Expires: past})
 	c.Cookie(&fiber.Cookie{Name: n.refresh, Path: n.path, Secure: n.secure, HTTPOnly: true, SameSite: fiber.CookieSameSiteStrictMode, Expires: past})
 }
 
-// keepUnshared keeps an answer that sets cookies out of caches, which may hand
+// setPrivate keeps an answer that sets cookies out of caches, which may hand
 // them on with it (RFC 9111 §7.3), unless the handler has seen to that.
-func keepUnshared(c *fiber.Ctx) {
-	if len(c.Response().Header.Peek(fiber.HeaderCacheControl)) == 0 || !forOne(c) {
+func setPrivate(c *fiber.Ctx) {
+	if len(c.Response().Header.Peek(fiber.HeaderCacheControl)) == 0 || !isPrivate(c) {
 		c.Set(fiber.HeaderCacheControl, "no-store")
 	}
 }
 
 // present: the request carries a cookie of the kind.
-func (n cookieNames) present(c *fiber.Ctx) bool {
+func (n cookieNames) sentWith(c *fiber.Ctx) bool {
 	return len(c.Request().Header.Cookie(n.access)) > 0 || len(c.Request().Header.Cookie(n.refresh)) > 0
 }
 
@@ -175,8 +175,8 @@ func (k *kind) markDevice(c *fiber.Ctx, name string, now time.Time) {
 // slide renews access cookies whose tokens are in the second half of their life,
 // after the handler succeeded. What fails here is tried again by the next
 // request: the one at hand has been answered.
-func (a *Auth) slide(c *fiber.Ctx, r *request) {
-	if !ordinary(c) || c.Response().StatusCode() >= fiber.StatusBadRequest || !forOne(c) {
+func (a *Auth) renewCookies(c *fiber.Ctx, r *request) {
+	if !isPageRequest(c) || c.Response().StatusCode() >= fiber.StatusBadRequest || !isPrivate(c) {
 		return
 	}
 	for _, s := range r.sessions {
@@ -197,17 +197,17 @@ func (a *Auth) slide(c *fiber.Ctx, r *request) {
 // ordinary: a navigation or a fetch of a page of our own, of a browser that says
 // so (Fetch Metadata), and not one that it makes ahead of the person. HEAD shows
 // the person nothing, and a proxy that asks drops the cookie.
-func ordinary(c *fiber.Ctx) bool {
+func isPageRequest(c *fiber.Ctx) bool {
 	header := func(name string) string { return borrow(c.Request().Header.Peek(name)) }
 	site, dest := header("Sec-Fetch-Site"), header("Sec-Fetch-Dest")
 	return c.Method() != fiber.MethodHead && (site == "same-origin" || site == "none") && (dest == "document" || dest == "empty") &&
-		header("Sec-Purpose") == "" && header("Purpose") == "" && header("X-Moz") == "" && header(fiber.HeaderUpgrade) == "" && !byProxy(c)
+		header("Sec-Purpose") == "" && header("Purpose") == "" && header("X-Moz") == "" && header(fiber.HeaderUpgrade) == "" && !isForwardAuth(c)
 }
 
 // forOne: no shared cache keeps the answer; it would keep its Set-Cookie too, RFC
 // 9111 §7.3. An answer without a word on caching can still be given one.
 // With a list of names, private is about those headers alone (§5.2.2.7).
-func forOne(c *fiber.Ctx) bool {
+func isPrivate(c *fiber.Ctx) bool {
 	rule := borrow(c.Response().Header.Peek(fiber.HeaderCacheControl))
 	if rule == "" {
 		return true

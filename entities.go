@@ -152,7 +152,7 @@ const defaultSessionTTL = 90 * 24 * time.Hour
 func (e Entity[T]) open(db *bun.DB) (*kind, []string) {
 	inner, problems := accounts.Open(db, reflect.TypeFor[T](), accounts.Declaration{
 		Name: e.Name, Identity: e.Identity, Password: e.Password, Fillable: e.Fillable, Canonical: e.Canonical, Load: e.Load,
-		Narrowed: e.Allow != nil, Registers: e.Register != nil, Answer: answerOf,
+		Narrowed: e.Allow != nil, Registers: e.Register != nil, Answer: hookAnswer,
 	})
 	k := &kind{
 		Kind: &auth.Kind{
@@ -183,7 +183,7 @@ func (e Entity[T]) adopt(k *kind) {
 	if e.FromIssuer != nil {
 		k.FromIssuer = func(ctx context.Context, v *auth.Verified) (any, error) {
 			account, err := e.FromIssuer(ctx, sessionOf(*v))
-			if answer := answerOf(err); answer != nil {
+			if answer := hookAnswer(err); answer != nil {
 				err = answer
 			}
 			if account == nil {
@@ -249,9 +249,9 @@ func Create[T any](ctx context.Context, a *Auth, account *T, password string) er
 		err = fault.Setupf("Create: account is nil, or kind %s has no passwords: insert its rows yourself", k.Name)
 	}
 	if err != nil {
-		return face(err)
+		return publicError(err)
 	}
-	return face(a.service.Create(ctx, k.Kind, account, password))
+	return publicError(a.service.Create(ctx, k.Kind, account, password))
 }
 
 // HashPassword hashes a password for the column Entity.Password, at the cost of
@@ -261,7 +261,7 @@ func Create[T any](ctx context.Context, a *Auth, account *T, password string) er
 // ErrUnavailable if ctx ended or too many passwords are hashed at the moment.
 func (a *Auth) HashPassword(ctx context.Context, password string) (string, error) {
 	hash, err := a.service.HashPassword(ctx, password)
-	return hash, face(err)
+	return hash, publicError(err)
 }
 
 // CheckPassword says whether hash, from the column Entity.Password, is one of
@@ -271,7 +271,7 @@ func (a *Auth) HashPassword(ctx context.Context, password string) (string, error
 // hashed at the moment.
 func (a *Auth) CheckPassword(ctx context.Context, hash, password string) (bool, error) {
 	ok, err := a.service.CheckPassword(ctx, hash, password)
-	return ok, face(err)
+	return ok, publicError(err)
 }
 
 func newHasher(cfg Config) *password.Hasher {

@@ -165,9 +165,9 @@ func (e *setupError) Error() string { return e.cause.Error() }
 
 func (e *setupError) Unwrap() []error { return []error{ErrSetup, e.cause} }
 
-// because is sentinel with a cause for the log.
-func because(sentinel *Error, cause error) error {
-	e := instance(sentinel)
+// withCause is sentinel with a cause for the log.
+func withCause(sentinel *Error, cause error) error {
+	e := copyError(sentinel)
 	e.cause = cause
 	return e
 }
@@ -178,27 +178,27 @@ func wrongFields(fields map[string]string) error {
 	if len(fields) == 0 {
 		return nil
 	}
-	e := instance(ErrFields)
+	e := copyError(ErrFields)
 	e.Fields = fields
 	return e
 }
 
-// logged is err with a note that it needs no second line in the log.
-func logged(err error) error {
+// markLogged is err with a note that it needs no second line in the log.
+func markLogged(err error) error {
 	if refusal(err).Status < 500 {
 		return err
 	}
-	e := instance(refusal(err))
+	e := copyError(refusal(err))
 	e.logged = true
 	return e
 }
 
-// ofKind is err with the kind of account that the request was about, for the log.
-func ofKind(err error, kind string) error {
+// withKind is err with the kind of account that the request was about, for the log.
+func withKind(err error, kind string) error {
 	if refusal(err).Status < 500 {
 		return err
 	}
-	e := instance(refusal(err))
+	e := copyError(refusal(err))
 	e.kind = cmp.Or(e.kind, kind)
 	return e
 }
@@ -212,8 +212,8 @@ var errNoRefreshToken = &Error{Status: 401, Code: "no_token", Description: "Sign
 // errLoneRefresh is for a refresh cookie that comes without its access cookie.
 var errLoneRefresh = &Error{Status: 401, Code: "no_token", Description: "Sign in first: a refresh cookie counts beside the access cookie of its session only.", of: ErrNoToken}
 
-// instance is a copy of a sentinel that may be filled in.
-func instance(sentinel *Error) *Error {
+// copyError is a copy of a sentinel that may be filled in.
+func copyError(sentinel *Error) *Error {
 	e := *sentinel
 	e.of = sentinel
 	return &e

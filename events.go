@@ -12,37 +12,37 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// toldKey is where a request keeps the credentials whose refusal was told.
-type toldKey struct{}
+// emittedKey is where a request keeps the credentials whose refusal was told.
+type emittedKey struct{}
 
-// tellToken is tellRefused for a credential, once in a request: a route may stand
+// emitTokenRefused is tellRefused for a credential, once in a request: a route may stand
 // below two middlewares, or be a built-in one below its own.
-func (a *Auth) tellToken(c *fiber.Ctx, e event.Event, token string, err error) {
+func (a *Auth) emitTokenRefused(c *fiber.Ctx, e event.Event, token string, err error) {
 	if a.onEvent == nil {
 		return
 	}
-	told, _ := c.Locals(toldKey{}).([]string)
-	if slices.Contains(told, token) {
+	emitted, _ := c.Locals(emittedKey{}).([]string)
+	if slices.Contains(emitted, token) {
 		return
 	}
-	c.Locals(toldKey{}, append(told, token))
-	a.tellRefused(c, e, err)
+	c.Locals(emittedKey{}, append(emitted, token))
+	a.emitRefused(c, e, err)
 }
 
-// tell hands e to the hook. Without one it costs a comparison.
-func (a *Auth) tell(c *fiber.Ctx, e event.Event) {
+// emit hands e to the hook. Without one it costs a comparison.
+func (a *Auth) emit(c *fiber.Ctx, e event.Event) {
 	if a.onEvent != nil {
-		a.deliver(c, e)
+		a.deliverRequest(c, e)
 	}
 }
 
-func (a *Auth) deliver(c *fiber.Ctx, e event.Event) {
+func (a *Auth) deliverRequest(c *fiber.Ctx, e event.Event) {
 	e.Address, e.UserAgent = address(c), agent(c)
-	a.deliverIn(c.UserContext(), e)
+	a.deliver(c.UserContext(), e)
 }
 
-// deliverIn runs the hook. What was decided is not undone by its panic.
-func (a *Auth) deliverIn(ctx context.Context, e event.Event) {
+// deliver runs the hook. What was decided is not undone by its panic.
+func (a *Auth) deliver(ctx context.Context, e event.Event) {
 	if a.onEvent == nil {
 		return
 	}
@@ -52,10 +52,10 @@ func (a *Auth) deliverIn(ctx context.Context, e event.Event) {
 	}
 }
 
-// tellRefused is tell for what err refused. Requests that cannot be understood
+// emitRefused is tell for what err refused. Requests that cannot be understood
 // or carry nothing are no event; those that fail are told where they are
 // answered.
-func (a *Auth) tellRefused(c *fiber.Ctx, e event.Event, err error) {
+func (a *Auth) emitRefused(c *fiber.Ctx, e event.Event, err error) {
 	if a.onEvent == nil {
 		return
 	}
@@ -74,24 +74,24 @@ func (a *Auth) tellRefused(c *fiber.Ctx, e event.Event, err error) {
 		return
 	}
 	e.Reason = refused.reason()
-	a.deliver(c, e)
+	a.deliverRequest(c, e)
 }
 
-// tellDenied is for the guards; what was wrong with a token is told already.
-func (a *Auth) tellDenied(c *fiber.Ctx, s *Session, err error) {
+// emitDenied is for the guards; what was wrong with a token is told already.
+func (a *Auth) emitDenied(c *fiber.Ctx, s *Session, err error) {
 	if s == nil || !errors.Is(err, ErrWrongKind) && !errors.Is(err, ErrNotFresh) {
 		return
 	}
-	a.tellRefused(c, s.event(event.Denied), err)
+	a.emitRefused(c, s.event(event.Denied), err)
 }
 
-// tellFailed is for answers that are no decision.
-func (a *Auth) tellFailed(c *fiber.Ctx, err error) {
+// emitFailed is for answers that are no decision.
+func (a *Auth) emitFailed(c *fiber.Ctx, err error) {
 	if a.onEvent == nil {
 		return
 	}
 	if e := refusal(err); e.Status >= 500 {
-		a.deliver(c, event.Event{Type: event.Failed, Reason: e.reason()})
+		a.deliverRequest(c, event.Event{Type: event.Failed, Reason: e.reason()})
 	}
 }
 

@@ -211,7 +211,7 @@ func (e Extractor) take(c *fiber.Ctx) (string, error) {
 	case sourceForm:
 		return e.takeForm(c)
 	case sourceParam:
-		keepPrivate(c)
+		setNoStore(c)
 		return c.Params(e.key), nil
 	case sourceCustom:
 		return e.takeCustom(c)
@@ -220,12 +220,12 @@ func (e Extractor) take(c *fiber.Ctx) (string, error) {
 }
 
 func (e Extractor) takeQuery(c *fiber.Ctx) (string, error) {
-	if !readsOnly(c) {
+	if !isGetOrHead(c) {
 		return "", nil
 	}
 	token, err := onlyOne(c.Context().QueryArgs().PeekMulti(e.key))
 	if token != "" || err != nil {
-		keepPrivate(c)
+		setNoStore(c)
 	}
 	return token, err
 }
@@ -233,7 +233,7 @@ func (e Extractor) takeQuery(c *fiber.Ctx) (string, error) {
 func (e Extractor) takeForm(c *fiber.Ctx) (string, error) {
 	// Multipart forms are left alone: reading one inflates what an anonymous
 	// client sent.
-	if readsOnly(c) || mediaType(c) != fiber.MIMEApplicationForm {
+	if isGetOrHead(c) || mediaType(c) != fiber.MIMEApplicationForm {
 		return "", nil
 	}
 	if c.Request().IsBodyStream() || len(c.Request().Body()) > maxFormBytes {
@@ -247,13 +247,13 @@ func (e Extractor) takeCustom(c *fiber.Ctx) (token string, err error) {
 		token, err = e.custom(c)
 		return err
 	})
-	if err == nil || answerOf(err) != nil || errors.Is(err, fault.ErrSetup) {
+	if err == nil || hookAnswer(err) != nil || errors.Is(err, fault.ErrSetup) {
 		return token, err
 	}
 	if fault.IsUnavailable(err) {
 		return "", fault.Unavailable(err)
 	}
-	return "", because(ErrTokenMalformed, err)
+	return "", withCause(ErrTokenMalformed, err)
 }
 
 // takeScheme reads the Authorization headers of one scheme: RFC 9110 §11.4,
@@ -302,13 +302,13 @@ func cookieValues(c *fiber.Ctx, name string) (values [][]byte) {
 	return values
 }
 
-func readsOnly(c *fiber.Ctx) bool {
+func isGetOrHead(c *fiber.Ctx) bool {
 	return c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead
 }
 
-// keepPrivate keeps an answer whose address has a token out of caches and
+// setNoStore keeps an answer whose address has a token out of caches and
 // Referer headers.
-func keepPrivate(c *fiber.Ctx) {
+func setNoStore(c *fiber.Ctx) {
 	c.Set(fiber.HeaderCacheControl, "private, no-store")
 	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
 }

@@ -70,13 +70,13 @@ func (a *Auth) clientOf(c *fiber.Ctx, k *kind) auth.Client {
 	return auth.Client{Address: address(c), Agent: agent(c), Network: a.networkOf(c), Device: k.device(c)}
 }
 
-// askedMethods are the headers in which proxies name the method of a request that they
+// forwardedMethods are the headers in which proxies name the method of a request that they
 // ask about.
-var askedMethods = [...]string{"X-Forwarded-Method", "X-Original-Method"}
+var forwardedMethods = [...]string{"X-Forwarded-Method", "X-Original-Method"}
 
-// byProxy reports whether a proxy asks about a request of a client.
-func byProxy(c *fiber.Ctx) bool {
-	for _, header := range askedMethods {
+// isForwardAuth reports whether a proxy asks about a request of a client.
+func isForwardAuth(c *fiber.Ctx) bool {
+	for _, header := range forwardedMethods {
 		if len(c.Request().Header.Peek(header)) > 0 {
 			return true
 		}
@@ -91,9 +91,9 @@ func originOf(c *fiber.Ctx) origin.Request {
 		Method: c.Method(), Host: borrow(c.Request().Host()), Origin: borrow(header.Peek(fiber.HeaderOrigin)), FetchSite: borrow(header.Peek("Sec-Fetch-Site")),
 		// A proxy that asks may have taken Upgrade away, which is for the next hop alone, but
 		// not the rest.
-		Opens: len(header.Peek(fiber.HeaderUpgrade)) > 0 || byProxy(c) && len(header.Peek(fiber.HeaderSecWebSocketVersion)) > 0,
+		Opens: len(header.Peek(fiber.HeaderUpgrade)) > 0 || isForwardAuth(c) && len(header.Peek(fiber.HeaderSecWebSocketVersion)) > 0,
 	}
-	for _, name := range askedMethods {
+	for _, name := range forwardedMethods {
 		for _, method := range header.PeekAll(name) {
 			r.Asked = append(r.Asked, borrow(method))
 		}
@@ -250,27 +250,27 @@ func (a *Auth) neighboursIn(app *fiber.App) neighbours {
 	return n
 }
 
-// keptAbove refuses a request below a middleware that would keep the answer and
+// refuseBelowCache refuses a request below a middleware that would keep the answer and
 // give it to clients that were never asked for a token.
-func keptAbove(c *fiber.Ctx, n neighbours) error {
+func refuseBelowCache(c *fiber.Ctx, n neighbours) error {
 	switch {
-	case n.cache && !passesCache(c) && calledBy(fibersCache):
+	case n.cache && !bypassesCache(c) && isCalledBy(fibersCache):
 		return fault.Setup("Fiber's cache middleware stands above fiberjwt and would give the answer for one account to every client: register it below, or above only for requests without credentials, as docs/operate/deployment.md shows")
-	case n.idempotency && !fiber.IsMethodSafe(c.Method()) && calledBy(fibersIdempotency):
+	case n.idempotency && !fiber.IsMethodSafe(c.Method()) && isCalledBy(fibersIdempotency):
 		return fault.Setup("Fiber's idempotency middleware stands above fiberjwt and would give the answer for one account to every client that sends the same key: register it below")
 	}
 	return nil
 }
 
-// underCache reports whether Fiber's cache middleware is above and would keep the
+// isUnderCache reports whether Fiber's cache middleware is above and would keep the
 // answer: a refusal would be for every client then, as long as it is kept.
-func (a *Auth) underCache(c *fiber.Ctx) bool {
-	return a.neighbours(c).cache && !passesCache(c) && calledBy(fibersCache)
+func (a *Auth) isUnderCache(c *fiber.Ctx) bool {
+	return a.neighbours(c).cache && !bypassesCache(c) && isCalledBy(fibersCache)
 }
 
 // passesCache: Fiber's cache middleware neither reads nor keeps the answer. The
 // request says so, or that middleware has said that it is not for this method.
-func passesCache(c *fiber.Ctx) bool {
+func bypassesCache(c *fiber.Ctx) bool {
 	passes := strings.Contains(borrow(c.Request().Header.Peek(fiber.HeaderCacheControl)), "no-store")
 	c.Response().Header.VisitAll(func(_, value []byte) {
 		passes = passes || string(value) == "unreachable"
@@ -280,7 +280,7 @@ func passesCache(c *fiber.Ctx) bool {
 
 // calledBy: one of the functions that wait for this one to return is a closure in
 // the function with this name.
-func calledBy(name string) bool {
+func isCalledBy(name string) bool {
 	var calls [512]uintptr
 	frames := runtime.CallersFrames(calls[:runtime.Callers(2, calls[:])])
 	for more := true; more; {
@@ -311,7 +311,7 @@ func (r *request) run(c *fiber.Ctx) error {
 	owner := r.owner()
 	c.Response().Header.Set(ownerHeader, owner)
 	err := r.next(c)
-	foreign := ofAnother(c, owner)
+	foreign := isForAnother(c, owner)
 	c.Response().Header.Del(ownerHeader)
 	if foreign {
 		c.Response().Reset()
@@ -347,7 +347,7 @@ func (r *request) owner() string {
 }
 
 // ofAnother: the answer was kept, and not for this owner.
-func ofAnother(c *fiber.Ctx, owner string) bool {
+func isForAnother(c *fiber.Ctx, owner string) bool {
 	again := false
 	c.Context().VisitUserValuesAll(func(key, _ any) {
 		again = again || reflect.TypeOf(key).PkgPath() == strings.TrimSuffix(fibersIdempotency, ".New.") && reflect.ValueOf(key).String() == "idempotency_isfromcache"

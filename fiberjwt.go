@@ -184,7 +184,7 @@ func (a *Auth) Handler() fiber.Handler {
 			a.explainMissing(c, err)
 			return err
 		}
-		a.slide(c, r)
+		a.renewCookies(c, r)
 		return nil
 	}
 }
@@ -215,11 +215,11 @@ func (a *Auth) authenticate(c *fiber.Ctx, kinds []*kind) (*request, error) {
 	r.vary(c)
 	found, err := a.extractor.find(c, kinds)
 	if err != nil {
-		a.tellRefused(c, event.Event{Type: event.TokenRefused}, err)
-		return r, a.blameOrFail(r, nil, err)
+		a.emitRefused(c, event.Event{Type: event.TokenRefused}, err)
+		return r, a.setFaultOrFail(r, nil, err)
 	}
 	if len(found) > 0 {
-		if err := keptAbove(c, beside); err != nil {
+		if err := refuseBelowCache(c, beside); err != nil {
 			return r, err
 		}
 	}
@@ -233,23 +233,23 @@ func (a *Auth) authenticate(c *fiber.Ctx, kinds []*kind) (*request, error) {
 			r.sessions = append(r.sessions, s)
 			continue
 		}
-		a.tellToken(c, s.event(event.TokenRefused), presented.token, err)
-		if err := a.blameOrFail(r, presented.kind, err); err != nil {
-			return r, ofKind(err, s.event(event.TokenRefused).Kind)
+		a.emitTokenRefused(c, s.event(event.TokenRefused), presented.token, err)
+		if err := a.setFaultOrFail(r, presented.kind, err); err != nil {
+			return r, withKind(err, s.event(event.TokenRefused).Kind)
 		}
 	}
 	return r, nil
 }
 
-// blameOrFail keeps problems of a credential apart from problems that end the
+// setFaultOrFail keeps problems of a credential apart from problems that end the
 // request: those of the server, and a request that cannot be understood, unless
 // that is about the cookie of one kind.
-func (a *Auth) blameOrFail(r *request, k *kind, err error) error {
+func (a *Auth) setFaultOrFail(r *request, k *kind, err error) error {
 	status := refusal(err).Status
 	if status >= 500 || k == nil && status != fiber.StatusUnauthorized && status != fiber.StatusForbidden {
 		return err
 	}
-	r.blame(k, err)
+	r.setFault(k, err)
 	return nil
 }
 
@@ -289,7 +289,7 @@ func (a *Auth) accept(c *fiber.Ctx, presented credential) (*Session, error) {
 func (a *Auth) Verify(ctx context.Context, token string) (*Session, error) {
 	v, err := a.service.Verify(ctx, token)
 	if err != nil {
-		return nil, face(err) // a caller that overlooks the error must not hold a session
+		return nil, publicError(err) // a caller that overlooks the error must not hold a session
 	}
 	return sessionOf(v), nil
 }
@@ -309,13 +309,13 @@ func (a *Auth) Alive(ctx context.Context, s *Session) error {
 	if s == nil {
 		s = &Session{}
 	}
-	return face(a.service.Alive(ctx, s.verified()))
+	return publicError(a.service.Alive(ctx, s.verified()))
 }
 
 // Revoke ends a session by its ID, [Session].ID; ending an unknown or an ended
 // one is no error. The error is ErrUnavailable, or ErrSetup without Entities.
 func (a *Auth) Revoke(ctx context.Context, sessionID string) error {
-	return face(a.service.Revoke(ctx, sessionID))
+	return publicError(a.service.Revoke(ctx, sessionID))
 }
 
 // RevokeAll ends every session of an account: after it was disabled or deleted, or
@@ -328,9 +328,9 @@ func (a *Auth) Revoke(ctx context.Context, sessionID string) error {
 func RevokeAll[T any](ctx context.Context, a *Auth, account *T) error {
 	k, subject, err := subjectOf(a, account)
 	if err != nil {
-		return face(err)
+		return publicError(err)
 	}
-	return face(a.service.RevokeAll(ctx, k.Name, subject))
+	return publicError(a.service.RevokeAll(ctx, k.Name, subject))
 }
 
 // SessionInfo describes a living session in a list.
@@ -350,10 +350,10 @@ type SessionInfo struct {
 func Sessions[T any](ctx context.Context, a *Auth, account *T) ([]SessionInfo, error) {
 	k, subject, err := subjectOf(a, account)
 	if err != nil {
-		return nil, face(err)
+		return nil, publicError(err)
 	}
 	infos, err := a.listSessions(ctx, k.Name, subject)
-	return infos, face(err)
+	return infos, publicError(err)
 }
 
 // subjectOf returns the kind of an account, and its primary key as text.
@@ -389,7 +389,7 @@ func (a *Auth) listSessions(ctx context.Context, kind, subject string) ([]Sessio
 // was deleted before stays so, or ErrSetup without Entities.
 func (a *Auth) Prune(ctx context.Context) (deleted int64, err error) {
 	deleted, err = a.service.Prune(ctx)
-	return deleted, face(err)
+	return deleted, publicError(err)
 }
 
 // Close ends what runs in the background and waits for it: the deletion of rows
@@ -401,9 +401,9 @@ func (a *Auth) Close() error { return a.service.Close() }
 // answer writes err by the rules of this Config.
 func (a *Auth) answer(c *fiber.Ctx, err error) error {
 	endStream(c)
-	a.tellFailed(c, err)
+	a.emitFailed(c, err)
 	failed := recovered(func() error { return answer(c, err, a.logs, a.errorHandler) })
-	if failed == nil && a.underCache(c) {
+	if failed == nil && a.isUnderCache(c) {
 		return refusal(err) // Fiber's cache keeps answers, but no errors; the application's ErrorHandler writes this one
 	}
 	return failed

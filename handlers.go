@@ -34,16 +34,16 @@ func (a *Auth) handleRegister(c *fiber.Ctx, k *kind) error {
 		Encode: func(account any) ([]byte, error) { return k.entity(c, account) },
 	}, a.clientOf(c, k))
 	if err != nil {
-		a.tellRefused(c, event.Event{Type: event.RegisterRefused, Kind: k.Name}, err)
+		a.emitRefused(c, event.Event{Type: event.RegisterRefused, Kind: k.Name}, err)
 		return err
 	}
-	a.tell(c, eventOf(p, event.Register, k))
+	a.emit(c, eventOf(p, event.Register, k))
 	answer := struct {
 		*Tokens
 		Entity json.RawMessage `json:"entity"`
 	}{Entity: entity}
 	if p.Access != "" {
-		tokens := a.handNew(c, k, p, LoginOptions{Transport: transport})
+		tokens := a.respondNewSession(c, k, p, LoginOptions{Transport: transport})
 		answer.Tokens = &tokens
 	}
 	return c.Status(fiber.StatusCreated).JSON(answer)
@@ -83,11 +83,11 @@ func (a *Auth) handleLogin(c *fiber.Ctx, k *kind) error {
 	}
 	p, err := a.service.SignIn(c.UserContext(), k.Kind, auth.Credentials{Identity: identity, Password: password, Unlock: unlock}, a.clientOf(c, k))
 	if err != nil {
-		a.tellRefused(c, event.Event{Type: event.LoginRefused, Kind: k.Name, Subject: p.Subject}, err)
+		a.emitRefused(c, event.Event{Type: event.LoginRefused, Kind: k.Name, Subject: p.Subject}, err)
 		return err
 	}
-	a.tell(c, eventOf(p, event.Login, k))
-	return c.JSON(a.handNew(c, k, p, LoginOptions{Transport: transport}))
+	a.emit(c, eventOf(p, event.Login, k))
+	return c.JSON(a.respondNewSession(c, k, p, LoginOptions{Transport: transport}))
 }
 
 // handleRefresh answers the way the token came, so that no script can turn a
@@ -102,11 +102,11 @@ func (a *Auth) handleRefresh(c *fiber.Ctx, k *kind) error {
 	}
 	if err != nil {
 		// The cookies stay: another tab may hold a good one by now.
-		a.tellRefused(c, eventOf(p, event.RefreshRefused, k), err)
+		a.emitRefused(c, eventOf(p, event.RefreshRefused, k), err)
 		return err
 	}
-	a.tell(c, eventOf(p, event.Refresh, k))
-	return c.JSON(a.hand(c, k, p, transport))
+	a.emit(c, eventOf(p, event.Refresh, k))
+	return c.JSON(a.respondTokens(c, k, p, transport))
 }
 
 // handleExchange is for servers that were handed a refresh token and cannot hand
@@ -126,10 +126,10 @@ func (a *Auth) handleExchange(c *fiber.Ctx, k *kind) error {
 	defer cancel()
 	p, err := a.service.Exchange(ctx, k.Kind, raw)
 	if err != nil {
-		a.tellRefused(c, eventOf(p, event.RefreshRefused, k), err)
+		a.emitRefused(c, eventOf(p, event.RefreshRefused, k), err)
 		return err
 	}
-	a.tell(c, eventOf(p, event.Exchange, k))
+	a.emit(c, eventOf(p, event.Exchange, k))
 	return c.JSON(tokensOf(p))
 }
 
@@ -164,7 +164,7 @@ func (a *Auth) refreshInBody(c *fiber.Ctx) (raw string, ok bool, err error) {
 
 // handleLogout ends the session of the access or the refresh token, expired or not.
 func (a *Auth) handleLogout(c *fiber.Ctx, k *kind) error {
-	return a.leave(c, k, event.Logout, func(sid []byte) (bool, error) {
+	return a.endSessions(c, k, event.Logout, func(sid []byte) (bool, error) {
 		if a.onEvent == nil {
 			return a.service.Sessions.Revoke(c.UserContext(), sid, k.Name, "", a.now().UnixMilli())
 		}
@@ -175,15 +175,15 @@ func (a *Auth) handleLogout(c *fiber.Ctx, k *kind) error {
 // handleLogoutAll ends every session of the account, if the one that asks is
 // still alive.
 func (a *Auth) handleLogoutAll(c *fiber.Ctx, k *kind) error {
-	return a.leave(c, k, event.LogoutAll, func(sid []byte) (bool, error) {
+	return a.endSessions(c, k, event.LogoutAll, func(sid []byte) (bool, error) {
 		return a.service.EndAll(c.UserContext(), k.Kind, sid)
 	})
 }
 
-// leave ends what the request is from and clears the cookies, unless another
+// endSessions ends what the request is from and clears the cookies, unless another
 // site sent a request that carries none. A request that is not signed in is fine.
-func (a *Auth) leave(c *fiber.Ctx, k *kind, what event.Type, end func(sid []byte) (ended bool, err error)) error {
-	leaving, err := a.leaving(c, k)
+func (a *Auth) endSessions(c *fiber.Ctx, k *kind, what event.Type, end func(sid []byte) (ended bool, err error)) error {
+	leaving, err := a.sessionsToEnd(c, k)
 	if err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func (a *Auth) leave(c *fiber.Ctx, k *kind, what event.Type, end func(sid []byte
 			return err
 		}
 		if ended {
-			a.tell(c, eventOf(p, what, k))
+			a.emit(c, eventOf(p, what, k))
 		}
 	}
 	if a.checkUnsafeOrigin(c) == nil {
@@ -255,7 +255,7 @@ func (a *Auth) handleEndSession(c *fiber.Ctx, k *kind) error {
 	if !found {
 		return ErrNotFound
 	}
-	a.tell(c, event.Event{Type: event.Revoke, Kind: k.Name, Subject: s.Subject, SessionID: session.ID(sid)})
+	a.emit(c, event.Event{Type: event.Revoke, Kind: k.Name, Subject: s.Subject, SessionID: session.ID(sid)})
 	if c.Params("id") == s.ID && s.Source == sourceCookie {
 		k.cookies.clear(c)
 	}
@@ -283,13 +283,13 @@ func (a *Auth) handlePassword(c *fiber.Ctx, k *kind) error {
 	}
 	name, err := a.service.ChangePassword(c.UserContext(), k.Kind, s.verified(), current, password, a.clientOf(c, k))
 	if err != nil {
-		a.tellRefused(c, s.event(event.PasswordRefused), err)
+		a.emitRefused(c, s.event(event.PasswordRefused), err)
 		return err
 	}
 	if s.Source == sourceCookie {
 		k.markDevice(c, name, a.now())
 	}
-	a.tell(c, s.event(event.Password))
+	a.emit(c, s.event(event.Password))
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
@@ -305,35 +305,35 @@ func (a *Auth) signedIn(c *fiber.Ctx, k *kind) (*Session, error) {
 	}
 	err = r.missing(k.Name)
 	if len(r.sessions) > 0 {
-		a.tellDenied(c, r.sessions[0], err)
+		a.emitDenied(c, r.sessions[0], err)
 	}
 	return nil, err
 }
 
-// leaving finds the sessions that a request to log out is from: those of the
+// sessionsToEnd finds the sessions that a request to log out is from: those of the
 // cookies, and that of an access token, which may have expired, or else of a
 // refresh token; none if by neither. A token of another issuer has no session to
 // end: it is told only where there is nothing else.
-func (a *Auth) leaving(c *fiber.Ctx, k *kind) ([]auth.Pair, error) {
-	if k.cookies.present(c) {
+func (a *Auth) sessionsToEnd(c *fiber.Ctx, k *kind) ([]auth.Pair, error) {
+	if k.cookies.sentWith(c) {
 		if err := a.checkUnsafeOrigin(c); err != nil {
 			return nil, err
 		}
 	}
-	held := a.heldInCookies(c, k)
-	who, signedIn, err := a.leavingByAccess(c, k)
+	held := a.sessionsInCookies(c, k)
+	who, signedIn, err := a.sessionOfAccessToken(c, k)
 	if err != nil {
 		return nil, err
 	}
 	if who.SID != nil {
-		return join(held, who), nil
+		return addSession(held, who), nil
 	}
 	raw, _, err := a.refreshInBody(c)
 	if err != nil {
 		return nil, err
 	}
 	if sid, _, ok := k.RefreshSession(raw); ok {
-		held = join(held, auth.Pair{SID: sid})
+		held = addSession(held, auth.Pair{SID: sid})
 	}
 	if len(held) == 0 && signedIn {
 		held = append(held, who)
@@ -342,7 +342,7 @@ func (a *Auth) leaving(c *fiber.Ctx, k *kind) ([]auth.Pair, error) {
 }
 
 // leavingByAccess prefers a token that has a session here; ok is true for others too.
-func (a *Auth) leavingByAccess(c *fiber.Ctx, k *kind) (who auth.Pair, ok bool, err error) {
+func (a *Auth) sessionOfAccessToken(c *fiber.Ctx, k *kind) (who auth.Pair, ok bool, err error) {
 	found, err := a.extractor.find(c, []*kind{k})
 	if err != nil && refusal(err).Status != fiber.StatusUnauthorized {
 		return auth.Pair{}, false, err
@@ -365,10 +365,10 @@ func (a *Auth) leavingByAccess(c *fiber.Ctx, k *kind) (who auth.Pair, ok bool, e
 	return auth.Pair{}, ok, nil
 }
 
-// heldInCookies are the sessions of the cookies of a kind. The access cookie may
+// sessionsInCookies are the sessions of the cookies of a kind. The access cookie may
 // be of another one than the refresh cookie: that one comes along to the built-in
 // routes only, as a rule, and an answer that is late can bring back either.
-func (a *Auth) heldInCookies(c *fiber.Ctx, k *kind) (held []auth.Pair) {
+func (a *Auth) sessionsInCookies(c *fiber.Ctx, k *kind) (held []auth.Pair) {
 	if access, _ := cookieValue(c, k.cookies.access); access != "" {
 		if p, _ := a.service.HeldSession(c.UserContext(), k.Kind, access); p.SID != nil {
 			held = append(held, p)
@@ -376,14 +376,14 @@ func (a *Auth) heldInCookies(c *fiber.Ctx, k *kind) (held []auth.Pair) {
 	}
 	for _, refresh := range cookieValues(c, k.cookies.refresh) {
 		if sid, _, ok := k.RefreshSession(borrow(refresh)); ok {
-			held = join(held, auth.Pair{SID: sid})
+			held = addSession(held, auth.Pair{SID: sid})
 		}
 	}
 	return held
 }
 
-// join adds a session that is not there yet.
-func join(held []auth.Pair, p auth.Pair) []auth.Pair {
+// addSession adds a session that is not there yet.
+func addSession(held []auth.Pair, p auth.Pair) []auth.Pair {
 	if slices.ContainsFunc(held, func(other auth.Pair) bool { return bytes.Equal(other.SID, p.SID) }) {
 		return held
 	}

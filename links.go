@@ -68,10 +68,10 @@ func (p Link[T]) Token(a *Auth, account *T) (string, error) {
 		err = fault.Setupf("Link %s: the account is nil", p.Name)
 	}
 	if err != nil {
-		return "", face(err)
+		return "", publicError(err)
 	}
 	token, err := a.service.LinkToken(l, account)
-	return token, face(err)
+	return token, publicError(err)
 }
 
 // Check gives the account of a token that could be redeemed, and leaves it so.
@@ -82,7 +82,7 @@ func (p Link[T]) Token(a *Auth, account *T) (string, error) {
 func (p Link[T]) Check(ctx context.Context, a *Auth, token string) (*T, error) {
 	l, err := p.link(a)
 	if err != nil {
-		return nil, face(err)
+		return nil, publicError(err)
 	}
 	account, subject, err := a.service.CheckLink(ctx, l, token)
 	return linked[T](ctx, a, l.Kind.Name, account, subject, err)
@@ -93,19 +93,19 @@ func (p Link[T]) Check(ctx context.Context, a *Auth, token string) (*T, error) {
 func (p Link[T]) Redeem(ctx context.Context, a *Auth, token string) (*T, error) {
 	l, err := p.link(a)
 	if err != nil {
-		return nil, face(err)
+		return nil, publicError(err)
 	}
 	account, subject, err := a.service.RedeemLink(ctx, l, token)
 	return linked[T](ctx, a, l.Kind.Name, account, subject, err)
 }
 
-// linked is the account of a link, or tells that a token is not valid.
+// openLink is the account of a link, or tells that a token is not valid.
 func linked[T any](ctx context.Context, a *Auth, kind string, account any, subject string, err error) (*T, error) {
 	if errors.Is(err, auth.ErrOneTimeToken) {
-		a.deliverIn(ctx, event.Event{Type: event.LinkRefused, Kind: kind, Subject: subject, Reason: ErrOneTimeToken.Code})
+		a.deliver(ctx, event.Event{Type: event.LinkRefused, Kind: kind, Subject: subject, Reason: ErrOneTimeToken.Code})
 	}
 	if err != nil {
-		return nil, face(err)
+		return nil, publicError(err)
 	}
 	return account.(*T), nil
 }
@@ -153,10 +153,10 @@ func ResetToken[T any](a *Auth, account *T, ttl time.Duration) (string, error) {
 		err = fault.Setupf("ResetToken: account is nil, or ttl, %v, not between 0 and 24 h", ttl)
 	}
 	if err != nil {
-		return "", face(err)
+		return "", publicError(err)
 	}
 	token, err := a.service.LinkToken(auth.ResetLink(k.Kind, cmp.Or(ttl, 30*time.Minute)), account)
-	return token, face(err)
+	return token, publicError(err)
 }
 
 // ResetPassword gives the account of a token of [ResetToken] a new password,
@@ -171,11 +171,11 @@ func ResetToken[T any](a *Auth, account *T, ttl time.Duration) (string, error) {
 func ResetPassword[T any](ctx context.Context, a *Auth, token, password string) (*T, error) {
 	k, err := resetting[T](a)
 	if err != nil {
-		return nil, face(err)
+		return nil, publicError(err)
 	}
 	account, subject, err := a.service.ResetPassword(ctx, k.Kind, token, password)
 	if err == nil {
-		a.deliverIn(ctx, event.Event{Type: event.Password, Kind: k.Name, Subject: subject})
+		a.deliver(ctx, event.Event{Type: event.Password, Kind: k.Name, Subject: subject})
 	}
 	return linked[T](ctx, a, k.Name, account, subject, err)
 }
@@ -218,7 +218,7 @@ func resetting[T any](a *Auth) (*kind, error) {
 // could end with, or ErrSetup.
 func Ticket(c *fiber.Ctx, path string, ttl time.Duration, kinds ...string) (string, error) {
 	text, err := ticketOf(c, path, ttl, kinds)
-	return text, face(err)
+	return text, publicError(err)
 }
 
 func ticketOf(c *fiber.Ctx, path string, ttl time.Duration, kinds []string) (string, error) {
@@ -294,8 +294,8 @@ func UnlockToken[T any](a *Auth, account *T, ttl time.Duration) (string, error) 
 		err = fault.Setupf("UnlockToken: account is nil, or ttl, %v, is not between 0 and 24 h", ttl)
 	}
 	if err != nil {
-		return "", face(err)
+		return "", publicError(err)
 	}
 	token, err := a.service.UnlockToken(k.Kind, account, cmp.Or(ttl, 30*time.Minute))
-	return token, face(err)
+	return token, publicError(err)
 }

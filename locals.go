@@ -101,7 +101,7 @@ type request struct {
 }
 
 // blame notes a credential that is no good.
-func (r *request) blame(k *kind, problem error) {
+func (r *request) setFault(k *kind, problem error) {
 	if r.problem == nil {
 		r.problem = problem
 	}
@@ -320,7 +320,7 @@ func (r *request) fresh(maxAge time.Duration, kinds []string) bool {
 
 // notFresh tells the client the age that would do, RFC 9470 §3.
 func notFresh(maxAge time.Duration) error {
-	e := instance(ErrNotFresh)
+	e := copyError(ErrNotFresh)
 	e.challenge += ", max_age=" + strconv.FormatInt(int64(maxAge/time.Second), 10)
 	return e
 }
@@ -332,7 +332,7 @@ var errNoMiddleware = fault.Setup("a guard or accessor runs without the middlewa
 func refuse(c *fiber.Ctx, err error, alone func() logs) error {
 	if r := requestOf(c); r != nil {
 		s, _ := SessionOf(c)
-		r.auth.tellDenied(c, s, err)
+		r.auth.emitDenied(c, s, err)
 		return r.auth.answer(c, err)
 	}
 	return answer(c, err, alone(), nil)
@@ -360,7 +360,7 @@ func (r *request) next(c *fiber.Ctx) (err error) {
 		}
 		kind, ok := r.auth.assertedKind(p)
 		if ok && r.session(kind) != nil {
-			r.auth.logs.asserted(c, kind)
+			r.auth.logs.wrongAssertion(c, kind)
 		}
 		if !ok || r.session(kind) != nil {
 			panic(p)

@@ -128,9 +128,9 @@ func (l logs) insecure(c *fiber.Ctx) {
 	})
 }
 
-// elsewhere warns once that a built-in route, which this request is for, is not where its
+// cookiePathDiffers warns once that a built-in route, which this request is for, is not where its
 // refresh cookie goes: a mounted app does not know its prefix.
-func (l logs) elsewhere(c *fiber.Ctx, n cookieNames) {
+func (l logs) cookiePathDiffers(c *fiber.Ctx, n cookieNames) {
 	at := c.Path() // the router may fold its case
 	if len(at) >= len(n.path) && strings.EqualFold(at[:len(n.path)], n.path) || len(c.Response().Header.PeekCookie(n.refresh)) == 0 {
 		return
@@ -141,17 +141,17 @@ func (l logs) elsewhere(c *fiber.Ctx, n cookieNames) {
 	})
 }
 
-// below warns once that built-in routes are registered below the middleware.
-func (l logs) below(c *fiber.Ctx) {
+// routesBelowMiddleware warns once that built-in routes are registered below the middleware.
+func (l logs) routesBelowMiddleware(c *fiber.Ctx) {
 	l.Once(c.UserContext(), journal.Line{
 		Level: slog.LevelWarn, Message: "the built-in routes are registered below the middleware, so nobody can sign in",
 		Hint: "set Config.Routes, or call Auth.Mount before app.Use(auth.Handler())",
 	})
 }
 
-// asserted logs which mistake of a handler caused a panic. The panic goes on; if the
+// wrongAssertion logs which mistake of a handler caused a panic. The panic goes on; if the
 // application recovers it, clients can repeat it.
-func (l logs) asserted(c *fiber.Ctx, kind string) {
+func (l logs) wrongAssertion(c *fiber.Ctx, kind string) {
 	l.Log(c.UserContext(), journal.Line{
 		Level: slog.LevelError, Message: "a handler asserts an account under the name of another kind", Cause: kind,
 		Hint: `the account of this kind is c.Locals("` + kind + `"); fiberjwt.As cannot be wrong about it`,
@@ -171,7 +171,7 @@ func (a *Auth) explain(c *fiber.Ctx, err error) error {
 	path := strings.TrimRight(c.Path(), "/")
 	switch {
 	case a.mounted[path]:
-		a.logs.below(c)
+		a.logs.routesBelowMiddleware(c)
 	case a.missesBuiltIn(c.Method(), path) && routeOf(c) == "":
 		a.logs.missedRoute(c, a.service.KindNames(), len(a.mounted) > 0)
 		return ErrNotFound
@@ -239,7 +239,7 @@ func (a *Auth) explainNoToken(c *fiber.Ctx) {
 	case looksLikeToken(c.Request().URI().QueryString()):
 		place = "the query"
 	case slices.ContainsFunc(a.kinds, func(k *kind) bool {
-		return k.cookies.present(c) || looksLikeToken(c.Request().Header.Cookie(k.Name)) || looksLikeToken(c.Request().Header.Cookie("__Host-Http-"+k.Name))
+		return k.cookies.sentWith(c) || looksLikeToken(c.Request().Header.Cookie(k.Name)) || looksLikeToken(c.Request().Header.Cookie("__Host-Http-"+k.Name))
 	}):
 		place = "a cookie"
 	default:

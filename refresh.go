@@ -59,9 +59,9 @@ func Login[T any](c *fiber.Ctx, account *T, options ...LoginOptions) (Tokens, er
 	if err != nil {
 		refusal(err).announce(c, logsOf(c))
 		if r := requestOf(c); r != nil {
-			r.auth.tellFailed(c, err)
+			r.auth.emitFailed(c, err)
 		}
-		err = face(logged(err))
+		err = publicError(markLogged(err))
 	}
 	return tokens, err
 }
@@ -81,7 +81,7 @@ func login[T any](c *fiber.Ctx, account *T, options LoginOptions) (Tokens, error
 			return Tokens{}, fault.Setupf("Login: Config.Transports does not offer %q", options.Transport)
 		}
 		k := r.auth.kind(name)
-		options.AuthTime = cmp.Or(options.AuthTime, r.proved(k, account))
+		options.AuthTime = cmp.Or(options.AuthTime, r.authTimeOf(k, account))
 		return r.auth.login(c, k, account, options)
 	}
 	return Tokens{}, fault.Setupf("Login: %T is nil or no model in Config.Entities", account)
@@ -93,11 +93,11 @@ func (a *Auth) login(c *fiber.Ctx, k *kind, account any, options LoginOptions) (
 	}
 	p, err := a.service.Start(c.UserContext(), k.Kind, account, options.opening(address(c), agent(c)))
 	if err != nil {
-		a.tellRefused(c, event.Event{Type: event.LoginRefused, Kind: k.Name, Subject: p.Subject}, err)
+		a.emitRefused(c, event.Event{Type: event.LoginRefused, Kind: k.Name, Subject: p.Subject}, err)
 		return Tokens{}, err
 	}
-	a.tell(c, eventOf(p, event.Login, k))
-	return a.handNew(c, k, p, options), nil
+	a.emit(c, eventOf(p, event.Login, k))
+	return a.respondNewSession(c, k, p, options), nil
 }
 
 // Logout ends the sessions that the request is signed in with, of all kinds or
@@ -107,7 +107,7 @@ func (a *Auth) login(c *fiber.Ctx, k *kind, account any, options LoginOptions) (
 // handler, as that of [Login].
 func Logout(c *fiber.Ctx, kinds ...string) error {
 	if requestOf(c) == nil {
-		return face(errNoMiddleware)
+		return publicError(errNoMiddleware)
 	}
 	for a, s := range visible(c) {
 		if len(kinds) > 0 && !slices.Contains(kinds, s.Kind) {
@@ -115,11 +115,11 @@ func Logout(c *fiber.Ctx, kinds ...string) error {
 		}
 		if err := a.service.Revoke(c.UserContext(), s.ID); err != nil {
 			refusal(err).announce(c, a.logs)
-			a.tellFailed(c, err)
-			return face(logged(err))
+			a.emitFailed(c, err)
+			return publicError(markLogged(err))
 		}
 		if s.sid != nil {
-			a.tell(c, s.event(event.Logout))
+			a.emit(c, s.event(event.Logout))
 		}
 		if s.Source == sourceCookie {
 			a.kind(s.Kind).cookies.clear(c)
@@ -133,32 +133,32 @@ func eventOf(p auth.Pair, what event.Type, k *kind) event.Event {
 	return event.Event{Type: what, Kind: k.Name, Subject: p.Subject, SessionID: idOf(p.SID)}
 }
 
-// handNew hands out the pair of a new session.
-func (a *Auth) handNew(c *fiber.Ctx, k *kind, p auth.Pair, options LoginOptions) Tokens {
+// respondNewSession hands out the pair of a new session.
+func (a *Auth) respondNewSession(c *fiber.Ctx, k *kind, p auth.Pair, options LoginOptions) Tokens {
 	if options.Transport == TransportCookie {
-		a.endReplaced(c, k, options.DB)
+		a.revokeReplaced(c, k, options.DB)
 	}
-	tokens := a.hand(c, k, p, options.Transport)
+	tokens := a.respondTokens(c, k, p, options.Transport)
 	if options.Transport == TransportCookie && p.Name != "" {
 		k.markDevice(c, p.Name, a.now())
 	}
 	return tokens
 }
 
-// endReplaced ends the sessions whose cookies a sign-in replaces: no client holds
+// revokeReplaced ends the sessions whose cookies a sign-in replaces: no client holds
 // them any longer, a list would show the browser twice, and an answer that is
 // late could bring a living one back. If the store fails now, they end when they
 // were idle for long enough.
-func (a *Auth) endReplaced(c *fiber.Ctx, k *kind, db bun.IDB) {
-	for _, replaced := range a.heldInCookies(c, k) {
+func (a *Auth) revokeReplaced(c *fiber.Ctx, k *kind, db bun.IDB) {
+	for _, replaced := range a.sessionsInCookies(c, k) {
 		if found, err := a.service.Sessions.RevokeIn(c.UserContext(), db, replaced.SID, k.Name, a.now().UnixMilli()); err == nil && found {
-			a.tell(c, eventOf(replaced, event.Logout, k))
+			a.emit(c, eventOf(replaced, event.Logout, k))
 		}
 	}
 }
 
-// hand gives the pair to the client.
-func (a *Auth) hand(c *fiber.Ctx, k *kind, p auth.Pair, transport Transport) Tokens {
+// respondTokens gives the pair to the client.
+func (a *Auth) respondTokens(c *fiber.Ctx, k *kind, p auth.Pair, transport Transport) Tokens {
 	tokens := tokensOf(p)
 	if transport == TransportCookie {
 		if k.cookies.secure {
@@ -243,13 +243,13 @@ func (a *Auth) Issue(ctx context.Context, account any, options ...LoginOptions) 
 		problem = o.problem(a.now())
 	}
 	if problem != "" {
-		return Tokens{}, face(fault.Setup(problem))
+		return Tokens{}, publicError(fault.Setup(problem))
 	}
 	p, err := a.service.Start(ctx, k.Kind, account, o.opening("", ""))
 	if err != nil {
-		return Tokens{}, face(err)
+		return Tokens{}, publicError(err)
 	}
-	a.deliverIn(ctx, eventOf(p, event.Login, k))
+	a.deliver(ctx, eventOf(p, event.Login, k))
 	return tokensOf(p), nil
 }
 
@@ -279,9 +279,9 @@ func firstOf(options []LoginOptions) LoginOptions {
 	return options[0]
 }
 
-// proved is the AuthTime that a Login has by default. A caller that exchanges a token
+// authTimeOf is the AuthTime that a Login has by default. A caller that exchanges a token
 // of OldTokens, of TrustedIssuers or a ticket has proved nothing now.
-func (r *request) proved(k *kind, account any) (when time.Time) {
+func (r *request) authTimeOf(k *kind, account any) (when time.Time) {
 	s := r.session(k.Name)
 	if s == nil || s.sid != nil && s.Source != sourceTicket {
 		return when

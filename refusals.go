@@ -57,17 +57,17 @@ func ofFiber(e *fiber.Error) *Error {
 	return &Error{Status: e.Code, Code: cmp.Or(code, "refused"), Description: e.Message}
 }
 
-// face is err as applications see it: every error of an inner package becomes an
+// publicError is err as applications see it: every error of an inner package becomes an
 // *Error or, if it is about how the application is set up, an error with its text
 // that is ErrSetup.
-func face(err error) error {
+func publicError(err error) error {
 	if err == nil {
 		return nil
 	}
 	if e, ok := err.(*Error); ok { //nolint:errorlint // a wrapped one goes on below, and errors.Is costs memory that anyone can ask for
 		return e
 	}
-	if e := readyRefusal(err); e != nil {
+	if e := preparedRefusal(err); e != nil {
 		return e
 	}
 	var known *Error
@@ -82,8 +82,8 @@ func face(err error) error {
 	return refusal(err)
 }
 
-// answerOf is an *Error that a hook of the application returned, nil if err has none.
-func answerOf(err error) *fault.Answer {
+// hookAnswer is an *Error that a hook of the application returned, nil if err has none.
+func hookAnswer(err error) *fault.Answer {
 	var known *Error
 	if !errors.As(err, &known) {
 		return nil
@@ -100,7 +100,7 @@ func allowError(err error) error {
 	if fault.IsUnavailable(err) {
 		return fault.Unavailable(err)
 	}
-	if answer := answerOf(err); answer != nil && !answer.Decided {
+	if answer := hookAnswer(err); answer != nil && !answer.Decided {
 		return answer
 	}
 	var fibers *fiber.Error
@@ -119,14 +119,14 @@ func registerError(err error) error {
 	if fault.IsUnavailable(err) {
 		return fault.Unavailable(err)
 	}
-	if answer := answerOf(err); answer != nil {
+	if answer := hookAnswer(err); answer != nil {
 		return answer
 	}
 	var fibers *fiber.Error
 	if errors.As(err, &fibers) {
-		return answerOf(&Error{Status: fibers.Code, Code: "refused", Description: fibers.Message, cause: err})
+		return hookAnswer(&Error{Status: fibers.Code, Code: "refused", Description: fibers.Message, cause: err})
 	}
-	return answerOf(because(ErrForbidden, err))
+	return hookAnswer(withCause(ErrForbidden, err))
 }
 
 type innerRefusal struct {
@@ -149,23 +149,23 @@ var refusals = []innerRefusal{
 	{accounts.ErrRefused, ErrFields},
 }
 
-// ready are the refusals of errors that inner packages return as they are. An attacker
+// prepared are the refusals of errors that inner packages return as they are. An attacker
 // can have them returned for every request, so they are made once.
-var ready = func() (ready []innerRefusal) {
+var prepared = func() (prepared []innerRefusal) {
 	for _, err := range []error{
 		token.ErrMalformed, token.ErrUnknownKey, token.ErrSignature, token.ErrClaims, token.ErrMissing, token.ErrWrong, token.ErrIssuer,
 		token.ErrAudience, token.ErrIssued, token.ErrNotBefore, token.ErrExpired,
 		auth.ErrRevoked, auth.ErrSessionEnded, auth.ErrBadCredentials, auth.ErrOneTimeToken,
 	} {
-		ready = append(ready, innerRefusal{err, refusalOfInner(err)})
+		prepared = append(prepared, innerRefusal{err, refusalOf(err)})
 	}
-	return ready
+	return prepared
 }()
 
-// readyRefusal is nil if err is not one of them. It is no map, since a map panics if
+// preparedRefusal is nil if err is not one of them. It is no map, since a map panics if
 // an error of an application cannot be compared.
-func readyRefusal(err error) *Error {
-	for _, row := range ready {
+func preparedRefusal(err error) *Error {
+	for _, row := range prepared {
 		if err == row.inner { //nolint:errorlint // a wrapped one has a cause of its own
 			return row.refusal
 		}
@@ -173,11 +173,11 @@ func readyRefusal(err error) *Error {
 	return nil
 }
 
-// refusalOfInner is nil if err is not an error of an inner package.
-func refusalOfInner(err error) *Error {
+// refusalOf is nil if err is not an error of an inner package.
+func refusalOf(err error) *Error {
 	for _, row := range refusals {
 		if errors.Is(err, row.inner) {
-			e := instance(row.refusal)
+			e := copyError(row.refusal)
 			e.cause = err
 			var fields accounts.Fields
 			if errors.As(err, &fields) {
@@ -195,25 +195,25 @@ func refusal(err error) *Error {
 	if e, ok := err.(*Error); ok && e != nil && e.Status >= 400 { //nolint:errorlint // a wrapped one goes on below
 		return e
 	}
-	if e := readyRefusal(err); e != nil {
+	if e := preparedRefusal(err); e != nil {
 		return e
 	}
-	if e := refusalOfInner(err); e != nil {
+	if e := refusalOf(err); e != nil {
 		return e
 	}
 	var wait throttle.Refusal
 	if errors.As(err, &wait) {
-		e := instance(ErrRateLimited)
+		e := copyError(ErrRateLimited)
 		e.RetryAfter = wait.Wait
 		return e
 	}
-	e := instance(ErrSetup)
+	e := copyError(ErrSetup)
 	var wrapped *Error
 	if errors.As(err, &wrapped) && wrapped != nil && wrapped.Status >= 400 {
-		e = instance(wrapped)
+		e = copyError(wrapped)
 	}
 	if fault.IsUnavailable(err) {
-		e = instance(ErrUnavailable)
+		e = copyError(ErrUnavailable)
 	}
 	e.cause = err
 	return e
@@ -235,7 +235,7 @@ func answer(c *fiber.Ctx, err error, logs logs, handler fiber.ErrorHandler) erro
 	e := refusal(err)
 	e.announce(c, logs)
 	if handler != nil {
-		return handler(c, instance(e)) // its own: the Err… values are for all requests
+		return handler(c, copyError(e)) // its own: the Err… values are for all requests
 	}
 	return c.Status(e.Status).JSON(struct {
 		Error       string            `json:"error"`

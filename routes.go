@@ -143,7 +143,7 @@ func (a *Auth) handle(route builtIn, k *kind) fiber.Handler {
 		c.Set(fiber.HeaderPragma, "no-cache")
 		c.Vary(a.vary...)
 		if route.method == fiber.MethodPost { // the others are about who asks, as every route below
-			if err := keptAbove(c, a.neighbours(c)); err != nil {
+			if err := refuseBelowCache(c, a.neighbours(c)); err != nil {
 				return a.answer(c, err)
 			}
 		}
@@ -156,10 +156,10 @@ func (a *Auth) handle(route builtIn, k *kind) fiber.Handler {
 		}
 		// Hooks run in there, MarshalJSON of the model among them.
 		if err := fault.Recover(func() error { return route.handler(a, c, k) }); err != nil {
-			return a.answer(c, ofKind(err, k.Name))
+			return a.answer(c, withKind(err, k.Name))
 		}
 		if a.cookie.Path == "" {
-			a.logs.elsewhere(c, k.cookies)
+			a.logs.cookiePathDiffers(c, k.cookies)
 		}
 		return nil
 	}

@@ -267,11 +267,11 @@ func joinProblems(problems []string) error {
 	if len(problems) == 0 {
 		return nil
 	}
-	return errors.New("fiberjwt: " + inOne("the Config", problems))
+	return errors.New("fiberjwt: " + listProblems("the Config", problems))
 }
 
-// inOne is the text of one problem or of many.
-func inOne(whose string, problems []string) string {
+// listProblems is the text of one problem or of many.
+func listProblems(whose string, problems []string) string {
 	if len(problems) == 1 {
 		return problems[0]
 	}
@@ -289,7 +289,7 @@ func inOne(whose string, problems []string) string {
 // ErrSetup; or it is ErrUnavailable, with the cause in its text, if a store could
 // not be asked. What a server refuses to tell is no problem. Without Entities there
 // is nothing to look at.
-func (a *Auth) Check(ctx context.Context) error { return face(a.checkStores(ctx)) }
+func (a *Auth) Check(ctx context.Context) error { return publicError(a.checkStores(ctx)) }
 
 func (a *Auth) checkStores(ctx context.Context) error {
 	if a.service.Sessions == nil {
@@ -299,7 +299,7 @@ func (a *Auth) checkStores(ctx context.Context) error {
 	for _, part := range a.checks() {
 		found, err := part.within(ctx, a)
 		if err != nil {
-			return unasked{part.label, err}
+			return checkFailed{part.label, err}
 		}
 		for _, problem := range found {
 			problems = append(problems, part.label+": "+problem)
@@ -308,7 +308,7 @@ func (a *Auth) checkStores(ctx context.Context) error {
 	if len(problems) == 0 {
 		return nil
 	}
-	return fault.Setup(inOne("the database", problems))
+	return fault.Setup(listProblems("the database", problems))
 }
 
 // patience is what a part of Check may take: to read its catalog, a server may open
@@ -383,14 +383,14 @@ func (a *Auth) viewProblems(ctx context.Context, k *kind) (problems []string, er
 	return problems, nil
 }
 
-// unasked is ErrUnavailable for a developer, who needs the cause.
-type unasked struct {
+// checkFailed is ErrUnavailable for a developer, who needs the cause.
+type checkFailed struct {
 	label string
 	cause error
 }
 
-func (u unasked) Error() string {
+func (u checkFailed) Error() string {
 	return fmt.Sprintf("fiberjwt: %s could not be asked: %v", u.label, rootCause(u.cause))
 }
 
-func (u unasked) Unwrap() []error { return []error{ErrUnavailable, u.cause} }
+func (u checkFailed) Unwrap() []error { return []error{ErrUnavailable, u.cause} }
