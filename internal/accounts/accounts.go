@@ -1,5 +1,5 @@
-// Package accounts reads and writes the accounts of one kind, in the application's own
-// table and by its own Bun model. Accounts are pointers to the model behind any.
+// Package accounts reads and writes the accounts of a kind, in the application's own
+// table and with its own Bun model. An account is a pointer to the model, passed as any.
 package accounts
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
-// Declaration is what an application says about a kind, apart from its model.
+// Declaration describes a kind, apart from its model.
 type Declaration struct {
 	Name      string
 	Identity  string // column, see Entity.Identity
@@ -20,14 +20,14 @@ type Declaration struct {
 	Fillable  []string
 	Canonical func(identity string) (string, error) // nil: CanonicalIdentity
 	Load      func(*bun.SelectQuery) *bun.SelectQuery
-	Narrowed  bool // something other than Load says which rows are of the kind
+	Narrowed  bool // something other than Load restricts which rows belong to the kind
 	Registers bool // clients can register
-	// Answer returns an error of a hook that the client is answered with as it is, nil if
-	// err is not one.
+	// Answer returns the answer that a hook has chosen by its error err, or nil if err
+	// does not choose one.
 	Answer func(err error) *fault.Answer
 }
 
-// Kind is a kind of account on its table. It is immutable once its fields are set, and
+// Kind is a kind of account with its table. It is immutable once its fields are set, and
 // safe for concurrent use.
 type Kind struct {
 	Name  string
@@ -40,14 +40,15 @@ type Kind struct {
 	Identity *schema.Field
 	Password *schema.Field // nil: no passwords
 	Fillable []*schema.Field
-	Telling  []*schema.Field // columns of the fingerprint, of a kind without passwords
+	Telling  []*schema.Field // columns of the fingerprint, for a kind without passwords
 
-	SelectHook string // a hook of the model that runs on SELECT, "" for none
+	SelectHook string // the hook of the model that runs on SELECT, "" if it has none
 
-	Sharing []*Kind // the kinds of the same table, this one first; see [JoinTables]
-	Counted string  // the kind under whose name failed sign-ins are counted
+	Sharing []*Kind // the kinds on the same table, this one first; see [JoinTables]
+	Counted string  // the name of the kind under which failed sign-ins are counted
 
-	// Ready is asked before a statement with a client's text, outside of transactions.
+	// Ready is called before a statement that contains text of a client, unless it is part
+	// of a transaction. If Ready returns an error, the statement is not sent.
 	Ready func(context.Context) error
 
 	subjects     subjectCodec
@@ -58,8 +59,8 @@ type Kind struct {
 	answer       func(error) *fault.Answer
 }
 
-// Open resolves a declaration against the table of model, and says what is wrong with
-// it. It sends no statement. Without db it finds only what is wrong with the model.
+// Open resolves a declaration against the table of model, and returns the problems of
+// both. It sends no statement. If db is nil, it checks only that the model is a struct.
 func Open(db *bun.DB, model reflect.Type, d Declaration) (*Kind, []string) {
 	k := &Kind{
 		Name: d.Name, Label: model.String(), Model: model, DB: db, load: d.Load, narrowed: d.Narrowed, registers: d.Registers,

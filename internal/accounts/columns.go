@@ -14,38 +14,40 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
-// What Bun's tags, and the methods of a column's type, tell of a kind without
-// asking the database.
+// The checks in this file use only Bun's tags and the methods of the column types. They
+// do not ask the database.
 
-// leastHashWidth is what a column must hold for a hash of any [Password] but the
-// most costly.
-const leastHashWidth = 100
+// minHashWidth is the least width of a column for hashes. Only hashes with unusually
+// costly parameters are longer.
+const minHashWidth = 100
 
-// Texts as they are written to the columns of identity and hash.
+// Examples of texts that are written to the columns of the identity and the hash.
 const (
 	probeIdentity = "ann.o'hara@example.com"
 	probeHash     = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$AbC/dEf+GhI"
 )
 
-// textProblems says why a column cannot be compared with what was written to it.
+// textProblems returns why a text that was written to a column is not found again by a
+// comparison.
 func (k *Kind) textProblems(setting string, field *schema.Field) (problems []string) {
 	if field == nil || field.StructField.Type.Kind() != reflect.String {
-		return nil // reported already
+		return nil // Column has reported it
 	}
-	if !k.keepsText(field, probeIdentity) || !k.keepsText(field, probeHash) {
-		return []string{fmt.Sprintf("%s: the column %q does not hold the text of %s: its type, %s, or its tag turns it into something else, which no statement finds again; use a string without Value, Scan and json or msgpack",
+	if !k.roundTripsText(field, probeIdentity) || !k.roundTripsText(field, probeHash) {
+		return []string{fmt.Sprintf("%s: the column %q does not store the text of %s unchanged: its type %s or its tag converts it, so no statement finds it again; use a string without Value and Scan, and without json or msgpack in the tag",
 			setting, field.Name, field.GoName, field.StructField.Type)}
 	}
-	if width, ok := widthOf(field.UserSQLType); ok && field == k.Password && width < leastHashWidth {
+	if width, ok := widthOf(field.UserSQLType); ok && field == k.Password && width < minHashWidth {
 		return []string{fmt.Sprintf("%s: the column %q of type %s is too short for a hash: tag it `bun:\"type:varchar(255)\"`", setting, field.Name, field.UserSQLType)}
 	}
 	return nil
 }
 
-// keepsText says that Bun writes the text of a column as it is, and reads it so.
-func (k *Kind) keepsText(field *schema.Field, text string) (kept bool) {
+// roundTripsText reports whether Bun writes the text of a column unchanged and reads it
+// unchanged.
+func (k *Kind) roundTripsText(field *schema.Field, text string) (kept bool) {
 	defer func() {
-		if recover() != nil { // of a Value or Scan
+		if recover() != nil { // a Value or Scan of the type panicked
 			kept = false
 		}
 	}()
@@ -66,7 +68,8 @@ func (k *Kind) keepsText(field *schema.Field, text string) (kept bool) {
 
 var boundedType = regexp.MustCompile(`(?i)^\s*(?:national\s+)?n?(?:var)?(?:char(?:acter)?(?:\s+varying)?|binary)2?\s*\(\s*(\d+)`)
 
-// widthOf a column of a type such as varchar(60), ok if it has one.
+// widthOf returns the width in a type such as varchar(60). ok is false for types without
+// a width.
 func widthOf(sqlType string) (width int, ok bool) {
 	match := boundedType.FindStringSubmatch(sqlType)
 	if match == nil {
@@ -76,23 +79,24 @@ func widthOf(sqlType string) (width int, ok bool) {
 	return width, err == nil
 }
 
-// loadProblems says that nothing in the SELECT that Load shapes has the model's
-// alias, which all conditions of this package use, or that it lacks a column of the
-// fingerprint. It calls Load; a panic is left for the first request to report.
+// loadProblems calls Load and checks the resulting SELECT: a table in it must have the
+// alias of the model, which all conditions of this package use, and it must select the
+// columns of the fingerprint. If Load panics, loadProblems returns nothing; the first
+// request reports the panic.
 func (k *Kind) loadProblems() (problems []string) {
 	if k.load == nil {
 		return nil
 	}
-	query, err := k.shaped()
+	query, err := k.loadQuery()
 	if err != nil {
 		return nil
 	}
-	if !namedAs(query, k.Table.Alias) {
+	if !hasAlias(query, k.Table.Alias) {
 		problems = append(problems, fmt.Sprintf("Load: nothing in the SELECT has the alias %q of the model: let ModelTableExpr end with \"AS ?TableAlias\"", k.Table.Alias))
 	}
 	for _, field := range k.Telling {
 		if !selects(query, field.Name) {
-			problems = append(problems, fmt.Sprintf("Load: the SELECT leaves the column %q out, which tells an account from the next one with its key: select it, or set Identity to a column that does so and is selected", field.Name))
+			problems = append(problems, fmt.Sprintf("Load: the SELECT leaves the column %q out, which distinguishes an account from a later account with the same key: select it, or set Identity to another such column that is selected", field.Name))
 		}
 	}
 	return problems
@@ -100,7 +104,7 @@ func (k *Kind) loadProblems() (problems []string) {
 
 var inParentheses = regexp.MustCompile(`\([^()]*\)`)
 
-// selects says that the columns of a SELECT have one of the name, or are all.
+// selects reports whether a SELECT returns the column, by its name or by a *.
 func selects(query, column string) bool {
 	for inParentheses.MatchString(query) {
 		query = inParentheses.ReplaceAllString(query, "")
@@ -109,16 +113,16 @@ func selects(query, column string) bool {
 	return strings.Contains(columns, "*") || regexp.MustCompile(`(?i)(^|[^\pL\pN_$])`+regexp.QuoteMeta(column)+`($|[^\pL\pN_$])`).MatchString(columns)
 }
 
-// namedAs says that a SELECT names a table by alias, rather than only a column
-// of it.
-func namedAs(query, alias string) bool {
+// hasAlias reports whether a table in a SELECT has the alias. A column that is qualified
+// with the alias does not count.
+func hasAlias(query, alias string) bool {
 	return regexp.MustCompile("(?i)[\\s.,(\"`\\[]" + regexp.QuoteMeta(alias) + "[\"`\\]]?(?:[\\s,)]|$)").MatchString(query)
 }
 
-// shaped is the SELECT that Load shapes.
-func (k *Kind) shaped() (query string, err error) {
+// loadQuery returns the SELECT of accounts, with what the Load hook adds.
+func (k *Kind) loadQuery() (query string, err error) {
 	err = fault.Recover(func() error {
-		query = k.selecting(k.DB, k.noAccount()).String()
+		query = k.selectAccounts(k.DB, k.nilAccount()).String()
 		return nil
 	})
 	return query, err
@@ -130,18 +134,18 @@ var (
 	joins      = regexp.MustCompile(`(?i)(?:(LEFT|FULL|CROSS)\s+(?:OUTER\s+)?)?\bJOIN\s`)
 )
 
-// loadNarrows reports whether the SELECT that Load shapes can leave rows of the table
-// out: by a condition, an inner join or another table. An order, a relation and a
-// condition that is always true leave none out.
+// loadNarrows reports whether Load restricts the SELECT to a part of the rows: by a
+// condition, an inner join or another table. An order, a relation and a condition that is
+// always true do not restrict it.
 func (k *Kind) loadNarrows() bool {
 	if k.load == nil {
 		return false
 	}
-	query, err := k.shaped()
+	query, err := k.loadQuery()
 	if err != nil {
 		return false
 	}
-	plain := k.DB.NewSelect().Model(k.noAccount()).String()
+	plain := k.DB.NewSelect().Model(k.nilAccount()).String()
 	if conditionsOf(query) != conditionsOf(plain) {
 		return true
 	}
@@ -154,7 +158,8 @@ func (k *Kind) loadNarrows() bool {
 	return from == nil || !slices.ContainsFunc(tablesOf(k.Table), func(own tableName) bool { return newTableName(from[1]).is(own, true) })
 }
 
-// conditionsOf a SELECT, "" for those that hold for every row.
+// conditionsOf returns the conditions of a SELECT in a form that can be compared, "" if
+// they are true for every row.
 func conditionsOf(query string) string {
 	match := conditions.FindStringSubmatch(query)
 	if match == nil {

@@ -10,14 +10,14 @@ import (
 	"github.com/uptrace/bun/schema"
 )
 
-// resolveTelling finds the columns of the fingerprint; see [Entity].Identity.
-func (k *Kind) resolveTelling(identity string) (problems []string) {
+// resolveFingerprint sets the columns of the fingerprint; see [Entity].Identity.
+func (k *Kind) resolveFingerprint(identity string) (problems []string) {
 	if identity != "" {
 		field := k.Column(`Identity of a kind with Password "-"`, identity, reflect.Invalid, &problems)
 		switch field {
 		case nil:
 		case k.PK:
-			problems = append(problems, fmt.Sprintf(`Identity of a kind with Password "-": the column %q is the primary key, which tells no account from the next one with its key: %s`, field.Name, tellingHint))
+			problems = append(problems, fmt.Sprintf(`Identity of a kind with Password "-": the column %q is the primary key, which does not distinguish an account from a later account with the same key: %s`, field.Name, fingerprintHint))
 		default:
 			k.Telling = []*schema.Field{field}
 		}
@@ -35,12 +35,12 @@ func (k *Kind) resolveTelling(identity string) (problems []string) {
 	case i >= 0:
 		k.Telling = k.Table.DataFields[i : i+1]
 	case k.PK != nil && isInteger(k.PK.StructField.Type):
-		return []string{`Identity: no column of the model is unique or a text, so nothing tells an account from the next one with its key, which would get its sessions: ` + tellingHint}
+		return []string{`Identity: no column of the model is unique or a text, so nothing distinguishes an account from a later account with the same key, which would get its sessions: ` + fingerprintHint}
 	}
 	return nil
 }
 
-const tellingHint = "name a column that differs and never changes, of any type, such as the subject at an identity provider; or let the key be a UUID, which no database gives again"
+const fingerprintHint = "name a column whose values differ and never change, of any type, such as the subject at an identity provider; or use a UUID as the key, because it is never reused"
 
 func isInteger(t reflect.Type) bool { return t.Kind() >= reflect.Int && t.Kind() <= reflect.Uint64 }
 
@@ -54,18 +54,19 @@ func (k *Kind) unique(field *schema.Field) bool {
 	return false
 }
 
-// Told is what the columns of the fingerprint have in an account.
+// Told returns the values of an account in the columns of the fingerprint, as one text.
+// Different values give different texts.
 func (k *Kind) Told(account any) string {
 	var text strings.Builder
 	for _, field := range k.Telling {
-		value := textOf(field.Value(reflect.ValueOf(account).Elem()))
+		value := valueText(field.Value(reflect.ValueOf(account).Elem()))
 		fmt.Fprintf(&text, "%d:%s", len(value), value)
 	}
 	return text.String()
 }
 
-// textOf is the same text for the same value, "" for nil.
-func textOf(v reflect.Value) string {
+// valueText returns a text that is the same for equal values, "" for nil.
+func valueText(v reflect.Value) string {
 	for v.Kind() == reflect.Pointer {
 		if v.IsNil() {
 			return ""
@@ -86,9 +87,11 @@ func textOf(v reflect.Value) string {
 	return fmt.Sprint(value)
 }
 
-// SameAs reports whether an account that the application has may be that of a row.
-// Only what it has set is compared, and only texts, integers and UUIDs, since a
-// database may round the rest. It may also pad a text or fold its case.
+// SameAs reports whether account, a value of the application, and row, as the database
+// returned it, can be the same account. It compares the columns of the fingerprint that
+// are set in account, and of these only texts, integers and UUIDs, because a database may
+// round other values. It ignores case and trailing blanks, because a database may change
+// them too.
 func (k *Kind) SameAs(account, row any) bool {
 	for _, field := range k.Telling {
 		mine := field.Value(reflect.ValueOf(account).Elem())
@@ -97,8 +100,8 @@ func (k *Kind) SameAs(account, row any) bool {
 		if mine.IsZero() || !comparable {
 			continue
 		}
-		text := strings.TrimRight(textOf(mine), " ")
-		if !strings.EqualFold(text, strings.TrimRight(textOf(field.Value(reflect.ValueOf(row).Elem())), " ")) {
+		text := strings.TrimRight(valueText(mine), " ")
+		if !strings.EqualFold(text, strings.TrimRight(valueText(field.Value(reflect.ValueOf(row).Elem())), " ")) {
 			return false
 		}
 	}

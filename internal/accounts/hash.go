@@ -13,15 +13,16 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
-// hashProblems marshals a model that has a hash, without and with other values, which
-// sees through tags, embedding and MarshalJSON alike. A model that cannot be
-// marshalled could show the hash.
+// hashProblems encodes a model with a hash as JSON, once without and once with other
+// values, and looks for the hash in the result. So it also detects a hash that is shown
+// by embedding or by MarshalJSON. An empty model that cannot be encoded is a problem too,
+// because then this check is not possible.
 func (k *Kind) hashProblems() []string {
 	const hash = "$argon2id$v=19$m=19456,t=2,p=1$bWFya29mZmliZXJqd3Rz$Zm9ydGhlaGFzaHRoYXRtdXN0bmV2ZXJiZXNob3du0"
 	account := reflect.New(k.Model)
 	k.Password.Value(account.Elem()).SetString(hash)
 	for _, full := range []bool{false, true} {
-		if full { // MarshalJSON may show more then
+		if full { // MarshalJSON may show more if other fields are set
 			k.fillIn(account.Elem())
 		}
 		for _, shape := range []any{account.Interface(), account.Elem().Interface()} {
@@ -31,7 +32,7 @@ func (k *Kind) hashProblems() []string {
 				return err
 			})
 			if err != nil && !full {
-				return []string{fmt.Sprintf("Password: an empty model has no JSON, so it cannot be seen whether that would show %s: let MarshalJSON and MarshalText take empty values (%s)", k.Password.GoName, fault.Brief(fault.Cause(err).Error()))}
+				return []string{fmt.Sprintf("Password: an empty model cannot be encoded as JSON, so fiberjwt cannot check whether the JSON shows %s: let MarshalJSON and MarshalText take empty values (%s)", k.Password.GoName, fault.Brief(fault.Cause(err).Error()))}
 			}
 			if ShowsHash(text, hash) {
 				return []string{fmt.Sprintf("Password: the JSON of the model shows %s: tag the field `json:\"-\"`", k.Password.GoName)}
@@ -41,7 +42,7 @@ func (k *Kind) hashProblems() []string {
 	return nil
 }
 
-// fillIn sets the columns of plain types but the hash.
+// fillIn sets all columns of basic types except the hash.
 func (k *Kind) fillIn(account reflect.Value) {
 	for _, field := range k.Table.Fields {
 		switch value := field.Value(account); {
@@ -58,15 +59,16 @@ func (k *Kind) fillIn(account reflect.Value) {
 	}
 }
 
-// ShowsHash reports whether text has the hash, as it is or in base64 or hex. What is shorter than
-// 16 bytes is no hash, but a word such as "!" for an account without a password.
+// ShowsHash reports whether text contains the hash, unchanged or in base64 or hex. A hash
+// of less than 16 bytes is a word that locks an account, such as "!"; for such a word it
+// returns false.
 func ShowsHash(text []byte, hash string) bool {
 	if len(hash) < 16 {
 		return false
 	}
-	start := []byte(hash[:len(hash)/3*3]) // in base64, the same whatever follows
+	start := []byte(hash[:len(hash)/3*3]) // whole groups: their base64 does not depend on what follows
 	for _, shown := range []string{
-		longest(strings.Split(hash, "/")), // which an encoder may escape
+		longest(strings.Split(hash, "/")), // an encoder may escape the slash
 		base64.StdEncoding.EncodeToString(start), base64.URLEncoding.EncodeToString(start),
 		hex.EncodeToString(start), strings.ToUpper(hex.EncodeToString(start)),
 	} {

@@ -11,10 +11,11 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
-// MaxIdentityBytes is the length of an e-mail address at its longest.
+// MaxIdentityBytes is the length of the longest e-mail address, and the limit for every
+// identity.
 const MaxIdentityBytes = 320
 
-// What is wrong with an identity, as 422 says it of the member.
+// Problems of an identity. Their texts are those of the member in a 422 response.
 var (
 	ErrIdentityEmpty      = errors.New("is empty")
 	ErrIdentitySpace      = errors.New("begins or ends with white space")
@@ -22,26 +23,25 @@ var (
 	ErrIdentityCharacters = errors.New("has characters that are not allowed")
 )
 
-// CanonicalIdentity is the default of [Entity].Canonical: the one form in which an
-// e-mail address or another name to sign in with is stored and compared. It is in
-// lower case, and composed where it was typed in pieces; characters that Unicode
-// holds to be variants of others are replaced by those (NFKC), so that "Ann",
-// "ＡＮＮ" and "ann" are one name. It is idempotent.
+// CanonicalIdentity is the default of [Entity].Canonical. It returns the form in which an
+// e-mail address or another identity is stored and compared: in lower case, composed, and
+// with compatibility variants replaced (NFKC), so that "Ann", "ＡＮＮ" and "ann" are one
+// identity. It is idempotent.
 //
-// Identities with invisible characters are refused, since they would look
-// like those of other people: controls, formatting such as a zero width space, a
-// soft hyphen, a byte order mark or a direction override, fillers, variation
-// selectors, white space other than U+0020 inside, private and unassigned code
-// points. The error says what is wrong in the words of a field of [ErrFields].
-// Letters of different scripts that look alike, such as the Latin and the Cyrillic
-// a, stay different: bring a Canonical of your own if that matters.
+// It refuses identities with invisible characters, because they would look like the
+// identities of other accounts: controls, formatting such as a zero width space, a soft
+// hyphen, a byte order mark or a direction override, fillers, variation selectors, white
+// space other than U+0020 inside, private and unassigned code points. The text of the
+// error is that of a field of [ErrFields]. Letters of different scripts that look alike,
+// such as the Latin and the Cyrillic a, stay different: if that matters, set Canonical to
+// a function of your own.
 //
-// Use it for identities that reach the table by other ways, such as an import.
+// Call it for identities that reach the table in other ways, such as an import.
 func CanonicalIdentity(identity string) (string, error) {
 	if !utf8.ValidString(identity) {
 		return "", ErrIdentityCharacters
 	}
-	// Lower case between the two forms, so that what it makes is composed, too.
+	// Lower-casing may produce decomposed text, so it happens before the composition.
 	name := norm.NFKC.String(sameLetters.Replace(strings.Map(unicode.ToLower, norm.NFKD.String(identity))))
 	switch {
 	case name == "":
@@ -50,27 +50,29 @@ func CanonicalIdentity(identity string) (string, error) {
 		return "", ErrIdentitySpace
 	case len(name) > MaxIdentityBytes:
 		return "", ErrIdentityLong
-	case strings.ContainsFunc(name, unseen):
+	case strings.ContainsFunc(name, isInvisible):
 		return "", ErrIdentityCharacters
 	}
 	return name, nil
 }
 
-// sameLetters are two forms of one: a sigma at the end of a word, and the full stop
-// of Chinese, which IDNA takes for the dot of a domain (RFC 3490 §3.1).
+// sameLetters replaces two characters that have another form: the sigma at the end of a
+// word, and the Chinese full stop, which IDNA treats as a dot in a domain (RFC 3490 §3.1).
 var sameLetters = strings.NewReplacer("ς", "σ", "\u3002", ".")
 
-// unseen reports whether r shows nothing of its own. Space is seen between others.
-func unseen(r rune) bool {
+// isInvisible reports whether r is not visible in a text. A space (U+0020) counts as
+// visible, because other characters surround it.
+func isInvisible(r rune) bool {
 	switch r {
 	case '\u2800', '\uFFFC', utf8.RuneError, '\U0001D159', '\U00013441', '\U00013442':
-		return true // blanks that Unicode counts among symbols and letters
+		return true // blank, although Unicode classifies them as symbols and letters
 	}
 	return !unicode.IsPrint(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// Canonical is Entity.Canonical. Its error is an *Error if the function panics or
-// returns one, or else says what is wrong with the identity.
+// Canonical calls Entity.Canonical and checks the result. If the function panics or
+// chooses an answer by its error, the error is classified; see [IsClassified]. Any other
+// error is the problem of the identity.
 func (k *Kind) Canonical(identity string) (name string, err error) {
 	err = fault.Recover(func() (err error) {
 		name, err = k.canonicalize(identity)
@@ -84,23 +86,23 @@ func (k *Kind) Canonical(identity string) (name string, err error) {
 	case len(name) > MaxIdentityBytes:
 		return "", ErrIdentityLong
 	case !utf8.ValidString(name) || strings.IndexByte(name, 0) >= 0:
-		return "", ErrIdentityCharacters // which no column takes
+		return "", ErrIdentityCharacters // not every column accepts it
 	}
 	return name, nil
 }
 
-// NameOf is what accounts are found by and counted under: the canonical form of an
-// identity, or one that is refused as it is, since a row that is older than the
-// rule may have it. The error is an *Error.
+// NameOf returns the name by which accounts are found and failed sign-ins are counted: the
+// canonical form of identity, or identity itself if Canonical refuses it, because a row
+// that is older than the rule may contain it. Every error is classified.
 func (k *Kind) NameOf(identity string) (string, error) {
 	name, err := k.Canonical(identity)
-	if err != nil && !isOurs(err) {
+	if err != nil && !IsClassified(err) {
 		return identity, nil
 	}
 	return name, err
 }
 
-// IdentityProblem says what is wrong with an identity as it was typed, "" if nothing is.
+// IdentityProblem returns the problem of an identity that a client sent, "" if it has none.
 func IdentityProblem(text string) string {
 	switch {
 	case text == "":
@@ -115,22 +117,24 @@ func IdentityProblem(text string) string {
 	return ""
 }
 
-// NewIdentity is the identity of an account that is to be made, as it is stored. What is
-// wrong with it goes to fields; the error is one of a Canonical that does not say so.
+// NewIdentity returns the identity of a new account in the form in which it is stored. It
+// adds a problem of the identity to fields. A classified error of Canonical is returned
+// instead.
 func (k *Kind) NewIdentity(text string, fields map[string]string) (string, error) {
 	if problem := IdentityProblem(text); problem != "" {
 		fields[k.Identity.Name] = problem
 		return "", nil
 	}
 	identity, err := k.Canonical(text)
-	if err != nil && !isOurs(err) {
+	if err != nil && !IsClassified(err) {
 		fields[k.Identity.Name] = err.Error()
 		return "", nil
 	}
 	return identity, err
 }
 
-// LocalPart of an e-mail address, which makes a poor password.
+// LocalPart returns the part of an e-mail address before the @, "" if there is none. It is
+// a poor password.
 func LocalPart(identity string) string {
 	local, _, ok := strings.Cut(identity, "@")
 	if !ok {

@@ -12,10 +12,10 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 
-// resolve finds the columns and says what is wrong with them.
+// resolve finds the columns of the declaration, and returns its problems.
 func (k *Kind) resolve(identity, password string, fillable []string) (problems []string) {
 	defer func() {
-		if p := recover(); p != nil { // so Bun says that it cannot map a model
+		if p := recover(); p != nil { // Bun panics if it cannot map a model
 			problems = append(problems, fmt.Sprint("the model cannot be mapped: ", p))
 		}
 	}()
@@ -26,7 +26,7 @@ func (k *Kind) resolve(identity, password string, fillable []string) (problems [
 		k.Name = k.Table.Name
 	}
 	if !token.ValidKind(k.Name) {
-		problems = append(problems, fmt.Sprintf("Name: %q cannot name a kind: set Name to lower-case letters, digits, \"_\" and \"-\", at most 32, a letter first", k.Name))
+		problems = append(problems, fmt.Sprintf("Name: %q cannot name a kind: set Name to at most 32 lower-case letters, digits, \"_\" and \"-\", with a letter first", k.Name))
 	}
 	problems = append(problems, k.resolveKey()...)
 	k.narrowed = k.narrowed || k.loadNarrows()
@@ -34,7 +34,7 @@ func (k *Kind) resolve(identity, password string, fillable []string) (problems [
 		problems = append(problems, k.loadProblems()...)
 		return append(problems, k.resolveCredentials(identity, password, fillable)...)
 	}
-	problems = append(problems, k.resolveTelling(identity)...)
+	problems = append(problems, k.resolveFingerprint(identity)...)
 	problems = append(problems, k.loadProblems()...)
 	if len(fillable) > 0 {
 		problems = append(problems, `Fillable: a kind with Password "-" has no registration: remove it`)
@@ -51,20 +51,20 @@ func (k *Kind) resolveCredentials(identity, password string, fillable []string) 
 	problems = append(problems, k.textProblems("Identity", k.Identity)...)
 	problems = append(problems, k.textProblems("Password", k.Password)...)
 	if k.Password != nil && k.Password == k.Identity {
-		problems = append(problems, fmt.Sprintf("Password: the column %q is the identity too", k.Password.Name))
+		problems = append(problems, fmt.Sprintf("Password: the column %q is also the identity", k.Password.Name))
 	}
 	if group := k.sharedIdentity(); group != "" {
 		problems = append(problems, fmt.Sprintf("Identity: the column %q is unique only together with others (`bun:\"unique:%s\"`), so two accounts can have the same: tag it `bun:\",unique\"`, or let Load or BeforeSelect narrow the accounts to those among which it is unique", k.Identity.Name, group))
 	}
-	if ofForms(identity) {
-		problems = append(problems, fmt.Sprintf("Identity: %q is a member of the built-in routes' own: sign in with a column of another name", identity))
+	if isReservedMember(identity) {
+		problems = append(problems, fmt.Sprintf("Identity: the built-in routes use a member %q of the body themselves: use a column with another name", identity))
 	}
 	for i, name := range fillable {
 		field := k.Column(fmt.Sprintf("Fillable[%d]", i), name, reflect.Invalid, &problems)
 		if field != nil && (field == k.PK || field == k.Password || field == k.Identity || field == k.Table.SoftDeleteField) {
-			problems = append(problems, fmt.Sprintf("Fillable[%d]: the column %q is not for clients to fill: remove it", i, name))
-		} else if ofForms(name) {
-			problems = append(problems, fmt.Sprintf("Fillable[%d]: %q is a member of the built-in routes' own, which would go to the column as it is: remove it, and set the column in Register", i, name))
+			problems = append(problems, fmt.Sprintf("Fillable[%d]: clients must not set the column %q: remove it", i, name))
+		} else if isReservedMember(name) {
+			problems = append(problems, fmt.Sprintf("Fillable[%d]: the built-in routes use a member %q of the body themselves, and its value would be stored in the column unchanged: remove it, and set the column in Register", i, name))
 		}
 		k.Fillable = append(k.Fillable, field)
 	}
@@ -74,11 +74,12 @@ func (k *Kind) resolveCredentials(identity, password string, fillable []string) 
 	return problems
 }
 
-// sharedIdentity is a group of columns that Bun's tag makes unique, the identity
-// among them, where it makes the identity alone unique nowhere; else "". A model
-// without such tags says nothing: its indexes may come from elsewhere.
+// sharedIdentity returns the name of a group of columns that Bun's tags make unique only
+// together, if the identity belongs to it. It returns "" if a tag makes the identity
+// unique alone, and for models without such tags, because their indexes may be created
+// elsewhere.
 func (k *Kind) sharedIdentity() (group string) {
-	if k.Identity == nil || k.selectsPart() {
+	if k.Identity == nil || k.selectsSubset() {
 		return ""
 	}
 	for name, fields := range k.Table.Unique {
@@ -86,11 +87,11 @@ func (k *Kind) sharedIdentity() (group string) {
 			continue
 		}
 		others := slices.ContainsFunc(fields, func(f *schema.Field) bool {
-			// A mark of deleted rows that is the same for all others does no harm.
+			// A column that marks deleted rows, and is equal in all other rows, does no harm.
 			mark := f == k.Table.SoftDeleteField && !f.IsPtr && !f.NullZero
 			return f != k.Identity && !mark
 		})
-		if name == "" || !others { // without a name it is for each column
+		if name == "" || !others { // the group without a name has columns that are unique alone
 			return ""
 		}
 		group = max(group, name)
@@ -98,8 +99,9 @@ func (k *Kind) sharedIdentity() (group string) {
 	return group
 }
 
-// ofForms: the built-in routes read a member of that name for themselves.
-func ofForms(name string) bool { return name == "password" || name == "transport" }
+// isReservedMember reports whether the built-in routes use a member of this name
+// themselves.
+func isReservedMember(name string) bool { return name == "password" || name == "transport" }
 
 func (k *Kind) resolveKey() []string {
 	if len(k.Table.PKs) != 1 {
@@ -114,7 +116,8 @@ func (k *Kind) resolveKey() []string {
 	return nil
 }
 
-// Column finds a column of the model by name, of a Go kind unless that is Invalid.
+// Column returns the column of the model with this name, or nil. It adds a problem if there
+// is none, or if want is not Invalid and the field has another Go kind.
 func (k *Kind) Column(setting, name string, want reflect.Kind, problems *[]string) *schema.Field {
 	field := k.Field(name)
 	if field == nil {
@@ -127,7 +130,7 @@ func (k *Kind) Column(setting, name string, want reflect.Kind, problems *[]strin
 	return field
 }
 
-// Field of a column, nil if the model has none of the name.
+// Field returns the column of the model with this name, or nil.
 func (k *Kind) Field(name string) *schema.Field {
 	i := slices.IndexFunc(k.Table.Fields, func(f *schema.Field) bool { return f.Name == name })
 	if i < 0 {

@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// Bound is what every link is bound to: the identity, which tells the account from
-// the next one with its key, and the passwords that the row has, under any kind of
-// its table; or for a kind without passwords what it is told by.
+// Bound returns the values of an account to which every link is bound, so that a change of
+// one of them makes its links invalid: the identity, which distinguishes the account from a
+// later account with the same key, and the hashes of the row under every kind on the
+// table. For a kind without passwords it is the fingerprint; see [Kind.Told].
 func (k *Kind) Bound(account any) string {
 	texts := []string{}
 	if k.Identity != nil && k.Password != nil {
@@ -24,18 +25,18 @@ func (k *Kind) Bound(account any) string {
 	return strings.Join(texts, "\x00")
 }
 
-// LinkProblem says why links of the kind cannot be made, "" if they can: a link must
-// end with every password of the row, so the model must have them.
+// LinkProblem returns why the kind cannot have links, "" if it can. A link becomes invalid
+// when any password of the row changes, so the model must have all of their columns.
 func (k *Kind) LinkProblem() string {
 	for _, name := range k.passwordColumns() {
 		if field := k.Field(name); field == nil || field.StructField.Type.Kind() != reflect.String {
-			return fmt.Sprintf("kind %s shares its table with a kind whose password is in the column %q, which its model has not as a string: add it, tagged `json:\"-\"`, because a link is void once the password changes", k.Name, name)
+			return fmt.Sprintf("kind %s shares its table with a kind whose password is in the column %q, but its own model has no such field of type string: add it, tagged `json:\"-\"`, because a link becomes invalid when the password changes", k.Name, name)
 		}
 	}
 	return ""
 }
 
-// passwordColumns of the row, under every kind of its table.
+// passwordColumns returns the columns with a password, under every kind on the table.
 func (k *Kind) passwordColumns() (names []string) {
 	for _, of := range k.Sharing {
 		if of.Password != nil && !slices.Contains(names, of.Password.Name) {

@@ -14,66 +14,68 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// selecting is the SELECT of accounts, a *[]*T, shaped by the Load hook.
-func (k *Kind) selecting(db bun.IDB, accounts any) *bun.SelectQuery {
+// selectAccounts returns the SELECT of accounts, a *[]*T, with what the Load hook adds.
+func (k *Kind) selectAccounts(db bun.IDB, accounts any) *bun.SelectQuery {
 	q := db.NewSelect().Model(accounts)
 	if k.load != nil {
-		// In a group of its own an OR of the hook cannot widen our conditions.
+		// The hook's conditions are a separate group, so an OR in them cannot bypass ours.
 		q = q.WhereGroup(" AND ", k.load)
 	}
 	return q
 }
 
-// ByKey is the SELECT that must still find the account for a session to start.
+// ByKey returns a SELECT that finds the row of an account by its key. A session starts
+// only if it still finds one.
 func (k *Kind) ByKey(db bun.IDB, account any) *bun.SelectQuery {
-	return db.NewSelect().Model(k.noAccount()).Where("?TableAlias.? = ?", bun.Ident(k.PK.Name), k.Key(account))
+	return db.NewSelect().Model(k.nilAccount()).Where("?TableAlias.? = ?", bun.Ident(k.PK.Name), k.Key(account))
 }
 
-// LoadAlive gives the account of a verified token if both it and its session
-// are alive: one SELECT. The account is nil if not.
+// LoadAlive returns the account of a verified token, with one SELECT. It returns nil if the
+// account does not exist or the session is not alive.
 func (k *Kind) LoadAlive(ctx context.Context, subject string, sid []byte, now int64) (any, error) {
 	return k.Scan(ctx, k.DB, subject, func(q *bun.SelectQuery) *bun.SelectQuery {
 		return session.WhereAlive(q, k.Name, subject, sid, now)
 	})
 }
 
-// LoadBySubject gives the account, nil if there is none.
+// LoadBySubject returns the account of a subject, or nil if there is none.
 func (k *Kind) LoadBySubject(ctx context.Context, subject string) (any, error) {
 	return k.Scan(ctx, k.DB, subject, All)
 }
 
-// All is a condition that every row meets.
+// All adds no condition to a SELECT.
 func All(q *bun.SelectQuery) *bun.SelectQuery { return q }
 
-// Scan loads the account of a subject, nil if there is none; narrow adds conditions.
+// Scan returns the account of a subject, or nil if there is none; narrow adds conditions.
 func (k *Kind) Scan(ctx context.Context, db bun.IDB, subject string, narrow func(*bun.SelectQuery) *bun.SelectQuery) (any, error) {
 	key, ok := k.subjects.decode(subject, k.PK.StructField.Type)
 	if !ok {
 		return nil, nil
 	}
-	account, err := k.one(ctx, db, func(q *bun.SelectQuery) *bun.SelectQuery {
+	account, err := k.loadOne(ctx, db, func(q *bun.SelectQuery) *bun.SelectQuery {
 		return narrow(q.Where("?TableAlias.? = ?", bun.Ident(k.PK.Name), key.Interface()))
 	})
 	if err != nil || account == nil {
 		return nil, err
 	}
-	// A Load hook that leaves the key out, or a column that compares loosely,
-	// must not answer as another account.
+	// The row of another account must not be returned: a Load hook may not select the key,
+	// and a collation may compare loosely.
 	if found, err := k.Subject(account); err != nil || found != subject {
-		return nil, fault.Setupf("kind %s: the loaded row has another primary key than the token: let Load select the key column and give it a binary collation", k.Name)
+		return nil, fault.Setupf("kind %s: the primary key of the loaded row is not that of the token: let Load select the key column and give it a binary collation", k.Name)
 	}
 	return account, nil
 }
 
-// FindByIdentity gives the account that a person names at login, nil if there
-// is none. Where nothing keeps two accounts apart, it takes neither, but for the
-// one that is spelt as it was typed.
+// FindByIdentity returns the account with the identity of a sign-in, or nil if there is
+// none. If several accounts have the identity, because no index prevents that, it returns
+// the one that is spelled exactly so. If there is not exactly one, it returns a setup
+// error.
 func (k *Kind) FindByIdentity(ctx context.Context, db bun.IDB, identity string) (any, error) {
-	accounts, err := k.named(ctx, db, identity)
+	accounts, err := k.findNamed(ctx, db, identity)
 	if len(accounts) > 1 {
 		accounts = slices.DeleteFunc(accounts, func(account any) bool { return k.Text(account, k.Identity) != identity })
 		if len(accounts) != 1 {
-			return nil, fault.Setupf("%s, so neither can sign in: give the column a unique index, as Auth.Check says", k.sameName())
+			return nil, fault.Setupf("%s, so neither can sign in: give the column a unique index, as Auth.Check says", k.duplicateText())
 		}
 	}
 	if err != nil || len(accounts) == 0 {
@@ -82,15 +84,15 @@ func (k *Kind) FindByIdentity(ctx context.Context, db bun.IDB, identity string) 
 	return accounts[0], nil
 }
 
-// mostAlike bounds the rows that are read for one identity.
-const mostAlike = 1000
+// maxSameIdentity is the maximum number of rows that are read for one identity.
+const maxSameIdentity = 1000
 
-// named gives the accounts that an identity names. It takes the identity as it is
-// typed, for rows that are older than this library, and in its canonical form; in
-// one statement, so that the number of statements does not tell whether there is an
-// account. It sends a second one where there is more than one row: of a join, of
-// names that only a collation takes for the same, or of several accounts.
-func (k *Kind) named(ctx context.Context, db bun.IDB, identity string) (accounts []any, err error) {
+// findNamed returns the accounts with an identity. It looks for the identity as it was
+// sent, for rows that are older than this library, and in its canonical form. Both are in
+// one statement, so that the number of statements does not show whether an account
+// exists. It sends a second statement if the first returns more than one row: from a join,
+// for names that are equal only in a collation, or for several accounts.
+func (k *Kind) findNamed(ctx context.Context, db bun.IDB, identity string) (accounts []any, err error) {
 	name, err := k.NameOf(identity)
 	if err != nil {
 		return nil, err
@@ -104,10 +106,10 @@ func (k *Kind) named(ctx context.Context, db bun.IDB, identity string) (accounts
 	}
 	rows, err := k.AtMost(ctx, db, 2, search)
 	if err == nil && rows.Len() > 1 {
-		rows, err = k.AtMost(ctx, db, mostAlike, search)
+		rows, err = k.AtMost(ctx, db, maxSameIdentity, search)
 	}
 	if err != nil {
-		if dberr.Unstorable(fault.Cause(err), identity) { // so no row has it
+		if dberr.Unstorable(fault.Cause(err), identity) { // then no row contains it
 			err = nil
 		}
 		return nil, err
@@ -120,8 +122,8 @@ func (k *Kind) named(ctx context.Context, db bun.IDB, identity string) (accounts
 			return nil, err
 		}
 		subject, _ := k.Subject(account)
-		// A collation that folds accents finds ann for änn; the throttle counts
-		// them apart.
+		// A collation that ignores accents finds ann for änn, but the throttle counts
+		// them separately.
 		if found == name && !seen[subject] {
 			accounts = append(accounts, account)
 		}
@@ -130,8 +132,8 @@ func (k *Kind) named(ctx context.Context, db bun.IDB, identity string) (accounts
 	return accounts, nil
 }
 
-// one loads a single account, nil if there is none.
-func (k *Kind) one(ctx context.Context, db bun.IDB, narrow func(*bun.SelectQuery) *bun.SelectQuery) (any, error) {
+// loadOne returns the first account that a SELECT finds, or nil.
+func (k *Kind) loadOne(ctx context.Context, db bun.IDB, narrow func(*bun.SelectQuery) *bun.SelectQuery) (any, error) {
 	accounts, err := k.AtMost(ctx, db, 1, narrow)
 	if err != nil || accounts.Len() == 0 {
 		return nil, err
@@ -139,24 +141,24 @@ func (k *Kind) one(ctx context.Context, db bun.IDB, narrow func(*bun.SelectQuery
 	return accounts.Index(0).Interface(), nil
 }
 
-// AtMost loads up to so many accounts, as a []*T. It asks Bun for a slice, since an
-// account that is still empty would be passed to its BeforeAppendModel.
+// AtMost returns up to limit accounts, as a []*T. It passes a slice to Bun, because Bun
+// would call BeforeAppendModel on a single account, which is still empty.
 func (k *Kind) AtMost(ctx context.Context, db bun.IDB, limit int64, narrow func(*bun.SelectQuery) *bun.SelectQuery) (accounts reflect.Value, err error) {
 	load := func() error {
 		into := reflect.New(reflect.SliceOf(reflect.PointerTo(k.Model)))
 		accounts = into.Elem()
-		return fault.Recover(func() error { return narrow(k.selecting(db, into.Interface())).Limit(limit).Scan(ctx) })
+		return fault.Recover(func() error { return narrow(k.selectAccounts(db, into.Interface())).Limit(limit).Scan(ctx) })
 	}
 	if _, alone := db.(*bun.DB); alone {
 		if err := k.Ready(ctx); err != nil {
 			return accounts, err
 		}
 		err = dberr.RetryIdempotent(ctx, load)
-	} else { // in a transaction, which is over as a whole when a statement fails
+	} else { // in a transaction, which fails as a whole: no retry
 		err = load()
 	}
 	switch {
-	case errors.Is(err, sql.ErrNoRows): // a hook of the model says so, of rows that it does not want
+	case errors.Is(err, sql.ErrNoRows): // from a hook of the model that refuses the rows
 		return accounts.Slice(0, 0), nil
 	case err != nil:
 		return accounts, k.storeError(err)
@@ -164,7 +166,8 @@ func (k *Kind) AtMost(ctx context.Context, db bun.IDB, limit int64, narrow func(
 	return accounts, nil
 }
 
-// selectHookOf names a hook of a model that Bun runs when it selects, "" if it has none.
+// selectHookOf returns the name of a hook of the model that Bun calls on SELECT, "" if it
+// has none.
 func selectHookOf(account any) string {
 	switch account.(type) {
 	case bun.BeforeSelectHook:

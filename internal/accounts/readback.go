@@ -15,24 +15,24 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
-// A column that is too short or padded, a character set, a trigger, a rule or a
-// hook of the model can change what is written to identity and hash. Every such
-// write is read back before it counts.
+// A short or padded column, a character set, a trigger, a rule or a hook of the model can
+// change the identity and the hash when they are written. So each of these writes is read
+// back before it counts as done.
 
-// NotKept says that a table holds something else than what was written to it.
+// NotKept is the error if a table does not contain what was written to it.
 type NotKept struct {
-	Stored any // the row as it is, with identity and hash, if this write made it so; else nil
+	Stored any // the row, with identity and hash, if this write made it; else nil
 
-	text string // what, and how to fix it; nothing that a client sent
-	is   error  // what it is to the client: fault.ErrSetup, ErrTaken or Fields
+	text  string // the problem and its fix, without any text of a client
+	class error  // fault.ErrSetup, ErrTaken or Fields, which decides on the response
 }
 
 func (e *NotKept) Error() string { return "fiberjwt: " + e.text }
 
-func (e *NotKept) Unwrap() error { return e.is }
+func (e *NotKept) Unwrap() error { return e.class }
 
-// Stored is the row of an account, with key, identity and hash, without Load and
-// also if it was deleted softly. It is nil if there is none.
+// Stored returns the row of an account, with key, identity and hash, or nil if there is
+// none. It ignores Load, and returns soft-deleted rows too.
 func (k *Kind) Stored(ctx context.Context, db bun.IDB, account any) (any, error) {
 	row := k.New()
 	q := k.ByKey(db, account).Column(k.PK.Name)
@@ -52,8 +52,8 @@ func (k *Kind) Stored(ctx context.Context, db bun.IDB, account any) (any, error)
 	return row, nil
 }
 
-// Settle has PostgreSQL check deferred constraints and run deferred triggers now.
-// At the commit they would come after what is read back.
+// Settle makes PostgreSQL check deferred constraints and run deferred triggers now. At the
+// commit they would run only after the row was read back.
 func (k *Kind) Settle(ctx context.Context, tx bun.IDB) error {
 	if k.DB.Dialect().Name() != dialect.PG {
 		return nil
@@ -62,11 +62,12 @@ func (k *Kind) Settle(ctx context.Context, tx bun.IDB) error {
 	return k.WriteError(err)
 }
 
-// ReadBack looks a new account up as its next sign-in will, in the transaction
-// that stored it. asked is what was to be stored. Where no unique index keeps names
-// apart, the account of another with the same name is ErrTaken.
+// ReadBack finds a new account in the way a sign-in does, in the transaction that stored
+// it. asked is the account as it should be stored. The error is a *NotKept if the row is
+// different. It matches ErrTaken if another account has the same identity, which is
+// possible without a unique index.
 func (k *Kind) ReadBack(ctx context.Context, tx bun.IDB, account, asked any) error {
-	found, taken, err := k.whose(ctx, tx, account, asked)
+	found, taken, err := k.findNewAccount(ctx, tx, account, asked)
 	if err != nil || found && !taken {
 		return err
 	}
@@ -75,19 +76,20 @@ func (k *Kind) ReadBack(ctx context.Context, tx bun.IDB, account, asked any) err
 		return err
 	}
 	if taken {
-		return &NotKept{k.written(row, k.Hash(asked)), k.sameName(), ErrTaken}
+		return &NotKept{k.ifWritten(row, k.Hash(asked)), k.duplicateText(), ErrTaken}
 	}
-	return k.notAsAsked(row, asked)
+	return k.explainMismatch(row, asked)
 }
 
-// whose tells of the accounts that the identity of a new one names: its own is
-// found, also by the hash that was asked for; or the name is taken by another.
-func (k *Kind) whose(ctx context.Context, tx bun.IDB, account, asked any) (found, taken bool, err error) {
+// findNewAccount looks for the accounts with the identity of a new account. found means
+// that the new account is among them, with the hash in asked. taken means that another
+// account is among them.
+func (k *Kind) findNewAccount(ctx context.Context, tx bun.IDB, account, asked any) (found, taken bool, err error) {
 	subject, err := k.Subject(account)
 	if err != nil {
 		return false, false, err
 	}
-	accounts, err := k.named(ctx, tx, k.Text(asked, k.Identity))
+	accounts, err := k.findNamed(ctx, tx, k.Text(asked, k.Identity))
 	if err != nil {
 		return false, false, err
 	}
@@ -95,12 +97,12 @@ func (k *Kind) whose(ctx context.Context, tx bun.IDB, account, asked any) (found
 		key, err := k.Subject(other)
 		own, written := err == nil && key == subject, k.Hash(other) == k.Hash(asked)
 		found = found || own && written
-		taken = taken || !own && !written && !k.Unsaved(other) // Load may leave the key out
+		taken = taken || !own && !written && !k.Unsaved(other) // Load may not select the key
 	}
 	if !found || taken || k.SelectHook == "" {
 		return found, taken, nil
 	}
-	// A hook of the model may change what is read, but not what is compared.
+	// A hook of the model may change the hash that is read, but not the comparison.
 	err = fault.Recover(func() (err error) {
 		found, err = k.ByKey(tx, account).Where("?TableAlias.? = ?", bun.Ident(k.Password.Name), k.Raw(asked, k.Password)).Exists(ctx)
 		return err
@@ -111,66 +113,67 @@ func (k *Kind) whose(ctx context.Context, tx bun.IDB, account, asked any) (found
 	return found, false, nil
 }
 
-func (k *Kind) sameName() string {
+func (k *Kind) duplicateText() string {
 	return fmt.Sprintf("kind %s: two accounts have the same %q", k.Name, k.Identity.Name)
 }
 
-// notAsAsked says what is wrong with the row of a new account, nil if it has none.
-func (k *Kind) notAsAsked(row, asked any) error {
+// explainMismatch returns the error for a new account that is not found as it was asked for.
+func (k *Kind) explainMismatch(row, asked any) error {
 	const change = "a trigger, a hook of the model or the column itself changes it, or an upsert of a hook writes to the row of another account"
-	problem := &NotKept{Stored: k.written(row, k.Hash(asked)), is: fault.ErrSetup}
+	problem := &NotKept{Stored: k.ifWritten(row, k.Hash(asked)), class: fault.ErrSetup}
 	switch {
 	case row == nil:
-		problem.text = fmt.Sprintf("kind %s: table %s has no row of a new account after its INSERT: a trigger or a rule takes it away, or gives it another key", k.Name, k.Table.Name)
+		problem.text = fmt.Sprintf("kind %s: table %s has no row of a new account after its INSERT: a trigger or a rule removes the row or changes its key", k.Name, k.Table.Name)
 	case k.Text(row, k.Identity) != k.Text(asked, k.Identity):
-		problem.text = fmt.Sprintf("kind %s: the column %q does not hold the identity of a new account: %s; make it wide enough and of a character set for all of Unicode, such as utf8mb4, and leave the text as it is",
+		problem.text = fmt.Sprintf("kind %s: the column %q does not store the identity of a new account unchanged: %s; make the column wide enough, use a character set for all of Unicode, such as utf8mb4, and do not change the text",
 			k.Name, k.Identity.Name, change)
 		if cut, whole := k.Text(row, k.Identity), k.Text(asked, k.Identity); len(cut) < len(whole) && strings.HasPrefix(whole, cut) || !dberr.IsASCII(whole) {
-			problem.is = Fields{k.Identity.Name: "cannot be stored"} // another identity would do
+			problem.class = Fields{k.Identity.Name: "cannot be stored"} // the client can choose another identity
 		}
 	case k.Hash(row) != k.Hash(asked):
-		problem.text = k.hashNotKept(k.Hash(asked), change)
+		problem.text = k.hashNotStored(k.Hash(asked), change)
 	default:
-		problem.text = fmt.Sprintf("kind %s: a new account is not found by its identity and hash: Load leaves it out or reads another table, or a hook of the model changes what is read", k.Name)
+		problem.text = fmt.Sprintf("kind %s: a new account is not found by its identity and hash: Load excludes it or reads another table, or a hook of the model changes what is read", k.Name)
 	}
 	return problem
 }
 
-// leastCut is the length from which the beginning of a hash tells whose it is.
-const leastCut = 32
+// minCutLength is the length from which the beginning of a hash identifies the hash.
+const minCutLength = 32
 
-// written is row if it has the hash that was just made, whole or cut off, in any
-// case, and else nil: an upsert of the application can lead to the row of another
-// account, and another request can have written to it since.
-func (k *Kind) written(row any, hash string) any {
+// ifWritten returns row if it contains the hash that was just made, complete or truncated
+// and in upper or lower case, and else nil: after an upsert of the application it can be
+// the row of another account, and another request can have changed it since.
+func (k *Kind) ifWritten(row any, hash string) any {
 	if row == nil {
 		return nil
 	}
 	stored := k.Hash(row)
-	if len(stored) < leastCut || len(stored) > len(hash) || !strings.EqualFold(stored, hash[:len(stored)]) {
+	if len(stored) < minCutLength || len(stored) > len(hash) || !strings.EqualFold(stored, hash[:len(stored)]) {
 		return nil
 	}
 	return row
 }
 
-func (k *Kind) hashNotKept(hash, why string) string {
-	return fmt.Sprintf("kind %s: the column %q does not hold a hash of %d characters as it is written: %s; make it VARCHAR(255) or TEXT, and leave the text as it is", k.Name, k.Password.Name, len(hash), why)
+func (k *Kind) hashNotStored(hash, why string) string {
+	return fmt.Sprintf("kind %s: the column %q does not store a hash of %d characters unchanged: %s; make it VARCHAR(255) or TEXT, and do not change the text", k.Name, k.Password.Name, len(hash), why)
 }
 
-// TakeBack deletes the row of an account that is not to stay: where a table has
-// no transactions, rolling back left it there. row has the hash that was made for
-// it; one that has another identity or hash by now is another's.
+// TakeBack deletes the row of a failed registration, which is still there if the table has
+// no transactions. row has the hash that was made for it. If the row in the table has
+// another identity or hash by now, it belongs to another account and stays.
 func (k *Kind) TakeBack(ctx context.Context, db bun.IDB, row any) error {
-	_, err := db.NewDelete().Model(k.noAccount()).
+	_, err := db.NewDelete().Model(k.nilAccount()).
 		Where("? = ?", bun.Ident(k.PK.Name), k.Key(row)).
 		Where("? = ?", bun.Ident(k.Identity.Name), k.Raw(row, k.Identity)).
 		Where("COALESCE(?, '') = ?", bun.Ident(k.Password.Name), k.Raw(row, k.Password)).ForceDelete().Exec(ctx)
 	return err
 }
 
-// ReplaceHash changes the hash if it is still old, a raw one; false if it is not, so that
-// of two changes at once only one wins. tx is a transaction, to be rolled back
-// after an error; see putBack for a *NotKept.
+// ReplaceHash replaces the hash old, with its trailing blanks, by hash. It returns false if
+// the row has another hash, so that only one of two concurrent changes succeeds. tx is a
+// transaction, which the caller must roll back after an error. If the error is a *NotKept,
+// the caller must then call [Kind.PutBack].
 func (k *Kind) ReplaceHash(ctx context.Context, tx bun.IDB, account any, old, hash string) (bool, error) {
 	changed, err := k.setHash(ctx, tx, account, old, hash)
 	if err == nil && changed {
@@ -185,23 +188,23 @@ func (k *Kind) ReplaceHash(ctx context.Context, tx bun.IDB, account any, old, ha
 		return false, err
 	case changed && k.Hash(row) == hash:
 		return true, nil
-	case changed, k.Hash(row) == unpadded(old) && !k.Deleted(row):
-		return false, &NotKept{k.written(row, hash), k.hashNotKept(hash, "the column or a trigger changes it, or keeps the old one"), fault.ErrSetup}
+	case changed, k.Hash(row) == trimPadding(old) && !k.Deleted(row):
+		return false, &NotKept{k.ifWritten(row, hash), k.hashNotStored(hash, "the column or a trigger changes it, or keeps the old one"), fault.ErrSetup}
 	}
 	return false, nil
 }
 
-// Deleted says that a row was deleted softly.
+// Deleted reports whether a row is soft-deleted.
 func (k *Kind) Deleted(row any) bool {
 	field := k.Table.SoftDeleteField
 	return field != nil && !field.HasZeroValue(reflect.ValueOf(row).Elem())
 }
 
-// setHash does not say what the table made of it.
+// setHash replaces the hash old by hash. It does not read the row back.
 func (k *Kind) setHash(ctx context.Context, db bun.IDB, account any, old, hash string) (changed bool, err error) {
 	var n int64
 	err = fault.Recover(func() error {
-		result, err := db.NewUpdate().Model(k.noAccount()).
+		result, err := db.NewUpdate().Model(k.nilAccount()).
 			Set("? = ?", bun.Ident(k.Password.Name), hash).
 			Where("? = ? AND COALESCE(?, '') = ?", bun.Ident(k.PK.Name), k.Key(account), bun.Ident(k.Password.Name), old).Exec(ctx)
 		if err == nil {
@@ -211,17 +214,18 @@ func (k *Kind) setHash(ctx context.Context, db bun.IDB, account any, old, hash s
 	})
 	switch dberr.ConstraintOf(err) {
 	case dberr.Other, dberr.Unique, dberr.RefusedValue:
-		return false, &NotKept{text: k.hashNotKept(hash, "the table refuses it"), is: fault.ErrSetup}
+		return false, &NotKept{text: k.hashNotStored(hash, "the table refuses it"), class: fault.ErrSetup}
 	}
 	return n == 1, k.WriteError(err)
 }
 
-// BlameHash tells a column that is too short for a hash from what else a table
-// refuses of a new account. MariaDB and MySQL name the column; PostgreSQL does
-// not, but checks a constant before it looks for a row.
+// BlameHash finds out why a table refused a new account. It returns a *NotKept if the
+// column of the hash is too short, and otherwise the error refused. MariaDB and MySQL name
+// the column. PostgreSQL does not, so BlameHash sends an UPDATE that matches no row:
+// PostgreSQL checks the width of the constant first.
 func (k *Kind) BlameHash(ctx context.Context, db bun.IDB, asked any, refused error) error {
 	if strings.HasSuffix(fault.Cause(refused).Error(), "Data too long for column '"+k.Password.Name+"' at row 1") {
-		return &NotKept{text: k.hashNotKept(k.Hash(asked), "the table refuses it"), is: fault.ErrSetup}
+		return &NotKept{text: k.hashNotStored(k.Hash(asked), "the table refuses it"), class: fault.ErrSetup}
 	}
 	var short *NotKept
 	if _, err := k.setHash(ctx, db, asked, "no such hash", k.Hash(asked)); errors.As(err, &short) {
@@ -230,14 +234,16 @@ func (k *Kind) BlameHash(ctx context.Context, db bun.IDB, asked any, refused err
 	return refused
 }
 
-// PutBack restores the hash that a change has spoilt: where a table has no
-// transactions, rolling back did not. It leaves a hash that is not from that change.
+// PutBack restores the hash old after [Kind.ReplaceHash] has failed with the error change,
+// because a rollback does not restore it in a table without transactions. A hash that is
+// not from that change stays. PutBack returns change, joined with its own error if it has
+// one.
 func (k *Kind) PutBack(ctx context.Context, db bun.IDB, account any, old string, change error) error {
-	var spoilt *NotKept
-	if !errors.As(change, &spoilt) || spoilt.Stored == nil {
+	var failed *NotKept
+	if !errors.As(change, &failed) || failed.Stored == nil {
 		return change
 	}
-	if _, err := k.setHash(ctx, db, account, k.Raw(spoilt.Stored, k.Password), old); err != nil {
+	if _, err := k.setHash(ctx, db, account, k.Raw(failed.Stored, k.Password), old); err != nil {
 		return errors.Join(change, err)
 	}
 	return change

@@ -11,9 +11,9 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/seal"
 )
 
-// subjectCodec turns the primary key of a kind into the sub claim and back.
-// Parsing is exact: what format would not write is refused, so "01", " 1" and
-// "+1" are not 1, however a database compares them.
+// subjectCodec converts the primary key of a kind to the sub claim and back. It accepts only
+// what format writes: "01", " 1" and "+1" are not 1, even if a database treats them as
+// equal.
 type subjectCodec struct {
 	format func(reflect.Value) (string, error)
 	parse  func(string, reflect.Value) error // into an addressable value
@@ -26,7 +26,8 @@ var (
 	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
-// newSubjectCodec knows text types such as UUIDs, integers and strings.
+// newSubjectCodec returns the codec for text types such as UUIDs, for integers and for
+// strings. It returns false for every other type.
 func newSubjectCodec(t reflect.Type) (subjectCodec, bool) {
 	switch {
 	case t.Implements(textMarshaler) && reflect.PointerTo(t).Implements(textUnmarshaler):
@@ -41,7 +42,7 @@ func newSubjectCodec(t reflect.Type) (subjectCodec, bool) {
 	return subjectCodec{}, false
 }
 
-// decode gives the key that subject names, false if it names none.
+// decode returns the key with this subject, or false if there is no such key.
 func (s subjectCodec) decode(subject string, t reflect.Type) (reflect.Value, bool) {
 	key := reflect.New(t).Elem()
 	if len(subject) > maxSubjectBytes || s.parse(subject, key) != nil {
@@ -51,7 +52,7 @@ func (s subjectCodec) decode(subject string, t reflect.Type) (reflect.Value, boo
 	return key, err == nil && again == subject
 }
 
-// encode gives the subject of a key, an error if it cannot be one.
+// encode returns the subject of a key, or an error if the key cannot be a subject.
 func (s subjectCodec) encode(key reflect.Value) (string, error) {
 	subject, err := s.format(key)
 	if err != nil {

@@ -9,19 +9,20 @@ import (
 	"github.com/uptrace/bun/schema"
 )
 
-// Kinds may share a table. An account is its row then: what ends the sessions of an
-// account ends those of the row, under every kind of the table.
+// Several kinds may share a table. Then the sessions of a row under all of these kinds end
+// together.
 
-// ShareProblems says what is wrong with k beside another kind of the same table.
+// ShareProblems returns the problems of k and another kind if they share a table or a
+// model.
 func (k *Kind) ShareProblems(other *Kind) (problems []string) {
 	switch {
 	case k.Model == other.Model:
-		return []string{fmt.Sprintf("the model is that of kind %q already: declare another type, as in type Admin User, and let its Load or Allow say which rows are of that kind, because otherwise every account could sign in as either kind", other.Name)}
+		return []string{fmt.Sprintf("kind %q already has this model: declare another type, as in type Admin User, and let its Load or Allow say which rows are of that kind, because otherwise every account could sign in as either kind", other.Name)}
 	case !k.sharesTable(other):
 		return nil
 	}
-	if which := k.tooWide(other); which != "" {
-		problems = append(problems, fmt.Sprintf("the table is that of kind %q already, so accounts of one kind could sign in as the other: set Load or Allow of %s to say which rows are of that kind, such as Load: func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where(\"admin = ?\", true) }%s", other.Name, which, k.schemaHint(other)))
+	if which := k.unrestrictedKind(other); which != "" {
+		problems = append(problems, fmt.Sprintf("kind %q already has this table, so accounts of one kind could sign in as the other: set Load or Allow of %s to say which rows are of that kind, such as Load: func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where(\"admin = ?\", true) }%s", other.Name, which, k.schemaHint(other)))
 	}
 	if k.PK != nil && other.PK != nil && (k.PK.Name != other.PK.Name || k.PK.StructField.Type != other.PK.StructField.Type) {
 		problems = append(problems, fmt.Sprintf("the primary key is %s %s, but %s %s in kind %q of the same table: a new password ends the sessions of both kinds, so they must have the same key%s",
@@ -30,7 +31,7 @@ func (k *Kind) ShareProblems(other *Kind) (problems []string) {
 	return problems
 }
 
-// schemaHint is for two models of which one alone names a schema.
+// schemaHint returns an addition to a problem if only one of the two models names a schema.
 func (k *Kind) schemaHint(other *Kind) string {
 	if (tablesOf(k.Table)[0].schema == "") == (tablesOf(other.Table)[0].schema == "") {
 		return ""
@@ -38,16 +39,16 @@ func (k *Kind) schemaHint(other *Kind) string {
 	return "; or if these are tables of two schemas, name the schema of both in the tags, as in `bun:\"table:public.users\"`"
 }
 
-// tooWide names the kind, of two on one table, that has to say which rows are its
-// own, "" if both kinds are fine. One of the two may take every row, but not beside
-// a kind in which people register unless they register in it, too: Allow of the
-// other may be about something else, such as accounts that are banned.
-func (k *Kind) tooWide(other *Kind) string {
-	closed := func(k *Kind) bool { return !k.narrowed && !k.registers }
+// unrestrictedKind returns which of two kinds on one table must restrict its rows, "" if
+// none must. One of the two may accept every row. But if clients can register in the
+// other one, they must be able to register in this one too: Allow of the other kind may
+// not restrict the rows, but exclude banned accounts, for example.
+func (k *Kind) unrestrictedKind(other *Kind) string {
+	isClosed := func(k *Kind) bool { return !k.narrowed && !k.registers }
 	switch {
-	case closed(k) && other.registers:
+	case isClosed(k) && other.registers:
 		return fmt.Sprintf("kind %q", k.Name)
-	case closed(other) && k.registers:
+	case isClosed(other) && k.registers:
 		return fmt.Sprintf("kind %q", other.Name)
 	case !k.narrowed && !other.narrowed:
 		return "the kind whose accounts may do more"
@@ -55,12 +56,12 @@ func (k *Kind) tooWide(other *Kind) string {
 	return ""
 }
 
-// sharesTable compares the tables that the models are read from and written to.
+// sharesTable reports whether two models are read from or written to the same table.
 func (k *Kind) sharesTable(other *Kind) bool {
 	if k.Table == nil || other.Table == nil {
 		return false
 	}
-	fold := k.DB.Dialect().Name() != dialect.PG // which compares quoted names as they are
+	fold := k.DB.Dialect().Name() != dialect.PG // there, quoted names are case-sensitive
 	return slices.ContainsFunc(tablesOf(k.Table), func(one tableName) bool {
 		return slices.ContainsFunc(tablesOf(other.Table), func(two tableName) bool { return one.is(two, fold) })
 	})
@@ -73,7 +74,7 @@ func tablesOf(t *schema.Table) []tableName {
 	return []tableName{newTableName(string(t.SQLName)), newTableName(string(t.SQLNameForSelects))}
 }
 
-// newTableName reads a name as Bun quotes it.
+// newTableName parses a name that Bun has quoted.
 func newTableName(quoted string) tableName {
 	name := strings.NewReplacer(`"`, "", "`", "", "[", "", "]", "").Replace(quoted)
 	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
@@ -82,13 +83,13 @@ func newTableName(quoted string) tableName {
 	return tableName{"", name}
 }
 
-// is reports whether both may be the same table: a missing schema may be any.
+// is reports whether both can be the same table: a missing schema matches every schema.
 func (t tableName) is(other tableName, fold bool) bool {
 	same := func(a, b string) bool { return a == b || fold && strings.EqualFold(a, b) }
 	return same(t.name, other.name) && (t.schema == "" || other.schema == "" || same(t.schema, other.schema))
 }
 
-// Kinds names the kinds of the same table, this one first.
+// Kinds returns the names of the kinds on the same table, this one first.
 func (k *Kind) Kinds() []string {
 	names := make([]string, len(k.Sharing))
 	for i, of := range k.Sharing {
@@ -97,7 +98,7 @@ func (k *Kind) Kinds() []string {
 	return names
 }
 
-// JoinTables notes in each kind which others share its rows. The kinds have no problems.
+// JoinTables sets Sharing and Counted of each kind. The kinds must have no problems.
 func JoinTables(kinds []*Kind) {
 	for _, k := range kinds {
 		k.Counted = k.Name

@@ -10,15 +10,16 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
-// StoredSubject is the subject of an account that must be a row already.
+// StoredSubject returns the subject of an account, or a setup error if the account has no
+// primary key yet.
 func (k *Kind) StoredSubject(account any) (string, error) {
 	if k.Unsaved(account) {
-		return "", fault.Setupf("kind %s: the account has no primary key: store it first, and pass the value that has its key", k.Name)
+		return "", fault.Setupf("kind %s: the account has no primary key: store it first, and pass the value with the key", k.Name)
 	}
 	return k.Subject(account)
 }
 
-// Subject of an account that is or was stored.
+// Subject returns the subject of an account: its primary key as text.
 func (k *Kind) Subject(account any) (string, error) {
 	subject, err := k.subjects.encode(k.PK.Value(reflect.ValueOf(account).Elem()))
 	if err != nil {
@@ -27,24 +28,26 @@ func (k *Kind) Subject(account any) (string, error) {
 	return subject, nil
 }
 
-// Unsaved reports whether the account is not stored yet.
+// Unsaved reports whether the account has no primary key yet.
 func (k *Kind) Unsaved(account any) bool {
 	return k.PK.Value(reflect.ValueOf(account).Elem()).IsZero()
 }
 
-// Hash is the hash of the password of an account.
+// Hash returns the hash of the password of an account.
 func (k *Kind) Hash(account any) string { return k.Text(account, k.Password) }
 
-// Text of the identity or the hash. Neither ends with a blank: those that are
-// there were padded by a column of type CHAR, or came with an import.
-func (k *Kind) Text(account any, field *schema.Field) string { return unpadded(k.Raw(account, field)) }
+// Text returns the identity or the hash without blanks at its end. Such blanks come from a
+// column of type CHAR or from an import.
+func (k *Kind) Text(account any, field *schema.Field) string {
+	return trimPadding(k.Raw(account, field))
+}
 
-// Raw is text with its blanks, as a statement compares it with the column.
+// Raw returns a text column of an account with its blanks, as statements compare it.
 func (k *Kind) Raw(account any, field *schema.Field) string {
 	return field.Value(reflect.ValueOf(account).Elem()).String()
 }
 
-func unpadded(text string) string { return strings.TrimRight(text, " ") }
+func trimPadding(text string) string { return strings.TrimRight(text, " ") }
 
 // SetText sets a text column of an account.
 func (k *Kind) SetText(account any, field *schema.Field, text string) {
@@ -56,20 +59,20 @@ func (k *Kind) Fill(account any, field *schema.Field, value []byte) error {
 	return json.Unmarshal(value, field.Value(reflect.ValueOf(account).Elem()).Addr().Interface())
 }
 
-// New is a *T.
+// New returns an empty account.
 func (k *Kind) New() any { return reflect.New(k.Model).Interface() }
 
-// noAccount is a *T that is nil, for statements that name their columns. Bun
-// passes a model that is not nil to its BeforeAppendModel, which may refuse an
-// account that is empty.
-func (k *Kind) noAccount() any { return reflect.Zero(reflect.PointerTo(k.Model)).Interface() }
+// nilAccount returns a nil *T, for statements that name their columns. Bun calls
+// BeforeAppendModel on a model that is not nil, and this hook may refuse an empty account.
+func (k *Kind) nilAccount() any { return reflect.Zero(reflect.PointerTo(k.Model)).Interface() }
 
-// Key is the primary key of an account.
+// Key returns the primary key of an account.
 func (k *Kind) Key(account any) any {
 	return k.PK.Value(reflect.ValueOf(account).Elem()).Interface()
 }
 
-// Copy gives each request an account of its own: handlers change them.
+// Copy returns a shallow copy of an account. Each request gets one, because handlers may
+// change it.
 func Copy(account any) any {
 	own := reflect.New(reflect.TypeOf(account).Elem())
 	own.Elem().Set(reflect.ValueOf(account).Elem())

@@ -11,18 +11,18 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
 )
 
-// leastHash has room for bcrypt and for argon2id with most parameters; leastMail for
-// all mail addresses but a few, which may have 254 characters (RFC 5321 §4.5.3.1.3)
-// and are answered 422 if the column is shorter.
+// minHashLength is enough for bcrypt and for argon2id with most parameters. minMailWidth is
+// enough for nearly all e-mail addresses. They may have 254 characters (RFC 5321
+// §4.5.3.1.3); a registration with an address that does not fit is answered 422.
 const (
-	leastHash = 100
-	leastMail = 100
+	minHashLength = 100
+	minMailWidth  = 100
 )
 
-// Wanted is the table that the kind needs, for new hashes of so many characters.
+// Wanted returns the table that the kind needs; hash is the length of new hashes.
 func (k *Kind) Wanted(hash int) dbcheck.Table {
-	hash = max(leastHash, hash)
-	t := dbcheck.Table{Name: k.Table.Name, Narrowed: k.selectsPart()}
+	hash = max(minHashLength, hash)
+	t := dbcheck.Table{Name: k.Table.Name, Narrowed: k.selectsSubset()}
 	if k.Table.SoftDeleteField != nil {
 		t.SoftDelete = k.Table.SoftDeleteField.Name
 	}
@@ -34,22 +34,22 @@ func (k *Kind) Wanted(hash int) dbcheck.Table {
 		case field == k.Identity:
 			column.Setting, column.Exact, column.Any, column.Alone = "Identity", true, true, true
 			if strings.Contains(strings.ToLower(field.Name), "mail") {
-				column.Width = leastMail
+				column.Width = minMailWidth
 			}
 		case field == k.Password:
 			column.Setting, column.Exact, column.Width = "Password", true, hash
 		case i >= 0:
 			column.Setting = fmt.Sprintf("Fillable[%d]", i)
 		case field != k.Table.SoftDeleteField && k.load != nil && !k.registers:
-			continue // Load may leave it out
+			continue // Load may not select it
 		}
 		t.Columns = append(t.Columns, column)
 	}
 	return t
 }
 
-// selectsPart: accounts are looked for among a part of the rows.
-func (k *Kind) selectsPart() bool {
+// selectsSubset reports whether a hook may restrict the accounts to a part of the rows.
+func (k *Kind) selectsSubset() bool {
 	_, hooked := k.Table.ZeroIface.(bun.BeforeSelectHook)
 	return hooked || k.load != nil
 }

@@ -249,7 +249,7 @@ func TestOpenRefusesColumnsThatAlterText(t *testing.T) {
 		kind fiberjwt.AnyEntity
 		want []string
 	}{
-		"a sealed identity":  {fiberjwt.Entity[textModel[Sealed, string]]{}, []string{"Identity", `"email"`, "Sealed", "Value, Scan"}},
+		"a sealed identity":  {fiberjwt.Entity[textModel[Sealed, string]]{}, []string{"Identity", `"email"`, "Sealed", "without Value and Scan"}},
 		"a sealed hash":      {fiberjwt.Entity[textModel[string, Sealed]]{}, []string{"Password", `"password_hash"`, "Sealed"}},
 		"a loud hash":        {fiberjwt.Entity[textModel[string, Loud]]{}, []string{"Password", "Loud"}},
 		"a type that writes": {fiberjwt.Entity[textModel[Upper, string]]{}, []string{"Identity", "Upper"}},
