@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Absence is what a statement looked for in vain.
+// Absence is what a statement did not find in the schema.
 type Absence int
 
 // What can be missing.
@@ -15,7 +15,7 @@ const (
 	MissingColumn
 )
 
-// Codes of absences; SQLite has none of its own for them.
+// Codes of absences. SQLite has no separate codes for them.
 const (
 	mysqlNoTable     = 1146
 	mysqlNoColumn    = 1054
@@ -23,7 +23,7 @@ const (
 	postgresNoColumn = "42703"
 )
 
-// Missing says what a statement looked for in vain.
+// Missing returns what a statement did not find in the schema, by its error.
 func Missing(err error) Absence {
 	if state, ok := SQLState(err); ok {
 		return map[string]Absence{postgresNoTable: MissingTable, postgresNoColumn: MissingColumn}[state]

@@ -2,12 +2,11 @@ package dberr
 
 import "reflect"
 
-// sqliteCode is the extended code, or the plain one where a driver has no
-// other: modernc has a method Code, ncruces also ExtendedCode, mattn has fields.
+// sqliteCode returns the extended code of an error, or the primary code if the driver has no
+// other. modernc has a method Code, ncruces also ExtendedCode, mattn has fields.
 //
-// The names of the methods are constants. A name in a variable makes the linker
-// keep every method of the whole program: such a call made the program of the
-// README a third larger.
+// The names of the methods must be constants: with a name in a variable, the linker keeps
+// every method of the whole program. That made the program of the README a third larger.
 func sqliteCode(err error) (int64, bool) {
 	value := reflect.ValueOf(err)
 	for _, method := range []reflect.Value{value.MethodByName("ExtendedCode"), value.MethodByName("Code")} {
@@ -21,7 +20,7 @@ func sqliteCode(err error) (int64, bool) {
 	return field(err, "Code")
 }
 
-// field reads an integer that an error has as a field, as go-sql-driver's has.
+// field returns an integer field of an error, such as that of go-sql-driver.
 func field(err error, name string) (int64, bool) {
 	value := reflect.Indirect(reflect.ValueOf(err))
 	if value.Kind() != reflect.Struct {

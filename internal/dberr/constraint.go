@@ -8,20 +8,20 @@ import (
 	"unicode/utf8"
 )
 
-// Constraint that a write broke, as far as the driver tells. The library
-// imports no driver, so it asks errors for what each is known to offer.
+// Constraint is the constraint that a write violated. The library imports no driver, so it
+// reads the fields and methods that errors of the known drivers have.
 type Constraint int
 
-// The constraints that are told apart.
+// The constraints that are distinguished.
 const (
 	None Constraint = iota
 	Unique
 	Other
-	Raised       // a trigger raised an error of the application's; its text may repeat a value
-	RefusedValue // not a constraint: a value is none of the column's type; what the driver says may repeat it
+	Raised       // a trigger of the application raised an error; its text may contain a value
+	RefusedValue // not a constraint: a value does not fit the type of the column; the text of the error may contain it
 )
 
-// Codes of broken constraints.
+// Codes of violated constraints.
 const (
 	sqliteConstraint     = 19 // the low byte of the extended codes below
 	sqliteUnique         = 2067
@@ -35,7 +35,7 @@ const (
 	mysqlWrongTime       = 1292
 	mysqlNoDefault       = 1364
 	mysqlWrongValue      = 1366
-	mysqlMixed           = 1267 // of collations; so is a text with characters that the column's set lacks
+	mysqlMixed           = 1267 // illegal mix of collations; also for characters that are not in the column's character set
 	mysqlWrongString     = 1300
 	mysqlNoConversion    = 3988
 	mysqlNotConverted    = 3854
@@ -50,12 +50,12 @@ const (
 	postgresUnique       = "23505"
 	postgresExclusion    = "23P01"
 	postgresGenerated    = "428C9"
-	postgresPrivilege    = "42501" // of row-level security, or Raised by a trigger, or for want of a GRANT
+	postgresPrivilege    = "42501" // from row-level security, or raised by a trigger, or because a GRANT is missing
 	postgresIntegrity    = "23"    // class 23, integrity constraint violation
 	postgresDataProblems = "22"    // class 22, data exception: too long, out of range
 )
 
-// ConstraintOf says which constraint a write broke.
+// ConstraintOf returns the constraint that a write violated, by its error.
 func ConstraintOf(err error) Constraint {
 	if state, ok := SQLState(err); ok {
 		if state == postgresPrivilege && !strings.Contains(err.Error(), "permission denied for ") {
@@ -65,7 +65,7 @@ func ConstraintOf(err error) Constraint {
 	}
 	for ; err != nil; err = errors.Unwrap(err) {
 		if code, ok := field(err, "Number"); ok {
-			if signalled(err) {
+			if isSignal(err) {
 				return Raised
 			}
 			return mysqlConstraint(code)
@@ -91,16 +91,17 @@ func postgresConstraint(state string) Constraint {
 	return None
 }
 
-// postgresClasses are the classes of SQLSTATE that PostgreSQL has for other
-// errors than those of code in the database: 09, 38, 39, 44 (a view's check) and
-// P0 (PL/pgSQL) are not among them, nor are those that an application makes up.
+// postgresClasses are the classes of SQLSTATE that do not come from code in the database.
+// So they do not include 09, 38, 39, 44 (the check of a view) and P0 (PL/pgSQL), nor
+// classes that an application defines.
 var postgresClasses = []string{
 	"00", "01", "02", "03", "08", "0A", "0B", "0F", "0L", "0P", "0Z", "10", "20", "21", "22", "23", "24", "25", "26", "27", "28", "2B", "2D", "2F",
 	"34", "3B", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "72", "F0", "HV", "XX",
 	"CR", // CockroachDB
 }
 
-// mysqlConstraint goes by numbers: of several, SQLSTATE is HY000 or 01000.
+// mysqlConstraint uses error numbers, because several errors share the SQLSTATE HY000 or
+// 01000.
 func mysqlConstraint(code int64) Constraint {
 	switch code {
 	case mysqlDuplicate:
@@ -115,9 +116,9 @@ func mysqlConstraint(code int64) Constraint {
 	return None
 }
 
-// signalled says that a trigger Raised err with SQLSTATE 45000, "unhandled
-// user-defined exception", and may be a number of its own.
-func signalled(err error) bool {
+// isSignal reports whether a trigger raised err with SQLSTATE 45000, "unhandled user-defined
+// exception". The error number can then be any number.
+func isSignal(err error) bool {
 	value := reflect.Indirect(reflect.ValueOf(err))
 	if value.Kind() != reflect.Struct {
 		return false
@@ -141,13 +142,13 @@ func sqliteConstraintOf(code int64) Constraint {
 	return None
 }
 
-// Unstorable says of the error of a comparison with a column that the column
-// cannot hold the text, so that no row has it.
+// Unstorable reports whether err, from a comparison of a column with text, means that the
+// column cannot contain text. Then no row contains it.
 func Unstorable(err error, text string) bool {
 	if state, ok := SQLState(err); ok {
 		return slices.Contains([]string{"22P05", "22021", "22P02", "22003", "22007", "22008"}, state)
 	}
-	if IsASCII(text) { // which every character set has: collations are mixed in the statement itself
+	if IsASCII(text) { // every character set contains it, so the statement itself mixes collations
 		return false
 	}
 	for ; err != nil; err = errors.Unwrap(err) {

@@ -1,6 +1,6 @@
-// Package dberr reads the errors of databases: which of them did nothing and may be
-// repeated, and which constraint a write broke. It imports no driver; what it knows of
-// them is this:
+// Package dberr classifies the errors of databases: after which of them a statement may be
+// retried, and which constraint a write violated. It imports no driver. It knows these
+// errors:
 //
 //	PostgreSQL          SQLState() 40001 serialization_failure (and what CockroachDB asks
 //	                    to restart), 40P01 deadlock_detected, 55P03 lock_not_available
@@ -12,7 +12,7 @@
 //	SQLite              code 5 SQLITE_BUSY with all its extended codes
 //	                    (ncruces, modernc, mattn)
 //
-// An error that is not known is not tried again.
+// After any other error, a statement is not retried.
 package dberr
 
 import (
@@ -30,22 +30,22 @@ import (
 )
 
 const (
-	retries      = 40 // some three seconds, for a caller without a deadline
+	retries      = 40 // about three seconds, if ctx has no deadline
 	pause        = 10 * time.Millisecond
 	longestPause = 160 * time.Millisecond
 )
 
-// Retry calls do until its error is none of these, or ctx is done, or it was
-// called forty times more. The pauses are random and grow, so that those who met
-// do not meet again: of all who write to one row, one gets through each time.
+// Retry calls do, and calls it again while its error is transient, see [IsTransient], until
+// ctx is done or it has made 40 retries. It returns the last error. The pauses between the
+// calls are random and grow, so that transactions that conflicted do not conflict again.
 func Retry(ctx context.Context, do func() error) error { return retry(ctx, do, IsTransient) }
 
-// RetryIdempotent is Retry for what has no more effect when it is done twice. It
-// also repeats what may have been done: CockroachDB says that by 40003,
-// statement_completion_unknown. A panic of do is an error, since do calls a driver
-// and nothing else; database/sql does not get the connection back.
+// RetryIdempotent is [Retry] for a call that may be repeated after it has succeeded. So it
+// also retries after 40003, statement_completion_unknown, with which CockroachDB reports
+// that the statement may have succeeded. It returns a panic of do as an error; do must
+// only call the driver. database/sql does not get the connection back after a panic.
 func RetryIdempotent(ctx context.Context, do func() error) error {
-	return retry(ctx, shielded(do), func(err error) bool {
+	return retry(ctx, recoverPanic(do), func(err error) bool {
 		state, _ := SQLState(err)
 		return IsTransient(err) || state == "40003"
 	})
@@ -68,7 +68,7 @@ func retry(ctx context.Context, do func() error, again func(error) bool) error {
 	return do()
 }
 
-func shielded(do func() error) func() error {
+func recoverPanic(do func() error) func() error {
 	return func() (err error) {
 		defer func() {
 			if p := recover(); p != nil {
@@ -79,17 +79,17 @@ func shielded(do func() error) func() error {
 	}
 }
 
-// IsTransient says that the statement, or the transaction, was rolled back and may be
-// repeated.
+// IsTransient reports whether the database rolled back the statement, or the transaction,
+// so that it may be retried.
 func IsTransient(err error) bool {
 	if state, ok := SQLState(err); ok {
-		return repeatable(state)
+		return isTransientState(state)
 	}
-	return numbered(err)
+	return anyTransient(err)
 }
 
-// SQLState is the code of PostgreSQL in err, which pgx and lib/pq tell by a
-// method, and Bun's pgdriver by the protocol's own name of the field.
+// SQLState returns the SQLSTATE of an error of PostgreSQL. pgx and lib/pq have a method for
+// it. Bun's pgdriver has it under the name that the field has in the protocol.
 func SQLState(err error) (state string, ok bool) {
 	var method interface{ SQLState() string }
 	if errors.As(err, &method) {
@@ -102,24 +102,27 @@ func SQLState(err error) (state string, ok bool) {
 	return "", false
 }
 
-// numbered looks at err and all that it wraps.
-func numbered(err error) bool {
-	if err == nil || byNumber(err) {
+// anyTransient reports whether err, or an error that it wraps, has a transient code.
+func anyTransient(err error) bool {
+	if err == nil || hasTransientCode(err) {
 		return err != nil
 	}
-	switch wrapper := err.(type) { //nolint:errorlint // this is the walk itself
+	switch wrapper := err.(type) { //nolint:errorlint // this unwraps the error itself
 	case interface{ Unwrap() error }:
-		return numbered(wrapper.Unwrap())
+		return anyTransient(wrapper.Unwrap())
 	case interface{ Unwrap() []error }:
-		return slices.ContainsFunc(wrapper.Unwrap(), numbered)
+		return slices.ContainsFunc(wrapper.Unwrap(), anyTransient)
 	}
 	return false
 }
 
-func repeatable(state string) bool { return state == "40001" || state == "40P01" || state == "55P03" }
+func isTransientState(state string) bool {
+	return state == "40001" || state == "40P01" || state == "55P03"
+}
 
-// byNumber is for drivers whose errors have no interface in common.
-func byNumber(err error) bool {
+// hasTransientCode is for drivers whose errors have no common interface. It recognizes them
+// by the name of their type.
+func hasTransientCode(err error) bool {
 	switch kind := reflect.TypeOf(err).String(); {
 	case kind == "*mysql.MySQLError":
 		number, _ := field(err, "Number")
@@ -131,7 +134,7 @@ func byNumber(err error) bool {
 	return false
 }
 
-// InTx runs a change in a transaction, again if the database rolled it back.
+// InTx runs change in a transaction, and retries both if the database rolled them back.
 func InTx(ctx context.Context, db *bun.DB, change func(context.Context, bun.Tx) error) error {
 	return Retry(ctx, func() error { return db.RunInTx(ctx, nil, change) })
 }
