@@ -12,43 +12,44 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
-// Guard keeps text of clients out of statements until it is known that the
-// databases read literals as Bun writes them: see [Quoting]. That costs one
-// statement for each database until it is known, and a load of an atomic
-// afterwards. Requests that come meanwhile wait for the same look. Safe for
-// concurrent use.
+// Guard refuses statements with text of clients until it has checked that the databases
+// read literals as Bun writes them; see [Quoting]. The check costs one statement for each
+// database. After it has succeeded, Guard only loads an atomic value. Concurrent requests
+// wait for the same check. A nil Guard allows every statement. It is safe for concurrent
+// use.
 type Guard struct {
 	db        *bun.DB
 	elsewhere GuardedStore  // nil: the sessions are in db, or in no database
-	wait      time.Duration // for each look
-	holds     atomic.Bool
+	wait      time.Duration // for each database
+	passed    atomic.Bool   // a check has succeeded
 
-	mu    sync.Mutex
-	going *outlook // nil: none
+	mu      sync.Mutex
+	pending *pendingLook // nil: none
 }
 
-// outlook is a look that is under way.
-type outlook struct {
+// pendingLook is a check that is in progress.
+type pendingLook struct {
 	done chan struct{} // closed when err is set
 	err  error
 }
 
-// GuardedStore is a store in a database, which may be another than that of the
-// accounts.
+// GuardedStore is a store of sessions in a database, which may be a different one from that
+// of the accounts.
 type GuardedStore interface {
 	Quoting(ctx context.Context) ([]string, error)
 }
 
-// NewGuard looks at db, and at elsewhere if it is not nil, for at most wait each.
+// NewGuard returns a Guard for db, and for elsewhere if it is not nil. The check of each
+// takes at most wait.
 func NewGuard(db *bun.DB, elsewhere GuardedStore, wait time.Duration) *Guard {
 	return &Guard{db: db, elsewhere: elsewhere, wait: wait}
 }
 
-// Check is nil if statements may have text of clients in them. The error is
-// ErrSetup if they must not, or ErrUnavailable if that is not known; the next call
-// looks again.
+// Check returns nil if statements may contain text of clients. The error matches ErrSetup if
+// they must not, or ErrUnavailable if the database did not answer. After an error, the next
+// call checks again.
 func (g *Guard) Check(ctx context.Context) error {
-	if g == nil || g.holds.Load() {
+	if g == nil || g.passed.Load() {
 		return nil
 	}
 	look, mine := g.join()
@@ -56,7 +57,7 @@ func (g *Guard) Check(ctx context.Context) error {
 		return nil
 	}
 	if mine {
-		g.look(context.WithoutCancel(ctx), look) // others wait for it
+		g.look(context.WithoutCancel(ctx), look) // other requests wait for it
 	}
 	select {
 	case <-look.done:
@@ -66,36 +67,36 @@ func (g *Guard) Check(ctx context.Context) error {
 	}
 }
 
-// CheckIn is Check in a transaction of the application's, or out of one if db is nil.
-// The transaction may have the only connection of the pool, so it looks by itself,
-// for itself alone.
+// CheckIn is Check for a statement in db, a transaction of the application. If db is nil or
+// a *bun.DB, it is Check. The transaction may have the only connection of the pool, so
+// CheckIn uses the transaction for its check, and does not share the result.
 func (g *Guard) CheckIn(ctx context.Context, db bun.IDB) error {
-	if _, pool := db.(*bun.DB); g == nil || db == nil || pool || g.holds.Load() {
+	if _, pool := db.(*bun.DB); g == nil || db == nil || pool || g.passed.Load() {
 		return g.Check(ctx)
 	}
 	return fault.Recover(func() error { return g.ask(ctx, db) })
 }
 
-// join returns the look that is under way, or a new one, which the caller must run. It
-// returns nil if a look has succeeded since the caller read holds.
-func (g *Guard) join() (look *outlook, mine bool) {
+// join returns the check that is in progress, or a new one, which the caller must run. It
+// returns nil if a check has succeeded since the caller read passed.
+func (g *Guard) join() (look *pendingLook, mine bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.holds.Load() {
+	if g.passed.Load() {
 		return nil, false
 	}
-	if g.going != nil {
-		return g.going, false
+	if g.pending != nil {
+		return g.pending, false
 	}
-	g.going = &outlook{done: make(chan struct{})}
-	return g.going, true
+	g.pending = &pendingLook{done: make(chan struct{})}
+	return g.pending, true
 }
 
-func (g *Guard) look(ctx context.Context, look *outlook) {
+func (g *Guard) look(ctx context.Context, look *pendingLook) {
 	look.err = fault.Recover(func() error { return g.ask(ctx, g.db) })
-	g.holds.Store(look.err == nil)
+	g.passed.Store(look.err == nil)
 	g.mu.Lock()
-	g.going = nil
+	g.pending = nil
 	g.mu.Unlock()
 	close(look.done)
 }
@@ -115,7 +116,7 @@ func (g *Guard) ask(ctx context.Context, db bun.IDB) error {
 			return fault.Unavailable(err)
 		}
 		if len(problems) > 0 {
-			return fault.Setupf("text of clients is kept out of the database: %s", strings.Join(problems, "; "))
+			return fault.Setupf("text of clients cannot be written to the database safely: %s", strings.Join(problems, "; "))
 		}
 	}
 	return nil

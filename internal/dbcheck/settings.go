@@ -63,10 +63,10 @@ func mysqlSettings(ctx context.Context, db *bun.DB) (faults []string, err error)
 		return nil, err
 	}
 	if !strings.Contains(modes, "STRICT_TRANS_TABLES") && !strings.Contains(modes, "STRICT_ALL_TABLES") {
-		faults = append(faults, "sql_mode is not strict, so the server cuts off what does not fit into a column: add STRICT_TRANS_TABLES to the sql_mode of the server and of the DSN")
+		faults = append(faults, "sql_mode is not strict, so the server truncates what does not fit into a column: add STRICT_TRANS_TABLES to the sql_mode of the server and of the DSN")
 	}
 	if strings.Contains(modes, "PAD_CHAR_TO_FULL_LENGTH") {
-		faults = append(faults, "sql_mode has PAD_CHAR_TO_FULL_LENGTH, so what is in a CHAR comes back filled up with blanks: remove it from the sql_mode of the server and of the DSN")
+		faults = append(faults, "sql_mode has PAD_CHAR_TO_FULL_LENGTH, so a CHAR is read with blanks at its end: remove it from the sql_mode of the server and of the DSN")
 	}
 	for _, charset := range []string{client, connection, results} {
 		if charset != "utf8mb4" {
@@ -106,9 +106,9 @@ func galeraSettings(ctx context.Context, db *bun.DB) ([]string, error) {
 	return []string{fmt.Sprintf("the server is a node of a Galera cluster and wsrep_sync_wait is %d, so a session that was ended on another node may still be let in here: set wsrep_sync_wait=7 in the DSN", wait)}, nil
 }
 
-// clocksApart is how far the clocks of a database and of the processes that use it
+// maxClockDifference is how far the clocks of a database and of the processes that use it
 // may differ.
-const clocksApart = time.Minute
+const maxClockDifference = time.Minute
 
 // Clock reports that the clocks of the database and of this process differ too
 // much. SQLite uses the clock of the process.
@@ -137,7 +137,7 @@ func Apart(there, asked, answered time.Time) []string {
 	if behind := asked.Sub(there); behind > by {
 		by, way = behind, "behind"
 	}
-	if by <= clocksApart {
+	if by <= maxClockDifference {
 		return nil
 	}
 	return []string{fmt.Sprintf("the clock of the store is %v %s that of this process: keep the clocks of all servers together by NTP", by.Round(time.Second), way)}

@@ -139,7 +139,7 @@ func (t Table) columnFaults(f Found, c Column) (faults []string) {
 		faults = append(faults, fmt.Sprintf("the column %q has the character set %s, which lacks most characters: convert it to utf8mb4", c.Name, found.Charset))
 	}
 	if c.Alone && !f.View {
-		if fault := t.apart(f, c.Name); fault != "" {
+		if fault := t.uniqueProblem(f, c.Name); fault != "" {
 			faults = append(faults, fault)
 		}
 	}
@@ -162,9 +162,9 @@ func (f Found) shortIndexes(c Column) (faults []string) {
 func (f FoundColumn) changes(c Column) string {
 	switch {
 	case f.kind == padded && c.Exact && (!c.Key || f.Width < leastKey):
-		return "fills up what is shorter, so that it comes back changed"
+		return "pads shorter texts, so that they come back changed"
 	case f.kind == numbers && c.Any:
-		return "takes digits for a number, so that they come back changed"
+		return "stores digits as a number, so that they come back changed"
 	case f.kind == other && c.Exact, f.kind == plain && c.Exact && !c.Key:
 		return "is not a type of texts"
 	}
@@ -181,7 +181,7 @@ func (f Found) names() string {
 
 // apart says why no index prevents two rows with the same value in column, "" if an
 // index does.
-func (t Table) apart(f Found, column string) string {
+func (t Table) uniqueProblem(f Found, column string) string {
 	var near []string
 	for _, index := range f.Unique {
 		if !slices.ContainsFunc(index.Parts, func(part string) bool { return mentions(part, column) }) {
@@ -193,7 +193,7 @@ func (t Table) apart(f Found, column string) string {
 		}
 		near = append(near, fmt.Sprintf("%s is for (%s)%s", index.Name, strings.Join(index.Parts, ", "), where(index.Predicate)))
 	}
-	fault := fmt.Sprintf("no unique index on the column %q alone, so two accounts can have the same and neither could sign in: create one", column)
+	fault := fmt.Sprintf("no unique index on the column %q alone, so two accounts can have the same value, and then neither can sign in: create one", column)
 	if len(near) > 0 {
 		fault += "; " + strings.Join(near, "; ")
 	}

@@ -37,7 +37,7 @@ func TestCheckReportsTableProblems(t *testing.T) {
 			`by_name is for (email, full_name)`},
 		"an index of some rows": {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT" + rest, "CREATE UNIQUE INDEX some ON users (email) WHERE admin"},
 			`some is for (email) where admin`},
-		"numbers": {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email STRING UNIQUE" + rest}, `Identity: the column "email" is a STRING, which takes digits for a number`},
+		"numbers": {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email STRING UNIQUE" + rest}, `Identity: the column "email" is a STRING, which stores digits as a number`},
 		"a constraint, and a length at which SQLite does not look": {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email VARCHAR(20), full_name, admin, disabled, password_hash VARCHAR(60), UNIQUE (email))"}, ""},
 		"a row takes the place of another":                         {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE ON CONFLICT REPLACE" + rest}, "a constraint of the table has ON CONFLICT REPLACE"},
 		"a row is left out":                                        {[]string{"CREATE TABLE Users (id INTEGER PRIMARY KEY, email TEXT" + rest[:len(rest)-1] + ", UNIQUE (email)\n on /* so */ conflict\tignore)"}, "a constraint of the table has ON CONFLICT IGNORE"},
