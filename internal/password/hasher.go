@@ -1,5 +1,5 @@
-// Package password makes and verifies the hashes of passwords, and judges new
-// passwords. It bounds how many are hashed at once.
+// Package password makes and verifies the hashes of passwords, and checks new passwords. It
+// limits how many are hashed at once.
 package password
 
 import (
@@ -21,7 +21,8 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
-// Settings are what hashing costs and which passwords are accepted.
+// Settings are the cost of hashing and the rule for new passwords. A zero field has its
+// default; see [Settings.WithDefaults].
 type Settings struct {
 	Memory     uint32 // KiB
 	Iterations uint32 // passes over the memory
@@ -29,8 +30,8 @@ type Settings struct {
 	MinLength  int // code points
 }
 
-// Bounds of a hash that is computed at all: a row of the table must not be able
-// to take all memory, or a processor for minutes.
+// Limits of the hashes that are verified: a row of the table must not be able to use all
+// memory, or a processor for minutes.
 const (
 	maxMemory  = 1 << 20 // KiB, RFC 9106 §3.1 allows 4 TiB
 	maxTime    = 16
@@ -38,8 +39,8 @@ const (
 	maxPHC     = len("$argon2id$v=19$m=1048576,t=16,p=16$") + 2*86 + len("$")
 )
 
-// bcryptHash is what bcrypt 2a, 2b and 2y write, up to a cost of 16, some 5 s.
-// 2x marks the hashes of a faulty implementation.
+// bcryptHash matches the hashes of bcrypt 2a, 2b and 2y up to a cost of 16, about 5 s. 2x
+// marks the hashes of a faulty implementation.
 var bcryptHash = regexp.MustCompile(`^\$2[aby]\$(0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}$`)
 
 const (
@@ -47,7 +48,8 @@ const (
 	tagBytes  = 32
 )
 
-// WithDefaults fills in what is not set.
+// WithDefaults returns p with the defaults in place of zeros: 19,456 KiB, 2 passes, 1
+// thread, 8 code points.
 func (p Settings) WithDefaults() Settings {
 	return Settings{
 		Memory:     cmp.Or(p.Memory, 19456),
@@ -57,7 +59,7 @@ func (p Settings) WithDefaults() Settings {
 	}
 }
 
-// Problems says what is wrong with the settings.
+// Problems returns the problems of the settings, each with the fix.
 func (p Settings) Problems() (problems []string) {
 	p = p.WithDefaults()
 	if p.Iterations > maxTime {
@@ -79,7 +81,8 @@ func (p Settings) Problems() (problems []string) {
 	return problems
 }
 
-// leastMemory is OWASP's table of equally strong settings.
+// leastMemory returns the least memory for a number of passes, by OWASP's table of equally
+// strong settings.
 func leastMemory(time uint32) uint32 {
 	table := [...]uint32{47104, 19456, 12288, 9216, 7168}
 	return table[min(time, uint32(len(table)))-1]
@@ -88,34 +91,34 @@ func leastMemory(time uint32) uint32 {
 // Hasher makes and verifies the hashes of passwords. It is safe for concurrent use.
 type Hasher struct {
 	minLength int
-	dummy     phc             // of an unknown password, with the parameters for new hashes
-	slots     chan struct{}   // one for each that computes
-	gate      *admission.Gate // those who sign in, register or change a password
-	took      atomic.Int64    // nanoseconds of a hash, a moving average
+	dummy     phc             // a hash that no password matches, with the parameters for new hashes
+	slots     chan struct{}   // one for each hash that is being computed
+	gate      *admission.Gate // for requests that sign in, register or change a password
+	hashTime  atomic.Int64    // nanoseconds for a hash, a moving average
 
 	mu   sync.Mutex
-	seen []oldCost // of the old hashes that were met lately, at most maxSeen
+	seen []oldCost // the costs of old hashes that were verified recently, at most maxSeen
 }
 
 const (
-	firstGuess = 50 * time.Millisecond // of what a hash takes
-	overlap    = 2                     // of those who are let in, so many may wait for the store
+	firstGuess = 50 * time.Millisecond // the initial value of hashTime
+	overlap    = 2                     // how many admitted requests may wait for the store
 	maxSeen    = 3
-	seenFor    = time.Hour // an old cost is paid by others for so long
-	// Costs above these are not paid by others: an attacker would have every wrong
-	// password cost as much as the dearest hash in the table.
+	seenFor    = time.Hour // how long other accounts pay an old cost
+	// Other accounts do not pay costs above these. Otherwise an attacker could make every
+	// wrong password cost as much as the most expensive hash in the table.
 	maxOldCost   = 8
 	maxOldBcrypt = "12"
 )
 
-// Load says how much hashing may take of the machine.
+// Load limits the resources that hashing uses.
 type Load struct {
-	Processors int           // of the process, of which one is left to all other requests
-	Pool       int           // connections of the database, 0 for no bound
+	Processors int           // available to the process; one of them is left to other requests
+	Pool       int           // connections of the database, 0 for no limit
 	Patience   time.Duration // how long a request may wait for its turn
 }
 
-// New returns a Hasher. Settings that are zero have their defaults.
+// New returns a Hasher. Zero settings have their defaults.
 func New(settings Settings, load Load) *Hasher {
 	slots := max(1, load.Processors-1)
 	inside := signInsAtOnce(slots, load.Pool)
@@ -125,24 +128,24 @@ func New(settings Settings, load Load) *Hasher {
 		dummy:     phc{p.Memory, p.Iterations, p.Threads, make([]byte, saltBytes), make([]byte, tagBytes)},
 		slots:     make(chan struct{}, slots),
 	}
-	h.took.Store(int64(firstGuess))
+	h.hashTime.Store(int64(firstGuess))
 	h.gate = admission.New(inside, load.Patience, func() int {
-		// As many as have their turn in time.
-		return max(inside, slots*int(load.Patience/time.Duration(h.took.Load())))
+		// As many as can be hashed within load.Patience.
+		return max(inside, slots*int(load.Patience/time.Duration(h.hashTime.Load())))
 	})
 	_, _ = rand.Read(h.dummy.tag) // never fails: the process ends instead
 	return h
 }
 
-// MinLength is the least length of a new password, in code points.
+// MinLength returns the least length of a new password, in code points.
 func (h *Hasher) MinLength() int { return h.minLength }
 
-// HashLength is the length of new hashes.
+// HashLength returns the length of new hashes.
 func (h *Hasher) HashLength() int { return len(h.dummy.encode()) }
 
-// Enter waits for a place among those whose passwords are hashed, and returns how
-// to leave it. proof is for the first queue, see [admission.Gate]. The error is
-// fault.ErrUnavailable, and [admission.ErrBusy] if too many wait.
+// Enter waits until the request may hash passwords. The caller must call leave afterwards.
+// proof admits the request to the first queue; see [admission.Gate]. The error matches
+// fault.ErrUnavailable, and also [admission.ErrBusy] if too many requests wait.
 func (h *Hasher) Enter(ctx context.Context, proof string) (leave func(), err error) {
 	leave, err = h.gate.Enter(ctx, proof)
 	if err != nil {
@@ -151,8 +154,8 @@ func (h *Hasher) Enter(ctx context.Context, proof string) (leave func(), err err
 	return leave, nil
 }
 
-// signInsAtOnce is how many are let in. Each may hold a connection of the database,
-// and together they may hold half of the pool, which has no bound if it is 0.
+// signInsAtOnce returns how many requests are admitted at once. Each may use a connection of
+// the database, and together they may use half of the pool. A pool of 0 has no limit.
 func signInsAtOnce(slots, pool int) int {
 	if pool > 0 {
 		return max(1, min(slots+overlap, pool/2))
@@ -160,7 +163,7 @@ func signInsAtOnce(slots, pool int) int {
 	return slots + overlap
 }
 
-// compute runs a hash in one of the slots, which bound the memory, and measures it.
+// compute calls hash in one of the slots, which limit the memory, and measures its time.
 func (h *Hasher) compute(ctx context.Context, hash func()) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -174,12 +177,12 @@ func (h *Hasher) compute(ctx context.Context, hash func()) error {
 	start := time.Now()
 	hash()
 	took := max(int64(time.Since(start)), int64(time.Millisecond))
-	h.took.Store((7*h.took.Load() + took) / 8)
+	h.hashTime.Store((7*h.hashTime.Load() + took) / 8)
 	return nil
 }
 
-// Hash gives what to store for a password. It fails only when ctx ends; the error is
-// fault.ErrUnavailable.
+// Hash returns a new hash of a password. It fails only if ctx is done; the error then
+// matches fault.ErrUnavailable.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	p, password := h.dummy, normalized(password)
 	p.salt = make([]byte, saltBytes)
@@ -188,20 +191,20 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return p.encode(), fault.Unavailable(err)
 }
 
-// Verify compares a password with what is stored; stale says that it matches
-// but should be hashed anew. No hash ("", no such account) and one that is not
-// understood match nothing.
+// Verify reports whether a password matches the stored hash encoded. stale means that it
+// matches, but should be hashed again with the current parameters. No password matches ""
+// (no such account) or a hash in an unknown format.
 //
-// A password that does not match takes the same time for every account: for an
-// hour after an old hash was met that costs something else than today's, each such
-// comparison also pays the cost of the others. What can be told apart is the very
-// first one, and hashes that are very dear or of a fourth kind.
+// A wrong password takes the same time for every account. For this, after an old hash with
+// other costs was verified, every wrong password also pays these costs for an hour. The
+// first such comparison can still be distinguished, and so can hashes that are very
+// expensive or have a fourth kind of cost.
 //
-// A password that is not normalized is also compared as it was typed: a hash that
-// is older than the rule may be of that. Whether it costs twice depends on what was
-// typed alone.
+// A password that is not normalized is also compared without normalization, because an
+// older hash may have been made so. Whether this doubles the cost depends on the password
+// only, not on the account.
 //
-// err is for the reasons of [Hasher.Hash] only.
+// Verify returns an error only for the reasons of [Hasher.Hash].
 func (h *Hasher) Verify(ctx context.Context, encoded, password string) (ok, stale bool, err error) {
 	form := normalized(password)
 	err = h.compute(ctx, func() {
@@ -225,8 +228,8 @@ func (h *Hasher) compare(encoded, password string) (ok, stale bool) {
 	return false, false
 }
 
-// matcher is how a password is compared with a hash, and a name for what that
-// costs, "" for the cost of a hash of today.
+// matcher returns the function that compares a password with a hash, and a name for its
+// cost, "" for the cost of new hashes.
 func (h *Hasher) matcher(encoded, password string) (match func(string) bool, cost string, stale bool) {
 	if p, known := parsePHC(encoded); known {
 		if p.memory != h.dummy.memory || p.time != h.dummy.time || p.threads != h.dummy.threads {
@@ -234,17 +237,17 @@ func (h *Hasher) matcher(encoded, password string) (match func(string) bool, cos
 		}
 		if uint64(p.memory)*uint64(p.time) <= maxOldCost*uint64(h.dummy.memory)*uint64(h.dummy.time) {
 			alike := phc{p.memory, p.time, p.threads, h.dummy.salt, h.dummy.tag}
-			h.meet(cost, func(password string) { alike.matches(password) })
+			h.noteCost(cost, func(password string) { alike.matches(password) })
 		}
 		return p.matches, cost, p.weakerThan(h.dummy)
 	}
-	// bcrypt reads 72 bytes and, in most programs, nothing after a NUL: what lies
-	// beyond would match whatever it is.
+	// bcrypt reads 72 bytes, and in most programs nothing after a NUL: the rest of a longer
+	// password would not be compared.
 	if bcryptHash.MatchString(encoded) && len(password) <= 72 && strings.IndexByte(password, 0) < 0 {
 		cost = "bcrypt " + encoded[4:6]
 		if encoded[4:6] <= maxOldBcrypt {
 			alike := encoded[:len("$2a$10$")] + strings.Repeat(".", 53)
-			h.meet(cost, func(password string) { matchesBcrypt(alike, password[:min(len(password), 72)]) })
+			h.noteCost(cost, func(password string) { matchesBcrypt(alike, password[:min(len(password), 72)]) })
 		}
 		return func(password string) bool { return matchesBcrypt(encoded, password) }, cost, true
 	}
@@ -255,15 +258,15 @@ func matchesBcrypt(encoded, password string) bool {
 	return bcrypt.CompareHashAndPassword([]byte(encoded), []byte(password)) == nil
 }
 
-// oldCost is the cost of a kind of hash that is not made any more.
+// oldCost is the cost of old hashes.
 type oldCost struct {
 	name string
 	pay  func(password string)
-	last time.Time // when such a hash was met
+	last time.Time // when such a hash was last verified
 }
 
-// meet remembers how to pay the cost of an old hash.
-func (h *Hasher) meet(name string, pay func(string)) {
+// noteCost remembers the cost of an old hash, and how to pay it.
+func (h *Hasher) noteCost(name string, pay func(string)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
@@ -277,8 +280,8 @@ func (h *Hasher) meet(name string, pay func(string)) {
 	}
 }
 
-// costs are what a wrong password pays, own among them: the cost of today first,
-// then those that were met, in the same order for every account.
+// costs returns the costs that a wrong password pays, including own: the cost of new hashes
+// first, then the remembered ones, in the same order for every account.
 func (h *Hasher) costs(own string) []oldCost {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -18,13 +18,13 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
-// From other programs: Debian's argon2 0~20171227, fed without a line break by
+// Hashes from other programs: Debian's argon2 0~20171227, called without a line break by
 //
 //	echo -n "$PASSWORD" | argon2 'fiberjwt salt 16' -id -t 2 -k 19456 -p 1 -l 32 -e
 //	echo -n "$PASSWORD" | argon2 'fiberjwt salt 16' -id -t 3 -k 1024 -p 4 -l 24 -e
 //
-// and Apache's htpasswd 2.4.71, htpasswd -nbBC 5 u "$PASSWORD"; bcrypt72 is of
-// 72 times "a".
+// and Apache's htpasswd 2.4.71, htpasswd -nbBC 5 u "$PASSWORD". bcrypt72 is a hash of 72
+// times "a".
 const (
 	knownPassword = "correct horse battery staple"
 	knownArgon    = "$argon2id$v=19$m=19456,t=2,p=1$ZmliZXJqd3Qgc2FsdCAxNg$/yDKcWKZYdSq8ljkKqe0s/QG1B/w6FeB0l0cg/odO44"
@@ -33,14 +33,14 @@ const (
 	bcrypt72      = "$2y$05$V0MOcRrtakzGJO/6Y46huu3kGFcnBPnSEa7D0c3juJUwFiTSefjX."
 )
 
-// quick is far below the floor, for tests that hash often.
+// quick is far below the least accepted settings, for tests that hash often.
 var quick = Settings{Memory: 64, Iterations: 1}
 
 func hasherOf(p Settings) *Hasher {
 	return New(p, Load{Processors: runtime.GOMAXPROCS(0), Patience: 5 * time.Second})
 }
 
-// tag24 and salt16 fill up hashes that are only parsed.
+// salt16 and tag24 are parts of hashes that are only parsed.
 const (
 	salt16 = "ZmliZXJqd3Qgc2FsdCAxNg"
 	tag24  = "aL0duvrAadiE8HTFGNuP+tss7uGY63Tr"
@@ -133,8 +133,8 @@ func TestBcryptRefusesPasswordsItWouldMisread(t *testing.T) {
 	require.False(t, ok, "to bcrypt this is the password itself")
 }
 
-// What matches nothing must cost what a hash of today costs. The memory that is
-// allocated tells whether argon2 ran; the clock would tell it less surely.
+// A hash that no password matches must cost as much as a new hash. The allocated memory
+// shows whether argon2 ran, more reliably than the clock.
 func TestMissingHashCostsAsMuchAsWrongPassword(t *testing.T) {
 	h := hasherOf(Settings{Memory: 8192})
 	own, err := h.Hash(context.Background(), knownPassword)
@@ -278,7 +278,7 @@ func TestSlotsBoundConcurrentHashes(t *testing.T) {
 func TestQueueIsAsLongAsTheDeadlineAllows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hasherOf(quick)
-		for range 100 { // of 100 ms each, so 50 have their turn in 5 s
+		for range 100 { // 100 ms each, so 50 fit into 5 s
 			require.NoError(t, h.compute(t.Context(), func() { time.Sleep(100 * time.Millisecond) }))
 		}
 		inside := cap(h.slots) + overlap
@@ -299,7 +299,7 @@ func TestQueueIsAsLongAsTheDeadlineAllows(t *testing.T) {
 		require.Zero(t, time.Since(start), "the excess is refused at once")
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		require.Zero(t, waiting.Load(), "nobody waits beyond the deadline")
+		require.Zero(t, waiting.Load(), "a request waits beyond the deadline")
 	})
 }
 
@@ -341,8 +341,8 @@ func TestEndedContextHashesNothing(t *testing.T) {
 	require.Empty(t, h.slots)
 }
 
-// Old hashes cost something else than those of today. Which of them an account
-// has must not show in the time of a wrong password.
+// Old hashes have other costs than new ones. The time of a wrong password must not show
+// which hash an account has.
 func TestWrongPasswordPaysForKnownOldHashes(t *testing.T) {
 	h := hasherOf(Settings{})
 	paid := func(encoded string) (costs []string) {
@@ -354,7 +354,7 @@ func TestWrongPasswordPaysForKnownOldHashes(t *testing.T) {
 	}
 	for _, dear := range []string{"$2b$13$" + knownBcrypt[7:], strings.Replace(knownArgon, "m=19456,t=2", "m=1048576,t=16", 1)} {
 		require.Len(t, paid(dear), 2)
-		require.Equal(t, []string{""}, paid(""), "what is very dear is paid by its own account alone")
+		require.Equal(t, []string{""}, paid(""), "only its own account pays a very expensive hash")
 	}
 	require.Equal(t, []string{"", "bcrypt 05"}, paid(knownBcrypt))
 	all := []string{"", "bcrypt 05", "m=1024,t=3,p=4"}
@@ -366,7 +366,7 @@ func TestWrongPasswordPaysForKnownOldHashes(t *testing.T) {
 		require.Equal(t, all, paid(encoded), encoded)
 	}
 	require.Equal(t, append(all, "bcrypt 11"), paid("$2b$11$"+knownBcrypt[7:]))
-	require.Equal(t, all, paid(""), "no more are remembered")
+	require.Equal(t, all, paid(""), "more than three costs are remembered")
 	for _, encoded := range []string{knownArgon, knownBcrypt} {
 		ok, stale, err := h.Verify(t.Context(), encoded, knownPassword)
 		require.NoError(t, err)
@@ -431,7 +431,7 @@ func TestTooLongIsMoreThan256CodePoints(t *testing.T) {
 	require.True(t, TooLong(strings.Repeat("\xff", 257)), "a broken byte counts as one")
 }
 
-// isCommon relies on the form of the list.
+// isCommon requires this form of the list.
 func TestCommonPasswordsAreSortedAndInLowerCase(t *testing.T) {
 	require.True(t, strings.HasSuffix(commonPasswords, "\n"))
 	lines := strings.Split(strings.TrimSuffix(commonPasswords, "\n"), "\n")

@@ -4,14 +4,14 @@ import "github.com/fiberjwt/fiberjwt/internal/admission"
 
 // Hooks for the tests of packages above.
 
-// CloseGate refuses every password, until open is called.
+// CloseGate makes Enter fail until open is called.
 func (h *Hasher) CloseGate() (open func()) {
 	gate := h.gate
 	h.gate = admission.New(0, 0, func() int { return 0 })
 	return func() { h.gate = gate }
 }
 
-// TakeSlots leaves no room for another hash, until free is called.
+// TakeSlots occupies all slots until free is called.
 func (h *Hasher) TakeSlots() (free func()) {
 	for range cap(h.slots) {
 		h.slots <- struct{}{}
@@ -23,10 +23,10 @@ func (h *Hasher) TakeSlots() (free func()) {
 	}
 }
 
-// Slots is how many passwords are hashed at once.
+// Slots returns how many passwords are hashed at once.
 func (h *Hasher) Slots() int { return cap(h.slots) }
 
-// HashAsTyped returns a hash that is not of the normalized password.
+// HashAsTyped returns a hash of the password without normalization.
 func HashAsTyped(password string) string {
 	p := New(Settings{}, Load{}).dummy
 	p.tag = p.derive(password)

@@ -18,8 +18,7 @@ type phc struct {
 	salt, tag    []byte
 }
 
-// parsePHC reads what encode writes and nothing else. What it gives can be
-// computed within the bounds.
+// parsePHC accepts only what encode writes, and only parameters within the limits.
 func parsePHC(encoded string) (phc, bool) {
 	if len(encoded) > maxPHC {
 		return phc{}, false
@@ -33,15 +32,16 @@ func parsePHC(encoded string) (phc, bool) {
 	var errSalt, errTag error
 	p.salt, errSalt = base64.RawStdEncoding.DecodeString(salt)
 	p.tag, errTag = base64.RawStdEncoding.DecodeString(tag)
-	// The last comparison refuses whatever a lenient reader lets pass: signs,
-	// leading zeros, blanks, line breaks in base64, spare bits at its end.
+	// The last comparison refuses what the parsers tolerate: signs, leading zeros, blanks,
+	// line breaks in base64, spare bits at its end.
 	if errSalt != nil || errTag != nil || !p.bounded() || p.encode() != encoded {
 		return phc{}, false
 	}
 	return p, true
 }
 
-// bounded: RFC 9106 §3.1 from below, our patience from above.
+// bounded reports whether the parameters are within the limits: at least those of RFC 9106
+// §3.1, and at most our own.
 func (p phc) bounded() bool {
 	return p.time >= 1 && p.time <= maxTime &&
 		p.threads >= 1 && p.threads <= maxThreads &&
@@ -55,7 +55,7 @@ func (p phc) encode() string {
 		base64.RawStdEncoding.EncodeToString(p.salt), base64.RawStdEncoding.EncodeToString(p.tag))
 }
 
-// derive computes the tag that belongs to a password.
+// derive returns the tag of a password.
 func (p phc) derive(password string) []byte {
 	return argon2.IDKey([]byte(password), p.salt, p.time, p.memory, p.threads, uint32(len(p.tag)))
 }
@@ -64,7 +64,8 @@ func (p phc) matches(password string) bool {
 	return subtle.ConstantTimeCompare(p.derive(password), p.tag) == 1
 }
 
-// weakerThan: in anything. Threads do not count, an attacker has as many as he likes.
+// weakerThan reports whether any parameter of p is weaker than that of q. Threads do not
+// count, because an attacker can use any number of them.
 func (p phc) weakerThan(q phc) bool {
 	return p.memory < q.memory || p.time < q.time || len(p.salt) < len(q.salt) || len(p.tag) < len(q.tag)
 }

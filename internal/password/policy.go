@@ -10,9 +10,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// normalized is the form of a password that is judged and hashed, so that it is the
-// same from every keyboard: composed, and with one kind of space (OpaqueString,
-// RFC 8265 §4.2.1). Nothing else is changed, and nothing in what is no text.
+// normalized returns the form of a password that is checked and hashed, so that the password
+// is the same from every keyboard: composed, and with one kind of space (OpaqueString,
+// RFC 8265 §4.2.1). It changes nothing else, and does not change invalid UTF-8.
 func normalized(password string) string {
 	if !utf8.ValidString(password) {
 		return password
@@ -25,17 +25,18 @@ func normalized(password string) string {
 	}, password))
 }
 
-// TooLong reports whether a password is longer than any that is accepted. Such a password was never accepted, so it needs no hashing. 256 code
-// points are never more than 1,024 bytes.
+// TooLong reports whether a password is longer than MaxLength. Such a password cannot be
+// right, so it need not be hashed.
 func TooLong(password string) bool {
 	return utf8.RuneCountInString(normalized(password)) > MaxLength
 }
 
-// MaxLength is the length of the longest password that is accepted, in code points.
+// MaxLength is the length of the longest accepted password, in code points. These are at
+// most 1,024 bytes.
 const MaxLength = 256
 
-// Problem says what is wrong with a new password, "" if nothing is; words are
-// what it must not be, such as the name of the account. Nothing is trimmed or folded.
+// Problem returns the problem of a new password, "" if it has none. The password must differ
+// from words, such as the name of the account, in more than case. It is not trimmed.
 func (h *Hasher) Problem(password string, words ...string) string {
 	password = normalized(password)
 	switch {
@@ -49,24 +50,24 @@ func (h *Hasher) Problem(password string, words ...string) string {
 		return "is one of the most common passwords"
 	}
 	for _, word := range words {
-		if strings.EqualFold(word, password) { // never an empty word: password has minLength
+		if strings.EqualFold(word, password) { // an empty word never matches: password has minLength
 			return "must differ from the name of the account"
 		}
 	}
 	return ""
 }
 
-// commonPasswords are the 10,000 most common ones of 8 characters or more,
-// sorted, one a line. They were taken from the npm package
-// @zxcvbn-ts/language-common 4.1.3, which is under the MIT licence:
+// commonPasswords has the 10,000 most common passwords of 8 or more characters, sorted, one
+// on each line. They are from the npm package @zxcvbn-ts/language-common 4.1.3, which has
+// the MIT licence:
 // Copyright (c) 2012-2016 Dan Wheeler and Dropbox, Inc.
 // Copyright (c) 2021 @zxcvbn-ts.
 //
 //go:embed common.txt
 var commonPasswords string
 
-// isCommon searches the text as it lies in the binary: a map would cost every
-// program a megabyte and a start, also those without registration.
+// isCommon searches the text in the binary. A map would cost every program a megabyte and
+// time at start, even without registration.
 func isCommon(word string) bool {
 	low, high := 0, len(commonPasswords) // where lines begin, or the end
 	for low < high {
