@@ -14,43 +14,43 @@ import (
 )
 
 const (
-	// cacheEntries bounds the cache: the least recently used make room.
+	// cacheEntries is the maximum number of entries. The least recently used is removed.
 	cacheEntries = 10_000
-	// feedEvery is how often revocations of other processes are looked for.
+	// feedEvery is how often the cache asks for revocations by other processes.
 	feedEvery = time.Second
-	// feedFresh is how long after the last answer of the feed the cache is
-	// believed; later every request asks the store, as without a cache.
+	// feedFresh is how long the cache is used after the last answer of the feed. After
+	// that time every request asks the store, as without a cache.
 	feedFresh = 3 * time.Second
 )
 
-// cache keeps accounts of living sessions for a while. A session that is
-// revoked leaves it at once in this process, and within about feedEvery in the
-// others; what else changes in a row is seen after the lifetime of the entry.
+// cache keeps the accounts of living sessions for a time. A revoked session is removed at
+// once in this process, and within about feedEvery in other processes. Other changes of a
+// row have an effect after the lifetime of the entry.
 type cache struct {
-	ttl  time.Duration
-	feed session.Revocations
-	now  func() time.Time
-	read time.Duration
-	gap  time.Duration // between two looks of the feed that together miss nothing
-	back time.Duration // how far each look goes back
+	ttl      time.Duration
+	feed     session.Revocations
+	now      func() time.Time
+	read     time.Duration
+	maxGap   time.Duration // the longest time between two polls that together miss nothing
+	lookBack time.Duration // how far back each poll asks
 
-	// feedFresh, cacheEntries and time.Now; tests have others.
-	fresh   time.Duration
+	// feedFresh, cacheEntries and time.Now, except in tests.
+	maxAge  time.Duration
 	room    int
 	machine func() time.Time
 
-	start     sync.Once // of the feed, with the first request
-	listening sync.WaitGroup
-	stop      context.CancelFunc
-	ended     context.Context
+	start   sync.Once // starts polling with the first request
+	polling sync.WaitGroup
+	stop    context.CancelFunc
+	ended   context.Context
 
-	mu      sync.Mutex
-	entries map[string]*cached // by sid, also those that are being loaded
-	recent  *list.List         // of *cached, the last used first
-	heard   time.Time          // when the feed last answered; by the machine's clock
+	mu       sync.Mutex
+	entries  map[string]*cached // by sid, including those that are being loaded
+	recent   *list.List         // of *cached, the most recently used first
+	lastPoll time.Time          // when the last poll that was answered began, by the machine's clock
 }
 
-// cached is an account, or the wait for one.
+// cached is an account that is loaded or being loaded.
 type cached struct {
 	sid     string
 	kind    string
@@ -63,36 +63,36 @@ type cached struct {
 }
 
 func newCache(cfg Config, feed session.Revocations) *cache {
-	c := &cache{ttl: cfg.CacheTTL, feed: feed, now: cfg.Now, read: cfg.Read, fresh: feedFresh, room: cacheEntries, machine: time.Now, entries: map[string]*cached{}, recent: list.New()}
-	// A look that fails takes ReadTimeout. An end is stamped by another clock,
-	// before its statement begins, and committed up to WriteTimeout later.
-	c.gap = feedFresh + cfg.Read
-	c.back = c.gap + token.ClockSkew + cfg.Write
+	c := &cache{ttl: cfg.CacheTTL, feed: feed, now: cfg.Now, read: cfg.Read, maxAge: feedFresh, room: cacheEntries, machine: time.Now, entries: map[string]*cached{}, recent: list.New()}
+	// A poll that fails takes up to ReadTimeout. The time of a revocation is that of another
+	// clock before its statement began, and it commits up to WriteTimeout later.
+	c.maxGap = feedFresh + cfg.Read
+	c.lookBack = c.maxGap + token.ClockSkew + cfg.Write
 	c.ended, c.stop = context.WithCancel(context.Background())
 	return c
 }
 
-// Key is what a cached account belongs to.
+// Key identifies the session of a cached account.
 type Key struct {
 	SID           []byte
 	Kind, Subject string
 }
 
-// Account gives a copy of the account of a session, which load fetches if the cache has
-// none; one load serves all that wait for the same. Without a cache it is load.
+// Account returns a copy of the account of a session. If the cache has none, it calls load,
+// once for all concurrent calls with the same key. Without a cache it returns what load
+// returns.
 func (s *Sessions) Account(k Key, load func() (any, error)) (any, error) {
 	return s.cache.account(k, load)
 }
 
-// account gives a copy of the account of a session, which load fetches if the
-// cache has none; one load serves all that wait for the same. On a nil cache
-// it is load, and the other methods do nothing.
+// account is [Sessions.Account]. On a nil cache, account only calls load, and the other
+// methods do nothing.
 func (c *cache) account(k Key, load func() (any, error)) (any, error) {
 	if c == nil {
 		return load()
 	}
-	c.start.Do(func() { c.listening.Go(c.listen) })
-	entry, mine := c.claim(k)
+	c.start.Do(func() { c.polling.Go(c.pollUntilClosed) })
+	entry, mine := c.entryFor(k)
 	if entry == nil {
 		return load()
 	}
@@ -106,12 +106,12 @@ func (c *cache) account(k Key, load func() (any, error)) (any, error) {
 	return accounts.Copy(entry.account), nil
 }
 
-// Claim finds the entry of a session, or makes one that the caller must fill;
-// nil if the cache is not to be believed.
-func (c *cache) claim(k Key) (entry *cached, mine bool) {
+// entryFor returns the entry of a session, or a new one that the caller must fill if mine is
+// true. It returns nil if the cache must not be used.
+func (c *cache) entryFor(k Key) (entry *cached, mine bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if elapsed.Between(c.heard, c.machine()) > c.fresh {
+	if elapsed.Between(c.lastPoll, c.machine()) > c.maxAge {
 		return nil, false
 	}
 	if entry, ok := c.entries[string(k.SID)]; ok {
@@ -128,8 +128,8 @@ func (c *cache) claim(k Key) (entry *cached, mine bool) {
 	return entry, true
 }
 
-// fill loads the account. What could not be loaded is not kept, and takes no place of
-// others: a client with the token of an ended session can ask without end.
+// fill loads the account. A failed load is not cached and does not remove other entries,
+// because a client with the token of an ended session can repeat its request without limit.
 func (c *cache) fill(entry *cached, load func() (any, error)) {
 	defer close(entry.done)
 	entry.err = fault.Recover(func() (err error) {
@@ -139,7 +139,7 @@ func (c *cache) fill(entry *cached, load func() (any, error)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.entries[entry.sid] != entry: // ended while it was loaded
+	case c.entries[entry.sid] != entry: // the session ended during the load
 	case entry.err != nil || entry.account == nil:
 		c.drop(entry)
 	default:
@@ -173,7 +173,7 @@ func (c *cache) forgetAccount(kind, subject string) {
 	}
 }
 
-// drop wants the lock held, and an entry of the cache or nil.
+// drop removes an entry, or does nothing if it is nil. The caller must hold the lock.
 func (c *cache) drop(entry *cached) {
 	if entry == nil {
 		return
@@ -189,16 +189,16 @@ func (c *cache) close() {
 		return
 	}
 	c.stop()
-	c.start.Do(func() {}) // so that no feed begins after this
-	c.listening.Wait()
+	c.start.Do(func() {}) // polling must not start after this
+	c.polling.Wait()
 }
 
-// listen asks for revocations until the cache is closed.
-func (c *cache) listen() {
+// pollUntilClosed polls for revocations until the cache is closed.
+func (c *cache) pollUntilClosed() {
 	ticker := time.NewTicker(feedEvery)
 	defer ticker.Stop()
 	for {
-		c.hear()
+		c.pollRevocations()
 		select {
 		case <-c.ended.Done():
 			return
@@ -207,21 +207,21 @@ func (c *cache) listen() {
 	}
 }
 
-func (c *cache) hear() {
+func (c *cache) pollRevocations() {
 	ctx, cancel := context.WithTimeout(c.ended, c.read)
 	defer cancel()
 	asked := c.machine()
-	revoked, err := c.feed.RevokedSince(ctx, c.now().Add(-c.back).UnixMilli())
+	revoked, err := c.feed.RevokedSince(ctx, c.now().Add(-c.lookBack).UnixMilli())
 	if err != nil {
-		return // the cache is not believed for long
+		return // without an answer the cache is soon not used any more
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if elapsed.Between(c.heard, asked) > c.gap { // something may have been missed
+	if elapsed.Between(c.lastPoll, asked) > c.maxGap { // revocations may have been missed
 		clear(c.entries)
 		c.recent.Init()
 	}
-	c.heard = asked
+	c.lastPoll = asked
 	for _, sid := range revoked {
 		c.drop(c.entries[string(sid)])
 	}

@@ -2,5 +2,5 @@ package sessions
 
 import "errors"
 
-// ErrReplaced says that a refresh token has a successor.
+// ErrReplaced means that the refresh token has a successor.
 var ErrReplaced = errors.New("the refresh token has a successor")

@@ -10,39 +10,39 @@ import (
 )
 
 const (
-	// pruneEvery is the least time between two rounds of a pruner.
+	// pruneEvery is the shortest time between two rounds of a pruner.
 	pruneEvery = time.Hour
-	// pruneFor bounds a round; the next one goes on with the rest.
+	// pruneFor is the longest time of a round. The next round continues with the rest.
 	pruneFor = time.Minute
 )
 
-// pruner deletes what is over from the tables of the library, in the background.
-// It has no goroutine of its own that waits: a round is started by what makes the
-// tables grow, so without sign-ins nothing runs. Safe for concurrent use.
+// pruner deletes expired rows from the tables of the library, in the background. No
+// goroutine waits for the next round: a call that adds a row starts it, so without sign-ins
+// nothing runs. It is safe for concurrent use.
 type pruner struct {
 	prune func(context.Context) error
-	fail  func(error) // is told why a round failed
+	fail  func(error) // called with the error of a failed round
 	now   func() time.Time
 
-	mu      sync.Mutex
-	next    time.Time // when the next round may start
-	busy    bool      // a round runs
-	closed  bool
-	rounds  sync.WaitGroup
-	ctx     context.Context // ends with close
-	endThem context.CancelFunc
+	mu     sync.Mutex
+	next   time.Time // when the next round may start
+	busy   bool      // a round runs
+	closed bool
+	rounds sync.WaitGroup
+	ctx    context.Context // canceled by close
+	cancel context.CancelFunc
 }
 
-// newPruner has its first round within pruneEvery, at a random moment, so that
-// processes that were started together do not prune together.
+// newPruner returns a pruner whose first round is at a random time within pruneEvery, so
+// that processes that start together do not prune together.
 func newPruner(prune func(context.Context) error, fail func(error), now func() time.Time) *pruner {
 	p := &pruner{prune: prune, fail: fail, now: now, next: now().Add(rand.N(pruneEvery))}
-	p.ctx, p.endThem = context.WithCancel(context.Background())
+	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p
 }
 
-// grown is called when a row was added. It starts a round if one is due, and does
-// not wait for it. On a nil pruner it does nothing, as does close.
+// grown must be called after a row was added. It starts a round if one is due, and does not
+// wait for it. On a nil pruner, grown and close do nothing.
 func (p *pruner) grown() {
 	if p == nil {
 		return
@@ -51,7 +51,7 @@ func (p *pruner) grown() {
 	defer p.mu.Unlock()
 	now := p.now()
 	wait := p.next.Sub(now)
-	// A time that is too far off was set before the clock was put back.
+	// A longer wait means that the clock was set back after next was set.
 	if p.closed || p.busy || wait > 0 && wait <= pruneEvery {
 		return
 	}
@@ -71,7 +71,7 @@ func (p *pruner) round() {
 	p.busy = false
 }
 
-// close ends the round that runs, waits for it, and starts no more.
+// close cancels the running round and waits for it. No further round starts.
 func (p *pruner) close() {
 	if p == nil {
 		return
@@ -79,6 +79,6 @@ func (p *pruner) close() {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
-	p.endThem()
+	p.cancel()
 	p.rounds.Wait()
 }

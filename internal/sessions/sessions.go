@@ -1,6 +1,6 @@
-// Package sessions keeps the sessions of accounts in a store: with deadlines for every
-// call, with a cache of accounts in front, and with the deletion of what is over in the
-// background. Every failure of the store is fault.ErrUnavailable.
+// Package sessions keeps the sessions of accounts in a store. It sets a deadline for every
+// call, caches accounts, and deletes expired sessions in the background. Every error of the
+// store matches fault.ErrUnavailable.
 package sessions
 
 import (
@@ -16,33 +16,33 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// Config is what [New] takes.
+// Config configures [New].
 type Config struct {
 	Store    session.Store // nil: a table in DB
 	DB       *bun.DB       // of the accounts
 	CacheTTL time.Duration // 0: no cache
-	Read     time.Duration // deadline of each query that reads
-	Write    time.Duration // and of each that writes
+	Read     time.Duration // timeout of each query that reads
+	Write    time.Duration // timeout of each query that writes
 	Now      func() time.Time
 }
 
-// Sessions is safe for concurrent use.
+// Sessions keeps sessions in a store. It is safe for concurrent use.
 type Sessions struct {
 	store  session.Store
-	sql    beside  // the store, if it is in the database of the accounts
-	cache  *cache  // nil without CacheTTL
-	pruner *pruner // nil without PruneInBackground
+	sql    besideStore // the store, if it is in the database of the accounts
+	cache  *cache      // nil without CacheTTL
+	pruner *pruner     // nil without PruneInBackground
 	read   time.Duration
 	write  time.Duration
 }
 
-// New sends no statement.
+// New returns Sessions. It sends no statement.
 func New(cfg Config) *Sessions {
 	s := &Sessions{store: cfg.Store, read: cfg.Read, write: cfg.Write}
 	if s.store == nil {
 		s.store = session.NewSQL(cfg.DB)
 	}
-	if sql, ok := s.store.(beside); ok && sql.On(cfg.DB) {
+	if sql, ok := s.store.(besideStore); ok && sql.On(cfg.DB) {
 		s.sql = sql
 	}
 	if feed, ok := s.store.(session.Revocations); ok && cfg.CacheTTL > 0 {
@@ -51,16 +51,16 @@ func New(cfg Config) *Sessions {
 	return s
 }
 
-// PruneInBackground calls prune about once an hour while the tables grow. failed is told
-// why it failed. Call it before the first request.
+// PruneInBackground makes [Sessions.Grown] call prune, in the background and about once an
+// hour. If prune fails, failed is called with the error. Call it before the first request.
 func (s *Sessions) PruneInBackground(prune func(context.Context) error, failed func(error), now func() time.Time) {
 	s.pruner = newPruner(prune, failed, now)
 }
 
-// Grown is called when a row was added to a table of the store.
+// Grown must be called after a row was added to a table of the store.
 func (s *Sessions) Grown() { s.pruner.grown() }
 
-// Store is what the sessions are in.
+// Store returns the store of the sessions.
 func (s *Sessions) Store() session.Store { return s.store }
 
 // BesideAccounts reports whether the sessions are in the database of the accounts, so
@@ -70,14 +70,14 @@ func (s *Sessions) BesideAccounts() bool { return s.sql != nil }
 // Caches reports whether there is a cache.
 func (s *Sessions) Caches() bool { return s.cache != nil }
 
-// Close ends what runs in the background, and waits for it.
+// Close stops the goroutines in the background, and waits for them.
 func (s *Sessions) Close() {
 	s.cache.close()
 	s.pruner.close()
 }
 
-// beside is what *session.SQL can do more than any store.
-type beside interface {
+// besideStore is a store in the database of the accounts: *session.SQL.
+type besideStore interface {
 	On(db *bun.DB) bool
 	CreateFor(ctx context.Context, db bun.IDB, row session.Row, account *bun.SelectQuery) (created bool, err error)
 	RevokeIn(ctx context.Context, db bun.IDB, sid []byte, kind, subject string, now int64) (found bool, err error)
@@ -85,25 +85,25 @@ type beside interface {
 	Change(ctx context.Context, kinds []string, subject string, sid []byte, now int64, change func(context.Context, bun.Tx) error) error
 }
 
-// Start stores row if account, a SELECT without columns, still finds the row's
-// account: a login must not outlive the deletion of the account or a change of
-// the password that ran in between. ok is false when it does not.
+// Start stores row if account, a SELECT without columns, still finds the account of the
+// row: a session must not start if the account was deleted, or its password changed, at the
+// same time. ok is false if the account is not found.
 func (s *Sessions) Start(ctx context.Context, db bun.IDB, row session.Row, account *bun.SelectQuery) (ok bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.write)
 	defer cancel()
 	if s.sql != nil {
 		ok, err = s.sql.CreateFor(ctx, db, row, account)
 	} else {
-		ok, err = s.createThenLook(ctx, row, account)
+		ok, err = s.createThenCheck(ctx, row, account)
 	}
 	s.pruner.grown()
 	return ok, fault.Unavailable(err)
 }
 
-// createThenLook is for a store elsewhere, with no transaction open. A change of the
-// password is written before it ends the sessions: either it ends this one too, or we see
-// the change.
-func (s *Sessions) createThenLook(ctx context.Context, row session.Row, account *bun.SelectQuery) (bool, error) {
+// createThenCheck is for a store that is not in the database of the accounts. No transaction
+// is open. A change of the password is committed before it ends the sessions, so either it
+// ends this session too, or the check detects the change.
+func (s *Sessions) createThenCheck(ctx context.Context, row session.Row, account *bun.SelectQuery) (bool, error) {
 	if err := s.store.Create(ctx, row); err != nil {
 		return false, err
 	}
@@ -123,7 +123,7 @@ func (s *Sessions) createThenLook(ctx context.Context, row session.Row, account 
 	return false, err
 }
 
-// Refresh redeems a generation of a session, see [session.Store].
+// Refresh presents generation g of a session; see [session.Store].
 func (s *Sessions) Refresh(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.write)
 	defer cancel()
@@ -134,13 +134,14 @@ func (s *Sessions) Refresh(ctx context.Context, kind string, sid []byte, g, now 
 	return row, o, fault.Unavailable(err)
 }
 
-// Present tells what a refresh would say, and does none: it writes only where
-// the session has to end. What a refresh would answer with an access token is
-// Same, but for a parent whose grace is over. That may be an attacker's, which a
-// Refresh brings to light by its Replace; here it would get token upon token.
+// Present returns the outcome of a refresh without performing it. It writes only if the
+// session must end. The outcome is Same if a refresh would return an access token, except
+// for a parent token after its grace period, for which the error is ErrReplaced: an attacker
+// may hold that token. Refresh would invalidate the child and so reveal the theft, but
+// Present would issue any number of access tokens.
 func (s *Sessions) Present(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
 	row, _, err := s.Living(ctx, kind, sid, now)
-	if err == nil && t.StoreClock && row.SID != nil && (g == row.Prev || !row.Alive(now)) { // else the age makes no difference here
+	if err == nil && t.StoreClock && row.SID != nil && (g == row.Prev || !row.Alive(now)) { // otherwise the age does not matter
 		now, err = s.Clock(ctx, now)
 	}
 	if err != nil {
@@ -157,7 +158,8 @@ func (s *Sessions) Present(ctx context.Context, kind string, sid []byte, g, now 
 	return row, session.Same, nil
 }
 
-// Clock is that of the store, if it has one.
+// Clock returns the time of the store in Unix milliseconds, or now if the store has no
+// clock.
 func (s *Sessions) Clock(ctx context.Context, now int64) (int64, error) {
 	shared, ok := s.store.(session.Clock)
 	if !ok {
@@ -169,7 +171,8 @@ func (s *Sessions) Clock(ctx context.Context, now int64) (int64, error) {
 	return clock, fault.Unavailable(err)
 }
 
-// Slide wants a store that can, which Open made sure of.
+// Slide moves the idle deadline; see [session.Slider]. The store must be a Slider, which Open
+// checks.
 func (s *Sessions) Slide(ctx context.Context, kind string, sid []byte, now, idle int64) (session.Row, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.write)
 	defer cancel()
@@ -177,8 +180,8 @@ func (s *Sessions) Slide(ctx context.Context, kind string, sid []byte, now, idle
 	return row, alive, fault.Unavailable(err)
 }
 
-// Living gives a session and says whether it is alive; the row is empty if there
-// is none.
+// Living returns a session and whether it is alive. The row is empty if there is no such
+// session.
 func (s *Sessions) Living(ctx context.Context, kind string, sid []byte, now int64) (row session.Row, alive bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.read)
 	defer cancel()
@@ -189,7 +192,7 @@ func (s *Sessions) Living(ctx context.Context, kind string, sid []byte, now int6
 	return row, row.Alive(now), nil
 }
 
-// RevokeLiving is revoke where an end is told, which a second one is not.
+// RevokeLiving ends a session, and reports whether it was alive until then.
 func (s *Sessions) RevokeLiving(ctx context.Context, sid []byte, kind string, now int64) (ended bool, err error) {
 	row, alive, err := s.Living(ctx, kind, sid, now)
 	if err != nil || row.SID == nil {
@@ -199,7 +202,7 @@ func (s *Sessions) RevokeLiving(ctx context.Context, sid []byte, kind string, no
 	return found && alive, err
 }
 
-// Revoke ends a session, and says whether there was one.
+// Revoke ends a session, and reports whether there was one; see [session.Store].
 func (s *Sessions) Revoke(ctx context.Context, sid []byte, kind, subject string, now int64) (found bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.write)
 	defer cancel()
@@ -208,8 +211,8 @@ func (s *Sessions) Revoke(ctx context.Context, sid []byte, kind, subject string,
 	return found, fault.Unavailable(err)
 }
 
-// RevokeIn is revoke in a transaction of the application's, if the sessions are
-// in its database.
+// RevokeIn is Revoke in db, a transaction of the application. If db is nil or the sessions
+// are in another database, it is Revoke.
 func (s *Sessions) RevokeIn(ctx context.Context, db bun.IDB, sid []byte, kind string, now int64) (found bool, err error) {
 	if s.sql == nil || db == nil {
 		return s.Revoke(ctx, sid, kind, "", now)
@@ -221,16 +224,17 @@ func (s *Sessions) RevokeIn(ctx context.Context, db bun.IDB, sid []byte, kind st
 	return found, fault.Unavailable(err)
 }
 
-// RevokeAll ends the sessions of an account, under every kind of its table.
+// RevokeAll ends the sessions of an account under each of kinds.
 func (s *Sessions) RevokeAll(ctx context.Context, kinds []string, subject string, now int64) error {
 	ctx, cancel := context.WithTimeout(ctx, s.write)
 	defer cancel()
 	defer s.ForgetAccount(kinds, subject)
-	return fault.Unavailable(s.revokeRow(ctx, kinds, subject, nil, now))
+	return fault.Unavailable(s.revokeKinds(ctx, kinds, subject, nil, now))
 }
 
-// revokeRow ends the sessions of an account in the store but one, if it is not nil.
-func (s *Sessions) revokeRow(ctx context.Context, kinds []string, subject string, except []byte, now int64) error {
+// revokeKinds ends the sessions of an account in the store, except the session except if it
+// is not nil.
+func (s *Sessions) revokeKinds(ctx context.Context, kinds []string, subject string, except []byte, now int64) error {
 	for _, kind := range kinds {
 		if err := s.store.RevokeAll(ctx, kind, subject, except, now); err != nil {
 			return err
@@ -239,15 +243,15 @@ func (s *Sessions) revokeRow(ctx context.Context, kinds []string, subject string
 	return nil
 }
 
-// ForgetAccount drops the cached accounts of a subject.
+// ForgetAccount removes an account from the cache.
 func (s *Sessions) ForgetAccount(kinds []string, subject string) {
 	for _, kind := range kinds {
 		s.cache.forgetAccount(kind, subject)
 	}
 }
 
-// RevokeFormer ends what sessions an earlier account with the key has left, in the
-// transaction that stores the new one.
+// RevokeFormer ends the sessions of an earlier account with the same key, in the transaction
+// that stores the new account. The sessions must be in the database of the accounts.
 func (s *Sessions) RevokeFormer(ctx context.Context, tx bun.Tx, kinds []string, subject string, now int64) error {
 	for _, kind := range kinds {
 		if err := s.sql.RevokeFormer(ctx, tx, kind, subject, now); err != nil {
@@ -257,50 +261,50 @@ func (s *Sessions) RevokeFormer(ctx context.Context, tx bun.Tx, kinds []string, 
 	return nil
 }
 
-// Change is a write to the accounts, and the write that takes it back, each in a
+// Change is a write to the accounts, and the write that undoes it. Each runs in a
 // transaction.
 type Change struct {
 	Do, Undo func(context.Context, bun.Tx) error
 }
 
-// Owner is whose sessions a change ends: those of an account, under every kind of its
-// table, but for the one that Keep names, if it is not nil.
+// Owner identifies the sessions that a change ends: those of an account under each of Kinds,
+// except the session Keep if it is not nil.
 type Owner struct {
 	Kinds   []string
 	Subject string
 	Keep    []byte
 }
 
-// Change makes a change and ends every session of the account but the
-// owner's, if it has one, under every kind of the table: both or neither.
+// Change makes a change and ends the sessions of owner: both, or neither.
 func (s *Sessions) Change(ctx context.Context, db *bun.DB, owner Owner, now int64, change Change) error {
 	ctx, cancel := context.WithTimeout(ctx, s.write)
 	defer cancel()
 	defer s.ForgetAccount(owner.Kinds, owner.Subject)
 	if s.sql == nil {
-		return s.changeApart(ctx, db, owner, now, change)
+		return s.changeElsewhere(ctx, db, owner, now, change)
 	}
 	return s.sql.Change(ctx, owner.Kinds, owner.Subject, owner.Keep, now, change.Do)
 }
 
-// changeApart is for a store elsewhere. No transaction is open while the store is asked:
-// one that hangs would keep the accounts locked. The store is asked before the change,
-// since most often it fails before anything has changed, and after it: a login with the
-// old password may have looked at the account before the change. A login that looks later
-// sees the change, see createThenLook. A change that leaves such a session is not kept.
-func (s *Sessions) changeApart(ctx context.Context, db *bun.DB, owner Owner, now int64, change Change) error {
+// changeElsewhere is for a store that is not in the database of the accounts. It calls the
+// store outside of transactions, because a store that does not answer would keep the accounts
+// locked. It ends the sessions before the change, so that a failing store is usually noticed
+// before anything has changed. It ends them again after the change, because a login with the
+// old password may have read the account before the change; a login that reads it later
+// detects the change, see createThenCheck. If ending them again fails, the change is undone.
+func (s *Sessions) changeElsewhere(ctx context.Context, db *bun.DB, owner Owner, now int64, change Change) error {
 	if owner.Keep != nil {
 		if err := s.store.Prove(ctx, owner.Keep, now); err != nil {
 			return fault.Unavailable(err)
 		}
 	}
-	if err := s.revokeRow(ctx, owner.Kinds, owner.Subject, owner.Keep, now); err != nil {
+	if err := s.revokeKinds(ctx, owner.Kinds, owner.Subject, owner.Keep, now); err != nil {
 		return fault.Unavailable(err)
 	}
 	if err := dberr.InTx(ctx, db, change.Do); err != nil {
 		return err
 	}
-	err := s.revokeRow(ctx, owner.Kinds, owner.Subject, owner.Keep, now)
+	err := s.revokeKinds(ctx, owner.Kinds, owner.Subject, owner.Keep, now)
 	if err == nil {
 		return nil
 	}
@@ -317,7 +321,8 @@ func (s *Sessions) List(ctx context.Context, kind, subject string, now int64) ([
 	return rows, fault.Unavailable(err)
 }
 
-// Prune takes small bites, so that no request waits for a lock.
+// Prune deletes expired sessions, and returns how many. It deletes them in small batches, so
+// that no request waits long for a lock.
 func (s *Sessions) Prune(ctx context.Context, now int64) (deleted int64, err error) {
 	for {
 		n, err := s.pruneOnce(ctx, now)
@@ -334,18 +339,18 @@ func (s *Sessions) pruneOnce(ctx context.Context, now int64) (int64, error) {
 	return s.store.Prune(ctx, now)
 }
 
-// MaxClaimLife is the longest life of what is claimed.
+// MaxClaimLife is the longest lifetime of a link that [Sessions.Claim] accepts.
 const MaxClaimLife = 7 * 24 * time.Hour
 
-// Claim is true for the first who presents a seal. What remembers it is a row of
-// the store that belongs to no kind and is forgotten when the seal has expired:
-// its first refresh rotates it to generation 1. A later one makes another
-// generation, or converges where its clock is behind that of the first.
+// Claim reports whether this is the first claim of a link. The store records it as a session
+// that belongs to no kind and expires with the link. The first refresh of this session
+// rotates it to generation 1. A later refresh makes a higher generation, or converges if its
+// clock is behind that of the first.
 func (s *Sessions) Claim(ctx context.Context, once seal.Link, now int64) (first bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.write)
 	defer cancel()
-	ends := once.Expires*1000 + time.Minute.Milliseconds()                // the clocks of two machines differ
-	born := ends - MaxClaimLife.Milliseconds() - time.Hour.Milliseconds() // the same for all who ask
+	ends := once.Expires*1000 + time.Minute.Milliseconds()                // the clocks of two processes may differ
+	born := ends - MaxClaimLife.Milliseconds() - time.Hour.Milliseconds() // the same in every process
 	row := session.Row{
 		SID: once.ID[:], Kind: once.Kind + "/once", Subject: once.Subject, Prev: -1,
 		Issued: born, IdleUntil: ends, Ends: ends, AuthTime: born, Created: born,
