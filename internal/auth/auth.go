@@ -1,6 +1,5 @@
 // Package auth signs accounts in and out: it verifies tokens, starts, refreshes and ends
-// sessions, registers accounts, changes passwords and makes links. It knows accounts,
-// sessions, tokens, passwords and a clock, but no HTTP.
+// sessions, registers accounts, changes passwords and makes links. It does not know HTTP.
 package auth
 
 import (
@@ -22,7 +21,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// Labels of derived keys, see package secret. Those of links end with the issuer.
+// Labels of derived keys; see package secret. Those of links end with the issuer.
 const (
 	labelTicket   = "fiberjwt/v1/ticket/"  // + kind + "/" + issuer
 	labelDevice   = "fiberjwt/v1/device/"  // + kind + "/" + issuer
@@ -38,24 +37,24 @@ type Kind struct {
 
 	AccessTTL, IdleTTL, SessionTTL time.Duration
 
-	// Allow refuses an account by an error. One that is classified by package fault is
-	// handed on as it is.
+	// Allow refuses an account by returning an error. An error with a class of package
+	// fault does not refuse the account, and is returned unchanged.
 	Allow  func(ctx context.Context, account any) error
 	Claims func(account any) map[string]any
-	// FromIssuer finds the account of a token of another issuer, nil if there is none. It is
-	// nil if such tokens have no account.
+	// FromIssuer returns the account of a token of another issuer, or nil if there is none.
+	// It is nil if the kind does not accept such tokens.
 	FromIssuer func(ctx context.Context, v *Verified) (any, error)
 
 	Times session.Times // of rotation
 
 	refresh seal.RefreshCodec
 	tickets seal.Keys
-	devices seal.Keys // of the cookie that marks a browser
+	devices seal.Keys // for the cookie that marks a browser
 	unlocks seal.Keys
-	prints  seal.Keys // of the fingerprints of accounts
+	prints  seal.Keys // for the fingerprints of accounts
 }
 
-// Config is what [New] takes. It has its defaults.
+// Config configures [New]. No field has a default.
 type Config struct {
 	DB       *bun.DB // nil: tokens are verified only
 	Kinds    []*Kind
@@ -67,20 +66,20 @@ type Config struct {
 	Old      OldTokens
 	Journal  *journal.Journal
 
-	Sliding      bool // access tokens are prolonged by the requests that carry them
+	Sliding      bool // requests extend their sessions, see [Service.Prolong]
 	ReadTimeout  time.Duration
 	WriteTimeout time.Duration
 	Now          func() time.Time
-	MachineClock bool // Now is time.Now, so the store's clock decides on refreshes
+	MachineClock bool // Now is time.Now; then refreshes go by the clock of the store
 }
 
-// Service is safe for concurrent use.
+// Service signs accounts in and out. It is safe for concurrent use.
 type Service struct {
 	Config
 	attempts *throttle.Throttle // nil without DB
 }
 
-// New derives the keys of the kinds.
+// New returns a Service, and derives the keys of the kinds. It sends no statement.
 func New(cfg Config) *Service {
 	a := &Service{Config: cfg}
 	for _, k := range cfg.Kinds {
@@ -98,7 +97,7 @@ func New(cfg Config) *Service {
 	return a
 }
 
-// Kind returns the kind of a name, nil if there is none.
+// Kind returns the kind with this name, or nil.
 func (a *Service) Kind(name string) *Kind {
 	for _, k := range a.Kinds {
 		if k.Name == name {
@@ -108,7 +107,7 @@ func (a *Service) Kind(name string) *Kind {
 	return nil
 }
 
-// KindNames names the kinds in their order.
+// KindNames returns the names of the kinds, in the order of Config.Kinds.
 func (a *Service) KindNames() []string {
 	names := make([]string, len(a.Kinds))
 	for i, k := range a.Kinds {
@@ -117,8 +116,8 @@ func (a *Service) KindNames() []string {
 	return names
 }
 
-// Ready is nil if a client's text may go into statements.
+// Ready returns nil if statements may contain text of clients; see [dbcheck.Guard].
 func (a *Service) Ready(ctx context.Context) error { return a.Guard.Check(ctx) }
 
-// ErrNoStore is for calls that need sessions.
+// ErrNoStore is the error of calls that need sessions if there are none.
 var ErrNoStore = fault.Setup("there are no sessions: Config has no DB and no Entities")

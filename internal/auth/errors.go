@@ -9,39 +9,32 @@ import (
 )
 
 var (
-	// ErrRevoked says that the token is valid, but its session has ended, or its account is gone or no
-	// longer allowed.
+	// ErrRevoked means that the token is valid, but its session has ended, or its account does
+	// not exist or is not allowed any more.
 	ErrRevoked = errors.New("the session of the access token has ended")
-	// ErrSessionEnded says that the refresh token belongs to no living session.
+	// ErrSessionEnded means that the session of the refresh token does not exist or has ended.
 	ErrSessionEnded = errors.New("the session has ended")
-	// ErrReused says that a refresh token came back after its successor was used.
+	// ErrReused means that a refresh token was presented after its successor was used.
 	ErrReused = errors.New("the refresh token was used before")
-	// ErrBadCredentials says that the account does not exist, the password is wrong, or the
+	// ErrBadCredentials means that the account does not exist, the password is wrong, or the
 	// account is not allowed.
 	ErrBadCredentials = errors.New("the credentials are wrong")
-	// ErrOneTimeToken says that a token of a link is not valid, has expired or was used.
+	// ErrOneTimeToken means that the token of a link is not valid, has expired or was used.
 	ErrOneTimeToken = errors.New("the token of the link is not valid")
 )
 
-// wrong is what is wrong with members of a body, nil if nothing is.
-func wrong(fields accounts.Fields) error {
-	if len(fields) == 0 {
-		return nil
-	}
-	return fields
-}
+// missingRow is the error for an account that is not in its table.
+type missingRow struct{ kind *Kind }
 
-// noRow is for an account that is not in its table.
-type noRow struct{ kind *Kind }
-
-func (e *noRow) Error() string {
-	return fmt.Sprintf("fiberjwt: kind %s: table %s has no row with the key of the account: if the transaction that stores it is still open, hand it over by LoginOptions.DB, or sign in after it has committed; if Load reads another table, declare the kind by a model of that",
+func (e *missingRow) Error() string {
+	return fmt.Sprintf("fiberjwt: kind %s: table %s has no row with the key of the account: if the transaction that stores it is still open, pass it as LoginOptions.DB, or sign in after it has committed; if Load reads another table, declare the kind with the model of that table",
 		e.kind.Name, e.kind.Table.Name)
 }
 
-func (*noRow) Unwrap() error { return fault.ErrSetup }
+func (*missingRow) Unwrap() error { return fault.ErrSetup }
 
-// undecided reports whether err leaves the question open that was asked.
+// undecided reports whether err means that a question could not be decided, for example
+// because a store did not answer. Every other error is a refusal.
 func undecided(err error) bool {
 	var answer *fault.Answer
 	if errors.As(err, &answer) {
@@ -50,21 +43,15 @@ func undecided(err error) bool {
 	return errors.Is(err, fault.ErrSetup) || errors.Is(err, fault.ErrUnavailable)
 }
 
-// isOurs reports whether err is classified already.
-func isOurs(err error) bool {
-	var answer *fault.Answer
-	for _, class := range []error{fault.ErrSetup, fault.ErrUnavailable, accounts.ErrTaken, accounts.ErrRefused, ErrBadCredentials, ErrOneTimeToken} {
-		if errors.Is(err, class) {
-			return true
-		}
-	}
-	return errors.As(err, &answer)
+// isClassified reports whether err has a class, so that no further class may be added.
+func isClassified(err error) bool {
+	return accounts.IsClassified(err) || errors.Is(err, ErrBadCredentials) || errors.Is(err, ErrOneTimeToken)
 }
 
-// storeError classifies whatever a database returned as a failure of it, but leaves what is
-// classified already.
+// storeError classifies an error of a database as a failure of the store. An error that has
+// a class stays unchanged.
 func storeError(err error) error {
-	if err == nil || isOurs(err) {
+	if err == nil || isClassified(err) {
 		return err
 	}
 	return fault.Unavailable(err)

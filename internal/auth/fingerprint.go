@@ -11,17 +11,17 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// A database may give the key of a deleted account to the next one: SQLite gives the
-// highest again, MySQL after a restart, and every database to a row that is stored with
-// its key. A registration ends the sessions of the earlier account. The accounts of a
-// kind without passwords are stored by the application, so their sessions and links have
-// a fingerprint of the account instead: a MAC of the columns that tell it from the next
-// account with its key.
+// A database may reuse the key of a deleted account: SQLite reuses the highest key, MySQL
+// after a restart, and every database stores a row with a key that the application sets. A
+// registration ends the sessions of the earlier account with the key. Accounts of a kind
+// without passwords are stored by the application, so their sessions and links contain a
+// fingerprint of the account instead: a MAC of the columns that distinguish it from a later
+// account with the same key.
 
-// fingerprint of a stored account, nil for a kind with passwords. It is that of the row,
-// which may not be what the application has: a database pads and converts. The error is
-// that of whyNot if the row is gone, and ErrBadCredentials if it is that of another
-// account by now.
+// fingerprint returns the fingerprint of a stored account, or nil for a kind with passwords.
+// It reads the row, because the database may have padded or converted the values of the
+// application. If there is no row, the error is that of explainNotStored. If the row belongs
+// to another account by now, the error is ErrBadCredentials.
 func (a *Service) fingerprint(ctx context.Context, db bun.IDB, k *Kind, account any) (print []byte, err error) {
 	if len(k.Telling) == 0 {
 		return nil, nil
@@ -37,7 +37,7 @@ func (a *Service) fingerprint(ctx context.Context, db bun.IDB, k *Kind, account 
 		return nil, err
 	}
 	if stored == nil {
-		return nil, a.whyNot(ctx, db, k, account)
+		return nil, a.explainNotStored(ctx, db, k, account)
 	}
 	same := false
 	err = fault.Recover(func() error {
@@ -52,10 +52,10 @@ func (a *Service) fingerprint(ctx context.Context, db bun.IDB, k *Kind, account 
 	return print, err
 }
 
-// ofSession is account if the session began with it, and nil if the session began with an
-// earlier account of the same key, or if account is nil. sid is nil for a token without a
-// session.
-func (a *Service) ofSession(ctx context.Context, k *Kind, account any, sid []byte) (any, error) {
+// matchFingerprint returns account if the session sid was started for it, and nil if it was
+// started for an earlier account with the same key, or if account is nil. sid is nil for a
+// token without a session; then it returns account.
+func (a *Service) matchFingerprint(ctx context.Context, k *Kind, account any, sid []byte) (any, error) {
 	if account == nil || sid == nil || len(k.Telling) == 0 {
 		return account, nil
 	}
@@ -74,8 +74,8 @@ func (a *Service) ofSession(ctx context.Context, k *Kind, account any, sid []byt
 	return account, nil
 }
 
-// withoutFormer leaves out the sessions of an earlier account with the key.
-func (a *Service) withoutFormer(ctx context.Context, k *Kind, subject string, rows []session.Row) (own []session.Row, err error) {
+// ownSessions returns rows without the sessions of an earlier account with the same key.
+func (a *Service) ownSessions(ctx context.Context, k *Kind, subject string, rows []session.Row) (own []session.Row, err error) {
 	if len(k.Telling) == 0 || len(rows) == 0 {
 		return rows, nil
 	}
@@ -86,7 +86,7 @@ func (a *Service) withoutFormer(ctx context.Context, k *Kind, subject string, ro
 		return rows, err
 	}
 	for _, row := range rows {
-		same, err := a.ofSession(ctx, k, account, row.SID)
+		same, err := a.matchFingerprint(ctx, k, account, row.SID)
 		if err != nil {
 			return nil, err
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 
-// issuerAccount is the account of a token of another issuer. v gets its primary key as
-// subject, "" if there is no account.
+// issuerAccount returns the account of a token of another issuer. It sets v.Subject to the
+// primary key of the account, or to "" if there is none.
 func (a *Service) issuerAccount(ctx context.Context, v *Verified) (any, error) {
 	k, theirs := a.Kind(v.Kind), *v
 	v.Subject = ""
@@ -20,7 +20,7 @@ func (a *Service) issuerAccount(ctx context.Context, v *Verified) (any, error) {
 	if err := a.Ready(ctx); err != nil {
 		return nil, err
 	}
-	account, err := a.askFromIssuer(ctx, k, &theirs)
+	account, err := a.callFromIssuer(ctx, k, &theirs)
 	if err != nil {
 		return nil, err
 	}
@@ -28,17 +28,17 @@ func (a *Service) issuerAccount(ctx context.Context, v *Verified) (any, error) {
 		return nil, ErrRevoked
 	}
 	if k.Unsaved(account) {
-		return nil, fault.Setupf("Entity.FromIssuer of kind %s gives an account without a primary key: store it first, and return the error of the query", k.Name)
+		return nil, fault.Setupf("Entity.FromIssuer of kind %s returns an account without a primary key: store it first, and return the error of the query", k.Name)
 	}
 	if v.Subject, err = k.Subject(account); err != nil {
 		return nil, err
 	}
-	return account, a.allowed(ctx, k, account, ErrRevoked)
+	return account, a.checkAllowed(ctx, k, account, ErrRevoked)
 }
 
-// askFromIssuer returns the account, nil if there is none. The hook may keep v. An error
-// that is not classified is a failure of the database, never a refusal.
-func (a *Service) askFromIssuer(ctx context.Context, k *Kind, v *Verified) (account any, err error) {
+// callFromIssuer calls the FromIssuer hook, and returns the account or nil. The hook may
+// retain v. An error without a class is a failure of the database, not a refusal.
+func (a *Service) callFromIssuer(ctx context.Context, k *Kind, v *Verified) (account any, err error) {
 	ctx, cancel := context.WithTimeout(ctx, a.ReadTimeout)
 	defer cancel()
 	err = fault.Recover(func() (err error) {

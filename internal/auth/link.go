@@ -13,14 +13,14 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// Prefixes of the tokens in links, which secret scanners can look for.
+// Prefixes of the tokens in links. Secret scanners can look for them.
 const (
 	oncePrefix   = "fjo_"
 	ticketPrefix = "fjt_"
 	unlockPrefix = "fju_"
 )
 
-// MaxLinkTTL is the longest life of a one-time token.
+// MaxLinkTTL is the longest lifetime of a one-time token.
 const MaxLinkTTL = sessions.MaxClaimLife
 
 // Link is a use of one-time tokens.
@@ -28,14 +28,16 @@ type Link struct {
 	Kind *Kind
 	Name string
 	TTL  time.Duration
-	// Binds is what a token is about, besides what every link is bound to.
-	Binds func(account any) string // nil: nothing more
+	// Binds returns a value of the account to which a token is bound, in addition to those of
+	// [accounts.Kind.Bound]. If the value changes, the token is invalid. nil: none.
+	Binds func(account any) string
 }
 
-// resetName cannot be the name of a purpose.
+// resetName is not a valid name for a purpose of the application.
 const resetName = "#password"
 
-// ResetLink is for new passwords. Its tokens are bound to the password that they replace.
+// ResetLink returns the link for a new password. Its tokens are bound to the password that
+// they replace.
 func ResetLink(k *Kind, ttl time.Duration) Link {
 	return Link{Kind: k, Name: resetName, TTL: ttl}
 }
@@ -51,7 +53,7 @@ func (l Link) bound(account any) string {
 	return l.Kind.Bound(account) + "\x00" + l.Binds(account)
 }
 
-// LinkToken makes a token for account. It costs no query.
+// LinkToken returns a new token for account. It sends no query.
 func (a *Service) LinkToken(l Link, account any) (string, error) {
 	subject, err := l.Kind.StoredSubject(account)
 	if err != nil {
@@ -66,9 +68,9 @@ func (a *Service) LinkToken(l Link, account any) (string, error) {
 	return raw, err
 }
 
-// CheckLink returns the account of a valid token, which costs a query only if the token was
-// made here and has not expired. With an error, subject is whose token it was, if its tag
-// holds.
+// CheckLink returns the account of a valid token, and does not use the token up. It sends a
+// query only if the token is authentic and has not expired. The error is ErrOneTimeToken for
+// an invalid token. subject is set even with an error if the token is authentic.
 func (a *Service) CheckLink(ctx context.Context, l Link, raw string) (account any, subject string, err error) {
 	account, link, err := a.openLink(ctx, l, raw)
 	return account, link.Subject, err
@@ -100,7 +102,8 @@ func (a *Service) openLink(ctx context.Context, l Link, raw string) (any, seal.L
 	return account, link, err
 }
 
-// RedeemLink is CheckLink for the one caller who gets the account.
+// RedeemLink is [Service.CheckLink] that uses the token up: of all calls with one token, one
+// succeeds, and the others return ErrOneTimeToken.
 func (a *Service) RedeemLink(ctx context.Context, l Link, raw string) (account any, subject string, err error) {
 	account, link, err := a.openLink(ctx, l, raw)
 	if err != nil {
@@ -113,7 +116,9 @@ func (a *Service) RedeemLink(ctx context.Context, l Link, raw string) (account a
 	return account, link.Subject, err
 }
 
-// ResetPassword gives the account of a token a new password, and ends all its sessions.
+// ResetPassword sets the password of the account of a token, and ends all sessions of the
+// account. The error is ErrOneTimeToken for an invalid token, and accounts.Fields for a
+// password that is not accepted.
 func (a *Service) ResetPassword(ctx context.Context, k *Kind, raw, changed string) (account any, subject string, err error) {
 	account, link, err := a.openLink(ctx, ResetLink(k, 0), raw)
 	if err != nil {
@@ -121,19 +126,20 @@ func (a *Service) ResetPassword(ctx context.Context, k *Kind, raw, changed strin
 	}
 	fields := accounts.Fields{}
 	a.Judge(changed, k.Text(account, k.Identity), fields)
-	if err := wrong(fields); err != nil {
+	if err := fields.Err(); err != nil {
 		return nil, link.Subject, err
 	}
 	return account, link.Subject, a.setPassword(ctx, k, account, link.Subject, changed)
 }
 
-// setPassword replaces the password that account was loaded with.
+// setPassword replaces the password of account, unless it has changed since account was
+// loaded; then the error is ErrOneTimeToken.
 func (a *Service) setPassword(ctx context.Context, k *Kind, account any, subject, changed string) error {
-	hash, err := a.hash(ctx, resetName+k.Name+subject, changed)
+	hash, err := a.hashInQueue(ctx, resetName+k.Name+subject, changed)
 	if err != nil {
 		return err
 	}
-	if err := a.storeHash(ctx, k, owner(k, subject, nil), account, hash, ErrOneTimeToken); err != nil {
+	if err := a.storeHash(ctx, k, ownerOf(k, subject, nil), account, hash, ErrOneTimeToken); err != nil {
 		return err
 	}
 	k.SetText(account, k.Password, hash)
@@ -141,7 +147,8 @@ func (a *Service) setPassword(ctx context.Context, k *Kind, account any, subject
 	return nil
 }
 
-// UnlockToken makes a token that gives a sign-in to account its own counter of failures.
+// UnlockToken returns a token for account. A sign-in with it has a separate counter of
+// failures.
 func (a *Service) UnlockToken(k *Kind, account any, ttl time.Duration) (string, error) {
 	subject, err := k.StoredSubject(account)
 	if err != nil {
@@ -151,9 +158,9 @@ func (a *Service) UnlockToken(k *Kind, account any, ttl time.Duration) (string, 
 	return link.Encode(unlockPrefix, k.unlocks, Attempted(k, k.Text(account, k.Identity))), nil
 }
 
-// unlocked is the identifier of a token of UnlockToken for a name, "" if it is not valid:
-// then the attempt counts as any other.
-func (a *Service) unlocked(k *Kind, name, raw string) string {
+// unlockID returns the identifier of a token of UnlockToken for name, or "" if it is not
+// valid: then the attempt is counted like any other.
+func (a *Service) unlockID(k *Kind, name, raw string) string {
 	if raw == "" {
 		return ""
 	}
@@ -169,8 +176,8 @@ func (a *Service) unlocked(k *Kind, name, raw string) string {
 	return string(link.ID[:])
 }
 
-// Ticket makes a ticket for one path in the name of a session. It lives no longer than
-// until, if that is not zero.
+// Ticket returns a token of the session v that is valid for one path. Its lifetime is ttl, by
+// default 5 minutes, and ends at until, if that is not zero.
 func (a *Service) Ticket(v Verified, path string, ttl time.Duration, until time.Time) string {
 	expires := a.Now().Add(cmp.Or(ttl, 5*time.Minute))
 	if !until.IsZero() && until.Before(expires) {
@@ -180,7 +187,8 @@ func (a *Service) Ticket(v Verified, path string, ttl time.Duration, until time.
 	return link.Encode(ticketPrefix, a.Kind(v.Kind).tickets, path)
 }
 
-// VerifyTicket verifies a ticket for a path. Its errors are those of [Service.Verify].
+// VerifyTicket verifies a ticket for path, and loads the account. Its errors are those of
+// [Service.Verify].
 func (a *Service) VerifyTicket(ctx context.Context, raw, path string) (Verified, error) {
 	link, ok := seal.OpenLink(ticketPrefix, raw, func(kind string) seal.Keys {
 		if k := a.Kind(kind); k != nil {
@@ -199,6 +207,6 @@ func (a *Service) VerifyTicket(ctx context.Context, raw, path string) (Verified,
 		return v, token.ErrExpired
 	}
 	var err error
-	v.Account, err = a.account(ctx, &v)
+	v.Account, err = a.loadVerified(ctx, &v)
 	return v, err
 }

@@ -13,20 +13,21 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 
-// OldTokens are access tokens of an earlier system. The zero value accepts none.
+// OldTokens configures access tokens of an earlier system. The zero value accepts no such
+// tokens.
 type OldTokens struct {
 	Secret []byte
 	Until  time.Time
-	Kind   string // "" for the one whose table the claim table_name names
-	Claim  string // that names the account; "" for the column of the key
-	Column string // that Claim names instead of the primary key
+	Kind   string // "" for the kind whose table the claim table_name contains
+	Claim  string // the claim that identifies the account; "" for the name of the key column
+	Column string // the column that Claim contains; "" for the primary key
 }
 
 // InUse reports whether such tokens are accepted.
 func (o OldTokens) InUse() bool { return len(o.Secret) > 0 }
 
-// verifyOld returns the session of an old token with its account. Without a valid
-// signature, the error is token.ErrMalformed, as it was before.
+// verifyOld verifies an old token and loads its account. The error for an invalid signature
+// is token.ErrMalformed, as for other tokens.
 func (a *Service) verifyOld(ctx context.Context, raw string) (Verified, error) {
 	payload, ok := token.OldPayload(a.Old.Secret, raw)
 	if !ok {
@@ -39,8 +40,8 @@ func (a *Service) verifyOld(ctx context.Context, raw string) (Verified, error) {
 	if !token.HasAll(payload, a.Tokens.Required) {
 		return Verified{}, token.ErrMissing
 	}
-	v := Verified{Kind: k.Name, IssuedAt: at(c.IssuedAt), ExpiresAt: at(c.ExpiresAt), Payload: payload}
-	if a.Old.Column == "" { // a name is not a subject
+	v := Verified{Kind: k.Name, IssuedAt: unixTime(c.IssuedAt), ExpiresAt: unixTime(c.ExpiresAt), Payload: payload}
+	if a.Old.Column == "" { // otherwise the claim is not a subject
 		v.Subject = c.Key
 	}
 	now, leeway := a.Now(), int64(a.Tokens.Leeway/time.Second)
@@ -63,10 +64,10 @@ func (a *Service) verifyOld(ctx context.Context, raw string) (Verified, error) {
 	if v.Subject, err = k.Subject(account); err != nil {
 		return v, err
 	}
-	return v, a.allowed(ctx, k, account, ErrRevoked)
+	return v, a.checkAllowed(ctx, k, account, ErrRevoked)
 }
 
-// oldClaims finds the kind first, since it may name the claim of the key.
+// oldClaims finds the kind first, because the name of the claim may depend on it.
 func (a *Service) oldClaims(payload []byte) (*Kind, token.OldClaims, error) {
 	k := a.Kind(a.Old.Kind)
 	table, named := token.OldTable(payload)
@@ -80,7 +81,7 @@ func (a *Service) oldClaims(payload []byte) (*Kind, token.OldClaims, error) {
 	return k, c, err
 }
 
-// kindOfTable is nil if no kind is on the table, or several are.
+// kindOfTable returns the kind on a table, or nil if there is not exactly one.
 func (a *Service) kindOfTable(table string) (found *Kind) {
 	for _, k := range a.Kinds {
 		if k.Table.Name != table {
@@ -94,16 +95,16 @@ func (a *Service) kindOfTable(table string) (found *Kind) {
 	return found
 }
 
-// maxSpellings bounds how many spellings of a name are compared, which a column that
-// folds case may have.
+// maxSpellings is the maximum number of rows that are compared for one name. A column that
+// ignores case may have several.
 const maxSpellings = 100
 
-// oldAccount is the account that an old token names, nil if there is none.
+// oldAccount returns the account of an old token, or nil if there is none.
 func (a *Service) oldAccount(ctx context.Context, k *Kind, c token.OldClaims) (any, error) {
 	if a.Old.Column == "" {
 		return k.LoadBySubject(ctx, c.Key)
 	}
-	// 7 is a primary key, and no name. PostgreSQL does not accept NUL.
+	// A number is a primary key, not a name. PostgreSQL does not accept NUL.
 	if c.IsNumber || strings.IndexByte(c.Key, 0) >= 0 {
 		return nil, nil
 	}
@@ -122,7 +123,7 @@ func (a *Service) oldAccount(ctx context.Context, k *Kind, c token.OldClaims) (a
 		case k.Text(found, field) != c.Key:
 		case account == nil:
 			account = found
-		default: // a join may give the same account again
+		default: // a join may return the same account again
 			several = several || !reflect.DeepEqual(k.Key(found), k.Key(account))
 		}
 	}

@@ -11,26 +11,27 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/throttle"
 )
 
-// ChangePassword asks for the current password, and ends every session of the account but
-// that of v. Guesses at the current password, by the holder of a stolen session, have a
-// counter of their own. It returns what the throttle counts sign-ins of.
+// ChangePassword replaces the password of the account of v if current is right, and ends all
+// other sessions of the account. A stolen session can be used to guess the current password,
+// so the failures of each session have a separate counter. It returns the name under which
+// the throttle counts sign-ins.
 func (a *Service) ChangePassword(ctx context.Context, k *Kind, v Verified, current, changed string, from Client) (name string, err error) {
 	name = Attempted(k, k.Text(v.Account, k.Identity))
-	turn, err := a.begin(ctx, throttle.Place{Account: name, Session: v.ID})
+	attempt, err := a.beginAttempt(ctx, throttle.Place{Account: name, Session: v.ID})
 	if err != nil {
 		return name, err
 	}
-	defer turn.leave()
-	err = a.provenChange(ctx, k, v, current, changed, turn.leave)
-	turn.settle(ctx, name, 2, err) // two hashes
+	defer attempt.release()
+	err = a.changeVerified(ctx, k, v, current, changed, attempt.release)
+	attempt.settle(ctx, name, 2, err) // two hashes
 	if err == nil {
 		a.passwordChanged(ctx, name, from.Network.Network)
 	}
 	return name, err
 }
 
-func (a *Service) provenChange(ctx context.Context, k *Kind, v Verified, current, changed string, compared func()) error {
-	account, err := a.prove(ctx, k, k.Text(v.Account, k.Identity), current, compared)
+func (a *Service) changeVerified(ctx context.Context, k *Kind, v Verified, current, changed string, compared func()) error {
+	account, err := a.verifyPassword(ctx, k, k.Text(v.Account, k.Identity), current, compared)
 	if err != nil {
 		return err
 	}
@@ -41,11 +42,11 @@ func (a *Service) provenChange(ctx context.Context, k *Kind, v Verified, current
 	if err != nil {
 		return err
 	}
-	return a.storeHash(ctx, k, owner(k, v.Subject, v.SID), account, hash, ErrBadCredentials)
+	return a.storeHash(ctx, k, ownerOf(k, v.Subject, v.SID), account, hash, ErrBadCredentials)
 }
 
-// storeHash changes the password that account was loaded with, and ends the sessions of
-// its owner. The error is raced if another change was faster.
+// storeHash replaces the hash of account, and ends the sessions that of identifies. The error
+// is raced if another change has replaced the hash since account was loaded.
 func (a *Service) storeHash(ctx context.Context, k *Kind, of sessions.Owner, account any, hash string, raced error) error {
 	err := a.Sessions.Change(ctx, a.DB, of, a.Now().UnixMilli(), passwordChange(k, account, hash, raced))
 	if err != nil {
@@ -56,8 +57,8 @@ func (a *Service) storeHash(ctx context.Context, k *Kind, of sessions.Owner, acc
 	return nil
 }
 
-// passwordChange replaces the hash that account was loaded with. The error is raced if
-// another change has done so.
+// passwordChange returns the change that replaces the hash of account. Its error is raced if
+// another change has replaced the hash since account was loaded.
 func passwordChange(k *Kind, account any, hash string, raced error) sessions.Change {
 	replace := func(old, hash string) func(context.Context, bun.Tx) error {
 		return func(ctx context.Context, tx bun.Tx) error {
@@ -72,38 +73,39 @@ func passwordChange(k *Kind, account any, hash string, raced error) sessions.Cha
 	return sessions.Change{Do: replace(old, hash), Undo: replace(hash, old)}
 }
 
-// HashPassword hashes a password that a registration would accept.
+// HashPassword returns the hash of a password that a registration would accept. Otherwise the
+// error is accounts.Fields.
 func (a *Service) HashPassword(ctx context.Context, text string) (string, error) {
 	fields := accounts.Fields{}
 	a.Judge(text, "", fields)
-	if err := wrong(fields); err != nil {
+	if err := fields.Err(); err != nil {
 		return "", err
 	}
-	return a.hash(ctx, "", text)
+	return a.hashInQueue(ctx, "", text)
 }
 
-// CheckPassword reports whether hash is one of a password.
+// CheckPassword reports whether hash is a hash of the password text.
 func (a *Service) CheckPassword(ctx context.Context, hash, text string) (bool, error) {
 	if password.TooLong(text) {
 		return false, nil
 	}
-	leave, err := a.Hasher.Enter(ctx, "")
+	release, err := a.Hasher.Enter(ctx, "")
 	if err != nil {
 		return false, err
 	}
-	defer leave()
+	defer release()
 	ok, _, err := a.Hasher.Verify(ctx, hash, text)
 	return ok && err == nil, err
 }
 
-// hash hashes a password when it has its turn among the sign-ins. proof is for the first
-// queue, see [admission.Gate].
-func (a *Service) hash(ctx context.Context, proof, text string) (string, error) {
-	leave, err := a.Hasher.Enter(ctx, proof)
+// hashInQueue waits like a sign-in, and then hashes a password. proof admits it to the first
+// queue; see [admission.Gate].
+func (a *Service) hashInQueue(ctx context.Context, proof, text string) (string, error) {
+	release, err := a.Hasher.Enter(ctx, proof)
 	if err != nil {
 		return "", err
 	}
-	defer leave()
+	defer release()
 	hash, err := a.Hasher.Hash(ctx, text)
 	if err != nil {
 		return "", err

@@ -9,24 +9,25 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// Refresh answers a presented refresh token. With an error, the pair says no more than
-// whose token it was.
+// Refresh presents a refresh token, and returns new tokens. The error is ErrSessionEnded or
+// ErrReused if the token is refused. With an error, the pair has only Subject and SID, if
+// they are known.
 func (a *Service) Refresh(ctx context.Context, k *Kind, raw string) (Pair, error) {
-	return a.redeem(ctx, k, raw, a.Sessions.Refresh)
+	return a.redeemRefresh(ctx, k, raw, a.Sessions.Refresh)
 }
 
-// Exchange answers as Refresh does when it is too early to rotate, whenever that is. No
-// deadline moves either: an exchange does not show that the user is still there.
+// Exchange returns an access token for a refresh token, and never a refresh token. It does not
+// move the idle deadline, because an exchange does not show that the user is active.
 func (a *Service) Exchange(ctx context.Context, k *Kind, raw string) (Pair, error) {
-	p, err := a.redeem(ctx, k, raw, a.Sessions.Present)
-	p.Refresh = "" // whatever the store answered
+	p, err := a.redeemRefresh(ctx, k, raw, a.Sessions.Present)
+	p.Refresh = "" // regardless of the outcome
 	return p, err
 }
 
-// presenting a generation of a session, as [session.Store] has it.
-type presenting = func(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error)
+// presentFunc presents a generation of a session, like Refresh of [session.Store].
+type presentFunc = func(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error)
 
-func (a *Service) redeem(ctx context.Context, k *Kind, raw string, present presenting) (Pair, error) {
+func (a *Service) redeemRefresh(ctx context.Context, k *Kind, raw string, present presentFunc) (Pair, error) {
 	presented, ok := k.refresh.Parse(raw)
 	if !ok {
 		if k.refresh.NamesUnknownSecret(raw) {
@@ -36,44 +37,45 @@ func (a *Service) redeem(ctx context.Context, k *Kind, raw string, present prese
 	}
 	now := a.Now().UnixMilli()
 	row, o, err := present(ctx, k.Name, presented.SessionID(), int64(presented.Generation), now, k.Times)
-	whose := Pair{Subject: row.Subject, SID: presented.SessionID()}
+	refused := Pair{Subject: row.Subject, SID: presented.SessionID()}
 	if err != nil {
-		return whose, err
+		return refused, err
 	}
 	a.compareClocks(ctx, row, o, now)
 	switch {
 	case o == session.Reuse, row.Reused():
-		return whose, ErrReused
-	case o == session.Gone, row.Ends <= now: // the latter by the clock of this process
-		return whose, ErrSessionEnded
+		return refused, ErrReused
+	case o == session.Gone, row.Ends <= now: // the store may have judged by its own clock
+		return refused, ErrSessionEnded
 	}
-	account, err := a.goingOn(ctx, k, row.Subject, whose.SID)
+	account, err := a.loadOfSession(ctx, k, row.Subject, refused.SID)
 	if err != nil {
-		return whose, err
+		return refused, err
 	}
 	if !o.Rotates() {
-		return a.pair(k, account, row, nil, Opening{})
+		return a.issuePair(k, account, row, nil, Opening{})
 	}
-	return a.pair(k, account, row, &presented, Opening{})
+	return a.issuePair(k, account, row, &presented, Opening{})
 }
 
-// compareClocks warns if the clock of this process is far from the one by which a refresh
-// was judged. A refresh that wrote shows the difference in both directions, any other one
-// only that the process is behind.
+// compareClocks warns if the clock of this process differs from the clock by which a refresh
+// was judged. A refresh that wrote shows a difference in both directions. Any other one shows
+// only that this process is behind.
 func (a *Service) compareClocks(ctx context.Context, row session.Row, o session.Outcome, now int64) {
 	behind := time.Duration(row.Issued-now) * time.Millisecond
-	if behind > clocksApart || o.Writes() && o != session.Reuse && -behind > clocksApart {
+	if behind > maxClockDifference || o.Writes() && o != session.Reuse && -behind > maxClockDifference {
 		a.logClocks(ctx, behind)
 	}
 }
 
-// goingOn is the account of a session that goes on.
-func (a *Service) goingOn(ctx context.Context, k *Kind, subject string, sid []byte) (any, error) {
+// loadOfSession returns the account of a session that continues. The error is ErrSessionEnded
+// if the account does not exist or is not allowed.
+func (a *Service) loadOfSession(ctx context.Context, k *Kind, subject string, sid []byte) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.ReadTimeout)
 	defer cancel()
 	account, err := k.LoadBySubject(ctx, subject)
 	if err == nil {
-		account, err = a.ofSession(ctx, k, account, sid)
+		account, err = a.matchFingerprint(ctx, k, account, sid)
 	}
 	if err != nil {
 		return nil, err
@@ -81,11 +83,12 @@ func (a *Service) goingOn(ctx context.Context, k *Kind, subject string, sid []by
 	if account == nil {
 		return nil, ErrSessionEnded
 	}
-	return account, a.allowed(ctx, k, account, ErrSessionEnded)
+	return account, a.checkAllowed(ctx, k, account, ErrSessionEnded)
 }
 
-// Prolong gives a living session another access token, from the account as it is now and
-// the time of proof of the row, and moves its idle deadline.
+// Prolong returns a new access token for the living session v, and moves its idle deadline.
+// The token has the claims of the account as it is now, and the auth_time of the session. The
+// error is ErrSessionEnded if the session has ended.
 func (a *Service) Prolong(ctx context.Context, k *Kind, v Verified) (Pair, error) {
 	row, alive, err := a.Sessions.Slide(ctx, k.Name, v.SID, a.Now().UnixMilli(), k.IdleTTL.Milliseconds())
 	if err != nil {
@@ -94,14 +97,15 @@ func (a *Service) Prolong(ctx context.Context, k *Kind, v Verified) (Pair, error
 	if !alive || row.Subject != v.Subject {
 		return Pair{}, ErrSessionEnded
 	}
-	account, err := a.goingOn(ctx, k, row.Subject, v.SID)
+	account, err := a.loadOfSession(ctx, k, row.Subject, v.SID)
 	if err != nil {
 		return Pair{}, err
 	}
-	return a.pair(k, account, row, nil, Opening{})
+	return a.issuePair(k, account, row, nil, Opening{})
 }
 
-// RefreshSession returns the session of a refresh token whose tag holds.
+// RefreshSession returns the session and the generation of a refresh token. ok is false if the
+// token is not authentic.
 func (k *Kind) RefreshSession(raw string) (sid []byte, generation uint32, ok bool) {
 	t, ok := k.refresh.Parse(raw)
 	if !ok {
@@ -110,9 +114,9 @@ func (k *Kind) RefreshSession(raw string) (sid []byte, generation uint32, ok boo
 	return t.SessionID(), t.Generation, true
 }
 
-// NamedSession is the session that an access token names, nil if it names none. Its
-// signature is not asked for: the key may be retired by now, and it only decides which
-// refresh token is tried.
+// NamedSession returns the session ID in an access token, or nil. It does not verify the
+// signature, because the key may be retired by now. The caller must use the result only to
+// choose the refresh token that is tried.
 func NamedSession(access string) []byte {
 	claims, err := token.Read(access)
 	if err != nil {
@@ -122,8 +126,9 @@ func NamedSession(access string) []byte {
 	return sid
 }
 
-// HeldSession is the session of an access token of a kind, expired or not. It is not ok if
-// the token is not valid for the kind; one of another issuer has no session.
+// HeldSession returns Subject and SID of an access token of a kind, which may have expired. ok
+// is false if the token is not valid for the kind. For a token of another issuer or of an
+// earlier system, which has no session, it returns an empty pair and true.
 func (a *Service) HeldSession(ctx context.Context, k *Kind, access string) (p Pair, ok bool) {
 	if a.Old.InUse() {
 		if _, ok := token.OldPayload(a.Old.Secret, access); ok {
@@ -155,7 +160,8 @@ func (a *Service) OneAccount(ctx context.Context, k *Kind, one, other []byte) (b
 	return err == nil && first.SID != nil && first.Subject == second.Subject, err
 }
 
-// Owner of the sessions of an account but the one that keep names, if it is not nil.
-func owner(k *Kind, subject string, keep []byte) sessions.Owner {
+// ownerOf returns the owner of the sessions of an account, without the session keep if it is
+// not nil.
+func ownerOf(k *Kind, subject string, keep []byte) sessions.Owner {
 	return sessions.Owner{Kinds: k.Kinds(), Subject: subject, Keep: keep}
 }

@@ -17,17 +17,19 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// Registration is a new account and what is asked about it.
+// Registration is a new account with the hooks of its registration.
 type Registration struct {
-	Account  any // with identity and the columns that clients may fill
+	Account  any // with the identity and the columns that clients may set
 	Password string
-	// Hook may refuse the account or fill in more columns.
+	// Hook may refuse the account or set more columns.
 	Hook func(account any) error
-	// Encode writes the account for the answer, while the registration can still be undone.
+	// Encode encodes the account for the response, while the registration can still be rolled
+	// back.
 	Encode func(account any) ([]byte, error)
 }
 
-// Judge notes in wrong what is wrong with a new password, unless something is already.
+// Judge adds the problem of a new password to wrong, unless wrong has a problem of the
+// password already.
 func (a *Service) Judge(password, identity string, wrong map[string]string) {
 	if _, bad := wrong["password"]; bad {
 		return
@@ -37,29 +39,29 @@ func (a *Service) Judge(password, identity string, wrong map[string]string) {
 	}
 }
 
-// Register hashes the password and stores account and its first session in one
-// transaction. Without an access token in the pair, the account is stored and has to wait.
-// Registrations of one network are throttled: those that fail tell who has an account, and
-// those that succeed fill the table.
+// Register hashes the password, and stores the account and its first session in one
+// transaction. If the pair has no access token, the account is stored but may not sign in
+// yet. Registrations from one network are throttled, because failed ones show which accounts
+// exist and successful ones fill the table.
 func (a *Service) Register(ctx context.Context, k *Kind, r Registration, from Client) (p Pair, encoded []byte, err error) {
-	turn, err := a.begin(ctx, from.Network)
+	attempt, err := a.beginAttempt(ctx, from.Network)
 	if err != nil {
 		return Pair{}, nil, err
 	}
-	defer turn.leave()
+	defer attempt.release()
 	hash, err := a.Hasher.Hash(ctx, r.Password)
-	turn.leave() // the hook may take its time
+	attempt.release() // the hook may be slow
 	if err == nil {
-		p, encoded, err = a.create(ctx, k, r, hash, from)
+		p, encoded, err = a.createAccount(ctx, k, r, hash, from)
 	}
-	turn.settle(ctx, Attempted(k, k.Text(r.Account, k.Identity)), throttle.RegistrationWeight, err)
+	attempt.settle(ctx, Attempted(k, k.Text(r.Account, k.Identity)), throttle.RegistrationWeight, err)
 	if err != nil || p.SID == nil {
 		return p, encoded, err
 	}
-	// Asked only now, since Allow may look at the row, and change account.
+	// Allow is called only now, because it may read the row or change the account.
 	stored := accounts.Copy(r.Account)
 	k.SetText(stored, k.Password, hash)
-	err = a.allowed(ctx, k, r.Account, ErrBadCredentials)
+	err = a.checkAllowed(ctx, k, r.Account, ErrBadCredentials)
 	if err == nil {
 		return p, encoded, nil
 	}
@@ -70,10 +72,10 @@ func (a *Service) Register(ctx context.Context, k *Kind, r Registration, from Cl
 		a.unregister(ctx, k, stored)
 		return Pair{}, nil, err
 	}
-	return Pair{Subject: p.Subject}, encoded, nil // it has to wait, for a confirmation for example
+	return Pair{Subject: p.Subject}, encoded, nil // it may not sign in yet, for example until a confirmation
 }
 
-// unregister deletes the row of a registration that failed after it was stored.
+// unregister deletes the row of a registration that failed after the row was stored.
 func (a *Service) unregister(ctx context.Context, k *Kind, row any) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.WriteTimeout)
 	defer cancel()
@@ -82,7 +84,7 @@ func (a *Service) unregister(ctx context.Context, k *Kind, row any) {
 	}
 }
 
-func (a *Service) create(ctx context.Context, k *Kind, r Registration, hash string, from Client) (Pair, []byte, error) {
+func (a *Service) createAccount(ctx context.Context, k *Kind, r Registration, hash string, from Client) (Pair, []byte, error) {
 	k.SetText(r.Account, k.Password, hash)
 	if err := fault.Recover(func() error { return r.Hook(r.Account) }); err != nil {
 		return Pair{}, nil, err
@@ -93,9 +95,9 @@ func (a *Service) create(ctx context.Context, k *Kind, r Registration, hash stri
 	return a.storeAccount(ctx, k, r, from)
 }
 
-// storeAccount stores the account with its first session. A session elsewhere is begun when
-// the account is stored, since no transaction may wait for another store. If that fails,
-// the account has no session yet and the user signs in.
+// storeAccount stores the account with its first session. If the sessions are in another
+// store, the session starts after the account is stored, because no transaction may wait for
+// another store. If it cannot start, the pair has no tokens, and the user has to sign in.
 func (a *Service) storeAccount(ctx context.Context, k *Kind, r Registration, from Client) (p Pair, encoded []byte, err error) {
 	limited, cancel := context.WithTimeout(ctx, a.WriteTimeout)
 	defer cancel()
@@ -108,13 +110,13 @@ func (a *Service) storeAccount(ctx context.Context, k *Kind, r Registration, fro
 		if p, row, err = a.newSession(k, r.Account, opening, nil); err != nil || !a.Sessions.BesideAccounts() {
 			return err
 		}
-		// A database may give a deleted account's key again.
+		// A database may reuse the key of a deleted account.
 		if err := a.Sessions.RevokeFormer(ctx, tx, k.Kinds(), row.Subject, row.Created); err != nil {
 			return fault.Unavailable(err)
 		}
-		kept, err := a.store(ctx, tx, k, r.Account, row)
+		kept, err := a.storeSession(ctx, tx, k, r.Account, row)
 		if err == nil && !kept {
-			err = &noRow{k}
+			err = &missingRow{k}
 		}
 		return err
 	})
@@ -129,7 +131,7 @@ func (a *Service) storeAccount(ctx context.Context, k *Kind, r Registration, fro
 	err = a.Sessions.RevokeAll(ctx, k.Kinds(), row.Subject, row.Created)
 	if err == nil {
 		former = false
-		_, err = a.store(ctx, a.DB, k, r.Account, row)
+		_, err = a.storeSession(ctx, a.DB, k, r.Account, row)
 	}
 	if err != nil {
 		a.logNoSession(ctx, row, former, err)
@@ -138,13 +140,13 @@ func (a *Service) storeAccount(ctx context.Context, k *Kind, r Registration, fro
 	return p, encoded, nil
 }
 
-// storeRow inserts an account in a transaction, in which also is done. What a sign-in would
-// not find as it was given does not stay.
+// storeRow inserts an account in a transaction, and calls also in the same transaction. If a
+// sign-in would not find the account with its identity and hash, the row does not stay.
 func (a *Service) storeRow(ctx context.Context, k *Kind, account any, also func(context.Context, bun.Tx) error) error {
 	if err := a.Ready(ctx); err != nil {
 		return err
 	}
-	asked := accounts.Copy(account) // what is not stored must not keep its key
+	asked := accounts.Copy(account) // a retry must not use the key of the failed attempt
 	err := dberr.InTx(ctx, a.DB, func(ctx context.Context, tx bun.Tx) error {
 		reflect.ValueOf(account).Elem().Set(reflect.ValueOf(asked).Elem())
 		if err := k.Insert(ctx, tx, account); err != nil {
@@ -165,7 +167,7 @@ func (a *Service) storeRow(ctx context.Context, k *Kind, account any, also func(
 	if errors.As(err, &changed) && changed.Stored != nil {
 		a.unregister(ctx, k, changed.Stored)
 	}
-	err = k.WriteError(err) // of the commit, or what that has waited for; what is classified already stays
+	err = k.WriteError(err) // may come from the commit, or from a deferred constraint or trigger
 	if errors.Is(err, accounts.ErrRefused) && changed == nil {
 		err = k.BlameHash(ctx, a.DB, asked, err)
 	}
@@ -173,8 +175,8 @@ func (a *Service) storeRow(ctx context.Context, k *Kind, account any, also func(
 	return err
 }
 
-// Create stores a new account with a password, without a session, and sets its key and
-// hash. After an error, account is as it was.
+// Create stores a new account with a password and without a session, and sets the key and the
+// hash of account. After an error, account is unchanged.
 func (a *Service) Create(ctx context.Context, k *Kind, account any, password string) error {
 	fields := accounts.Fields{}
 	identity, err := k.NewIdentity(k.Text(account, k.Identity), fields)
@@ -182,26 +184,26 @@ func (a *Service) Create(ctx context.Context, k *Kind, account any, password str
 		return err
 	}
 	a.Judge(password, identity, fields)
-	if err := wrong(fields); err != nil {
+	if err := fields.Err(); err != nil {
 		return err
 	}
-	hash, err := a.hash(ctx, "", password)
+	hash, err := a.hashInQueue(ctx, "", password)
 	if err != nil {
 		return err
 	}
 	row := accounts.Copy(account)
 	k.SetText(row, k.Identity, identity)
 	k.SetText(row, k.Password, hash)
-	if err := a.storeAlone(ctx, k, row); err != nil {
+	if err := a.storeWithoutSession(ctx, k, row); err != nil {
 		return err
 	}
 	reflect.ValueOf(account).Elem().Set(reflect.ValueOf(row).Elem())
 	return nil
 }
 
-// storeAlone stores an account without a session, and ends those that an earlier account of
-// its key has left.
-func (a *Service) storeAlone(ctx context.Context, k *Kind, account any) error {
+// storeWithoutSession stores an account without a session, and ends the sessions of an earlier
+// account with the same key.
+func (a *Service) storeWithoutSession(ctx context.Context, k *Kind, account any) error {
 	limited, cancel := context.WithTimeout(ctx, a.WriteTimeout)
 	defer cancel()
 	now, subject := a.Now().UnixMilli(), ""
@@ -225,8 +227,8 @@ func (a *Service) storeAlone(ctx context.Context, k *Kind, account any) error {
 	return nil
 }
 
-// Fill decodes the members of a body into the columns that clients may fill, and notes in
-// wrong which do not fit.
+// Fill decodes the members of a body into the columns that clients may set. It adds a problem
+// to wrong for each member of the wrong type.
 func (a *Service) Fill(k *Kind, account any, body map[string]strictjson.Value, wrong map[string]string) {
 	for _, field := range k.Fillable {
 		value, ok := body[field.Name]
@@ -236,8 +238,8 @@ func (a *Service) Fill(k *Kind, account any, body map[string]strictjson.Value, w
 	}
 }
 
-// hasNUL reports whether a value has a NUL, which no database column takes and Bun refuses
-// late. The escape counts only where its backslash is not escaped itself.
+// hasNUL reports whether a value contains a NUL. No text column accepts it, and Bun refuses it
+// late. The escape sequence counts only if its backslash is not itself escaped.
 func hasNUL(value strictjson.Value) bool {
 	text := strings.ReplaceAll(string(value), `\\`, "")
 	return strings.Contains(text, `\u0000`)

@@ -10,7 +10,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// Revoke ends a session by its ID. Ending an unknown or an ended one is no error.
+// Revoke ends the session with this ID. If there is none, or it has ended, Revoke returns nil.
 func (a *Service) Revoke(ctx context.Context, id string) error {
 	if a.Sessions == nil {
 		return ErrNoStore
@@ -26,7 +26,7 @@ func (a *Service) Revoke(ctx context.Context, id string) error {
 	return err
 }
 
-// RevokeAll ends every session of an account, under every kind of its table.
+// RevokeAll ends every session of an account, under every kind on its table.
 func (a *Service) RevokeAll(ctx context.Context, kind, subject string) error {
 	k, err := a.StoredKind(ctx, kind)
 	if err != nil {
@@ -35,7 +35,9 @@ func (a *Service) RevokeAll(ctx context.Context, kind, subject string) error {
 	return a.Sessions.RevokeAll(ctx, k.Kinds(), subject, a.Now().UnixMilli())
 }
 
-// StoredKind is for calls whose other arguments may be text of clients.
+// StoredKind returns the kind with this name, for a call that passes text of clients to the
+// store. The error is a setup error if there is no such kind or no store, or that of
+// [Service.Ready].
 func (a *Service) StoredKind(ctx context.Context, name string) (*Kind, error) {
 	if a.Sessions == nil {
 		return nil, ErrNoStore
@@ -46,20 +48,20 @@ func (a *Service) StoredKind(ctx context.Context, name string) (*Kind, error) {
 	return nil, UnknownKind(name, a.KindNames())
 }
 
-// UnknownKind says that there is no kind of a name.
+// UnknownKind returns the setup error for a kind that does not exist.
 func UnknownKind(name string, known []string) error {
 	return fault.Setup(fmt.Sprintf("there is no kind %q; the kinds are %s", name, strings.Join(known, ", ")))
 }
 
-// EndAll ends every session of the account that a living session belongs to, that one
-// included. ended is false if it was not alive.
+// EndAll ends every session of the account of the session sid, including sid. ended is false
+// if sid was not alive; then nothing is ended.
 func (a *Service) EndAll(ctx context.Context, k *Kind, sid []byte) (ended bool, err error) {
 	now := a.Now().UnixMilli()
 	row, alive, err := a.Sessions.Living(ctx, k.Name, sid, now)
 	if err != nil || !alive {
 		return false, err
 	}
-	own, err := a.withoutFormer(ctx, k, row.Subject, []session.Row{row})
+	own, err := a.ownSessions(ctx, k, row.Subject, []session.Row{row})
 	if err != nil || len(own) == 0 {
 		return false, err
 	}
@@ -67,7 +69,7 @@ func (a *Service) EndAll(ctx context.Context, k *Kind, sid []byte) (ended bool, 
 	return err == nil, err
 }
 
-// Listed is a living session in a list.
+// Listed is a session in the result of [Service.List].
 type Listed struct {
 	SID                           []byte
 	Created, LastRefresh, Expires time.Time
@@ -85,7 +87,7 @@ func (a *Service) List(ctx context.Context, kind, subject string) ([]Listed, err
 	if err != nil {
 		return nil, err
 	}
-	if rows, err = a.withoutFormer(ctx, k, subject, rows); err != nil {
+	if rows, err = a.ownSessions(ctx, k, subject, rows); err != nil {
 		return nil, err
 	}
 	list := make([]Listed, len(rows))
@@ -98,9 +100,9 @@ func (a *Service) List(ctx context.Context, kind, subject string) ([]Listed, err
 	return list, nil
 }
 
-// lastRefresh of a session. Sliding moves the idle deadline alone, so that says when: too
-// early a time if that deadline has met Ends, and too late a one after IdleTTL was made
-// shorter, until the next request.
+// lastRefresh returns the time of the last refresh in Unix milliseconds. Sliding moves only
+// the idle deadline, so the time is calculated from that. It is too early if the deadline has
+// reached Ends, and too late between a reduction of IdleTTL and the next request.
 func (a *Service) lastRefresh(k *Kind, row session.Row, now int64) int64 {
 	if !a.Sliding {
 		return row.Issued
@@ -108,7 +110,7 @@ func (a *Service) lastRefresh(k *Kind, row session.Row, now int64) int64 {
 	return max(row.Issued, min(row.IdleUntil-k.IdleTTL.Milliseconds(), now))
 }
 
-// Prune deletes what is over, and says how many rows.
+// Prune deletes expired rows, and returns how many.
 func (a *Service) Prune(ctx context.Context) (deleted int64, err error) {
 	if a.Sessions == nil {
 		return 0, ErrNoStore
@@ -116,8 +118,8 @@ func (a *Service) Prune(ctx context.Context) (deleted int64, err error) {
 	return a.Sessions.Prune(ctx, a.Now().UnixMilli())
 }
 
-// PruneSafely goes by the clock that is behind, if the store has one: a process with a wrong
-// clock must not delete what others still need.
+// PruneSafely is [Service.Prune], by the clock of this process or of the store, whichever is
+// behind: a process whose clock is wrong must not delete rows that are still valid.
 func (a *Service) PruneSafely(ctx context.Context) error {
 	now := a.Now().UnixMilli()
 	if a.MachineClock {
@@ -131,7 +133,7 @@ func (a *Service) PruneSafely(ctx context.Context) error {
 	return err
 }
 
-// Close ends what runs in the background, and waits for it.
+// Close stops the goroutines in the background, and waits for them.
 func (a *Service) Close() error {
 	if a.Sessions != nil {
 		a.Sessions.Close()

@@ -12,50 +12,50 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
-// Credentials are what a client signs in with.
+// Credentials are the credentials that a client sent.
 type Credentials struct {
 	Identity string
 	Password string
-	Unlock   string // a token of UnlockToken, "" for none
+	Unlock   string // a token of [Service.UnlockToken], "" for none
 }
 
-// SignIn proves the password and starts a session. With an error, the pair says no more
-// than whose sign-in was refused after its password was proved.
+// SignIn verifies the password and starts a session. The error is ErrBadCredentials if the
+// account does not exist, the password is wrong or the account is not allowed, and a
+// throttle.Refusal if the client has to wait. The pair is empty if there is an error.
 func (a *Service) SignIn(ctx context.Context, k *Kind, given Credentials, from Client) (Pair, error) {
 	name := Attempted(k, given.Identity)
-	turn, err := a.begin(ctx, a.placeOf(k, from, name, given.Unlock))
+	attempt, err := a.beginAttempt(ctx, a.placeFor(k, from, name, given.Unlock))
 	if err != nil {
 		return Pair{}, err
 	}
-	defer turn.leave()
-	account, err := a.prove(ctx, k, given.Identity, given.Password, turn.leave)
+	defer attempt.release()
+	account, err := a.verifyPassword(ctx, k, given.Identity, given.Password, attempt.release)
 	if err != nil {
-		turn.settle(ctx, name, 1, err)
+		attempt.settle(ctx, name, 1, err)
 		return Pair{}, err
 	}
 	p, err := a.startAllowed(ctx, k, account, Opening{Address: from.Address, Agent: from.Agent})
-	var gone *noRow
+	var gone *missingRow
 	if errors.As(err, &gone) {
-		if again, lookErr := a.lookUp(ctx, k, given.Identity); lookErr == nil && again == nil {
-			err = ErrBadCredentials // it was deleted a moment ago
+		if again, lookErr := a.findAccount(ctx, k, given.Identity); lookErr == nil && again == nil {
+			err = ErrBadCredentials // it has just been deleted
 		}
 	}
-	// Only now: a refused account must look like a wrong password here too.
-	turn.settle(ctx, name, 1, err)
+	// Only now, because a refused account must be counted like a wrong password.
+	attempt.settle(ctx, name, 1, err)
 	return p, err
 }
 
-// prove returns the account of which identity and password are right, else
-// ErrBadCredentials. It takes the same time and as many statements whether the account
-// exists or not, and whether Allow refuses it. compared is called when the password was
-// compared: hooks may take their time after it.
-func (a *Service) prove(ctx context.Context, k *Kind, identity, password string, compared func()) (account any, err error) {
+// verifyPassword returns the account with this identity and password, else ErrBadCredentials.
+// Time and number of statements do not depend on whether the account exists, or whether Allow
+// refuses it. It calls compared after the password was compared and before slow hooks run.
+func (a *Service) verifyPassword(ctx context.Context, k *Kind, identity, password string, compared func()) (account any, err error) {
 	account, stale, err := a.compare(ctx, k, identity, password)
 	compared()
 	if err != nil || !stale {
 		return account, err
 	}
-	if err := a.allowed(ctx, k, account, ErrBadCredentials); err != nil {
+	if err := a.checkAllowed(ctx, k, account, ErrBadCredentials); err != nil {
 		return nil, err
 	}
 	if lost := a.rehash(ctx, k, account, password); lost {
@@ -65,7 +65,7 @@ func (a *Service) prove(ctx context.Context, k *Kind, identity, password string,
 }
 
 func (a *Service) compare(ctx context.Context, k *Kind, identity, password string) (account any, stale bool, err error) {
-	account, lookErr := a.lookUp(ctx, k, identity)
+	account, lookErr := a.findAccount(ctx, k, identity)
 	if lookErr != nil && !errors.Is(lookErr, fault.ErrSetup) {
 		return nil, false, lookErr
 	}
@@ -77,7 +77,7 @@ func (a *Service) compare(ctx context.Context, k *Kind, identity, password strin
 	if err != nil {
 		return nil, false, err
 	}
-	if lookErr != nil { // only now: the time must not tell that there are two of them
+	if lookErr != nil { // only now, so that the time does not show that there are two accounts
 		return nil, false, lookErr
 	}
 	if !ok || account == nil {
@@ -91,22 +91,22 @@ func (a *Service) compare(ctx context.Context, k *Kind, identity, password strin
 	return account, stale, nil
 }
 
-// unknownHash reports whether the text that a row has in place of a hash is none of those
-// that verify. A short text locks an account, such as "!" or "*".
+// unknownHash reports whether text is a hash in an unknown format. A short text, such as "!"
+// or "*", is not a hash: it locks an account.
 func unknownHash(text string) bool {
 	bcrypt := strings.HasPrefix(text, "$2") && len(text) == 60
 	return len(text) >= 20 && !bcrypt && !strings.HasPrefix(text, "$argon2id$")
 }
 
-func (a *Service) lookUp(ctx context.Context, k *Kind, identity string) (any, error) {
+func (a *Service) findAccount(ctx context.Context, k *Kind, identity string) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.ReadTimeout)
 	defer cancel()
 	return k.FindByIdentity(ctx, a.DB, identity)
 }
 
-// rehash raises an old hash to the parameters of today, if it can: it never fails a sign-in.
-// lost says that the hash is another by now: another sign-in may have raised it first, or
-// the password was changed.
+// rehash replaces an old hash by one with the current parameters. If that fails, the old hash
+// stays and the sign-in continues. lost means that the row has another hash by now, because
+// another sign-in has replaced it or the password was changed.
 func (a *Service) rehash(ctx context.Context, k *Kind, account any, password string) (lost bool) {
 	old := k.Raw(account, k.Password)
 	hash, err := a.Hasher.Hash(ctx, password)

@@ -17,29 +17,30 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// Opening is what a session begins with.
+// Opening has the properties of a new session.
 type Opening struct {
-	TTL      time.Duration // of the access token; 0: that of the kind
+	TTL      time.Duration // of the access token; 0: AccessTTL of the kind
 	Shape    token.Shape
 	AuthTime time.Time // zero: now
 	DB       bun.IDB   // the open transaction that stored the account; nil: none
 	Address  string    // of the client
-	Agent    string    // what the client says of itself
+	Agent    string    // the User-Agent of the client
 }
 
-// Pair is what a sign-in or a refresh hands out.
+// Pair is the result of a sign-in or a refresh.
 type Pair struct {
 	Subject string
-	Name    string // what the throttle counts sign-ins of, "" for a kind without passwords
+	Name    string // under which the throttle counts sign-ins, "" for a kind without passwords
 	SID     []byte
 	Access  string
 	Refresh string        // "" if the client keeps the one it has
-	Expires time.Duration // life of the access token
-	Idle    time.Duration // how long the session lives without a refresh
-	Ends    time.Duration // how long the session can live
+	Expires time.Duration // until the access token expires
+	Idle    time.Duration // until the session ends if it is not refreshed
+	Ends    time.Duration // until the session ends in any case
 }
 
-// Start starts a session for an account that the application vouches for.
+// Start starts a session for an account that the application has authenticated. The error is
+// ErrBadCredentials if Allow refuses the account.
 func (a *Service) Start(ctx context.Context, k *Kind, account any, o Opening) (Pair, error) {
 	p, err := a.startAllowed(ctx, k, account, o)
 	return p, explainWait(err, o)
@@ -55,28 +56,28 @@ func (a *Service) startAllowed(ctx context.Context, k *Kind, account any, o Open
 	if err := a.Guard.CheckIn(ctx, o.DB); err != nil {
 		return Pair{}, err
 	}
-	if err := a.allowed(ctx, k, account, ErrBadCredentials); err != nil {
+	if err := a.checkAllowed(ctx, k, account, ErrBadCredentials); err != nil {
 		return Pair{}, err
 	}
-	return a.start(ctx, k, account, o)
+	return a.startSession(ctx, k, account, o)
 }
 
-// explainWait tells an application that starts a session inside an open transaction why it
-// waited.
+// explainWait adds an explanation to an error of Start that may be due to an open transaction
+// of the application.
 func explainWait(err error, o Opening) error {
 	switch {
 	case err == nil:
 		return nil
 	case o.DB != nil && errors.Is(err, sql.ErrTxDone):
-		return fault.Setup("LoginOptions.DB: the transaction is over, it was committed or rolled back before: call Login or Issue while it is open, or without LoginOptions.DB")
+		return fault.Setup("LoginOptions.DB: the transaction is over, because it was committed or rolled back: call Login or Issue while it is open, or without LoginOptions.DB")
 	case o.DB == nil && fault.IsUnavailable(err) && (errors.Is(err, context.DeadlineExceeded) || dberr.IsTransient(err)):
 		return fault.Unavailable(&Waited{fault.Cause(err)})
 	}
 	return err
 }
 
-// Waited is the cause of a start of a session that failed, perhaps since a lock kept it
-// waiting.
+// Waited is the cause if the start of a session failed, perhaps because it had to wait for a
+// lock.
 type Waited struct{ error }
 
 func (e *Waited) Error() string { return e.error.Error() + ": " + WaitedHint }
@@ -84,12 +85,11 @@ func (e *Waited) Error() string { return e.error.Error() + ": " + WaitedHint }
 func (e *Waited) Unwrap() error { return e.error }
 
 // WaitedHint says how to avoid such a wait.
-const WaitedHint = "if Login or Issue is called inside a transaction that is still open, hand it over by LoginOptions.DB: it locks what they wait for"
+const WaitedHint = "if Login or Issue is called inside a transaction that is still open, pass it as LoginOptions.DB, because they may wait for its locks"
 
-// start makes a session for account, always under a new ID: nothing that the client
-// presented is taken over. The hash of account, if it has one, must still be that of the
-// row.
-func (a *Service) start(ctx context.Context, k *Kind, account any, o Opening) (Pair, error) {
+// startSession starts a session for account. The session always has a new ID, so a client
+// cannot choose it. If account has a hash, the row must still have the same.
+func (a *Service) startSession(ctx context.Context, k *Kind, account any, o Opening) (Pair, error) {
 	db := o.DB
 	if db == nil {
 		db = a.DB
@@ -102,22 +102,23 @@ func (a *Service) start(ctx context.Context, k *Kind, account any, o Opening) (P
 	if err != nil {
 		return Pair{}, err
 	}
-	kept, err := a.store(ctx, db, k, account, row)
+	kept, err := a.storeSession(ctx, db, k, account, row)
 	if err == nil && !kept {
-		err = a.whyNot(ctx, db, k, account)
+		err = a.explainNotStored(ctx, db, k, account)
 	}
 	if err != nil {
 		return Pair{}, err
 	}
-	if print != nil { // it may be the first session of a new account with an old key
+	if print != nil { // the key may have belonged to an earlier account, which may be cached
 		a.Sessions.ForgetAccount(k.Kinds(), row.Subject)
 	}
 	return p, nil
 }
 
-// whyNot says why no session could be stored for account: the row is gone or has another
-// hash by now, which is ErrBadCredentials, or the application is wrong about it.
-func (a *Service) whyNot(ctx context.Context, db bun.IDB, k *Kind, account any) error {
+// explainNotStored returns why no session could be stored for account. It is ErrBadCredentials
+// if the row has another hash by now or is soft-deleted, and a setup error if there is no row
+// or if a hook of the model changes it.
+func (a *Service) explainNotStored(ctx context.Context, db bun.IDB, k *Kind, account any) error {
 	ctx, cancel := context.WithTimeout(ctx, a.ReadTimeout)
 	defer cancel()
 	row, err := k.Stored(ctx, db, account)
@@ -125,11 +126,11 @@ func (a *Service) whyNot(ctx context.Context, db bun.IDB, k *Kind, account any) 
 	case err != nil:
 		return err
 	case row == nil:
-		return &noRow{k}
+		return &missingRow{k}
 	case k.Password == nil, k.Deleted(row), k.Hash(row) != k.Hash(account):
-		if k.Password != nil && k.Raw(account, k.Password) == "" { // or it has got its first password just now
+		if k.Password != nil && k.Raw(account, k.Password) == "" { // or it has just received its first password
 			a.Journal.Hint(ctx, "Login or Issue was called with an account that has no hash, though its row has one",
-				"load the account whole, without Column or with the column of the hash", slog.String("kind", k.Name))
+				"load the account whole: do not use Column, or include the column of the hash", slog.String("kind", k.Name))
 		}
 		return ErrBadCredentials
 	}
@@ -152,15 +153,16 @@ func (a *Service) newSession(k *Kind, account any, o Opening, fingerprint []byte
 	if !o.AuthTime.IsZero() {
 		row.AuthTime = min(max(o.AuthTime.UnixMilli(), 0), now)
 	}
-	p, err := a.pair(k, account, row, &first, o)
+	p, err := a.issuePair(k, account, row, &first, o)
 	if k.Password != nil {
 		p.Name = Attempted(k, k.Text(account, k.Identity))
 	}
 	return p, row, err
 }
 
-// store keeps a new session, unless the account is no longer as it was.
-func (a *Service) store(ctx context.Context, db bun.IDB, k *Kind, account any, row session.Row) (kept bool, err error) {
+// storeSession stores a new session, unless the account was deleted or its password was
+// changed. kept reports whether the session is stored.
+func (a *Service) storeSession(ctx context.Context, db bun.IDB, k *Kind, account any, row session.Row) (kept bool, err error) {
 	still := k.ByKey(db, account)
 	switch {
 	case k.Password == nil:
@@ -172,9 +174,9 @@ func (a *Service) store(ctx context.Context, db bun.IDB, k *Kind, account any, r
 	return a.Sessions.Start(ctx, db, row, still)
 }
 
-// pair signs an access token for a session. With current, it also makes the refresh token
-// of the session's generation.
-func (a *Service) pair(k *Kind, account any, row session.Row, current *seal.Refresh, o Opening) (Pair, error) {
+// issuePair issues an access token for a session. If current is not nil, it also issues the
+// refresh token of the session's generation.
+func (a *Service) issuePair(k *Kind, account any, row session.Row, current *seal.Refresh, o Opening) (Pair, error) {
 	now := a.Now().UnixMilli()
 	p := Pair{
 		Subject: row.Subject,

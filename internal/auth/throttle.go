@@ -9,88 +9,88 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/throttle"
 )
 
-// newThrottle counts failed sign-ins in the store of sessions, if it can. An attempt asks
-// the database once to read and twice to write.
+// newThrottle returns a throttle that counts in the store of the sessions if that implements
+// session.Attempts. An attempt reads from the database once and writes twice.
 func newThrottle(cfg Config) *throttle.Throttle {
 	life := cfg.ReadTimeout + 4*cfg.WriteTimeout + time.Minute
 	return throttle.New(cfg.Sessions.Store(), cfg.Ring[0].Derive(labelAttempts), cfg.WriteTimeout, life, cfg.Now)
 }
 
-// Attempted is what the throttle counts failures of, whether the account exists or not.
-// Kinds of a table in which an account has one password have one count for it. The look-up
-// reports a Canonical that fails.
+// Attempted returns the name under which the throttle counts sign-ins with an identity,
+// whether the account exists or not. Kinds that share a table and a password share the name.
+// It ignores an error of Canonical, which the query for the account reports.
 func Attempted(k *Kind, identity string) string {
 	name, _ := k.NameOf(identity)
 	return k.Counted + "\x00" + name
 }
 
-// Client is where a request comes from.
+// Client describes the client of a request.
 type Client struct {
 	Address string
-	Agent   string         // what the client says of itself
-	Network throttle.Place // with Network and Site
-	Device  seal.Device    // that the device cookie marks
+	Agent   string         // its User-Agent
+	Network throttle.Place // only Network and Site are set
+	Device  seal.Device    // from the device cookie
 }
 
 // Device opens the cookie that marks a browser.
 func (k *Kind) Device(value string) (seal.Device, bool) { return seal.OpenDevice(k.devices, value) }
 
-// Mark is the device cookie after a sign-in to the account of a name.
+// Mark returns the value of the device cookie after a sign-in under name; see [Attempted].
 func (k *Kind) Mark(d seal.Device, name string, now time.Time) string {
 	return d.Mark(k.devices, name, now)
 }
 
-// placeOf is where a request to sign in to an account comes from.
-func (a *Service) placeOf(k *Kind, from Client, name, unlock string) throttle.Place {
+// placeFor returns the place of an attempt to sign in under name.
+func (a *Service) placeFor(k *Kind, from Client, name, unlock string) throttle.Place {
 	p := from.Network
-	p.Account, p.Link = name, a.unlocked(k, name, unlock)
+	p.Account, p.Link = name, a.unlockID(k, name, unlock)
 	p.Device, p.Since = from.Device.SignedIn(name)
 	return p
 }
 
-// turn is an attempt that is under way. Until leave is called, it has a place among those
-// whose passwords are hashed.
-type turn struct {
+// attempt is a pending attempt. It occupies a place among the requests that hash passwords
+// until release is called, which may be called more than once.
+type attempt struct {
 	*throttle.Attempt
-	leave func()
+	release func()
 }
 
-// begin lets an attempt in. What was refused a moment ago is refused without a look at the
-// store, and no attempt asks the store before it has a place. The error is a
-// throttle.Refusal if it has to wait.
-func (a *Service) begin(ctx context.Context, p throttle.Place) (turn, error) {
+// beginAttempt charges an attempt, after it has waited for a place among the requests that
+// hash passwords. It refuses an attempt that was just refused without asking the store. The
+// error is a throttle.Refusal if the client has to wait.
+func (a *Service) beginAttempt(ctx context.Context, p throttle.Place) (attempt, error) {
 	if err := a.attempts.Refused(p); err != nil {
-		return turn{}, throttled(err)
+		return attempt{}, classifyRefusal(err)
 	}
-	leave, err := a.Hasher.Enter(ctx, a.attempts.Standing(p))
+	release, err := a.Hasher.Enter(ctx, a.attempts.Standing(p))
 	if err != nil {
-		return turn{}, err
+		return attempt{}, err
 	}
-	var attempt *throttle.Attempt
+	var charged *throttle.Attempt
 	err = fault.Recover(func() (err error) {
-		attempt, err = a.attempts.Charge(ctx, p)
-		return throttled(err)
+		charged, err = a.attempts.Charge(ctx, p)
+		return classifyRefusal(err)
 	})
 	a.Sessions.Grown()
 	if err != nil {
-		leave()
-		return turn{}, err
+		release()
+		return attempt{}, err
 	}
-	return turn{attempt, leave}, nil
+	return attempt{charged, release}, nil
 }
 
-// throttled leaves a refusal of the throttle as it is, and classifies other errors as
+// classifyRefusal returns a refusal of the throttle unchanged, and classifies other errors as
 // failures of the store.
-func throttled(err error) error {
-	if _, refused := err.(throttle.Refusal); err == nil || refused { //nolint:errorlint // the throttle returns it as it is
+func classifyRefusal(err error) error {
+	if _, refused := err.(throttle.Refusal); err == nil || refused { //nolint:errorlint // the throttle does not wrap it
 		return err
 	}
 	return fault.Unavailable(err)
 }
 
-// settle tells the throttle how the attempt ended. It never fails a request: an outcome
-// that the store does not take is not a failure of the user.
-func (t turn) settle(ctx context.Context, owner string, weight int, outcome error) {
+// settle reports the outcome of the attempt to the throttle. An error of the store does not
+// fail the request, because it is not a failure of the user.
+func (t attempt) settle(ctx context.Context, owner string, weight int, outcome error) {
 	failed := outcome != nil && !undecided(outcome)
 	err := fault.Recover(func() error {
 		switch {
@@ -106,9 +106,9 @@ func (t turn) settle(ctx context.Context, owner string, weight int, outcome erro
 	}
 }
 
-// passwordChanged gives one shared counter to the browsers and networks that have signed in
-// to the account before, since one of them may belong to someone who knew the old
-// password. If the store fails, each keeps its own: it is a counter of failures, no more.
+// passwordChanged makes the browsers and networks that have signed in to the account share
+// one counter of failures, because one of them may belong to an attacker who knew the old
+// password. If the store fails, each of them keeps its separate counter.
 func (a *Service) passwordChanged(ctx context.Context, name, network string) {
 	_ = fault.Recover(func() error { return a.attempts.Changed(ctx, name, network) })
 }

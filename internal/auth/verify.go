@@ -11,7 +11,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// Verified is what a token says, with the account that it names.
+// Verified has the claims of a verified token, with its account.
 type Verified struct {
 	Kind      string
 	Subject   string
@@ -23,16 +23,17 @@ type Verified struct {
 	AuthTime  time.Time
 	Account   any
 
-	SID     []byte // of the session, nil if it has none here
+	SID     []byte // of the session, nil for a token without a session
 	Payload []byte
 	Shaped  bool // see [token.Shape]
 }
 
-// Verify verifies an access token, loads its account and checks that the session is
-// alive. With an error, v is what the token says as far as its signature holds, or zero.
+// Verify verifies an access token, loads its account and checks that the session is alive.
+// Without DB it only verifies the token. With an error, v has the claims if the signature is
+// valid, and is zero otherwise.
 func (a *Service) Verify(ctx context.Context, raw string) (v Verified, err error) {
 	claims, err := a.Tokens.Verify(ctx, raw)
-	if err == token.ErrUnknownKey { //nolint:errorlint // it is this very value, and errors.Is costs memory that anyone can ask for
+	if err == token.ErrUnknownKey { //nolint:errorlint // it is exactly this value, and errors.Is would allocate for every invalid token
 		a.logUnknownKey(ctx, "an access token")
 	}
 	if err != nil && a.Old.InUse() && errors.Is(err, token.ErrMalformed) {
@@ -42,15 +43,15 @@ func (a *Service) Verify(ctx context.Context, raw string) (v Verified, err error
 		return Verified{}, err
 	}
 	if errors.Is(err, token.ErrIssued) && !claims.Foreign {
-		a.logClocks(ctx, at(max(claims.IssuedAt, claims.AuthTime)).Sub(a.Now()))
+		a.logClocks(ctx, unixTime(max(claims.IssuedAt, claims.AuthTime)).Sub(a.Now()))
 	}
 	v = Verified{
 		Kind: claims.Kind, Subject: claims.Subject, ID: claims.SessionID, TokenID: claims.ID,
-		IssuedAt: at(claims.IssuedAt), ExpiresAt: at(claims.ExpiresAt), AuthTime: at(claims.AuthTime),
+		IssuedAt: unixTime(claims.IssuedAt), ExpiresAt: unixTime(claims.ExpiresAt), AuthTime: unixTime(claims.AuthTime),
 		Issuer: claims.Issuer, Payload: claims.Payload, Shaped: claims.Shaped,
 	}
 	if err != nil && claims.Foreign {
-		v.Subject = "" // the subject is the issuer's, and no account was found by it
+		v.Subject = "" // the subject is that of the issuer, not that of an account
 	}
 	if err != nil || a.Sessions == nil {
 		return v, err
@@ -62,44 +63,46 @@ func (a *Service) Verify(ctx context.Context, raw string) (v Verified, err error
 	if v.SID, _ = session.ParseID(v.ID); v.SID == nil {
 		return v, token.ErrWrong
 	}
-	v.Account, err = a.account(ctx, &v)
+	v.Account, err = a.loadVerified(ctx, &v)
 	return v, err
 }
 
-// Alive says whether v may go on, without asking for its token.
+// Alive returns nil if the session v is still valid. It does not need the token. The errors
+// are those of [Service.Verify].
 func (a *Service) Alive(ctx context.Context, v Verified) error {
 	switch {
 	case a.Sessions == nil:
 		return ErrNoStore
 	case a.Kind(v.Kind) == nil:
-		return fault.Setup("Alive: the session is nil or not of this Auth: give it what SessionOf returns")
+		return fault.Setup("Alive: the session is nil or not of this Auth: pass what SessionOf returns")
 	case v.SID != nil:
-		_, err := a.account(ctx, &v)
+		_, err := a.loadVerified(ctx, &v)
 		return err
 	}
 	return a.aliveWithoutSession(ctx, v)
 }
 
-// aliveWithoutSession is for a token of another issuer, or of an earlier system.
+// aliveWithoutSession is Alive for a token of another issuer or of an earlier system.
 func (a *Service) aliveWithoutSession(ctx context.Context, v Verified) error {
 	now, old := a.Now(), v.Issuer == ""
 	switch {
 	case !now.Before(v.ExpiresAt.Add(a.Tokens.Leeway)), old && !now.Before(a.Old.Until):
 		return token.ErrExpired
 	case !old:
-		v.Subject = token.Subject(v.Payload) // the name that FromIssuer knows, not the primary key
+		v.Subject = token.Subject(v.Payload) // the subject that FromIssuer expects, not the primary key
 		_, err := a.issuerAccount(ctx, &v)
 		return err
 	}
-	_, err := a.goingOn(ctx, a.Kind(v.Kind), v.Subject, nil)
+	_, err := a.loadOfSession(ctx, a.Kind(v.Kind), v.Subject, nil)
 	if errors.Is(err, ErrSessionEnded) {
 		return ErrRevoked
 	}
 	return err
 }
 
-// account loads the account of a verified session, both of them alive.
-func (a *Service) account(ctx context.Context, v *Verified) (any, error) {
+// loadVerified returns the account of a verified token, from the cache if possible. The error
+// is ErrRevoked if the account does not exist or is not allowed, or the session is not alive.
+func (a *Service) loadVerified(ctx context.Context, v *Verified) (any, error) {
 	k := a.Kind(v.Kind)
 	load := func(ctx context.Context) (any, error) {
 		ctx, cancel := context.WithTimeout(ctx, a.ReadTimeout)
@@ -108,15 +111,15 @@ func (a *Service) account(ctx context.Context, v *Verified) (any, error) {
 	}
 	var account any
 	var err error
-	if !a.Sessions.Caches() || k.SelectHook != "" { // what a hook selects for one request may not be what it selects for another
+	if !a.Sessions.Caches() || k.SelectHook != "" { // what a hook selects may depend on the request
 		account, err = load(ctx)
 	} else {
 		account, err = a.Sessions.Account(sessions.Key{SID: v.SID, Kind: v.Kind, Subject: v.Subject}, func() (any, error) {
-			return load(context.WithoutCancel(ctx)) // others may wait for this answer too
+			return load(context.WithoutCancel(ctx)) // other requests may wait for this result too
 		})
 	}
 	if err == nil {
-		account, err = a.ofSession(ctx, k, account, v.SID)
+		account, err = a.matchFingerprint(ctx, k, account, v.SID)
 	}
 	if err != nil {
 		return nil, err
@@ -124,11 +127,11 @@ func (a *Service) account(ctx context.Context, v *Verified) (any, error) {
 	if account == nil {
 		return nil, ErrRevoked
 	}
-	return account, a.allowed(ctx, k, account, ErrRevoked)
+	return account, a.checkAllowed(ctx, k, account, ErrRevoked)
 }
 
-// loadAlive returns the account, nil if it or the session is gone. That is one SELECT if
-// the sessions are beside the accounts.
+// loadAlive returns the account, or nil if it does not exist or the session is not alive. If
+// the sessions are in the database of the accounts, this is one SELECT.
 func (a *Service) loadAlive(ctx context.Context, k *Kind, v *Verified) (any, error) {
 	now := a.Now().UnixMilli()
 	if a.Sessions.BesideAccounts() {
@@ -144,9 +147,9 @@ func (a *Service) loadAlive(ctx context.Context, k *Kind, v *Verified) (any, err
 	return k.LoadBySubject(ctx, v.Subject)
 }
 
-// allowed asks the Allow hook. Any refusal of it is refused, whatever the hook says, unless
-// it could not decide.
-func (a *Service) allowed(ctx context.Context, k *Kind, account any, refused error) error {
+// checkAllowed calls the Allow hook. It returns refused, with the error of the hook as cause,
+// unless that error means that the hook could not decide.
+func (a *Service) checkAllowed(ctx context.Context, k *Kind, account any, refused error) error {
 	ctx, cancel := context.WithTimeout(ctx, a.ReadTimeout)
 	defer cancel()
 	err := fault.Recover(func() error { return k.Allow(ctx, account) })
@@ -156,8 +159,8 @@ func (a *Service) allowed(ctx context.Context, k *Kind, account any, refused err
 	return fault.Because(refused, err)
 }
 
-// at is a claim of time, zero if it is absent.
-func at(seconds int64) time.Time {
+// unixTime returns the time of a claim, or zero if the claim is absent.
+func unixTime(seconds int64) time.Time {
 	if seconds < 0 {
 		return time.Time{}
 	}

@@ -220,7 +220,7 @@ func TestFromIssuerAccountWithoutKeyGets500(t *testing.T) {
 		}
 	})
 	require.Equal(t, 500, f.get("/users/me", f.token()).Status)
-	require.Contains(t, f.log.String(), "gives an account without a primary key")
+	require.Contains(t, f.log.String(), "returns an account without a primary key")
 }
 
 func TestNonAccessTokensOfIssuerAreRefused(t *testing.T) {
