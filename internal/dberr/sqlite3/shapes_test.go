@@ -1,5 +1,5 @@
-// Package sqlite3_test has errors in the shape of drivers, which are known by the
-// name of their package.
+// Package sqlite3_test has errors with the fields and methods of other drivers of SQLite,
+// which are recognized by the name of their package.
 package sqlite3_test
 
 import (
@@ -10,12 +10,12 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/dberr"
 )
 
-// fieldError is mattn's, which is no pointer.
+// fieldError has the fields of mattn's, which is not a pointer.
 type fieldError struct{ Code, ExtendedCode int }
 
 func (fieldError) Error() string { return "database is locked" }
 
-// methodError is modernc's, which gives the extended code.
+// methodError has the method of modernc's, which returns the extended code.
 type methodError struct{ code int }
 
 func (*methodError) Error() string { return "database is locked" }
