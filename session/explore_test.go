@@ -65,7 +65,7 @@ const maxTabs = 3
 func sound(tabs int, age, step time.Duration) walk {
 	w := walk{rule: session.Decide, tabs: tabs, age: age, step: step, handled: times.Rearm - times.Grace - timeout}
 	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-		w.step = 5 * time.Second // slow, and nothing runs at once in here
+		w.step = 5 * time.Second // the race detector is slow, and the explorer has one goroutine
 	}
 	if d, err := time.ParseDuration(os.Getenv("FIBERJWT_STEP")); err == nil {
 		w.step = d // a divisor of 5s; at 1s two tabs take a minute
@@ -281,7 +281,7 @@ func requireNone(t *testing.T, w walk) {
 func requireOne(t *testing.T, w walk) {
 	t.Helper()
 	states, story := w.explore()
-	require.NotEmpty(t, story, "%d states and nothing wrong", states)
+	require.NotEmpty(t, story, "%d states and no failure", states)
 	t.Logf("%d states until\n%s", states, strings.Join(story, "\n"))
 }
 
@@ -346,7 +346,7 @@ func (w walk) explore() (states int, story []string) {
 			return !bad
 		})
 		if bad {
-			return len(scenes), w.tell(scenes, parents, int32(i))
+			return len(scenes), w.describe(scenes, parents, int32(i))
 		}
 	}
 	return len(scenes), nil
@@ -608,8 +608,8 @@ func (s *scene) rename(f func(token int8) int8) {
 	}
 }
 
-// tell returns the moves that lead to scenes[last], and the move that fails.
-func (w walk) tell(scenes []scene, parents []int32, last int32) (story []string) {
+// describe returns the moves that lead to scenes[last], and the move that fails.
+func (w walk) describe(scenes []scene, parents []int32, last int32) (story []string) {
 	var way []int32
 	for i := last; i >= 0; i = parents[i] {
 		way = append(way, i)
@@ -625,7 +625,7 @@ func (w walk) tell(scenes []scene, parents []int32, last int32) (story []string)
 			if m.text == "" {
 				clock += w.step
 			} else {
-				story = append(story, fmt.Sprintf("%6.1f s  %s", clock.Seconds(), m.tell(zero)))
+				story = append(story, fmt.Sprintf("%6.1f s  %s", clock.Seconds(), m.describe(zero)))
 			}
 			zero += shift
 			return false
@@ -634,8 +634,8 @@ func (w walk) tell(scenes []scene, parents []int32, last int32) (story []string)
 	return story
 }
 
-// tell returns the text of the move; zero is the name of generation 0.
-func (m move) tell(zero int8) string {
+// describe returns the text of the move; zero is the name of generation 0.
+func (m move) describe(zero int8) string {
 	name := func(token int8) string {
 		if token == stale {
 			return "a forgotten token"

@@ -17,7 +17,9 @@ func (a *Service) Refresh(ctx context.Context, k *Kind, raw string) (Pair, error
 }
 
 // Exchange returns an access token for a refresh token, and never a refresh token. It does not
-// move the idle deadline, because an exchange does not show that the user is active.
+// move the idle deadline, because an exchange does not show that the user is active. The errors
+// are those of [Service.Refresh], and sessions.ErrReplaced for a token whose successor is older
+// than the grace period.
 func (a *Service) Exchange(ctx context.Context, k *Kind, raw string) (Pair, error) {
 	p, err := a.redeemRefresh(ctx, k, raw, a.Sessions.Present)
 	p.Refresh = "" // regardless of the outcome

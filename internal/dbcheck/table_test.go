@@ -15,7 +15,8 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
 )
 
-// Tables of servers are looked at in session/dbtest; this is what a catalog can say.
+// The catalogs of servers are tested in session/dbtest. These are indexes as the catalogs
+// describe them.
 func TestUniqueIndexMustCoverIdentityAlone(t *testing.T) {
 	columns := []dbcheck.FoundColumn{{Name: "id"}, {Name: "email"}, {Name: "text"}, {Name: "tenant"}, {Name: "gone", Nullable: true}}
 	settled := []dbcheck.FoundColumn{{Name: "email"}, {Name: "gone"}}
@@ -25,18 +26,18 @@ func TestUniqueIndexMustCoverIdentityAlone(t *testing.T) {
 		apart   bool
 	}{
 		"the column":                      {dbcheck.Index{Parts: []string{"email"}}, columns, true},
-		"a cast to what is a column too":  {dbcheck.Index{Parts: []string{"lower((email)::text)"}}, columns, true},
-		"a generated one of living rows":  {dbcheck.Index{Parts: []string{"if((`gone` is null),`email`,NULL)"}}, columns, true},
+		"a cast to the name of a column":  {dbcheck.Index{Parts: []string{"lower((email)::text)"}}, columns, true},
+		"a generated column of live rows": {dbcheck.Index{Parts: []string{"if((`gone` is null),`email`,NULL)"}}, columns, true},
 		"MySQL's expression":              {dbcheck.Index{Parts: []string{"(case when (`gone` is null) then lower(`email`) end)"}}, columns, true},
-		"living rows":                     {dbcheck.Index{Parts: []string{"email"}, Predicate: "(gone IS NULL)"}, columns, true},
-		"living rows that have one":       {dbcheck.Index{Parts: []string{"email"}, Predicate: "((gone IS NULL) AND (email IS NOT NULL))"}, columns, true},
+		"live rows":                       {dbcheck.Index{Parts: []string{"email"}, Predicate: "(gone IS NULL)"}, columns, true},
+		"live rows that have one":         {dbcheck.Index{Parts: []string{"email"}, Predicate: "((gone IS NULL) AND (email IS NOT NULL))"}, columns, true},
 		"with a mark that is never NULL":  {dbcheck.Index{Parts: []string{"email", "gone"}}, settled, true},
 		"with a mark that may be NULL":    {dbcheck.Index{Parts: []string{"email", "gone"}}, columns, false},
 		"with a tenant":                   {dbcheck.Index{Parts: []string{"tenant", "email"}}, columns, false},
 		"with a tenant in one expression": {dbcheck.Index{Parts: []string{"concat(`tenant`,`email`)"}}, columns, false},
 		"some rows":                       {dbcheck.Index{Parts: []string{"email"}, Predicate: "(tenant = 1)"}, columns, false},
-		"living rows of a tenant":         {dbcheck.Index{Parts: []string{"email"}, Predicate: "((gone IS NULL) AND (tenant = 1))"}, columns, false},
-		"dead rows":                       {dbcheck.Index{Parts: []string{"email"}, Predicate: "(gone IS NOT NULL)"}, columns, false},
+		"live rows of a tenant":           {dbcheck.Index{Parts: []string{"email"}, Predicate: "((gone IS NULL) AND (tenant = 1))"}, columns, false},
+		"deleted rows":                    {dbcheck.Index{Parts: []string{"email"}, Predicate: "(gone IS NOT NULL)"}, columns, false},
 		"another column":                  {dbcheck.Index{Parts: []string{"text"}}, columns, false},
 		"a column of a longer name":       {dbcheck.Index{Parts: []string{"lower(email_old)"}}, columns, false},
 	} {
