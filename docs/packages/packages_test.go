@@ -1,0 +1,82 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const root = "../.."
+
+func read(t *testing.T) *graph {
+	t.Helper()
+	g, err := readGraph(root)
+	require.NoError(t, err)
+	return g
+}
+
+func TestNoPackageImportsOneThatStandsAboveIt(t *testing.T) {
+	require.NoError(t, read(t).check(), "compare the table of packages in CONTRIBUTING.md")
+}
+
+func TestThePictureShowsThePackagesAsTheyAre(t *testing.T) {
+	g := read(t)
+	require.NoError(t, g.check())
+	text, err := os.ReadFile(filepath.Join(root, picture))
+	require.NoError(t, err)
+	require.True(t, draw(g) == string(text), "%s is out of date: go generate ./docs/packages", picture)
+}
+
+func TestEachDirectImportIsAnArrowThatPointsDown(t *testing.T) {
+	g := read(t)
+	require.NoError(t, g.check())
+	direct := 0
+	for i := range g.names {
+		direct += len(g.direct(i))
+	}
+	arrows := regexp.MustCompile(`<path class="line".* d="M(.*)"/>`).FindAllStringSubmatch(draw(g), -1)
+	require.Len(t, arrows, direct)
+	for _, arrow := range arrows {
+		y := 0.0
+		for _, part := range strings.FieldsFunc(arrow[1], func(r rune) bool { return r == 'C' || r == 'V' }) {
+			numbers := strings.Fields(part)
+			next, err := strconv.ParseFloat(numbers[len(numbers)-1], 64)
+			require.NoError(t, err)
+			require.Greater(t, next, y, arrow[1])
+			y = next
+		}
+	}
+}
+
+func TestCheckFindsAnImportOfAPackageThatStandsAbove(t *testing.T) {
+	g := &graph{names: []string{"a", "b"}, listed: 2, imports: [][]int{nil, {0}}}
+	require.EqualError(t, g.check(), "b imports a, which stands above it")
+}
+
+func TestCheckFindsAPackageThatTheTableDoesNotHave(t *testing.T) {
+	g := &graph{names: []string{"a", "b"}, listed: 1, imports: [][]int{{1}, nil}}
+	require.EqualError(t, g.check(), "a imports b, which is not in the table")
+}
+
+func TestTheTableNamesOnlyPackagesThatExist(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "CONTRIBUTING.md"), []byte("| `gone` | was removed |\n"), 0o600))
+	_, err := readGraph(folder)
+	require.ErrorContains(t, err, "package gone")
+}
+
+func TestAnImportThatAnotherLeadsToIsNotDrawn(t *testing.T) {
+	g := &graph{names: []string{"a", "b", "c", "d"}, listed: 4, imports: [][]int{{1, 2, 3}, {2}, {3}, nil}}
+	require.Equal(t, []int{1}, g.direct(0))
+	require.Equal(t, []int{0, 1, 2, 3}, g.levels())
+}
+
+func TestLinesThatWouldCrossAreSorted(t *testing.T) {
+	g := &graph{names: []string{"a", "b", "c", "d"}, listed: 4, imports: [][]int{{3}, {2}, nil, nil}}
+	require.Zero(t, crossings(arrange(g)))
+}
