@@ -66,7 +66,7 @@ func (p Settings) Problems() (problems []string) {
 		problems = append(problems, fmt.Sprintf("Config.Password.Iterations: %d passes are more than %d; raise Memory instead", p.Iterations, maxTime))
 	}
 	if least := leastMemory(p.Iterations); p.Memory < least {
-		problems = append(problems, fmt.Sprintf("Config.Password.Memory: %d KiB is too little for a Time of %d; give %d or more", p.Memory, p.Iterations, least))
+		problems = append(problems, fmt.Sprintf("Config.Password.Memory: %d KiB is too little for Iterations of %d; give %d or more", p.Memory, p.Iterations, least))
 	}
 	if p.Memory > maxMemory {
 		problems = append(problems, fmt.Sprintf("Config.Password.Memory: %d KiB is too much; give at most %d, and mind that the unit is KiB", p.Memory, maxMemory))
