@@ -28,7 +28,7 @@ type graph struct {
 // does not ask the go command, which would need the modules that the packages
 // require, and whose answers go test cannot see when it caches a result.
 func readGraph(root string) (*graph, error) {
-	text, err := os.ReadFile(filepath.Join(root, "CONTRIBUTING.md"))
+	text, err := os.ReadFile(filepath.Join(root, ".github", "CONTRIBUTING.md"))
 	if err != nil {
 		return nil, err
 	}

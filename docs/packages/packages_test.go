@@ -53,30 +53,31 @@ func TestEachDirectImportIsAnArrowThatPointsDown(t *testing.T) {
 	}
 }
 
-func TestCheckFindsAnImportOfAPackageThatStandsAbove(t *testing.T) {
+func TestCheckFindsUpwardImport(t *testing.T) {
 	g := &graph{names: []string{"a", "b"}, listed: 2, imports: [][]int{nil, {0}}}
 	require.EqualError(t, g.check(), "b imports a, which stands above it")
 }
 
-func TestCheckFindsAPackageThatTheTableDoesNotHave(t *testing.T) {
+func TestCheckFindsPackageMissingFromTable(t *testing.T) {
 	g := &graph{names: []string{"a", "b"}, listed: 1, imports: [][]int{{1}, nil}}
 	require.EqualError(t, g.check(), "a imports b, which is not in the table")
 }
 
-func TestTheTableNamesOnlyPackagesThatExist(t *testing.T) {
+func TestTableNamesOnlyExistingPackages(t *testing.T) {
 	folder := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "CONTRIBUTING.md"), []byte("| `gone` | was removed |\n"), 0o600))
+	require.NoError(t, os.Mkdir(filepath.Join(folder, ".github"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, ".github", "CONTRIBUTING.md"), []byte("| `gone` | was removed |\n"), 0o600))
 	_, err := readGraph(folder)
 	require.ErrorContains(t, err, "package gone")
 }
 
-func TestAnImportThatAnotherLeadsToIsNotDrawn(t *testing.T) {
+func TestImpliedImportIsNotDrawn(t *testing.T) {
 	g := &graph{names: []string{"a", "b", "c", "d"}, listed: 4, imports: [][]int{{1, 2, 3}, {2}, {3}, nil}}
 	require.Equal(t, []int{1}, g.direct(0))
 	require.Equal(t, []int{0, 1, 2, 3}, g.levels())
 }
 
-func TestLinesThatWouldCrossAreSorted(t *testing.T) {
+func TestCrossingLinesAreSorted(t *testing.T) {
 	g := &graph{names: []string{"a", "b", "c", "d"}, listed: 4, imports: [][]int{{3}, {2}, nil, nil}}
 	require.Zero(t, crossings(arrange(g)))
 }
