@@ -20,11 +20,11 @@ func read(t *testing.T) *graph {
 	return g
 }
 
-func TestNoPackageImportsOneThatStandsAboveIt(t *testing.T) {
+func TestPackagesImportOnlyDownward(t *testing.T) {
 	require.NoError(t, read(t).check(), "compare the table of packages in CONTRIBUTING.md")
 }
 
-func TestThePictureShowsThePackagesAsTheyAre(t *testing.T) {
+func TestPictureIsUpToDate(t *testing.T) {
 	g := read(t)
 	require.NoError(t, g.check())
 	text, err := os.ReadFile(filepath.Join(root, picture))
@@ -32,7 +32,7 @@ func TestThePictureShowsThePackagesAsTheyAre(t *testing.T) {
 	require.True(t, draw(g) == string(text), "%s is out of date: go generate ./docs/packages", picture)
 }
 
-func TestEachDirectImportIsAnArrowThatPointsDown(t *testing.T) {
+func TestArrowsOfPictureAllPointDown(t *testing.T) {
 	g := read(t)
 	require.NoError(t, g.check())
 	direct := 0
