@@ -19,136 +19,174 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 
-// AnyEntity is a kind of account: an [Entity] of some model. The interface is
-// sealed; it exists so that entities of different models fit into one slice.
+// AnyEntity is a kind of account: an [Entity] of any model. It lets entities of different
+// models stand in one slice. Only [Entity] implements it.
 type AnyEntity interface {
 	open(db *bun.DB) (*kind, []string)
 }
 
-// Entity declares a kind of account by its Bun model T, a struct. The zero
-// value is a complete declaration for a model whose primary key is one column
-// and that has the columns email and password_hash:
+// Entity declares a kind of account. T is the application's Bun model, a struct. The zero
+// value is a complete declaration if the model has one primary key column and the columns
+// email and password_hash:
 //
 //	fiberjwt.Entity[User]{}
 //
-// Two kinds may share a table, each with a type of its own, as in type Admin User, if
-// Load or Allow says which rows are of a kind. One of them may take every row: that in
-// which people register, if any of them has Register. An account is its row then: a
-// new password, [ResetPassword], logout-all and [RevokeAll] end the sessions of
-// both kinds. [Auth.Check] refuses a kind that reads another kind's table through a view.
+// Hooks run inside the request, so they are called concurrently. If a hook panics, the
+// response is 500 and the process continues. [Open] copies the Entity: later changes to it
+// have no effect.
 //
-// Hooks run inside the request, concurrently; a hook that panics refuses the
-// request with 500 and does not end the process. Entities are copied by [Open].
+// # Two kinds in one table
+//
+// Two kinds may share a table. Each kind needs its own Go type, as in type Admin User, and
+// Load or Allow says which rows belong to it. One of the kinds may do without, and then
+// accepts every row. If one of the kinds has Register, the kind that accepts every row must
+// have it too.
+//
+// The row is then the account of both kinds. A new password, [ResetPassword], logout-all and
+// [RevokeAll] end the sessions of both. [Auth.Check] reports a kind that reads the table of
+// another kind through a view, because these sessions would not end.
 type Entity[T any] struct {
-	// Name of the kind: the key in c.Locals, the path segment of its routes, a
-	// part of its cookies' names and of its tokens. Lower-case letters, digits,
-	// "_" and "-", at most 32. Default: the model's table.
+	// Name of the kind. It is the key in c.Locals and the path segment of the built-in
+	// routes, and it is part of the cookie names and of the tokens. It has lower-case
+	// letters, digits, "_" and "-", at most 32, and begins with a letter. Default: the
+	// model's table.
 	Name string
-	// Identity is the column that a person signs in with, a text that keeps what
-	// is written to it; give it a unique index, which [Auth.Check] looks for: of two
-	// accounts with the same, neither can sign in. Default "email".
+	// Identity is the column that users sign in with. It must be a text column that
+	// stores what is written to it without changes. Give it a unique index, which
+	// [Auth.Check] looks for: if two accounts have the same identity, neither can sign
+	// in. Default "email".
 	//
-	// In a kind with Password "-" it is the column that tells an account from the
-	// next one with its key, such as the subject at an identity provider: when it
-	// changes, the sessions of the account end, and its links are void. Default: the
-	// columns that are tagged unique, or else email, or else the first of text. A model
-	// with an integer as key and none of these needs Identity, a column of any type.
+	// In a kind with Password "-", Identity is the column that distinguishes an account
+	// from a later account with the same primary key, such as the subject at an identity
+	// provider. When its value changes, the sessions of the account end and its links are
+	// void. It may then be a column of any type. Default: the columns that are tagged
+	// unique, else the column email, else the first text column. If the model has none of
+	// these and an integer as primary key, Identity must be set.
 	Identity string
-	// Password is the column that holds the password's hash, a text of 100
-	// characters or more: VARCHAR(255), TEXT. Default "password_hash"; "-" for a
-	// kind that signs in by [Login] only.
+	// Password is the column that stores the hash of the password. It must be a text
+	// column for at least 100 characters, such as VARCHAR(255) or TEXT. Default
+	// "password_hash". Set it to "-" for a kind that signs in by [Login] only.
 	Password string
-	// Canonical gives the form in which identities are stored and compared, so that
-	// one person has one account however the name is typed; an error refuses the
-	// name. A registration then answers 422, with the text of the error for the member,
-	// such as "is not a staff number"; an *Error is answered as it is. Canonical gets
-	// text of 1 to 320 bytes without control characters and without white space at its
-	// ends. It must be idempotent, make no I/O and be safe for concurrent use. A sign-in
-	// finds the row that has the identity as it was typed, for rows that are older than
-	// the rule, and else the row that has it in this form; a name that is refused is
-	// answered like an unknown one. Default: [CanonicalIdentity].
+	// Canonical returns the form in which an identity is stored and compared, so that a
+	// user has one account however the name is typed. An error refuses the identity: a
+	// registration is then answered 422 with the text of the error for that field, such as
+	// "is not a staff number". An *Error becomes the response unchanged.
+	//
+	// The argument has 1 to 320 bytes, no control characters, and no white space at its
+	// ends. Canonical must be idempotent, must not do I/O and must be safe for concurrent
+	// use.
+	//
+	// A sign-in prefers the row with the identity as it was typed, because older rows may
+	// not follow the rule. Otherwise it takes the row with the canonical form. If Canonical
+	// refuses the identity, the response is the same as for an unknown identity.
+	// Default: [CanonicalIdentity].
 	Canonical func(identity string) (string, error)
-	// Fillable lists the columns that a registration may set besides identity
-	// and password, in members of the columns' names. Every other column is out
-	// of reach of clients. Default none.
+	// Fillable lists the columns that a registration may set besides the identity and the
+	// password. The members of the JSON body have the names of the columns. Clients can
+	// set no other column. Default: none.
 	Fillable []string
 
-	// AccessTTL is the life of an access token, at most 24 h. Default 10 min.
+	// AccessTTL is the lifetime of an access token, from 1 s to 24 h. Default 10 min.
 	AccessTTL time.Duration
-	// IdleTTL ends a session that was not refreshed for so long. Default 14 days.
+	// IdleTTL is the time after which a session ends if it is not refreshed. Default 14
+	// days.
 	IdleTTL time.Duration
-	// SessionTTL ends a session, however lively. Default 90 days.
+	// SessionTTL is the maximum lifetime of a session, even if it is refreshed. It is at
+	// least IdleTTL. Default 90 days.
 	SessionTTL time.Duration
 
-	// Register opens registration to the public and may refuse, by an error, or
-	// fill in more columns; password and identity are set already, the row is
-	// not stored yet. [Anyone] opens it without more. nil keeps it closed (404).
-	// An *Error or *fiber.Error is answered as it is, any other as 403.
+	// Register opens registration to the public. It is called for each registration, before
+	// the row is stored. account already has its identity and the hash of its password.
+	// Register may set more columns of account, or return an error to refuse the
+	// registration. It must not change the hash, and an identity that it sets must be in
+	// canonical form. [Anyone] accepts every registration. Default: nil, which closes
+	// registration: the response is 404.
+	//
+	// An *Error becomes the response unchanged. A *fiber.Error gives the response its
+	// status and message. If the error means that a service did not answer, the response
+	// is 503. For any other error it is 403.
 	Register func(c *fiber.Ctx, account *T) error
-	// Allow is asked at login, at each refresh and on every request whether the
-	// account may go on; an error refuses it: 401 as for a wrong password or an
-	// ended session. An account that is refused right after its registration is
-	// stored but not signed in, to wait for a confirmation say. Wrap
-	// [ErrUnavailable] if it could not be decided: that is 503, and an account that
-	// was just registered does not stay. Default: every row may.
+	// Allow decides whether an account may sign in and stay signed in. It is called at
+	// each login, each refresh and each request. An error refuses the account: the
+	// response is 401, the same as for a wrong password or a session that has ended. If
+	// Allow refuses an account right after its registration, the account is stored but not
+	// signed in, for example until its address is confirmed.
+	//
+	// If Allow cannot decide, it must return an error that wraps [ErrUnavailable]. The
+	// response is then 503, and an account that was just registered is deleted again.
+	// Default: every account may sign in.
 	Allow func(ctx context.Context, account *T) error
-	// Audience is written to the aud claim of the access tokens of this kind, in place
-	// of Config.Audience, and a token of this kind must have at least one of these there.
-	// Give each kind another if services verify the tokens that do not compare the claim
-	// kind: user 3 and teacher 3 have the same iss and sub. Default: Config.Audience.
+	// Audience replaces Config.Audience for this kind. The access tokens of the kind carry
+	// it as the claim aud, and a presented token of the kind must contain at least one of
+	// these values. Give each kind another Audience if other services verify the tokens
+	// and do not compare the claim kind, because user 3 and teacher 3 have the same iss
+	// and sub. Default: Config.Audience.
 	Audience []string
-	// Claims adds claims of the application's own to access tokens. They are
-	// readable by every holder of the token. Names of registered claims and of
-	// the library's are refused when the token is issued.
+	// Claims returns further claims for an access token. Every holder of the token can
+	// read them. If it returns the name of a registered claim or of a claim that the
+	// library sets, no token is issued and the response is 500. Default: no further claims.
 	Claims func(account *T) map[string]any
-	// FromIssuer finds the account that a token of one of Config.TrustedIssuers is for,
-	// on every request with one, and may store it first. s has the issuer, its sub
-	// as Subject, and by Claim what else the token says; it is verified. nil, or
-	// sql.ErrNoRows, means that there is none: 401. An *Error is answered as it
-	// is, any other is 503. Choose by Issuer and sub: addresses of mail change hands.
+	// FromIssuer returns the account for a token of one of Config.TrustedIssuers. It is
+	// called on every request with such a token, after the token is verified, and may
+	// store a new account first. s.Issuer is the issuer, s.Subject is the issuer's claim
+	// sub, and s.Claim reads the other claims.
+	//
+	// If there is no account, return nil or sql.ErrNoRows: the response is 401. An *Error
+	// becomes the response unchanged. For any other error the response is 503.
+	//
+	// Find the account by Issuer and sub. Do not find it by an e-mail address: addresses
+	// change owners, and the next owner would get the account.
 	FromIssuer func(ctx context.Context, s *Session) (*T, error)
-	// Load shapes the SELECT that loads a row, at login and on every request:
-	// relations, columns, further conditions. Its conditions can only narrow;
-	// key, identity and password must stay among the columns, with Password "-" the
-	// columns that tell accounts apart (see Identity), and the model's alias
-	// in a table expression: "active_users AS ?TableAlias". A registration whose row
-	// it does not find is refused. The hooks of the model for a SELECT and for its rows
-	// run too; BeforeAppendModel does not, as in any SELECT of a slice.
+	// Load changes the SELECT that loads a row, at login and on every request. It may add
+	// relations, columns and conditions. Conditions can only exclude rows.
+	//
+	// The query must still select the primary key, the identity and the hash, or with
+	// Password "-" the columns that Identity names. It must also keep the alias of the
+	// model, as in the table expression "active_users AS ?TableAlias". If the query does
+	// not find the row of a new registration, the registration is refused.
+	//
+	// Hooks of the model for a SELECT and for its rows run too. BeforeAppendModel does not
+	// run, as in every SELECT into a slice.
 	Load func(q *bun.SelectQuery) *bun.SelectQuery
 }
 
-// Anyone opens registration of a kind to everybody; see [Entity].Register.
+// Anyone is an [Entity].Register that accepts every registration.
 func Anyone[T any](*fiber.Ctx, *T) error { return nil }
 
-// CanonicalIdentity is the default of [Entity].Canonical: the one form in which an
-// e-mail address or another name to sign in with is stored and compared. It is in
-// lower case, and composed where it was typed in pieces; characters that Unicode
-// holds to be variants of others are replaced by those (NFKC), so that "Ann",
-// "ＡＮＮ" and "ann" are one name. It is idempotent.
+// CanonicalIdentity returns the form in which an e-mail address, or another name to sign in
+// with, is stored and compared. It is the default of [Entity].Canonical. The form is in lower
+// case and composed (NFKC): a letter and a separate accent become one character, and
+// characters that Unicode defines as variants of other characters are replaced by those. So
+// "Ann", "ＡＮＮ" and "ann" are one name. CanonicalIdentity is idempotent and safe for
+// concurrent use.
 //
-// Identities with invisible characters are refused, since they would look
-// like those of other people: controls, formatting such as a zero width space, a
-// soft hyphen, a byte order mark or a direction override, fillers, variation
-// selectors, white space other than U+0020 inside, private and unassigned code
-// points. The error says what is wrong in the words of a field of [ErrFields].
-// Letters of different scripts that look alike, such as the Latin and the Cyrillic
-// a, stay different: bring a Canonical of your own if that matters.
+// It returns an error for an identity with invisible characters, because such a name would
+// look like the name of another user. These are control characters, format characters such as
+// a zero width space, a soft hyphen, a byte order mark or a direction override, fillers,
+// variation selectors, white space other than U+0020 between characters, and private and
+// unassigned code points. It also refuses names that are empty, longer than 320 bytes, or
+// have white space at their ends. The text of the error fits into Error.Fields of
+// [ErrFields].
 //
-// Use it for identities that reach the table by other ways, such as an import.
+// An attacker can still register a name that looks the same in letters of another script: the
+// Latin a and the Cyrillic a stay different. If that matters, write another Canonical.
+//
+// Use CanonicalIdentity also for identities that reach the table without a registration, such
+// as those of an import.
 func CanonicalIdentity(identity string) (string, error) { return accounts.CanonicalIdentity(identity) }
 
-// kind is an Entity without its type parameter. Accounts are *T behind any.
+// kind is an Entity without its type parameter. Its methods take an account as a *T in an any.
 type kind struct {
 	*auth.Kind
 
-	audience []string                    // nil: that of the Config
-	register func(*fiber.Ctx, any) error // nil: closed
+	audience []string                    // nil: use Config.Audience
+	register func(*fiber.Ctx, any) error // nil: registration is closed
 	cookies  cookieNames
 }
 
 const defaultSessionTTL = 90 * 24 * time.Hour
 
-// open resolves the declaration against the model's table. It does no I/O.
+// open resolves the declaration with the table of the model. It does no I/O.
 func (e Entity[T]) open(db *bun.DB) (*kind, []string) {
 	inner, problems := accounts.Open(db, reflect.TypeFor[T](), accounts.Declaration{
 		Name: e.Name, Identity: e.Identity, Password: e.Password, Fillable: e.Fillable, Canonical: e.Canonical, Load: e.Load,
@@ -168,12 +206,12 @@ func (e Entity[T]) open(db *bun.DB) (*kind, []string) {
 	if slices.Contains(k.audience, "") {
 		problems = append(problems, "Audience has an empty name: remove it")
 	}
-	e.adopt(k)
+	e.setHooks(k)
 	return k, problems
 }
 
-// adopt takes the hooks over.
-func (e Entity[T]) adopt(k *kind) {
+// setHooks gives k the hooks of e.
+func (e Entity[T]) setHooks(k *kind) {
 	if e.Register != nil {
 		k.register = func(c *fiber.Ctx, account any) error { return e.Register(c, account.(*T)) }
 	}
@@ -201,14 +239,14 @@ func (k *kind) timeProblems(r Refresh) (problems []string) {
 	if k.AccessTTL < time.Second || k.AccessTTL > token.MaxLife {
 		problems = append(problems, fmt.Sprintf("AccessTTL: %v is not between 1 s and 24 h", k.AccessTTL))
 	}
-	// A session that was not old enough to rotate is not prolonged either.
+	// A refresh that comes too early to rotate does not extend the idle time either.
 	if age := r.times(k.AccessTTL, k.IdleTTL).Age; k.IdleTTL-k.AccessTTL < age {
 		least := k.AccessTTL + age
 		problems = append(problems, fmt.Sprintf("IdleTTL: %v is too short for an AccessTTL of %v: give %v or more", k.IdleTTL, k.AccessTTL, least))
 	}
 	if k.SessionTTL < k.IdleTTL {
 		session := k.SessionTTL.String()
-		if k.SessionTTL == defaultSessionTTL { // which the application may not have set
+		if k.SessionTTL == defaultSessionTTL { // the application may not have set it
 			session = "the default of 90 days"
 		}
 		problems = append(problems, fmt.Sprintf("SessionTTL: %s is shorter than IdleTTL, %v: set SessionTTL to %v or more, or IdleTTL to %v or less", session, k.IdleTTL, k.IdleTTL, k.SessionTTL))
@@ -216,8 +254,9 @@ func (k *kind) timeProblems(r Refresh) (problems []string) {
 	return problems
 }
 
-// entity is the JSON of an account for its owner. It fails rather than show the
-// hash: the application's encoder and what the row contains are known only now.
+// entity returns the JSON of an account for its owner. It returns an error if the JSON would
+// show the hash of the password. Open has checked that too, but it knows neither the
+// application's JSONEncoder nor the values in the row.
 func (k *kind) entity(c *fiber.Ctx, account any) ([]byte, error) {
 	text, err := c.App().Config().JSONEncoder(account)
 	if err != nil {
@@ -229,20 +268,23 @@ func (k *kind) entity(c *fiber.Ctx, account any) ([]byte, error) {
 	return text, nil
 }
 
-// Create stores a new account with a password, outside a request: the first one of
-// a kind whose registration is closed, an import, a command line. It takes what the
-// built-in route takes as identity, which account has, and as password. The identity
-// is stored in its canonical form, all other columns as they are, and the row stays
-// only if a sign-in finds it. Entity.Register and Entity.Allow are not asked, and no
-// session begins: call [Auth.Issue] or [Login] for one.
+// Create stores a new account with a password. Use it outside a request, for example for the
+// first account of a kind whose registration is closed, for an import or on a command line.
+// The identity, which must be set in account, and the password must meet the rules of the
+// built-in registration. The identity is stored in its canonical form, and all other columns
+// as they are. If a sign-in would not find the row, it is removed again and Create returns an
+// error.
 //
 //	admin := &Admin{Email: "ann@example.com"}
 //	err := fiberjwt.Create(ctx, auth, admin, password)
 //
-// Afterwards account has its key and the hash; after an error it is as it was. The
-// error is ErrFields, with Error.Fields for the identity's column and "password";
-// ErrTaken if there is such an account; else ErrUnavailable or ErrSetup. It may be
-// called concurrently, with an account each.
+// Create does not call Entity.Register or Entity.Allow, and does not start a session: call
+// [Auth.Issue] or [Login] for that.
+//
+// Afterwards account has its primary key and the hash. After an error it is unchanged. The
+// error is ErrFields, with Error.Fields for the column of the identity and for "password";
+// ErrTaken if an account with this identity exists; ErrUnavailable; or ErrSetup. Create is
+// safe for concurrent use if each call has its own account.
 func Create[T any](ctx context.Context, a *Auth, account *T, password string) error {
 	k, err := kindOf[T](a)
 	if err == nil && (k.Password == nil || account == nil) {
@@ -254,21 +296,26 @@ func Create[T any](ctx context.Context, a *Auth, account *T, password string) er
 	return publicError(a.service.Create(ctx, k.Kind, account, password))
 }
 
-// HashPassword hashes a password for the column Entity.Password, at the cost of
-// [Config].Password: for rows that the application inserts or updates itself. After
-// an update of a stored row, call [RevokeAll]. The error is ErrFields, with
-// Error.Fields of "password", if a registration would not take the password, else
-// ErrUnavailable if ctx ended or too many passwords are hashed at the moment.
+// HashPassword returns the hash of a password for the column Entity.Password, with the cost
+// that [Config].Password sets. Use it for rows that the application inserts or updates
+// itself. After an update of a stored row, call [RevokeAll]: the sessions do not end by
+// themselves.
+//
+// The error is ErrFields, with Error.Fields for "password", if a registration would not
+// accept the password. It is ErrUnavailable if ctx has ended or if too many passwords are
+// being hashed at the moment.
 func (a *Auth) HashPassword(ctx context.Context, password string) (string, error) {
 	hash, err := a.service.HashPassword(ctx, password)
 	return hash, publicError(err)
 }
 
-// CheckPassword says whether hash, from the column Entity.Password, is one of
-// password. It knows argon2id and bcrypt, as a sign-in does; any other text matches
-// no password, after the same time. It counts no failures: throttle what strangers
-// can call. The error is ErrUnavailable if ctx ended or too many passwords are
-// hashed at the moment.
+// CheckPassword reports whether hash, a value of the column Entity.Password, is a hash of
+// password. Like a sign-in, it accepts argon2id and bcrypt. Any other text matches no
+// password, and the call takes as long.
+//
+// CheckPassword does not count failures. If clients can reach it, limit the attempts yourself,
+// because an attacker could otherwise guess passwords. The error is ErrUnavailable if ctx has
+// ended or if too many passwords are being hashed at the moment.
 func (a *Auth) CheckPassword(ctx context.Context, hash, password string) (bool, error) {
 	ok, err := a.service.CheckPassword(ctx, hash, password)
 	return ok, publicError(err)
@@ -276,7 +323,7 @@ func (a *Auth) CheckPassword(ctx context.Context, hash, password string) (bool, 
 
 func newHasher(cfg Config) *password.Hasher {
 	load := password.Load{Processors: runtime.GOMAXPROCS(0), Patience: cfg.ReadTimeout + cfg.WriteTimeout}
-	if fiber.IsChild() { // a child of Fiber's Prefork has one, whatever GOMAXPROCS says before it listens
+	if fiber.IsChild() { // Fiber's Prefork gives a child one processor, but sets GOMAXPROCS only when it listens
 		load.Processors = 1
 	}
 	if cfg.DB != nil {
