@@ -25,26 +25,27 @@ const (
 	sourceTicket     = "ticket"
 )
 
-// Extractor takes a token from a request. Make one with a From… function and
-// join several with [Chain]. It is a value, immutable and safe for concurrent
-// use; the zero value takes no token.
+// Extractor takes a token from a request. Make one with a From… function, and combine several
+// with [Chain]. An Extractor is an immutable value and safe for concurrent use. The zero value
+// takes no token; as [Config].Extractor it stands for the default.
 type Extractor struct {
 	source string
-	key    string // name of the header, cookie, parameter …; a scheme for sourceAuthHeader
+	key    string // name of the header, cookie or parameter; the scheme for sourceAuthHeader
 	custom func(*fiber.Ctx) (string, error)
 	chain  []Extractor
 }
 
-// Chain asks extractors in order; the first that finds a credential decides,
-// and if that one is no good the request is refused: nothing falls through to
-// a later source.
+// Chain tries extractors in order. The first one that finds a credential decides. If that
+// credential is not valid, Chain does not try the next source: the token is invalid. Put the source that clients set
+// on purpose, such as a header, before a source that browsers send automatically, such as a
+// cookie.
 func Chain(extractors ...Extractor) Extractor {
 	return Extractor{chain: append([]Extractor{}, extractors...)}
 }
 
-// FromAuthHeader reads "Authorization: <scheme> <token>" (RFC 6750 §2.1). The
-// scheme is compared without case; an empty one means Bearer. A header with
-// another scheme is no credential, so that Basic for a proxy passes by.
+// FromAuthHeader reads the header "Authorization: <scheme> <token>" (RFC 6750 §2.1). The
+// scheme is compared without case. An empty scheme means Bearer. A header with another scheme
+// is ignored, so a client can also send Basic credentials for a proxy.
 func FromAuthHeader(scheme string) Extractor {
 	return Extractor{source: sourceAuthHeader, key: cmp.Or(scheme, "Bearer")}
 }
@@ -52,30 +53,42 @@ func FromAuthHeader(scheme string) Extractor {
 // FromHeader reads a header whose whole value is the token.
 func FromHeader(name string) Extractor { return Extractor{source: sourceHeader, key: name} }
 
-// FromCookie reads a cookie. With an empty name it reads the access cookie of
-// every kind, so that one browser can be signed in as several kinds at once; a
-// Config without Entities has none and must name it, as in "__Host-Http-users".
-// Tokens from cookies are guarded against CSRF.
+// FromCookie reads a cookie. If name is empty, it reads the access cookie of every kind, so one
+// browser can be signed in as several kinds at once. Without Config.Entities there are no
+// access cookies, so name must be set, for example to "__Host-Http-users".
+//
+// Browsers send cookies automatically, also with requests that another site starts. Therefore
+// fiberjwt applies the CSRF check to tokens from cookies. If it fails, the error is [ErrCSRF].
 func FromCookie(name string) Extractor { return Extractor{source: sourceCookie, key: name} }
 
-// FromQuery reads a query parameter, of GET and HEAD requests only. Addresses
-// end up in logs, histories and Referer headers (RFC 9700 §4.3.2): prefer any
-// other source. The answer is marked private, not to be stored, without referrer.
+// FromQuery reads a query parameter of GET and HEAD requests. Other methods are ignored.
+//
+// Prefer any other source. Addresses are stored in logs and browser histories and are sent in
+// Referer headers, and an attacker who reads one of these gets the token (RFC 9700 §4.3.2). If
+// the request has a token, the response has "Cache-Control: private, no-store" and
+// "Referrer-Policy: no-referrer". That does not keep the token out of logs.
 func FromQuery(name string) Extractor { return Extractor{source: sourceQuery, key: name} }
 
-// FromForm reads a field of an application/x-www-form-urlencoded body (RFC
-// 6750 §2.2) of at most 16 KiB. Streamed bodies and those of GET and HEAD are
-// not read.
+// FromForm reads a field of an application/x-www-form-urlencoded body (RFC 6750 §2.2) of at
+// most 16 KiB. It does not read streamed bodies, or bodies of GET and HEAD requests.
 func FromForm(name string) Extractor { return Extractor{source: sourceForm, key: name} }
 
-// FromParam reads a parameter of the route that the middleware is registered
-// on, as in app.Use("/feeds/:token", …). The cautions of [FromQuery] hold.
+// FromParam reads a parameter of the route that the middleware is registered on, as in
+// app.Use("/feeds/:token", …). The token is part of the address, with the risks that
+// [FromQuery] describes. The response gets the same headers.
 func FromParam(name string) Extractor { return Extractor{source: sourceParam, key: name} }
 
-// FromCustom asks a function of yours. It returns "" when the request has no
-// credential; an error refuses the request, with 401 unless it is an *Error.
-// It is taken for something that no browser sends by itself: a function that
-// reads a cookie goes without the guard against CSRF, use [FromCookie].
+// FromCustom calls find, a function of the application, to get the token. name is not used; it
+// describes the source to readers of the code.
+//
+// find returns "" if the request has no credential. If find returns an error, the request is
+// refused: with 401, with 503 if the error means that a service did not answer, or with the
+// response of an *Error. find runs inside the request and is called concurrently. If it panics,
+// the response is 500.
+//
+// fiberjwt assumes that browsers do not send this value automatically, so it does not apply the
+// CSRF check. If find reads a cookie, another site can send requests in the name of the user:
+// use [FromCookie] for cookies.
 func FromCustom(name string, find func(c *fiber.Ctx) (string, error)) Extractor {
 	return Extractor{source: sourceCustom, key: name, custom: find}
 }
@@ -102,7 +115,7 @@ func (e Extractor) problems() (problems []string) {
 	return nil
 }
 
-// httpToken: RFC 9110 §5.6.2.
+// httpToken reports whether s is a token in the sense of RFC 9110 §5.6.2.
 func httpToken(s string) bool {
 	for i := range len(s) {
 		b := s[i]
@@ -113,7 +126,7 @@ func httpToken(s string) bool {
 	return s != ""
 }
 
-// headers are those that the token may come in, for Vary.
+// headers returns the names of the headers that a token may come in, for Vary.
 func (e Extractor) headers() (names []string) {
 	for _, link := range e.chain {
 		names = append(names, link.headers()...)
@@ -129,9 +142,9 @@ func (e Extractor) headers() (names []string) {
 	return names
 }
 
-// Header is the first header that e reads a token from, and what stands in front
-// of the token in it: "Authorization" and "Bearer ", say. name is "" if e reads
-// none. Clients and tests can be told by it how to sign requests in.
+// Header returns the name of the first header that e reads a token from, and the text before
+// the token in that header: for example "Authorization" and "Bearer ". name is "" if e reads no
+// header. Clients and tests can use it to sign requests in.
 func (e Extractor) Header() (name, before string) {
 	for _, link := range e.links() {
 		switch link.source {
@@ -144,7 +157,7 @@ func (e Extractor) Header() (name, before string) {
 	return "", ""
 }
 
-// links are the extractors that e is made of.
+// links returns the extractors that e consists of.
 func (e Extractor) links() (links []Extractor) {
 	if e.source != "" {
 		return []Extractor{e}
@@ -155,21 +168,21 @@ func (e Extractor) links() (links []Extractor) {
 	return links
 }
 
-// readsOwnCookies: e reads the access cookies of the kinds.
+// readsOwnCookies reports whether e reads the access cookies of the kinds.
 func (e Extractor) readsOwnCookies() bool {
 	return slices.ContainsFunc(e.links(), func(link Extractor) bool { return link.source == sourceCookie && link.key == "" })
 }
 
-// credential is a token as presented. token is borrowed from the request.
+// credential is a token that a request presents. The string token is borrowed from the request.
 type credential struct {
 	token   string
 	source  string
-	kind    *kind // the kind whose cookie it was, nil for any other source
-	problem error // why there is no token after all
+	kind    *kind // the kind whose access cookie it was; nil for every other source
+	problem error // why the cookie has no usable token, for instance two different values
 }
 
-// find gives the credentials of the first extractor that has any: one, or from
-// the cookies of the kinds one for each.
+// find returns the credentials of the first extractor that has any. That is one credential, or
+// one for each kind if the extractor reads the access cookies of the kinds.
 func (e Extractor) find(c *fiber.Ctx, kinds []*kind) ([]credential, error) {
 	for _, link := range e.chain {
 		if found, err := link.find(c, kinds); err != nil || len(found) > 0 {
@@ -186,8 +199,8 @@ func (e Extractor) find(c *fiber.Ctx, kinds []*kind) ([]credential, error) {
 	return []credential{{token: token, source: e.source}}, nil
 }
 
-// findCookies keeps the kinds apart: what is wrong with the cookie of one is
-// no problem of another.
+// findCookies returns one credential for each kind that has an access cookie. It does not
+// return an error: a problem with the cookie of one kind must not affect another kind.
 func findCookies(c *fiber.Ctx, kinds []*kind) (found []credential) {
 	for _, k := range kinds {
 		token, err := cookieValue(c, k.cookies.access)
@@ -231,13 +244,13 @@ func (e Extractor) takeQuery(c *fiber.Ctx) (string, error) {
 }
 
 func (e Extractor) takeForm(c *fiber.Ctx) (string, error) {
-	// Multipart forms are left alone: reading one inflates what an anonymous
-	// client sent.
+	// Multipart forms are not read: fasthttp decompresses them, so a small request of
+	// an anonymous client could use much memory.
 	if isGetOrHead(c) || mediaType(c) != fiber.MIMEApplicationForm {
 		return "", nil
 	}
 	if c.Request().IsBodyStream() || len(c.Request().Body()) > maxFormBytes {
-		return "", nil // parsing costs an anonymous client nothing, and us much
+		return "", nil // a large body costs an anonymous client little, and parsing it costs the server much
 	}
 	return onlyOne(c.Request().PostArgs().PeekMulti(e.key))
 }
@@ -256,8 +269,8 @@ func (e Extractor) takeCustom(c *fiber.Ctx) (token string, err error) {
 	return "", withCause(ErrTokenMalformed, err)
 }
 
-// takeScheme reads the Authorization headers of one scheme: RFC 9110 §11.4,
-// the scheme without case, one space or more, one token.
+// takeScheme reads the Authorization headers with one scheme. RFC 9110 §11.4: the scheme is
+// compared without case, and one or more spaces and one token follow.
 func takeScheme(c *fiber.Ctx, scheme string) (string, error) {
 	var values [][]byte
 	for _, header := range c.Request().Header.PeekAll(fiber.HeaderAuthorization) {
@@ -274,8 +287,9 @@ func takeScheme(c *fiber.Ctx, scheme string) (string, error) {
 	return onlyOne(values)
 }
 
-// onlyOne gives the one value, "" for none. Two that differ are 400 (RFC 6750
-// §3.1): a server that takes the first can be made to take an attacker's.
+// onlyOne returns the only value, or "" if there is none. If two values differ, the error is
+// ErrInvalidRequest (RFC 6750 §3.1): if the server took the first value, an attacker who can
+// add a value could replace the token of the client.
 func onlyOne(values [][]byte) (string, error) {
 	if len(values) == 0 {
 		return "", nil
@@ -288,11 +302,12 @@ func onlyOne(values [][]byte) (string, error) {
 	return borrow(values[0]), nil
 }
 
-// cookieValue gives the value of a cookie under the rule of onlyOne.
+// cookieValue returns the value of a cookie by the rule of onlyOne.
 func cookieValue(c *fiber.Ctx, name string) (string, error) {
 	return onlyOne(cookieValues(c, name))
 }
 
+// cookieValues returns the values of all cookies with the name that are not empty.
 func cookieValues(c *fiber.Ctx, name string) (values [][]byte) {
 	c.Request().Header.VisitAllCookie(func(key, value []byte) {
 		if string(key) == name && len(value) > 0 {
@@ -306,14 +321,14 @@ func isGetOrHead(c *fiber.Ctx) bool {
 	return c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead
 }
 
-// setNoStore keeps an answer whose address has a token out of caches and
-// Referer headers.
+// setNoStore keeps the response out of caches, and the address of the request, which has a
+// token, out of Referer headers.
 func setNoStore(c *fiber.Ctx) {
 	c.Set(fiber.HeaderCacheControl, "private, no-store")
 	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
 }
 
-// mediaType is the type of the body without parameters, in lower case.
+// mediaType returns the media type of the body in lower case and without parameters.
 func mediaType(c *fiber.Ctx) string {
 	name, _, _ := strings.Cut(borrow(c.Request().Header.ContentType()), ";")
 	return strings.ToLower(strings.TrimSpace(name))
