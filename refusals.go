@@ -18,24 +18,26 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 
-// ErrorHandler answers the errors of an application's handlers in the shape of
-// the library's own refusals, so that clients know one:
+// ErrorHandler sends the errors of an application's handlers in the same shape as the
+// library's own refusals, so that clients need to know only one:
 //
 //	app := fiber.New(fiber.Config{ErrorHandler: fiberjwt.ErrorHandler})
 //
-// An [Error] is answered as the middleware would, by Config.ErrorHandler if
-// there is one, with all headers: a guard of the application's own just returns
-// [ErrForbidden]. A *fiber.Error keeps its status and message, except for 400,
-// for paths that no route takes and for 5xx: Fiber's own texts repeat there what
-// the client sent. Anything else is 500. What a client must not see of a 5xx is
-// logged.
+// An [Error] gets the response that the middleware would send, with all headers, and with the
+// body of Config.ErrorHandler if that is set. A guard of the application can therefore just
+// return [ErrForbidden]. An error of a store that does not answer becomes [ErrUnavailable].
+//
+// A *fiber.Error below 500 keeps its status and message, except for 400 and for paths without a
+// route: Fiber's texts for these contain what the client sent, so the description of
+// [ErrInvalidRequest] or [ErrNotFound] replaces them. The response to any other error is 500
+// with a fixed text. The log has the cause of a 5xx, which the client must not see.
 func ErrorHandler(c *fiber.Ctx, err error) error {
 	var fibers *fiber.Error
 	var ours *Error
 	if !errors.As(err, &ours) && !fault.IsUnavailable(err) && !errors.Is(err, ErrSetup) {
 		ours = &Error{Status: fiber.StatusInternalServerError, Code: "server_error", Description: "The server could not answer the request.", cause: err}
 		if errors.As(err, &fibers) && fibers.Code < fiber.StatusInternalServerError {
-			ours = ofFiber(fibers)
+			ours = fromFiber(fibers)
 		}
 		err = ours
 	}
@@ -45,8 +47,8 @@ func ErrorHandler(c *fiber.Ctx, err error) error {
 	return answer(c, err, logsOf(c), nil)
 }
 
-// ofFiber is an error of Fiber's kind below 500.
-func ofFiber(e *fiber.Error) *Error {
+// fromFiber converts an error of Fiber with a status below 500.
+func fromFiber(e *fiber.Error) *Error {
 	switch {
 	case e.Code == fiber.StatusBadRequest:
 		return ErrInvalidRequest
@@ -57,14 +59,14 @@ func ofFiber(e *fiber.Error) *Error {
 	return &Error{Status: e.Code, Code: cmp.Or(code, "refused"), Description: e.Message}
 }
 
-// publicError is err as applications see it: every error of an inner package becomes an
-// *Error or, if it is about how the application is set up, an error with its text
-// that is ErrSetup.
+// publicError converts an error of an inner package for the application. The result is an
+// *Error or, if the application is set up wrongly, an error that matches ErrSetup and keeps its
+// text.
 func publicError(err error) error {
 	if err == nil {
 		return nil
 	}
-	if e, ok := err.(*Error); ok { //nolint:errorlint // a wrapped one goes on below, and errors.Is costs memory that anyone can ask for
+	if e, ok := err.(*Error); ok { //nolint:errorlint // a wrapped one is handled below; errors.Is would allocate for every request of an attacker
 		return e
 	}
 	if e := preparedRefusal(err); e != nil {
@@ -82,7 +84,8 @@ func publicError(err error) error {
 	return refusal(err)
 }
 
-// hookAnswer is an *Error that a hook of the application returned, nil if err has none.
+// hookAnswer wraps an error of a hook that contains an *Error, so that this becomes the
+// response. It returns nil if err contains none.
 func hookAnswer(err error) *fault.Answer {
 	var known *Error
 	if !errors.As(err, &known) {
@@ -91,8 +94,8 @@ func hookAnswer(err error) *fault.Answer {
 	return &fault.Answer{Err: err, Decided: known == nil || known.Status < 500}
 }
 
-// allowError classifies what Entity.Allow returned. Any refusal of it is answered like a
-// wrong password or an ended session; what could not be decided is not.
+// allowError classifies an error of Entity.Allow. A refusal gets the same response as a wrong
+// password or an ended session. An error that means that Allow could not decide does not.
 func allowError(err error) error {
 	if err == nil {
 		return nil
@@ -110,8 +113,8 @@ func allowError(err error) error {
 	return err
 }
 
-// registerError classifies what Entity.Register returned: its own *Error or *fiber.Error is
-// the answer, any other is 403.
+// registerError classifies an error of Entity.Register. An *Error or a *fiber.Error becomes
+// the response. Any other error becomes ErrForbidden.
 func registerError(err error) error {
 	if err == nil || errors.Is(err, fault.ErrSetup) && !errors.Is(err, ErrSetup) {
 		return err
@@ -129,12 +132,13 @@ func registerError(err error) error {
 	return hookAnswer(withCause(ErrForbidden, err))
 }
 
+// innerRefusal maps an error of an inner package to the refusal that clients see.
 type innerRefusal struct {
 	inner   error
 	refusal *Error
 }
 
-// refusals says which refusal an error of an inner package is.
+// refusals maps the errors of inner packages, also wrapped ones.
 var refusals = []innerRefusal{
 	{auth.ErrRevoked, ErrTokenRevoked},
 	{auth.ErrSessionEnded, ErrSessionEnded},
@@ -149,8 +153,8 @@ var refusals = []innerRefusal{
 	{accounts.ErrRefused, ErrFields},
 }
 
-// prepared are the refusals of errors that inner packages return as they are. An attacker
-// can have them returned for every request, so they are made once.
+// prepared has the refusals for errors that inner packages return unwrapped. An attacker can
+// cause these errors by every request, so the refusals are allocated only once.
 var prepared = func() (prepared []innerRefusal) {
 	for _, err := range []error{
 		token.ErrMalformed, token.ErrUnknownKey, token.ErrSignature, token.ErrClaims, token.ErrMissing, token.ErrWrong, token.ErrIssuer,
@@ -162,18 +166,18 @@ var prepared = func() (prepared []innerRefusal) {
 	return prepared
 }()
 
-// preparedRefusal is nil if err is not one of them. It is no map, since a map panics if
-// an error of an application cannot be compared.
+// preparedRefusal returns the prepared refusal for err, or nil if there is none. prepared is
+// not a map, because looking up an application's error of an uncomparable type would panic.
 func preparedRefusal(err error) *Error {
 	for _, row := range prepared {
-		if err == row.inner { //nolint:errorlint // a wrapped one has a cause of its own
+		if err == row.inner { //nolint:errorlint // a wrapped error has another cause
 			return row.refusal
 		}
 	}
 	return nil
 }
 
-// refusalOf is nil if err is not an error of an inner package.
+// refusalOf returns the refusal for an error of an inner package, or nil if err is not one.
 func refusalOf(err error) *Error {
 	for _, row := range refusals {
 		if errors.Is(err, row.inner) {
@@ -189,10 +193,10 @@ func refusalOf(err error) *Error {
 	return nil
 }
 
-// refusal finds the *Error of any error, so that whatever a store or a hook
-// returned has one row of the table.
+// refusal returns the *Error for any error, also of a store or a hook. An unknown error becomes
+// ErrSetup.
 func refusal(err error) *Error {
-	if e, ok := err.(*Error); ok && e != nil && e.Status >= 400 { //nolint:errorlint // a wrapped one goes on below
+	if e, ok := err.(*Error); ok && e != nil && e.Status >= 400 { //nolint:errorlint // a wrapped one is handled below
 		return e
 	}
 	if e := preparedRefusal(err); e != nil {
@@ -219,8 +223,8 @@ func refusal(err error) *Error {
 	return e
 }
 
-// recovered runs f, whose error goes to Fiber: a panic becomes an *Error, since Fiber
-// shows the text of an error to the client.
+// recovered calls f and returns its error, which Fiber handles. A panic becomes an *Error,
+// because Fiber would send the text of any other error to the client.
 func recovered(f func() error) error {
 	err := fault.Recover(f)
 	if errors.Is(err, fault.ErrSetup) {
@@ -229,13 +233,13 @@ func recovered(f func() error) error {
 	return err
 }
 
-// answer writes err as a response: headers, status and, unless handler
-// replaces it, the JSON body.
+// answer sends err as a response: the headers, the status, and the JSON body unless handler
+// writes another.
 func answer(c *fiber.Ctx, err error, logs logs, handler fiber.ErrorHandler) error {
 	e := refusal(err)
 	e.announce(c, logs)
 	if handler != nil {
-		return handler(c, copyError(e)) // its own: the Err… values are for all requests
+		return handler(c, copyError(e)) // a copy: all requests share the Err… values
 	}
 	return c.Status(e.Status).JSON(struct {
 		Error       string            `json:"error"`
@@ -244,8 +248,8 @@ func answer(c *fiber.Ctx, err error, logs logs, handler fiber.ErrorHandler) erro
 	}{e.Code, e.Description, e.Fields})
 }
 
-// announce sets the headers that go with a refusal, whoever writes its body,
-// and logs what the client must not see.
+// announce sets the headers of a refusal, which are the same for every body, and logs what the
+// client must not see.
 func (e *Error) announce(c *fiber.Ctx, logs logs) {
 	if e.Status >= 500 && !e.logged {
 		logs.failed(c, e)
@@ -255,7 +259,7 @@ func (e *Error) announce(c *fiber.Ctx, logs logs) {
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	if e.Status == fiber.StatusUnauthorized {
-		// RFC 9110 §15.5.2: every 401 carries a challenge.
+		// Every 401 must have a challenge (RFC 9110 §15.5.2).
 		c.Set(fiber.HeaderWWWAuthenticate, bearer(e.challenge))
 	}
 	if e.RetryAfter > 0 {
@@ -264,6 +268,7 @@ func (e *Error) announce(c *fiber.Ctx, logs logs) {
 	}
 }
 
+// bearer returns a challenge (RFC 6750 §3).
 func bearer(parameters string) string {
 	if parameters == "" {
 		return "Bearer"
