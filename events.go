@@ -12,11 +12,12 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// emittedKey is where a request keeps the credentials whose refusal was told.
+// emittedKey is the key in c.Locals of the tokens whose refusal was emitted in this request.
 type emittedKey struct{}
 
-// emitTokenRefused is tellRefused for a credential, once in a request: a route may stand
-// below two middlewares, or be a built-in one below its own.
+// emitTokenRefused is emitRefused for a token. It emits at most one event for each token of a
+// request, because two middlewares may verify the same token: a route may have two middlewares
+// above it, or a built-in route, which verifies tokens itself, may be below its middleware.
 func (a *Auth) emitTokenRefused(c *fiber.Ctx, e event.Event, token string, err error) {
 	if a.onEvent == nil {
 		return
@@ -29,19 +30,21 @@ func (a *Auth) emitTokenRefused(c *fiber.Ctx, e event.Event, token string, err e
 	a.emitRefused(c, e, err)
 }
 
-// emit hands e to the hook. Without one it costs a comparison.
+// emit calls the hook with e. Without a hook it costs one comparison.
 func (a *Auth) emit(c *fiber.Ctx, e event.Event) {
 	if a.onEvent != nil {
 		a.deliverRequest(c, e)
 	}
 }
 
+// deliverRequest calls the hook with e, and with the address and user agent of the request.
 func (a *Auth) deliverRequest(c *fiber.Ctx, e event.Event) {
 	e.Address, e.UserAgent = address(c), agent(c)
 	a.deliver(c.UserContext(), e)
 }
 
-// deliver runs the hook. What was decided is not undone by its panic.
+// deliver calls the hook. A panic of the hook is logged: it must not change an outcome that is
+// already decided.
 func (a *Auth) deliver(ctx context.Context, e event.Event) {
 	if a.onEvent == nil {
 		return
@@ -52,9 +55,10 @@ func (a *Auth) deliver(ctx context.Context, e event.Event) {
 	}
 }
 
-// emitRefused is tell for what err refused. Requests that cannot be understood
-// or carry nothing are no event; those that fail are told where they are
-// answered.
+// emitRefused emits e for a request that err refused. The type of e becomes Throttled or Reuse if
+// err says so. emitRefused emits nothing for requests that are malformed, have no credential or
+// ask for what does not exist. Requests that failed (5xx) are left to emitFailed, which is called
+// where they are answered.
 func (a *Auth) emitRefused(c *fiber.Ctx, e event.Event, err error) {
 	if a.onEvent == nil {
 		return
@@ -77,7 +81,8 @@ func (a *Auth) emitRefused(c *fiber.Ctx, e event.Event, err error) {
 	a.deliverRequest(c, e)
 }
 
-// emitDenied is for the guards; what was wrong with a token is told already.
+// emitDenied emits the refusal of a guard. If a token was not valid, that was emitted before,
+// so only ErrWrongKind and ErrNotFresh count.
 func (a *Auth) emitDenied(c *fiber.Ctx, s *Session, err error) {
 	if s == nil || !errors.Is(err, ErrWrongKind) && !errors.Is(err, ErrNotFresh) {
 		return
@@ -85,7 +90,7 @@ func (a *Auth) emitDenied(c *fiber.Ctx, s *Session, err error) {
 	a.emitRefused(c, s.event(event.Denied), err)
 }
 
-// emitFailed is for answers that are no decision.
+// emitFailed emits a 5xx response, which decides nothing about the user.
 func (a *Auth) emitFailed(c *fiber.Ctx, err error) {
 	if a.onEvent == nil {
 		return
@@ -95,7 +100,8 @@ func (a *Auth) emitFailed(c *fiber.Ctx, err error) {
 	}
 }
 
-// reason names a refusal for counters: a fixed set, whatever hooks return.
+// reason returns the name of a refusal for counters. The set of names is fixed, so errors of
+// hooks get the name "refused".
 func (e *Error) reason() string {
 	for e.of != nil {
 		e = e.of
@@ -117,7 +123,7 @@ func (e *Error) reason() string {
 	return "refused"
 }
 
-// idOf is the SessionID of a row, "" of none.
+// idOf returns the SessionID for the sid of a row, or "" if sid is nil.
 func idOf(sid []byte) string {
 	if sid == nil {
 		return ""
