@@ -20,40 +20,47 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// Tokens is the answer to a sign-in or a refresh (RFC 6749 §5.1). The tokens
-// are absent if they went out as cookies; RefreshToken is also absent from a
-// refresh that came too early to rotate: keep the one you have.
+// Tokens is the response to a sign-in or a refresh (RFC 6749 §5.1). If the tokens are sent as
+// cookies, AccessToken and RefreshToken are empty. RefreshToken is also empty if a refresh came
+// too early to rotate: the client then keeps the refresh token that it has.
 type Tokens struct {
 	AccessToken  string `json:"access_token,omitempty"`
-	TokenType    string `json:"token_type"` // "Bearer"
-	ExpiresIn    int64  `json:"expires_in"` // of the access token, in seconds
+	TokenType    string `json:"token_type"` // always "Bearer"
+	ExpiresIn    int64  `json:"expires_in"` // lifetime of the access token in seconds
 	RefreshToken string `json:"refresh_token,omitempty"`
 }
 
-// Migrate creates the tables of sessions and of failed sign-ins where they are
-// missing, and brings older ones up to date. Call it at every start; calling it
-// again changes nothing. It refuses a database with settings under which a client's
-// text could become SQL. The error says so, or is what the database said, wrapped, and none of
-// the Err… values.
+// Migrate creates the tables of sessions and of failed sign-ins if they are missing, and
+// updates older ones. Call it at every start, also in several processes at once. If the tables
+// are up to date, it changes nothing.
+//
+// It refuses a database whose settings would let a client's text become SQL. The error then
+// says so; otherwise it wraps the error of the database. It matches none of the Err… values.
 func Migrate(ctx context.Context, db *bun.DB) error { return session.Migrate(ctx, db) }
 
-// Login starts a session for account, a stored row, without a password: after
-// OAuth, a magic link and the like, which must have proved who it is. The
-// middleware must stand above the route, as with Public or Optional.
+// Login starts a session for account, a stored row, without a password. Use it after OAuth, a
+// magic link or another procedure that has proved which account the user owns: Login itself
+// proves nothing. The middleware must be above the route, and usually Public lists the route or
+// Optional is set.
 //
-// Tokens go out by Config.Transports's first, or as a [LoginOptions] says; with
-// TransportCookie the cookies are set on c and the Tokens have none. The error is
-// ErrBadCredentials if Entity.Allow refuses, or if the account was deleted softly
-// or has another password by now, or in a kind with Password "-" if its row has
-// another text or number in the columns of Entity.Identity than account, as far as
-// account has them set; ErrSetup if it is not in its table; else
-// ErrUnavailable or ErrSetup. Return it from the handler: its headers are set, and
-// Fiber's error handler finds the status.
+// The tokens are sent by the first of Config.Transports, or as a [LoginOptions] says. With
+// TransportCookie, Login sets the cookies on c, and the returned Tokens contain no tokens. If
+// the transaction that stores the account is still open, pass it as [LoginOptions].DB.
 //
-// While the transaction that stores the account is open, hand it over by [LoginOptions].DB.
+// The error is
 //
-// An attacker who can make a browser visit the route signs it in as the attacker's
-// account: let the flow carry a state that is bound to the browser (RFC 9700 §4.7).
+//   - ErrBadCredentials if Entity.Allow refuses the account, if the account was soft-deleted,
+//     or if its password has changed since account was loaded. In a kind with Password "-" also
+//     if the row has another text or number than account in the columns that Entity.Identity
+//     names; columns that are not set in account are not compared.
+//   - ErrSetup if account is not in its table, or if the application is set up wrongly.
+//   - ErrUnavailable if the store does not answer.
+//
+// Return the error from the handler: the headers are set already, and Fiber's error handler
+// finds the status.
+//
+// An attacker who makes a browser visit the route can sign the user in to the attacker's
+// account. Protect the flow with a state that is bound to the browser (RFC 9700 §4.7).
 func Login[T any](c *fiber.Ctx, account *T, options ...LoginOptions) (Tokens, error) {
 	tokens, err := login(c, account, firstOf(options))
 	if err != nil {
@@ -100,11 +107,12 @@ func (a *Auth) login(c *fiber.Ctx, k *kind, account any, options LoginOptions) (
 	return a.respondNewSession(c, k, p, options), nil
 }
 
-// Logout ends the sessions that the request is signed in with, of all kinds or
-// of those named, and clears their cookies. A request that is not signed in is
-// no error, nor is one that is signed in by a token of [TrustedIssuer] or [Config].OldTokens,
-// which stays good. The error is ErrUnavailable or ErrSetup; return it from the
-// handler, as that of [Login].
+// Logout ends the sessions that the request is signed in with and clears their cookies. It does
+// so for all kinds, or only for those in kinds.
+//
+// A request that is not signed in is no error. A token of [TrustedIssuer] or
+// [Config].OldTokens is no error either, but it has no session that could end: it stays valid.
+// The error is ErrUnavailable or ErrSetup. Return it from the handler, as that of [Login].
 func Logout(c *fiber.Ctx, kinds ...string) error {
 	if requestOf(c) == nil {
 		return publicError(errNoMiddleware)
@@ -128,12 +136,12 @@ func Logout(c *fiber.Ctx, kinds ...string) error {
 	return nil
 }
 
-// eventOf is about the session of a pair.
+// eventOf returns an event about the session of p.
 func eventOf(p auth.Pair, what event.Type, k *kind) event.Event {
 	return event.Event{Type: what, Kind: k.Name, Subject: p.Subject, SessionID: idOf(p.SID)}
 }
 
-// respondNewSession hands out the pair of a new session.
+// respondNewSession sends the tokens of a new session.
 func (a *Auth) respondNewSession(c *fiber.Ctx, k *kind, p auth.Pair, options LoginOptions) Tokens {
 	if options.Transport == TransportCookie {
 		a.revokeReplaced(c, k, options.DB)
@@ -145,10 +153,10 @@ func (a *Auth) respondNewSession(c *fiber.Ctx, k *kind, p auth.Pair, options Log
 	return tokens
 }
 
-// revokeReplaced ends the sessions whose cookies a sign-in replaces: no client holds
-// them any longer, a list would show the browser twice, and an answer that is
-// late could bring a living one back. If the store fails now, they end when they
-// were idle for long enough.
+// revokeReplaced ends the sessions whose cookies a sign-in replaces. No client has these cookies
+// afterwards, and a list of sessions would show the browser twice. A late response could also
+// bring the old cookies back while their session is still active. If the store fails now, these
+// sessions end when their idle time is over.
 func (a *Auth) revokeReplaced(c *fiber.Ctx, k *kind, db bun.IDB) {
 	for _, replaced := range a.sessionsInCookies(c, k) {
 		if found, err := a.service.Sessions.RevokeIn(c.UserContext(), db, replaced.SID, k.Name, a.now().UnixMilli()); err == nil && found {
@@ -157,7 +165,7 @@ func (a *Auth) revokeReplaced(c *fiber.Ctx, k *kind, db bun.IDB) {
 	}
 }
 
-// respondTokens gives the pair to the client.
+// respondTokens sends the tokens of p by transport.
 func (a *Auth) respondTokens(c *fiber.Ctx, k *kind, p auth.Pair, transport Transport) Tokens {
 	tokens := tokensOf(p)
 	if transport == TransportCookie {
@@ -178,9 +186,9 @@ func tokensOf(p auth.Pair) Tokens {
 
 const maxAgentBytes = 255
 
-// agent is the User-Agent, cut and made printable for a list. It is kept to
-// ASCII: a sign-in must not fail for want of a character in the set of a database
-// or a connection, and products are named in ASCII (RFC 9110 §10.1.5).
+// agent returns the User-Agent for the list of sessions: printable ASCII, at most 255 bytes.
+// Other characters are removed, because a sign-in must not fail if the character set of a
+// database or a connection lacks one. Product names are ASCII (RFC 9110 §10.1.5).
 func agent(c *fiber.Ctx) string {
 	text := strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
@@ -191,46 +199,50 @@ func agent(c *fiber.Ctx) string {
 	return text[:min(len(text), maxAgentBytes)]
 }
 
-// LoginOptions says how a sign-in by [Login] or [Auth.Issue] differs from what Config
-// and Entity say. All but AuthTime and DB holds for its access token alone: a refresh
-// gives one by the Entity again, and Cookie.Sliding leaves it to expire. The
-// zero value changes nothing.
+// LoginOptions changes a sign-in by [Login] or [Auth.Issue]. The zero value changes nothing.
+//
+// TTL, NotBefore, Audience and Claims affect only the access token of this sign-in. The next
+// refresh issues an access token as Config and Entity say. Cookie.Sliding does not renew an
+// access token with such options: it expires.
 type LoginOptions struct {
-	// Transport is how the tokens go out. Default: the first of
-	// Config.Transports. Issue has no response and knows TransportBody only.
+	// Transport is how the tokens are sent. Default: the first of Config.Transports. Issue
+	// has no response, so it accepts only TransportBody.
 	Transport Transport
-	// TTL is the life of the access token, 1 s to 24 h. Default Entity.AccessTTL.
+	// TTL is the lifetime of the access token, 1 s to 24 h. Default: Entity.AccessTTL.
 	TTL time.Duration
-	// NotBefore is when the access token begins to be good (claim nbf), before
-	// TTL is over, which counts from now. Default: at once.
+	// NotBefore is the time from which the access token is valid (claim nbf). It must be
+	// before the token expires; TTL counts from now. Default: the token is valid at once.
 	NotBefore time.Time
-	// Audience takes the place of Config.Audience, for a token that another
-	// service is to accept.
+	// Audience replaces the audience that Config and Entity set, for a token that another
+	// service accepts.
 	Audience []string
-	// Claims join those of Entity.Claims, and win over them.
+	// Claims are added to those of Entity.Claims. If both set a claim, this one is used.
 	Claims map[string]any
-	// AuthTime is when the person proved who it is, see [Fresh]. It stays with
-	// the session. Default: now, or where Login exchanges a token that has no
-	// session here, of the same account, what that one says: 1970 if it says nothing.
+	// AuthTime is when the user proved who they are, see [Fresh]. It stays with the
+	// session. Default: now. If Login exchanges a ticket, or a token that has no session
+	// here, of the same account, the default is the AuthTime of that token, or 1970 if it
+	// has none.
 	AuthTime time.Time
-	// DB is the open transaction that has stored the account. The session is then
-	// stored in it too, and its tokens are good once it has committed; if it is
-	// rolled back, they are void. Entity.Allow is asked before. Commit within a
-	// minute: with Config.CacheTTL, a session that this sign-in replaces may go on
-	// in other processes if it takes longer. Sessions in another store, by
-	// Config.Store, cannot be part of a transaction: that is ErrSetup. Default:
-	// Config.DB, where an account whose transaction is open is not seen.
+	// DB is the open transaction that stored the account. The session is stored in the
+	// same transaction: its tokens are valid once the transaction has committed, and void
+	// if it is rolled back. Entity.Allow is called before that. Default: Config.DB, which
+	// does not see an account of an open transaction.
+	//
+	// Commit within a minute. With Config.CacheTTL, a session that this sign-in replaces
+	// could otherwise go on in other processes. Sessions of a Config.Store cannot be part
+	// of a transaction of Config.DB: the error is ErrSetup.
 	DB bun.IDB
 }
 
-// opening is what a session begins with by the options.
+// opening returns what a session starts with.
 func (o LoginOptions) opening(address, agent string) auth.Opening {
 	return auth.Opening{TTL: o.TTL, Shape: o.shape(), AuthTime: o.AuthTime, DB: o.DB, Address: address, Agent: agent}
 }
 
-// Issue starts a session for account, a *T of one of Config.Entities, outside a
-// request: for a job, a command line, a device. It must be a stored row; whoever
-// calls it must know who it is. The errors are those of [Login].
+// Issue starts a session for account outside a request, for example for a job, a command line
+// or a device. account is a stored row, a pointer to a model of Config.Entities. Issue proves
+// nothing: the caller must know that the tokens go to the owner of the account. The errors are
+// those of [Login]. Issue is safe for concurrent use.
 func (a *Auth) Issue(ctx context.Context, account any, options ...LoginOptions) (Tokens, error) {
 	k, o := a.kindOf(account), firstOf(options)
 	var problem string
@@ -253,7 +265,7 @@ func (a *Auth) Issue(ctx context.Context, account any, options ...LoginOptions) 
 	return tokensOf(p), nil
 }
 
-// kindOf an account, nil if it is none.
+// kindOf returns the kind of an account, or nil if account belongs to none.
 func (a *Auth) kindOf(account any) *kind {
 	v := reflect.ValueOf(account)
 	if v.Kind() != reflect.Pointer || v.IsNil() {
@@ -262,12 +274,12 @@ func (a *Auth) kindOf(account any) *kind {
 	return a.kind(a.models[v.Type().Elem()])
 }
 
-// special: the access token is another than a refresh gives.
+// special reports whether the access token differs from one that a refresh issues.
 func (o LoginOptions) special() bool {
 	return o.TTL != 0 || !o.NotBefore.IsZero() || len(o.Audience) > 0 || len(o.Claims) > 0
 }
 
-// shape is how its access token differs.
+// shape returns how the access token differs from one that a refresh issues.
 func (o LoginOptions) shape() token.Shape {
 	return token.Shape{NotBefore: o.NotBefore, Audience: o.Audience, Claims: o.Claims, Shaped: o.special()}
 }
@@ -279,8 +291,9 @@ func firstOf(options []LoginOptions) LoginOptions {
 	return options[0]
 }
 
-// authTimeOf is the AuthTime that a Login has by default. A caller that exchanges a token
-// of OldTokens, of TrustedIssuers or a ticket has proved nothing now.
+// authTimeOf returns the default AuthTime of a Login, which is zero for now. A caller that
+// exchanges a ticket, or a token of OldTokens or TrustedIssuers, has proved nothing now, so its
+// session must not become fresh.
 func (r *request) authTimeOf(k *kind, account any) (when time.Time) {
 	s := r.session(k.Name)
 	if s == nil || s.sid != nil && s.Source != sourceTicket {
@@ -289,20 +302,20 @@ func (r *request) authTimeOf(k *kind, account any) (when time.Time) {
 	if subject, err := k.Subject(account); err != nil || subject != s.Subject {
 		return when
 	}
-	if now := r.auth.now(); s.AuthTime.After(now) { // the clock of another issuer
+	if now := r.auth.now(); s.AuthTime.After(now) { // the clock of another issuer may be ahead
 		return now
 	}
 	return cmp.Or(s.AuthTime, time.Unix(0, 0))
 }
 
-// problem says what is wrong with the options at a time, "" if nothing is.
+// problem says what is wrong with the options, or returns "" if nothing is.
 func (o LoginOptions) problem(now time.Time) string {
 	switch {
 	case o.TTL != 0 && (o.TTL < time.Second || o.TTL > token.MaxLife):
 		return fmt.Sprintf("LoginOptions.TTL: %v is not between 1 s and 24 h", o.TTL)
 	case slices.Contains(o.Audience, ""):
 		return "LoginOptions.Audience has an empty name"
-	case !o.AuthTime.Before(now.Add(token.ClockSkew)): // less may come from another server
+	case !o.AuthTime.Before(now.Add(token.ClockSkew)): // another server's clock may be ahead by less
 		return "LoginOptions.AuthTime is in the future"
 	case !o.NotBefore.IsZero() && o.NotBefore.Unix() < 0:
 		return "LoginOptions.NotBefore is before 1970"
@@ -310,11 +323,12 @@ func (o LoginOptions) problem(now time.Time) string {
 	return ""
 }
 
-// Which refresh cookie counts, if a browser sends several or one that was planted.
+// The rest of this file decides which refresh cookie is used if a browser sends several, one of
+// which an attacker may have set.
 
-// refreshCookie returns the value of the cookie: the one of the session that the access
-// cookie names. A sibling domain, or a script of another path, can plant more of its name,
-// even valid ones of an account of its own. Only this host can set the access cookie.
+// refreshCookie returns the refresh cookie that belongs to the session of the access cookie. A
+// sibling domain, or a script on another path, can set more cookies with the name of the refresh
+// cookie, even valid ones of an attacker's account. Only this host can set the access cookie.
 func (a *Auth) refreshCookie(ctx context.Context, c *fiber.Ctx, k *kind) (string, error) {
 	values := cookieValues(c, k.cookies.refresh)
 	if len(values) == 0 {
@@ -326,18 +340,18 @@ func (a *Auth) refreshCookie(ctx context.Context, c *fiber.Ctx, k *kind) (string
 	access, _ := cookieValue(c, k.cookies.access)
 	sid := auth.NamedSession(access)
 	if sid == nil {
-		return "", errLoneRefresh // both are set at once, and this one lives as long
+		return "", errLoneRefresh // both cookies are set together and live equally long
 	}
 	best, others := newest(values, k, sid)
 	if best != "" || len(others) == 0 {
-		return cmp.Or(best, borrow(values[0])), nil // the latter to be refused as it is
+		return cmp.Or(best, borrow(values[0])), nil // if no cookie is valid, the first one is refused as usual
 	}
 	return a.refreshCookieBeside(ctx, k, sid, others)
 }
 
-// refreshCookieBeside the access cookie of another session counts if both are of one
-// account: an answer that was late has brought back the access cookie of a session that a
-// sign-in has replaced.
+// refreshCookieBeside returns a refresh cookie of another session than sid, that of the access
+// cookie, if both sessions belong to one account. This happens after a sign-in that replaced a
+// session: a late response brings the access cookie of the replaced session back.
 func (a *Auth) refreshCookieBeside(ctx context.Context, k *kind, sid []byte, others [][]byte) (string, error) {
 	only, err := onlyOne(others)
 	if err != nil {
@@ -351,8 +365,8 @@ func (a *Auth) refreshCookieBeside(ctx context.Context, k *kind, sid []byte, oth
 	return only, err
 }
 
-// newest is the latest generation of a session among the values of refresh cookies, "" if
-// there is none. others are valid ones of other sessions.
+// newest returns the refresh cookie with the latest generation of the session sid, or "" if
+// there is none. others are the valid cookies of other sessions.
 func newest(values [][]byte, k *kind, sid []byte) (best string, others [][]byte) {
 	latest := uint32(0)
 	for _, value := range values {
