@@ -17,8 +17,8 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 
-// Link is something that a link in a mail is good for, once: to confirm an
-// address, to sign in without a password. For a forgotten password there is
+// Link is a purpose for which the application sends links by mail, such as to confirm an
+// address or to sign in without a password. Each link works once. For a forgotten password use
 // [ResetPassword].
 //
 //	var confirm = fiberjwt.Link[User]{
@@ -28,40 +28,45 @@ import (
 //	}
 //
 //	token, err := confirm.Token(auth, user)          // goes into the link
-//	user, err := confirm.Redeem(ctx, auth, token)    // where the form of the linked page is sent to
+//	user, err := confirm.Redeem(ctx, auth, token)    // where the form on the linked page is sent to
 //
-// A token is bound to the kind, the account and the purpose: it does not verify as
-// a token of another kind, account or purpose, and never passes as an access token.
+// A link token is bound to the kind, the account and the Name of the Link. It does not verify
+// for another kind, account or Name, and never as an access token.
 //
-// Once means that of all calls of Redeem with a token, at the same time and in
-// all processes, at most one gets the account: none where the answer of the
-// database was lost. The store of sessions remembers that,
-// until the token would have expired anyway: if it loses its data, tokens of
-// the last TTL work again. What is done after Redeem is not undone with it:
-// when that fails, the person needs another link.
+// Programs that scan mail follow links, so a GET request must not redeem a token. Let the link
+// open a page with a button that sends the token by POST. That page can call Check.
 //
-// Programs that look after mail follow its links, so redeem with POST: let the
-// link open a page that shows a button, and look at the token with Check there.
+// # What "once" means
 //
-// A Link is a plain value, safe for concurrent use.
+// Of all calls of Redeem with one token, also at the same time and in several processes, at
+// most one returns the account. If the response of the database is lost, no call does. The store
+// of sessions remembers a redeemed token until the token would have expired. If the store loses
+// its data, tokens of the last TTL can be used again.
+//
+// Redeem does not run in a transaction of the application. If the work after it fails, the token
+// is used up and the user needs another link.
+//
+// A Link is a plain value and safe for concurrent use.
 type Link[T any] struct {
-	// Name tells purposes of a kind apart. It is part of the key: tokens of one
-	// name are void under another. Lower-case letters, digits, "_" and "-", at
-	// most 32, a letter first.
+	// Name distinguishes the Links of a kind. Keys are derived from it, so a token of one
+	// Name is void under another. It has lower-case letters, digits, "_" and "-", at most
+	// 32, and begins with a letter.
 	Name string
-	// TTL is the life of a token, at most 7 days. Default 15 min.
+	// TTL is the lifetime of a token, at most 7 days. Default 15 min.
 	TTL time.Duration
-	// Binds gives what the token is about, such as the address to be confirmed.
-	// Once it changes, tokens made before are void, and in any case once the
-	// password or the identity of the account changes, under any kind of its table:
-	// an owner who takes the account back leaves no link behind. In a kind with Password
-	// "-" they are void once the columns change that [Entity].Identity names.
+	// Binds returns what the token is about, such as the address to be confirmed. When this
+	// value changes, tokens made before are void. Default: nil, no such value.
+	//
+	// Tokens are always void when the password or the identity of the account changes,
+	// under any kind of its table. So if the owner takes an account back, the attacker has
+	// no link left. In a kind with Password "-", they are void when the columns change that
+	// [Entity].Identity names.
 	Binds func(account *T) string
 }
 
-// Token makes a token for account, a stored row that was loaded whole. It costs
-// no query, and nothing is stored. The error is ErrSetup if the purpose or the
-// account is none.
+// Token returns a token for account, a stored row. Load the row with all its columns, because
+// the token is bound to what they contain. Token makes no query and stores nothing. The error
+// is ErrSetup if the Link is not valid or account is nil or has no primary key.
 func (p Link[T]) Token(a *Auth, account *T) (string, error) {
 	l, err := p.link(a)
 	if err == nil && account == nil {
@@ -74,33 +79,35 @@ func (p Link[T]) Token(a *Auth, account *T) (string, error) {
 	return token, publicError(err)
 }
 
-// Check gives the account of a token that could be redeemed, and leaves it so.
-// It does not know whether the token was redeemed before. The error is
-// ErrOneTimeToken if the token is no good or has expired, if the account is
-// gone or what the token is bound to has changed, else ErrUnavailable or
-// ErrSetup. [Entity].Allow is not asked: [Login] does that.
+// Check returns the account of a token without using the token up. It does not know whether the
+// token was redeemed before. Check does not call [Entity].Allow; [Login] does.
+//
+// The error is ErrOneTimeToken if the token is not valid or has expired, if the account was
+// deleted, or if a value that the token is bound to has changed. Otherwise it is ErrUnavailable
+// or ErrSetup.
 func (p Link[T]) Check(ctx context.Context, a *Auth, token string) (*T, error) {
 	l, err := p.link(a)
 	if err != nil {
 		return nil, publicError(err)
 	}
 	account, subject, err := a.service.CheckLink(ctx, l, token)
-	return linked[T](ctx, a, l.Kind.Name, account, subject, err)
+	return accountOfLink[T](ctx, a, l.Kind.Name, account, subject, err)
 }
 
-// Redeem is Check for the one caller who gets the account; from then on the
-// token is ErrOneTimeToken.
+// Redeem returns the account of a token as Check does, and uses the token up: only one call
+// gets the account. For every later call the error is ErrOneTimeToken.
 func (p Link[T]) Redeem(ctx context.Context, a *Auth, token string) (*T, error) {
 	l, err := p.link(a)
 	if err != nil {
 		return nil, publicError(err)
 	}
 	account, subject, err := a.service.RedeemLink(ctx, l, token)
-	return linked[T](ctx, a, l.Kind.Name, account, subject, err)
+	return accountOfLink[T](ctx, a, l.Kind.Name, account, subject, err)
 }
 
-// openLink is the account of a link, or tells that a token is not valid.
-func linked[T any](ctx context.Context, a *Auth, kind string, account any, subject string, err error) (*T, error) {
+// accountOfLink returns the account of a token with its type. If the token is not valid, it
+// emits an event.
+func accountOfLink[T any](ctx context.Context, a *Auth, kind string, account any, subject string, err error) (*T, error) {
 	if errors.Is(err, auth.ErrOneTimeToken) {
 		a.deliver(ctx, event.Event{Type: event.LinkRefused, Kind: kind, Subject: subject, Reason: ErrOneTimeToken.Code})
 	}
@@ -110,6 +117,7 @@ func linked[T any](ctx context.Context, a *Auth, kind string, account any, subje
 	return account.(*T), nil
 }
 
+// link returns the Link as package auth uses it, or an error if it is not valid.
 func (p Link[T]) link(a *Auth) (auth.Link, error) {
 	k, err := kindOf[T](a)
 	if err != nil {
@@ -131,7 +139,7 @@ func (p Link[T]) link(a *Auth) (auth.Link, error) {
 	return l, nil
 }
 
-// kindOf is the kind whose model is T.
+// kindOf returns the kind whose model is T.
 func kindOf[T any](a *Auth) (*kind, error) {
 	if a.service == nil || a.service.Sessions == nil {
 		return nil, auth.ErrNoStore
@@ -143,12 +151,15 @@ func kindOf[T any](a *Auth) (*kind, error) {
 	return a.kind(name), nil
 }
 
-// ResetToken makes a token for the link in a mail to a user who forgot the
-// password of account, a stored row that was loaded whole. ttl is at most 24
-// hours; 0 is 30 minutes. Look the account up by what the person typed, and
-// answer and take the same time whether there is one.
+// ResetToken returns a token for the link in a mail to a user who forgot the password of
+// account, a stored row. Load the row with all its columns, because the token is bound to what
+// they contain. ttl is at most 24 hours; 0 means 30 minutes. ResetToken makes no query and
+// stores nothing. The error is ErrSetup.
+//
+// Find the account by what the user typed. The response and its time must be the same whether
+// the account exists or not, because otherwise an attacker can find out who has an account.
 func ResetToken[T any](a *Auth, account *T, ttl time.Duration) (string, error) {
-	k, err := resetting[T](a)
+	k, err := kindWithPasswords[T](a)
 	if err == nil && (account == nil || ttl < 0 || ttl > 24*time.Hour) {
 		err = fault.Setupf("ResetToken: account is nil, or ttl, %v, not between 0 and 24 h", ttl)
 	}
@@ -159,17 +170,20 @@ func ResetToken[T any](a *Auth, account *T, ttl time.Duration) (string, error) {
 	return token, publicError(err)
 }
 
-// ResetPassword gives the account of a token of [ResetToken] a new password,
-// and ends all its sessions, its tickets and one-time tokens with them; tokens of
-// [TrustedIssuer] and [Config].OldTokens, which have no session, stay good. The token is bound to the password that it
-// replaces, so the use of one makes every other void, as does a change of the
-// password in between; of two at once one wins. Nothing is stored about tokens.
+// ResetPassword redeems a token of [ResetToken]: it stores a new password for the account and
+// returns the account. All sessions of the account end, and its tickets and one-time tokens
+// with them. Tokens of [TrustedIssuer] and [Config].OldTokens have no session, so they stay
+// valid.
 //
-// The error is ErrOneTimeToken if the token is no good, has expired or was used;
-// ErrFields if the new password is not taken, and then the token is as good as
-// before; else ErrUnavailable or ErrSetup.
+// The token is bound to the password that it replaces. So the use of one token makes all other
+// tokens of the account void, and so does any other change of the password. Of two calls at the
+// same time, one succeeds. Nothing is stored about the tokens.
+//
+// The error is ErrOneTimeToken if the token is not valid, has expired or was used. It is
+// ErrFields if the new password is not accepted; the token then stays valid. Otherwise it is
+// ErrUnavailable or ErrSetup.
 func ResetPassword[T any](ctx context.Context, a *Auth, token, password string) (*T, error) {
-	k, err := resetting[T](a)
+	k, err := kindWithPasswords[T](a)
 	if err != nil {
 		return nil, publicError(err)
 	}
@@ -177,11 +191,11 @@ func ResetPassword[T any](ctx context.Context, a *Auth, token, password string) 
 	if err == nil {
 		a.deliver(ctx, event.Event{Type: event.Password, Kind: k.Name, Subject: subject})
 	}
-	return linked[T](ctx, a, k.Name, account, subject, err)
+	return accountOfLink[T](ctx, a, k.Name, account, subject, err)
 }
 
-// resetting is the kind whose model is T, if it has passwords to reset.
-func resetting[T any](a *Auth) (*kind, error) {
+// kindWithPasswords returns the kind whose model is T, if links can reset its passwords.
+func kindWithPasswords[T any](a *Auth) (*kind, error) {
 	k, err := kindOf[T](a)
 	if err != nil {
 		return nil, err
@@ -195,27 +209,30 @@ func resetting[T any](a *Auth) (*kind, error) {
 	return k, nil
 }
 
-// Tickets are for addresses that a browser fetches by itself and that take no
-// header, as in <video src="/films/7.mp4?ticket=…">.
-
-// Ticket gives a ticket for GET and HEAD requests of one path, in the name of
-// the session that this request is signed in with, of one of kinds or without
-// them the first. Config.Extractor must have [FromTicket]; the ticket goes into
-// the query parameter that it names. path is the whole one as this server gets
-// it, behind whatever a proxy takes away, in the spelling of browsers
-// ("/films/%C3%B6"); it has no query, of which other parameters are free.
+// Ticket returns a ticket for GET and HEAD requests of one path. Tickets are for addresses that
+// a browser fetches without the application's headers, as in
+// <video src="/films/7.mp4?ticket=…">. The ticket acts for the session that this request is
+// signed in with: one of kinds, or the first session if kinds is empty. [Config].Extractor must
+// contain [FromTicket], which names the query parameter for the ticket.
 //
-// Every use is checked like an access token: it ends with the session, and what
-// Allow refuses is refused. It is no access token anywhere else, never [Fresh],
-// and has no claims: where a handler lets less happen because of a claim, it must
-// ask for the claim and refuse who has none. ttl is at most 24 hours, 0 is 5 minutes; a player fetches a film in
-// many requests, so give it time to be watched. A handler that is reached by a
-// ticket may make further ones, for the parts of a playlist; they do not live
+// path is the whole path as this server gets it, after a proxy has removed a prefix. It is
+// spelled as browsers send it ("/films/%C3%B6") and has no query. The request may have other
+// query parameters.
+//
+// Each use of a ticket is verified like an access token: the ticket ends with its session, and
+// Allow can refuse the account. It is not accepted as an access token, it is never [Fresh], and
+// it has no claims. If a handler restricts a request because of a claim, it must refuse
+// requests without this claim, because an attacker could otherwise use a ticket to avoid the
+// restriction.
+//
+// ttl is at most 24 hours; 0 means 5 minutes. A player fetches a film in many requests, so make
+// the ticket valid for as long as the film may be watched. A handler that was called with a
+// ticket may make further tickets, for instance for the parts of a playlist. They do not live
 // longer than the first.
 //
-// The error is ErrNoToken if the request is not signed in so, ErrForbidden if it
-// is by a token of [TrustedIssuer] or [Config].OldTokens, which has no session that a ticket
-// could end with, or ErrSetup.
+// The error is ErrNoToken if the request is not signed in as one of kinds. It is ErrForbidden if
+// the request is signed in by a token of [TrustedIssuer] or [Config].OldTokens, because there is
+// no session that could end the ticket. Otherwise it is ErrSetup.
 func Ticket(c *fiber.Ctx, path string, ttl time.Duration, kinds ...string) (string, error) {
 	text, err := ticketOf(c, path, ttl, kinds)
 	return text, publicError(err)
@@ -241,7 +258,7 @@ func ticketOf(c *fiber.Ctx, path string, ttl time.Duration, kinds []string) (str
 	return "", err
 }
 
-// browserPath: a browser sends these bytes as they are, and nothing else in a path.
+// browserPath reports whether path is a path that a browser sends exactly in this spelling.
 func browserPath(path string) bool {
 	for i := range len(path) {
 		if b := path[i]; b <= ' ' || b >= 0x7f || strings.IndexByte("\"#<>?\\`{}", b) >= 0 {
@@ -262,28 +279,31 @@ func (a *Auth) ticket(s *Session, path string, ttl time.Duration) (string, error
 	return a.service.Ticket(s.verified(), path, ttl, until), nil
 }
 
-// FromTicket reads a [Ticket] from a query parameter, of GET and HEAD requests
-// only. The answer is marked private, not to be stored, without referrer. Where
-// browsers have cookies too, put it in front of FromCookie in the [Chain]: the
-// first source that has a credential decides.
+// FromTicket reads a [Ticket] from a query parameter of GET and HEAD requests. The response gets
+// "Cache-Control: private, no-store" and "Referrer-Policy: no-referrer". If browsers also have
+// cookies, put FromTicket before FromCookie in the [Chain], because the first source that has a
+// credential decides.
 func FromTicket(name string) Extractor { return Extractor{source: sourceTicket, key: name} }
 
 const maxUnlockTTL = 24 * time.Hour
 
-// UnlockToken makes a token for the link in a mail to the owner of account, a
-// stored row that was loaded whole, who has to wait because others have guessed
-// at the password. Browsers and networks that have signed in to the account
-// before are not affected by guesses from other networks; all other places share
-// what is allowed for the account, and when that is used up they need a link.
+// UnlockToken returns a token for the link in a mail to the owner of account, a stored row, who
+// has to wait because an attacker guessed at the password. Load the row with all its columns.
 //
-// The page that the link opens asks for the password as always and sends the
-// token along, as the member "unlock_token" of POST /{kind}/login. The token is
-// not a credential: it gives this sign-in a counter of failures of its own. It may
-// be used until it expires, for as many tries as that counter allows.
+// Browsers and networks that have signed in to the account before are not affected by guesses
+// from other networks. All other places share one limit for the account. When an attacker has
+// used it up, the owner needs a link to sign in from such a place.
 //
-// ttl is at most 24 hours; 0 means 30 minutes. Nothing is stored, and no query is
-// made. Look the account up by what the person typed, and answer the same, after
-// the same time, whether there is one. The error is ErrSetup.
+// The page behind the link asks for the password as usual and sends the token as the member
+// "unlock_token" of POST /{kind}/login. The token is not a credential. It gives this sign-in a
+// separate counter of failures. It can be used until it expires, for as many attempts as that
+// counter allows.
+//
+// ttl is at most 24 hours; 0 means 30 minutes. UnlockToken makes no query and stores nothing.
+// The error is ErrSetup.
+//
+// Find the account by what the user typed. The response and its time must be the same whether
+// the account exists or not, because otherwise an attacker can find out who has an account.
 func UnlockToken[T any](a *Auth, account *T, ttl time.Duration) (string, error) {
 	k, err := kindOf[T](a)
 	switch {
