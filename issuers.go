@@ -16,50 +16,59 @@ import (
 	"github.com/fiberjwt/fiberjwt/legacy"
 )
 
-// TrustedIssuer is another party whose access tokens are accepted beside one's own: an
-// identity provider, another fiberjwt, a service in another language. Such a
-// token has no session here: it is good until it expires, its issuer ends it
-// or Entity.Allow refuses its account, and [Session].ID is empty. Logging out
-// does not end it; it is not refreshed here, and it is never [Fresh] unless it
-// has auth_time.
+// TrustedIssuer is another issuer whose access tokens are accepted besides the application's own
+// tokens: an identity provider, another application with fiberjwt, or a service in another
+// language. The issuer can sign in every account that Entity.FromIssuer returns for its tokens,
+// so trust it as you trust the application itself with these accounts.
 //
-// Tokens are read as strictly as own ones. Of their header alg, kid and typ
-// count; one with crit, b64, zip, cty, or with a key or the address of one is
-// refused. They need iss, aud, sub and exp, which is 24 hours away at most.
+// Such a token has no session here, so [Session].ID is empty. It is valid until it expires,
+// until its issuer withdraws the key, or until Entity.Allow refuses the account. A logout does
+// not end it, and it is not refreshed here. It is [Fresh] only if it has the claim auth_time.
+//
+// Tokens are read as strictly as the application's own tokens. They have at most 8 KiB; Fiber
+// refuses headers over 4 KiB unless the application raises ReadBufferSize. Of the header, alg,
+// kid and typ are used. A token is refused if its header has crit, b64, zip or cty, or contains
+// a key or the address of a key. The claims iss, aud, sub and exp are required, and exp must not
+// be more than 24 hours away.
 type TrustedIssuer struct {
-	// Name is the iss claim of its tokens, character by character.
+	// Name is the claim iss of its tokens. It is compared exactly.
 	Name string
-	// Keys verify its tokens and fix their algorithms: a *keys.Set of its public
-	// keys, [keys.FromURL] or [keys.Func].
+	// Keys verify its tokens and determine the accepted algorithms: a *keys.Set of its
+	// public keys, [keys.FromURL] or [keys.Func].
 	Keys keys.Source
-	// Audience lists the names of this service; aud must have one of them.
+	// Audience lists the names of this service at the issuer. The claim aud of a token must
+	// contain at least one of them; otherwise a token for another service would be
+	// accepted here.
 	Audience []string
-	// Type is what typ must say, in any case, with or without "application/":
-	// it tells access tokens from others of the same issuer (RFC 8725 §3.11).
-	// Default "at+jwt" (RFC 9068 §2.1).
+	// Type is the required header parameter typ, which distinguishes access tokens from
+	// other tokens of the same issuer (RFC 8725 §3.11). It is compared without case and
+	// without the prefix "application/". Default "at+jwt" (RFC 9068 §2.1).
 	Type string
-	// SkipTypeCheck accepts access tokens whatever typ says, for issuers that do not
-	// write "at+jwt"; Type must be empty then. ID tokens and logout tokens of the
-	// issuer are refused if they have the claim nonce, at_hash or events. An ID token
-	// without these passes if its audience is this service: let Audience be the name
-	// of an API, never a client ID.
+	// SkipTypeCheck accepts access tokens with any typ, except those of logout tokens,
+	// security event tokens and DPoP proofs. It is for issuers that do not write "at+jwt".
+	// Type must be empty then.
+	//
+	// The risk is that another token of the issuer passes as an access token. A token with
+	// the claim nonce, at_hash or events is refused, because it is an ID token or a logout
+	// token. An ID token without these claims is accepted if its audience is this service.
+	// So let Audience be the name of an API, never a client ID.
 	SkipTypeCheck bool
-	// RequiredClaims must be in its tokens.
+	// RequiredClaims are further claims that its tokens must have. Default: none.
 	RequiredClaims []string
-	// Kind of account that its tokens sign in, of which Entity.FromIssuer finds the
-	// account. A token with a claim kind, as another fiberjwt writes it, must say the
-	// same there. Default: what that claim says; without Entities, Kind or Kinds must
-	// be given.
+	// Kind is the kind of account that its tokens sign in. Entity.FromIssuer of that kind
+	// finds the account. A token with a claim kind, as another application with fiberjwt
+	// writes it, must have the same value there. Default: the claim kind of the token.
+	// Without Entities, Kind or Kinds must be set.
 	Kind string
-	// Kinds translates the claim kind, where the issuer has other names for kinds than
-	// this service: its name to the name here. Tokens of kinds that are not listed are
-	// refused. No two of its kinds can be one here, because their accounts may have the
-	// same sub. Kind is then for tokens without that claim. Each kind here needs
-	// Entity.FromIssuer. Default: no translation.
+	// Kinds maps the claim kind of a token to the kind here, for an issuer that has other
+	// names for its kinds. Tokens of kinds that are not listed are refused, and Kind is
+	// used only for tokens without that claim. Two kinds of the issuer cannot be the same
+	// kind here, because their accounts may have the same sub. Each kind here needs
+	// Entity.FromIssuer. Default: the names are the same.
 	Kinds map[string]string
 }
 
-// withDefaults is a copy that shares no slice with i.
+// withDefaults returns a copy with the defaults, which shares no slice and no map with i.
 func (i TrustedIssuer) withDefaults() TrustedIssuer {
 	i.Audience = slices.Clone(i.Audience)
 	if !i.SkipTypeCheck {
@@ -155,7 +164,7 @@ func (i TrustedIssuer) translationProblems(kinds []*kind) (problems []string) {
 	return problems
 }
 
-// inner is the issuer as package token knows it.
+// inner returns the issuer as package token uses it.
 func (i TrustedIssuer) inner() token.Issuer {
 	return token.Issuer{Name: i.Name, Keys: i.Keys, Audience: i.Audience, Type: i.Type, SkipType: i.SkipTypeCheck, Required: i.RequiredClaims, Kind: i.Kind, Kinds: i.Kinds}
 }
