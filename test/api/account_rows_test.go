@@ -19,28 +19,29 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// C12: what Allow could not decide is no registration.
+// If Allow can neither permit nor refuse, the account is deleted again. An account that Allow refuses stays: it may wait
+// for a confirmation.
 func TestRegisterIsUndoneWhenAllowCannotDecide(t *testing.T) {
 	for name, test := range map[string]struct {
 		allow  func() error
 		status int
 	}{
-		"a panic":           {func() error { panic("marker") }, 500},
-		"no answer":         {func() error { return fmt.Errorf("marker: %w", fiberjwt.ErrUnavailable) }, 503},
-		"a deadline":        {func() error { return fmt.Errorf("marker: %w", context.DeadlineExceeded) }, 503},
-		"a set-up mistake":  {func() error { return fmt.Errorf("marker: %w", fiberjwt.ErrSetup) }, 500},
-		"a refusal":         {func() error { return errors.New("marker") }, 201},
-		"a refusal of ours": {func() error { return fiberjwt.ErrForbidden }, 201},
+		"Allow panics":                        {func() error { panic("marker") }, 500},
+		"Allow cannot reach its store":        {func() error { return fmt.Errorf("marker: %w", fiberjwt.ErrUnavailable) }, 503},
+		"Allow misses its deadline":           {func() error { return fmt.Errorf("marker: %w", context.DeadlineExceeded) }, 503},
+		"Allow finds a mistake in the set-up": {func() error { return fmt.Errorf("marker: %w", fiberjwt.ErrSetup) }, 500},
+		"Allow refuses the account":           {func() error { return errors.New("marker") }, 201},
+		"Allow returns ErrForbidden":          {func() error { return fiberjwt.ErrForbidden }, 201},
 	} {
-		for _, store := range []string{"beside", "elsewhere"} {
-			t.Run(name+" "+store, func(t *testing.T) {
+		for _, store := range []string{"same database", "separate store"} {
+			t.Run(name+", "+store, func(t *testing.T) {
 				allow := test.allow
 				w := newWorld(t, func(cfg *fiberjwt.Config) {
 					cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Member]{
 						Register: fiberjwt.Anyone[Member],
 						Allow:    func(context.Context, *Member) error { return allow() },
 					})
-					if store == "elsewhere" {
+					if store == "separate store" {
 						cfg.Store = newMemory()
 					}
 				})
@@ -49,13 +50,13 @@ func TestRegisterIsUndoneWhenAllowCannotDecide(t *testing.T) {
 				body := credentials("users", "ann@example.com", testPassword)
 				a := w.do("POST", "/auth/members/register", body)
 				require.Equal(t, test.status, a.Status, a.Body)
-				if test.status == 201 { // it waits
+				if test.status == 201 { // the account waits, and is not signed in
 					require.NotContains(t, a.Body, "access_token")
 					require.Equal(t, 1, w.count("members"))
 					require.Empty(t, w.log.String())
 					return
 				}
-				require.Equal(t, 0, w.count("members"), "a row that is deleted softly has the address too")
+				require.Equal(t, 0, w.count("members"), "the row must be deleted, not only marked: a soft-deleted row still occupies the address")
 				require.Contains(t, w.log.String(), "marker")
 				require.Empty(t, w.sessions("members", "1"))
 
@@ -78,7 +79,6 @@ func TestFailedUndoOfRegisterIsLogged(t *testing.T) {
 	require.Contains(t, w.log.String(), "subject=1")
 }
 
-// C13: an account that was never stored.
 func TestUnstoredAccountGetsErrSetup(t *testing.T) {
 	w := quickWorld(t)
 	w.app.Post("/door/new", func(c *fiber.Ctx) error {
@@ -107,7 +107,7 @@ func TestUnstoredAccountGetsErrSetup(t *testing.T) {
 	require.ErrorContains(t, err, "table users has no row with the key")
 }
 
-// B9: the transaction that stores the account has the only connection.
+// The pool has one connection, which the transaction holds: Login must use it.
 func TestLoginJoinsTransactionOfGrantDB(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Public = append(cfg.Public, "POST /join") })
 	w.db.SetMaxOpenConns(1)
@@ -121,7 +121,7 @@ func TestLoginJoinsTransactionOfGrantDB(t *testing.T) {
 			}
 			tokens, err = fiberjwt.Login(c, u, fiberjwt.LoginOptions{Transport: fiberjwt.Transport(c.Query("via")), DB: tx})
 			if err == nil && giveUp {
-				err = errors.New("the application changed its mind")
+				err = errors.New("the application rolls back")
 			}
 			return err
 		})
@@ -134,7 +134,7 @@ func TestLoginJoinsTransactionOfGrantDB(t *testing.T) {
 	require.Equal(t, 200, a.Status, a.Body)
 	require.Equal(t, 200, w.get("/users/me", w.tokensOf(a).Access).Status)
 
-	// The session that a browser had ends in the same transaction.
+	// The session that the browser replaces ends in the same transaction.
 	b := w.browser()
 	b.register("users", "bob@example.com")
 	require.Equal(t, 200, b.do("POST", "/join?as=cem&via=cookie", "").Status)
@@ -146,10 +146,11 @@ func TestLoginJoinsTransactionOfGrantDB(t *testing.T) {
 	giveUp = true
 	a = w.do("POST", "/join?as=dan", "")
 	require.Equal(t, 200, a.Status, a.Body)
-	require.Equal(t, 401, w.get("/users/me", w.tokensOf(a).Access).Status, "it was rolled back")
+	require.Equal(t, 401, w.get("/users/me", w.tokensOf(a).Access).Status, "the session must be rolled back with the transaction")
 }
 
-// B9: where a transaction that is not handed over locks the table, the log says what to do.
+// The application stores the account in a transaction and calls Login without LoginOptions.DB: Login waits for the lock
+// of that transaction until WriteTimeout.
 func TestLogExplainsLoginBlockedByTransaction(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Public = append(cfg.Public, "POST /join")
@@ -169,7 +170,7 @@ func TestLogExplainsLoginBlockedByTransaction(t *testing.T) {
 	require.Contains(t, w.log.String(), "LoginOptions.DB")
 	require.Regexp(t, "deadline|locked", w.log.String())
 
-	// Issue has no log: its error says so, for that of the application.
+	// Issue does not log. Its error carries the hint, so that the application can log it.
 	err := w.db.RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
 		u := &User{Email: "ann", PasswordHash: hashOfTestPassword}
 		if _, err := tx.NewInsert().Model(u).Exec(ctx); err != nil {
@@ -183,13 +184,13 @@ func TestLogExplainsLoginBlockedByTransaction(t *testing.T) {
 	require.Contains(t, refused.LogValue().String(), "LoginOptions.DB")
 }
 
-// Types and tags that write or read a text as something else.
+// Types that alter a text when it is written or read. Adopted is a string type that does not.
 type (
 	Sealed  string
 	Loud    string
 	Upper   string
 	Picky   string
-	Adopted string // a plain one
+	Adopted string
 )
 
 func (s Sealed) Value() (driver.Value, error) { return hex.EncodeToString([]byte(s)), nil }
@@ -243,7 +244,7 @@ type (
 	}
 )
 
-// B5: what the model shows is refused at once.
+// Open can see these mistakes in the model, before the first request.
 func TestOpenRefusesColumnsThatAlterText(t *testing.T) {
 	for name, test := range map[string]struct {
 		kind fiberjwt.AnyEntity
@@ -291,7 +292,7 @@ func TestOpenRefusesColumnsThatAlterText(t *testing.T) {
 	}
 }
 
-// Masked is stored under another name than it is given.
+// Masked has hooks that store its hash in another form than the library writes it.
 type Masked struct {
 	bun.BaseModel `bun:"table:members"`
 	ID            int64  `bun:",pk,autoincrement" json:"id"`
@@ -311,12 +312,12 @@ func (m *Masked) AfterScanRow(context.Context) error {
 	return nil
 }
 
-// B5: hooks that seal what they write are found by the first registration.
+// Open cannot see what the hooks of a model do. The first registration can.
 func TestRegisterRefusesModelHookThatAltersHash(t *testing.T) {
-	for _, store := range []string{"beside", "elsewhere"} {
+	for _, store := range []string{"same database", "separate store"} {
 		w := newWorld(t, func(cfg *fiberjwt.Config) {
 			cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Masked]{Name: "members", Register: fiberjwt.Anyone[Masked]})
-			if store == "elsewhere" {
+			if store == "separate store" {
 				cfg.Store = newMemory()
 			}
 		})
@@ -328,10 +329,10 @@ func TestRegisterRefusesModelHookThatAltersHash(t *testing.T) {
 	}
 }
 
-// D5: the first account of a kind that nobody may register for.
+// Create also works for kinds without a Register hook. It does not ask Allow.
 func TestCreateMakesTheFirstAccount(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.Entities[0] = fiberjwt.Entity[User]{Allow: func(context.Context, *User) error { panic("it is asked at sign-in") }}
+		cfg.Entities[0] = fiberjwt.Entity[User]{Allow: func(context.Context, *User) error { panic("Create must not call Allow") }}
 		cfg.Entities[1] = fiberjwt.Entity[Teacher]{Identity: "login"}
 	})
 	ctx := t.Context()
@@ -346,15 +347,15 @@ func TestCreateMakesTheFirstAccount(t *testing.T) {
 
 	again := &Teacher{Login: "HEAD"}
 	require.ErrorIs(t, fiberjwt.Create(ctx, w.auth, again, testPassword), fiberjwt.ErrTaken)
-	require.Equal(t, &Teacher{Login: "HEAD"}, again, "what is not stored stays as it was")
+	require.Equal(t, &Teacher{Login: "HEAD"}, again, "Create must not change an account that it does not store")
 	for name, test := range map[string]struct{ login, password, field string }{
-		"no identity":       {"", testPassword, "login"},
-		"blanks":            {" head", testPassword, "login"},
-		"a NUL":             {"he\x00ad", testPassword, "login"},
-		"no text":           {"he\xffad", testPassword, "login"},
-		"a short password":  {"deputy", "short", "password"},
-		"a common password": {"deputy", "password1", "password"},
-		"its own name":      {"the deputy head", "The Deputy Head", "password"},
+		"no identity":              {"", testPassword, "login"},
+		"a leading blank":          {" head", testPassword, "login"},
+		"a NUL":                    {"he\x00ad", testPassword, "login"},
+		"invalid UTF-8":            {"he\xffad", testPassword, "login"},
+		"a short password":         {"deputy", "short", "password"},
+		"a common password":        {"deputy", "password1", "password"},
+		"the identity as password": {"the deputy head", "The Deputy Head", "password"},
 	} {
 		err := fiberjwt.Create(ctx, w.auth, &Teacher{Login: test.login}, test.password)
 		var refusal *fiberjwt.Error
@@ -370,11 +371,11 @@ func TestCreateMakesTheFirstAccount(t *testing.T) {
 	require.ErrorIs(t, fiberjwt.Create(ctx, w.auth, &Teacher{Login: "late"}, testPassword), fiberjwt.ErrUnavailable)
 }
 
-// A key that a deleted account had does not bring its sessions along.
+// The new account has the primary key of a deleted one.
 func TestCreateEndsSessionsOfFormerAccount(t *testing.T) {
-	for _, store := range []string{"beside", "elsewhere"} {
+	for _, store := range []string{"same database", "separate store"} {
 		w := newWorld(t, func(cfg *fiberjwt.Config) {
-			if store == "elsewhere" {
+			if store == "separate store" {
 				cfg.Store = newMemory()
 			}
 		})
@@ -383,7 +384,7 @@ func TestCreateEndsSessionsOfFormerAccount(t *testing.T) {
 		w.sql(`DELETE FROM teachers`)
 		bob := &Teacher{Login: "bob"}
 		require.NoError(t, fiberjwt.Create(t.Context(), w.auth, bob, testPassword))
-		require.EqualValues(t, 1, bob.ID, "the key must be the same")
+		require.EqualValues(t, 1, bob.ID, "the test needs the key of the deleted account")
 		require.Equal(t, 401, w.get("/teachers/me", pair.Access).Status, store)
 	}
 }
@@ -402,32 +403,32 @@ func TestHashPasswordMakesHashThatLoginAccepts(t *testing.T) {
 		hash, password string
 		want           bool
 	}{
-		"the password":      {hash, testPassword, true},
-		"another":           {hash, newPassword, false},
-		"bcrypt":            {bcryptOfTestPassword, testPassword, true},
-		"no hash":           {"", testPassword, false},
-		"no hash of ours":   {"md5:0cc175b9c0f1b6a8", testPassword, false},
-		"an endless one":    {hash, strings.Repeat("a", 1<<20), false},
-		"no password":       {hash, "", false},
-		"bytes for letters": {hash, "\xff\x00", false},
+		"the right password":           {hash, testPassword, true},
+		"another password":             {hash, newPassword, false},
+		"a bcrypt hash":                {bcryptOfTestPassword, testPassword, true},
+		"no hash":                      {"", testPassword, false},
+		"an unknown hash format":       {"md5:0cc175b9c0f1b6a8", testPassword, false},
+		"a password of 1 MiB":          {hash, strings.Repeat("a", 1<<20), false},
+		"no password":                  {hash, "", false},
+		"a password that is not UTF-8": {hash, "\xff\x00", false},
 	} {
 		ok, err := w.auth.CheckPassword(ctx, test.hash, test.password)
 		require.NoError(t, err, name)
 		require.Equal(t, test.want, ok, name)
 	}
-	over, cancel := context.WithCancel(ctx)
+	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
-	_, err = w.auth.CheckPassword(over, hash, testPassword)
+	_, err = w.auth.CheckPassword(cancelled, hash, testPassword)
 	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
-	_, err = w.auth.HashPassword(over, testPassword)
+	_, err = w.auth.HashPassword(cancelled, testPassword)
 	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
 }
 
-// B9, B11: a store elsewhere takes no part in the transaction. If that is rolled back,
-// the next account with the key would have the session.
+// A separate store takes no part in the transaction. If that is rolled back, the session would remain, and the next
+// account with the same key would own it.
 func TestGrantDBIsRefusedWithSeparateSessionStore(t *testing.T) {
-	elsewhere := newDB(t)
-	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Store = session.NewSQL(elsewhere) })
+	separate := newDB(t)
+	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Store = session.NewSQL(separate) })
 	err := w.db.RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error {
 		ann := &User{Email: "ann@example.com", PasswordHash: hashOfTestPassword}
 		if _, err := tx.NewInsert().Model(ann).Exec(ctx); err != nil {
@@ -438,14 +439,14 @@ func TestGrantDBIsRefusedWithSeparateSessionStore(t *testing.T) {
 	})
 	require.ErrorIs(t, err, fiberjwt.ErrSetup)
 	require.ErrorContains(t, err, "LoginOptions.DB")
-	n, err := elsewhere.NewSelect().Table("fiberjwt_sessions").Count(t.Context())
+	n, err := separate.NewSelect().Table("fiberjwt_sessions").Count(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, n)
 	_, err = w.auth.Issue(t.Context(), w.addUser("bob@example.com"), fiberjwt.LoginOptions{DB: w.db})
-	require.NoError(t, err, "a database is no transaction")
+	require.NoError(t, err, "LoginOptions.DB may be a database that is not in a transaction")
 }
 
-// B1: what an import has spoilt is said, and nothing of it.
+// The log says that the format is unknown, and contains no part of the hash.
 func TestLogNamesUnknownHashFormat(t *testing.T) {
 	w := quickWorld(t)
 	for i, hash := range []string{"!", "pbkdf2_sha256$600000$salt$c29tZXRoaW5nIHRoYXQgaXMgYSBoYXNo", "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy and more"} {
@@ -454,7 +455,7 @@ func TestLogNamesUnknownHashFormat(t *testing.T) {
 		email := fmt.Sprint("ann", i, "@example.com")
 		w.add(&User{Email: email, PasswordHash: hash})
 		requireRefusal(t, w.do("POST", "/auth/users/login", credentials("users", email, testPassword)), 401, "invalid_credentials")
-		if i == 0 { // it locks the account
+		if i == 0 { // "!" is the usual mark of a locked account
 			require.Empty(t, w.log.String())
 			continue
 		}
@@ -464,13 +465,13 @@ func TestLogNamesUnknownHashFormat(t *testing.T) {
 	}
 }
 
-// B5: an import that left a blank behind each hash, in a column that keeps it.
+// Imports sometimes leave a blank after each hash.
 func TestHashWithTrailingBlankSignsIn(t *testing.T) {
 	for name, hash := range map[string]string{"bcrypt": bcryptOfTestPassword, "argon2id": hashOfTestPassword} {
-		for _, store := range []string{"beside", "elsewhere"} {
-			t.Run(name+" "+store, func(t *testing.T) {
+		for _, store := range []string{"same database", "separate store"} {
+			t.Run(name+", "+store, func(t *testing.T) {
 				w := newWorld(t, func(cfg *fiberjwt.Config) {
-					if store == "elsewhere" {
+					if store == "separate store" {
 						cfg.Store = newMemory()
 					}
 				})
@@ -499,30 +500,30 @@ func TestHashWithTrailingBlankSignsIn(t *testing.T) {
 	}
 }
 
-// B5, C6: what Register makes of an account must be what a sign-in finds.
+// A sign-in could not find an account whose identity or hash the hook changed in these ways.
 func TestRegisterHookMayNotSpoilIdentityOrHash(t *testing.T) {
 	for name, test := range map[string]struct {
-		spoil func(u *User)
-		named string
+		change func(u *User)
+		want   string // in the log
 	}{
-		"no identity":        {func(u *User) { u.Email = "" }, "sets Email"},
-		"an invisible one":   {func(u *User) { u.Email = "b\u200bob@example.com" }, "sets Email"},
-		"capitals":           {func(u *User) { u.Email = "BOB@example.com" }, "sets Email"},
-		"no hash":            {func(u *User) { u.PasswordHash = "" }, "changes PasswordHash"},
-		"the password again": {func(u *User) { u.PasswordHash = testPassword }, "changes PasswordHash"},
+		"no identity":                {func(u *User) { u.Email = "" }, "sets Email"},
+		"an invisible character":     {func(u *User) { u.Email = "b\u200bob@example.com" }, "sets Email"},
+		"capital letters":            {func(u *User) { u.Email = "BOB@example.com" }, "sets Email"},
+		"no hash":                    {func(u *User) { u.PasswordHash = "" }, "changes PasswordHash"},
+		"the plain password as hash": {func(u *User) { u.PasswordHash = testPassword }, "changes PasswordHash"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := quickWorld(t, func(cfg *fiberjwt.Config) {
-				cfg.Entities[0] = fiberjwt.Entity[User]{Register: func(_ *fiber.Ctx, u *User) error { test.spoil(u); return nil }}
+				cfg.Entities[0] = fiberjwt.Entity[User]{Register: func(_ *fiber.Ctx, u *User) error { test.change(u); return nil }}
 			})
 			requireRefusal(t, w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword)), 500, "server_error")
 			require.Zero(t, w.count("users"))
-			require.Contains(t, w.log.String(), test.named)
+			require.Contains(t, w.log.String(), test.want)
 		})
 	}
 }
 
-// C13: a row that was loaded in part.
+// The application loaded the account without its hash.
 func TestIssueOfPartlyLoadedAccountIsLogged(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
@@ -531,7 +532,7 @@ func TestIssueOfPartlyLoadedAccountIsLogged(t *testing.T) {
 	require.Contains(t, w.log.String(), "load the account whole")
 }
 
-// B9: a transaction that is over cannot store a session, however often one tries.
+// A retry cannot help, so the error must not be ErrUnavailable.
 func TestFinishedTransactionInGrantDBGetsErrSetup(t *testing.T) {
 	w := quickWorld(t)
 	ann := w.addUser("ann@example.com")

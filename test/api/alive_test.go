@@ -14,7 +14,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/legacy"
 )
 
-// sessionOf keeps the session of a request that is signed in, as a socket would.
+// sessionOf returns the session of a signed-in request and keeps it after the request, as a WebSocket handler does.
 func (w *world) sessionOf(access string) *fiberjwt.Session {
 	w.t.Helper()
 	var kept *fiberjwt.Session
@@ -27,21 +27,21 @@ func (w *world) sessionOf(access string) *fiberjwt.Session {
 	return kept
 }
 
-// C15: a socket outlives the token that opened it, and ends with the session.
+// A WebSocket lives longer than the token that opened it, and must end with the session.
 func TestAliveHoldsUntilSessionEnds(t *testing.T) {
 	for name, end := range map[string]func(w *world, pair tokens, s *fiberjwt.Session){
 		"a logout": func(w *world, pair tokens, _ *fiberjwt.Session) {
 			require.Equal(t, 204, w.do("POST", "/auth/users/logout", `{"refresh_token":"`+pair.Refresh+`"}`).Status)
 		},
 		"Revoke": func(w *world, _ tokens, s *fiberjwt.Session) { require.NoError(t, w.auth.Revoke(t.Context(), s.ID)) },
-		"a new password": func(w *world, _ tokens, _ *fiberjwt.Session) {
+		"a password change": func(w *world, _ tokens, _ *fiberjwt.Session) {
 			other := w.login("users", "ann@example.com").Access
 			a := w.do("POST", "/auth/users/password", `{"current_password":"`+testPassword+`","password":"`+newPassword+`"}`, "Authorization", "Bearer "+other)
 			require.Equal(t, 204, a.Status, a.Body)
 		},
-		"the account is gone": func(w *world, _ tokens, _ *fiberjwt.Session) { w.sql("DELETE FROM users") },
-		"Allow":               func(w *world, _ tokens, _ *fiberjwt.Session) { w.sql("UPDATE users SET disabled = true") },
-		"idleness":            func(w *world, _ tokens, _ *fiberjwt.Session) { w.clock.Advance(15 * 24 * time.Hour) },
+		"a deleted account":  func(w *world, _ tokens, _ *fiberjwt.Session) { w.sql("DELETE FROM users") },
+		"a refusal by Allow": func(w *world, _ tokens, _ *fiberjwt.Session) { w.sql("UPDATE users SET disabled = true") },
+		"IdleTTL":            func(w *world, _ tokens, _ *fiberjwt.Session) { w.clock.Advance(15 * 24 * time.Hour) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, func(cfg *fiberjwt.Config) {
@@ -55,7 +55,7 @@ func TestAliveHoldsUntilSessionEnds(t *testing.T) {
 			pair := w.register("users", "ann@example.com")
 			s := w.sessionOf(pair.Access)
 			require.NoError(t, w.auth.Alive(t.Context(), s))
-			for range 20 { // the page refreshes, the socket does not
+			for range 20 { // the page refreshes, the WebSocket does not
 				w.clock.Advance(24 * time.Hour)
 				if refreshed := w.tokensOf(w.refresh("users", pair.Refresh)); refreshed.Refresh != "" {
 					pair = refreshed
@@ -69,7 +69,7 @@ func TestAliveHoldsUntilSessionEnds(t *testing.T) {
 	}
 }
 
-// C15: an outage ends no socket.
+// An outage must not end WebSockets: the error is not ErrTokenRevoked.
 func TestAliveReturnsErrUnavailableIfStoreFails(t *testing.T) {
 	w, f := troubledWorld(t)
 	w.addUser("ann@example.com")
@@ -84,7 +84,7 @@ func TestAliveReturnsErrUnavailableIfStoreFails(t *testing.T) {
 	require.ErrorIs(t, newVerifier(t).auth.Alive(t.Context(), s), fiberjwt.ErrSetup)
 }
 
-// C15: what has no session ends with its token.
+// Tokens of other issuers and of the previous system have no session, so Alive holds until they expire.
 func TestAliveOfSessionlessTokenEndsWithToken(t *testing.T) {
 	var asked string
 	f := newFederation(t, func(cfg *fiberjwt.Config) {
@@ -117,7 +117,7 @@ func TestAliveOfSessionlessTokenEndsWithToken(t *testing.T) {
 			w := test.w
 			s := w.sessionOf(test.token)
 			require.NoError(t, w.auth.Alive(t.Context(), s))
-			require.NoError(t, w.auth.Alive(t.Context(), s), "again, and s is as it was")
+			require.NoError(t, w.auth.Alive(t.Context(), s), "a second call must give the same result: Alive must not change s")
 			w.sql("UPDATE users SET disabled = true")
 			require.ErrorIs(t, w.auth.Alive(t.Context(), s), fiberjwt.ErrTokenRevoked)
 			w.sql("UPDATE users SET disabled = false")
@@ -125,5 +125,5 @@ func TestAliveOfSessionlessTokenEndsWithToken(t *testing.T) {
 			require.ErrorIs(t, w.auth.Alive(t.Context(), s), fiberjwt.ErrTokenExpired)
 		})
 	}
-	require.Equal(t, "auth0|1", asked, "the hook knows no primary key")
+	require.Equal(t, "auth0|1", asked, "the hook must get the subject of the token, not the primary key")
 }

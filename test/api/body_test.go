@@ -19,9 +19,8 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// streamed sends the head of a chunked request and rest to a server of w that
-// hands bodies on as streams.
-func (w *world) streamed(path, rest string) net.Conn {
+// sendChunked starts a server of w that passes bodies on as streams, and sends it the head of a chunked request and rest.
+func (w *world) sendChunked(path, rest string) net.Conn {
 	w.t.Helper()
 	w.mounted(fiber.New(fiber.Config{StreamRequestBody: true, DisableStartupMessage: true}))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -38,10 +37,8 @@ func (w *world) streamed(path, rest string) net.Conn {
 	return conn
 }
 
-// Bodies.
-
 func TestEndlessBodyIsRefused(t *testing.T) {
-	const most = 16 << 10
+	const limit = 16 << 10
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Extractor = fiberjwt.Chain(fiberjwt.FromAuthHeader(""), fiberjwt.FromForm("token"))
 	}, withoutRoutes)
@@ -51,8 +48,8 @@ func TestEndlessBodyIsRefused(t *testing.T) {
 	go func() { _ = w.app.Listener(listener) }()
 	t.Cleanup(func() { require.NoError(t, w.app.Shutdown()) })
 
-	// start sends the head and the first bytes of a body, in a chunk of 64 MiB
-	// that never ends, and gives the answer.
+	// start sends the head of a request and the first bytes of its body, in a chunk of 64 MiB that never ends. It returns
+	// the status of the response.
 	start := func(t *testing.T, path, mediaType, body string) int {
 		conn, err := net.Dial("tcp", listener.Addr().String())
 		require.NoError(t, err)
@@ -61,14 +58,14 @@ func TestEndlessBodyIsRefused(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
 		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		require.NoError(t, err, "the server still waits for the rest of the body")
+		require.NoError(t, err, "the server waits for the rest of the body")
 		require.NoError(t, response.Body.Close())
 		return response.StatusCode
 	}
 	for _, path := range []string{"/auth/users/register", "/auth/users/login"} {
-		require.Equal(t, 413, start(t, path, "application/json", strings.Repeat("a", most+1)), path)
+		require.Equal(t, 413, start(t, path, "application/json", strings.Repeat("a", limit+1)), path)
 	}
-	require.Equal(t, 401, start(t, "/any", "application/x-www-form-urlencoded", "token="), "no form is read from a stream")
+	require.Equal(t, 401, start(t, "/any", "application/x-www-form-urlencoded", "token="), "a form in a stream must not be read: the request has no token")
 }
 
 func TestFormBeyond16KiBIsNotParsedForToken(t *testing.T) {
@@ -94,15 +91,15 @@ func TestFormBeyond16KiBIsNotParsedForToken(t *testing.T) {
 	require.Equal(t, 401, status)
 	status, allocated := post(bytes.Repeat([]byte("a&"), 2<<20))
 	require.Equal(t, 401, status)
-	require.Less(t, allocated, uint64(1<<20), "bytes of memory for a form that is refused")
+	require.Less(t, allocated, uint64(1<<20), "a refused form must not cost this many bytes of memory")
 }
 
 func TestEndlessBodyIsRefusedWhereBodyIsOptional(t *testing.T) {
 	for _, route := range []string{"refresh", "logout", "logout-all"} {
 		t.Run(route, func(t *testing.T) {
-			conn := newWorld(t, withoutRoutes).streamed("/auth/users/"+route, "4000000\r\n"+strings.Repeat("a", 16<<10+1))
+			conn := newWorld(t, withoutRoutes).sendChunked("/auth/users/"+route, "4000000\r\n"+strings.Repeat("a", 16<<10+1))
 			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-			require.NoError(t, err, "the server still waits for the rest of the body")
+			require.NoError(t, err, "the server waits for the rest of the body")
 			require.NoError(t, response.Body.Close())
 			require.Equal(t, 413, response.StatusCode)
 		})
@@ -114,7 +111,7 @@ func TestEndOfTooLongBodyIsNotParsed(t *testing.T) {
 	pair := w.register("users", "ann@example.com")
 	other := newWorld(t, withoutRoutes, func(cfg *fiberjwt.Config) { cfg.DB = w.db })
 	body := strings.Repeat("x", 16<<10+1) + `{"refresh_token":"` + pair.Refresh + `"}`
-	conn := other.streamed("/auth/users/refresh", fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body))
+	conn := other.sendChunked("/auth/users/refresh", fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body))
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
@@ -122,12 +119,12 @@ func TestEndOfTooLongBodyIsNotParsed(t *testing.T) {
 }
 
 func TestRestOfRefusedBodyIsNotParsedAsRequest(t *testing.T) {
-	for name, path := range map[string]string{"by a route": "/auth/users/login", "by the middleware": "/any"} {
+	for name, path := range map[string]string{"refused by a route": "/auth/users/login", "refused by the middleware": "/any"} {
 		t.Run(name, func(t *testing.T) {
 			body := strings.Repeat("a", 16<<10+1) + "GET /open HTTP/1.1\r\nHost: localhost\r\n\r\n"
-			conn := newWorld(t, withoutRoutes).streamed(path, fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body))
-			answers, _ := io.ReadAll(conn) // the server closes, or resets
-			require.Equal(t, 1, strings.Count(string(answers), "HTTP/1.1 "), "%.2000s", answers)
+			conn := newWorld(t, withoutRoutes).sendChunked(path, fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body))
+			answers, _ := io.ReadAll(conn) // until the server closes or resets the connection
+			require.Equal(t, 1, strings.Count(string(answers), "HTTP/1.1 "), "the server answered the rest of the body as a request: %.2000s", answers)
 		})
 	}
 }

@@ -20,12 +20,12 @@ func TestCheckAcceptsTablesMadeByBunAndMigrate(t *testing.T) {
 	require.NoError(t, w.auth.Check(t.Context()))
 }
 
-// B8 and what else SQLite can have wrong. The statements replace the table users.
+// The statements of each case replace the table users.
 func TestCheckReportsTableProblems(t *testing.T) {
 	const rest = ", full_name TEXT, admin BOOLEAN, disabled BOOLEAN, password_hash TEXT NOT NULL)"
 	for name, c := range map[string]struct {
 		ddl  []string
-		want string // "" for nothing
+		want string // "" if Check must succeed
 	}{
 		"no table":            {nil, "the table does not exist"},
 		"a column is missing": {[]string{"CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, full_name TEXT, admin BOOLEAN, password_hash TEXT)"}, `the table has no column "disabled"`},
@@ -69,13 +69,13 @@ func TestCheckReportsTableProblems(t *testing.T) {
 	}
 }
 
-// B6: the sessions of a row would not end in a kind that reads it through a view.
+// The sessions of an account would not end in the other kind, which reads the same row through a view.
 func TestCheckRejectsViewOnTableOfAnotherKind(t *testing.T) {
 	const table, fault = "CREATE TABLE %s (id INTEGER PRIMARY KEY, login TEXT UNIQUE, email TEXT UNIQUE, full_name TEXT, admin BOOLEAN, disabled BOOLEAN, password_hash TEXT)",
 		`Config.Entities[1] (Teacher, table teachers): the view and the table of kind "users" show rows of one table`
 	for name, c := range map[string]struct {
 		ddl  []string
-		want string // "" for nothing
+		want string // "" if Check must succeed
 	}{
 		"a view":                    {[]string{`CREATE VIEW teachers AS SELECT * FROM "Users" WHERE admin`}, fault},
 		"a view with a schema":      {[]string{"CREATE VIEW teachers AS SELECT * FROM main.users"}, fault},
@@ -100,8 +100,8 @@ func TestCheckRejectsViewOnTableOfAnotherKind(t *testing.T) {
 	}
 }
 
-type Softly struct {
-	bun.BaseModel `bun:"table:softly"`
+type SoftDeleted struct {
+	bun.BaseModel `bun:"table:soft_deleted"`
 	ID            int64     `bun:",pk,autoincrement" json:"id"`
 	Tenant        int64     `json:"tenant"`
 	Email         string    `json:"email"`
@@ -110,25 +110,25 @@ type Softly struct {
 }
 
 func TestCheckRequiresUniqueIdentityInVisibleRows(t *testing.T) {
-	narrowed := fiberjwt.Entity[Softly]{Load: func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("tenant = 1") }}
+	narrowed := fiberjwt.Entity[SoftDeleted]{Load: func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("tenant = 1") }}
 	for name, c := range map[string]struct {
 		index string
 		kind  fiberjwt.AnyEntity
 		found bool
 	}{
-		"living rows":                  {"(email) WHERE deleted_at IS NULL", fiberjwt.Entity[Softly]{}, false},
-		"living rows, quoted":          {`(email) WHERE ("deleted_at" IS NULL) AND email IS NOT NULL`, fiberjwt.Entity[Softly]{}, false},
-		"dead rows":                    {"(email) WHERE deleted_at IS NOT NULL", fiberjwt.Entity[Softly]{}, true},
-		"with the time, which is NULL": {"(email, deleted_at)", fiberjwt.Entity[Softly]{}, true},
-		"tenants":                      {"(tenant, email)", fiberjwt.Entity[Softly]{}, true},
-		"tenants, and Load sees one":   {"(tenant, email)", narrowed, false},
-		"Load and no index of it":      {"(tenant)", narrowed, true},
+		"an index of living rows":                                {"(email) WHERE deleted_at IS NULL", fiberjwt.Entity[SoftDeleted]{}, false},
+		"an index of living rows, quoted":                        {`(email) WHERE ("deleted_at" IS NULL) AND email IS NOT NULL`, fiberjwt.Entity[SoftDeleted]{}, false},
+		"an index of deleted rows":                               {"(email) WHERE deleted_at IS NOT NULL", fiberjwt.Entity[SoftDeleted]{}, true},
+		"an index with the time of deletion, which is NULL":      {"(email, deleted_at)", fiberjwt.Entity[SoftDeleted]{}, true},
+		"an index per tenant":                                    {"(tenant, email)", fiberjwt.Entity[SoftDeleted]{}, true},
+		"an index per tenant, and Load selects one tenant":       {"(tenant, email)", narrowed, false},
+		"Load selects one tenant, and no index has the identity": {"(tenant)", narrowed, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Entities = []fiberjwt.AnyEntity{c.kind} })
-			_, err := w.db.NewCreateTable().Model((*Softly)(nil)).Exec(t.Context())
+			_, err := w.db.NewCreateTable().Model((*SoftDeleted)(nil)).Exec(t.Context())
 			require.NoError(t, err)
-			_, err = w.db.Exec("CREATE UNIQUE INDEX softly_email ON softly " + c.index)
+			_, err = w.db.Exec("CREATE UNIQUE INDEX by_email ON soft_deleted " + c.index)
 			require.NoError(t, err)
 			if err := w.auth.Check(t.Context()); c.found {
 				require.ErrorContains(t, err, "Identity: no unique index")
@@ -161,7 +161,7 @@ func TestCheckReportsMissingMigration(t *testing.T) {
 	require.ErrorContains(t, w.auth.Check(t.Context()), "the tables of the library lack the step 20261130000000")
 	require.NoError(t, fiberjwt.Migrate(t.Context(), w.db))
 	require.NoError(t, w.auth.Check(t.Context()))
-	_, err = w.db.Exec("DROP TABLE fiberjwt_migrations") // who serves may not read it
+	_, err = w.db.Exec("DROP TABLE fiberjwt_migrations") // the user of the server may lack the right to read it
 	require.NoError(t, err)
 	require.NoError(t, w.auth.Check(t.Context()))
 }
@@ -180,7 +180,7 @@ func TestCheckNamesUnreachableStore(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// checkedStore answers Check.
+// checkedStore is a store with a Check method.
 type checkedStore struct {
 	session.Store
 	check func(ctx context.Context, clock bool) ([]string, error)
@@ -192,21 +192,21 @@ func (s checkedStore) Check(ctx context.Context, clock bool) ([]string, error) {
 
 func TestCheckAsksCustomSessionStore(t *testing.T) {
 	var clocks []bool
-	answer := errors.New("no route")
+	failure := errors.New("no route")
 	store := checkedStore{session.NewSQL(newDB(t)), func(ctx context.Context, clock bool) ([]string, error) {
 		clocks = append(clocks, clock)
 		_, bounded := ctx.Deadline()
 		require.True(t, bounded)
-		return []string{"it forgets", "it lies"}, answer
+		return []string{"it forgets", "it lies"}, failure
 	}}
 	with := func(cfg *fiberjwt.Config) { cfg.Store = store }
 	err := newWorld(t, with).auth.Check(t.Context())
 	require.EqualError(t, err, "fiberjwt: Config.Store could not be asked: no route")
 	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
-	answer = nil
+	failure = nil
 	err = newWorld(t, with, func(cfg *fiberjwt.Config) { cfg.Now = nil }).auth.Check(t.Context())
 	require.EqualError(t, err, "fiberjwt: the database has 2 problems:\n  - Config.Store: it forgets\n  - Config.Store: it lies")
-	require.Equal(t, []bool{false, true}, clocks, "Config.Now rules where it is set")
+	require.Equal(t, []bool{false, true}, clocks, "Check must compare clocks only if Config.Now is not set")
 
 	store.check = func(context.Context, bool) ([]string, error) { panic("of the store") }
 	require.Error(t, newWorld(t, with).auth.Check(t.Context()))

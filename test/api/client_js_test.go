@@ -12,7 +12,7 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// clientBudget is what the client may weigh on the wire, in bytes.
+// clientBudget is the largest allowed size of the gzipped client, in bytes.
 const clientBudget = 2048
 
 func withClient(cfg *fiberjwt.Config) { cfg.Client = true }
@@ -32,7 +32,7 @@ func TestClientScriptIsRevalidatedByETag(t *testing.T) {
 	w := quickWorld(t, withClient)
 	first := w.do("GET", "/auth/client.js", "")
 	tag := first.Header.Get("ETag")
-	require.Regexp(t, `^"[A-Za-z0-9_-]{22}"$`, tag, "a strong tag")
+	require.Regexp(t, `^"[A-Za-z0-9_-]{22}"$`, tag, "the ETag must be strong")
 	for _, header := range []string{tag, "W/" + tag, `"other", ` + tag, "*"} {
 		again := w.do("GET", "/auth/client.js", "", "If-None-Match", header)
 		require.Equal(t, 304, again.Status, header)
@@ -59,8 +59,8 @@ func TestClientScriptFitsSizeBudget(t *testing.T) {
 	t.Logf("client.js: %d bytes, %d gzipped", len(body), packed.Len())
 	require.LessOrEqual(t, packed.Len(), clientBudget)
 	for line := range strings.Lines(body) {
-		require.NotContains(t, line, "// ", "a comment does not have a line of its own")
-		require.NotEqual(t, '*', rune(line[0]))
+		require.NotContains(t, line, "// ", "the served script must contain no comments")
+		require.NotEqual(t, '*', rune(line[0]), "the served script must contain no comments")
 	}
 }
 

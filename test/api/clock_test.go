@@ -13,30 +13,29 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// B12: several servers on one store, whose clocks differ.
+// These tests run several servers with different clocks on one store.
 
-// clocked is a store on SQLite that has a clock of its own, as a server has.
-type clocked struct {
+// clockedStore is a store on SQLite with a separate clock, as a database server has.
+type clockedStore struct {
 	*session.SQL
 	now func() time.Time
 }
 
-func (s clocked) Clock(context.Context, int64) (int64, error) { return s.now().UnixMilli(), nil }
+func (s clockedStore) Clock(context.Context, int64) (int64, error) { return s.now().UnixMilli(), nil }
 
-func (s clocked) Refresh(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
+func (s clockedStore) Refresh(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
 	if t.StoreClock {
 		now = s.now().UnixMilli()
 	}
 	return s.SQL.Refresh(ctx, kind, sid, g, now, t)
 }
 
-// serverAhead is another server on the database of w. Its clock is ahead of w's,
-// which is that of the store, too.
+// serverAhead is another server on the database of w. Its clock is ahead of that of w, which is the clock of the store.
 func (w *world) serverAhead(ahead time.Duration, configure ...func(*fiberjwt.Config)) *world {
 	w.t.Helper()
 	other := quickWorld(w.t, append([]func(*fiberjwt.Config){func(cfg *fiberjwt.Config) {
 		cfg.DB = w.db
-		cfg.Store = clocked{session.NewSQL(w.db), w.clock.Now}
+		cfg.Store = clockedStore{session.NewSQL(w.db), w.clock.Now}
 		cfg.Now = func() time.Time { return w.clock.Now().Add(ahead) }
 	}}, configure...)...)
 	other.db = w.db
@@ -44,7 +43,6 @@ func (w *world) serverAhead(ahead time.Duration, configure ...func(*fiberjwt.Con
 	return other
 }
 
-// Both ways: one server is ahead of the store, the other is right or behind.
 func TestSkewedServersAcceptEachOthersTokens(t *testing.T) {
 	for _, apart := range []time.Duration{30 * time.Second, 60 * time.Second} {
 		t.Run(apart.String(), func(t *testing.T) {
@@ -75,8 +73,8 @@ func TestSecondTabOnSkewedServerGetsSameSuccessor(t *testing.T) {
 			w.clock.Advance(10 * time.Minute)
 			second := here.tokensOf(here.refresh("users", first.Refresh)).Refresh
 			require.NotEmpty(t, second)
-			// The other tab sends what it has. By its own clock, the server that is ahead
-			// would take the answer above for one that never arrived, and burn the token.
+			// The other tab sends the first token. By its own clock, the server that is ahead would conclude that the response
+			// above never arrived, and would replace the second token.
 			for _, wait := range []time.Duration{31 * time.Second, 20 * time.Second, 20 * time.Second} {
 				w.clock.Advance(wait)
 				require.Equal(t, second, there.tokensOf(there.refresh("users", first.Refresh)).Refresh, "after %v", wait)
@@ -86,7 +84,6 @@ func TestSecondTabOnSkewedServerGetsSameSuccessor(t *testing.T) {
 	}
 }
 
-// A rotation is no sooner and no later for the clock of the server that judges.
 func TestRotationAgeIsMeasuredByStoreClock(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
@@ -95,15 +92,14 @@ func TestRotationAgeIsMeasuredByStoreClock(t *testing.T) {
 	for _, ahead := range []time.Duration{60 * time.Second, -60 * time.Second} {
 		there := w.serverAhead(ahead)
 		w.clock.Advance(5*time.Minute - time.Second)
-		require.Empty(t, there.tokensOf(there.refresh("users", pair.Refresh)).Refresh, "too early")
+		require.Empty(t, there.tokensOf(there.refresh("users", pair.Refresh)).Refresh, "the token was rotated too early")
 		w.clock.Advance(time.Second)
 		pair = there.tokensOf(there.refresh("users", pair.Refresh))
 		require.NotEmpty(t, pair.Refresh)
 	}
 }
 
-// The server of pages leaves a parent to the client as soon as its grace is over
-// by the clock of the store: a thief must not be given more time by its own.
+// If the page server used its own clock, an attacker could exchange a replaced token after its grace period.
 func TestExchangeGraceUsesStoreClock(t *testing.T) {
 	for _, ahead := range []time.Duration{60 * time.Second, -60 * time.Second} {
 		t.Run(ahead.String(), func(t *testing.T) {
@@ -121,8 +117,7 @@ func TestExchangeGraceUsesStoreClock(t *testing.T) {
 	}
 }
 
-// The end of a session is that of the clock of the server: no token may end
-// before it begins.
+// Tokens carry times of the server. By any other clock, a token could expire before it was issued.
 func TestAbsoluteSessionEndUsesServerClock(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
@@ -147,11 +142,11 @@ func TestClockSkewDoesNotReviveOneTimeToken(t *testing.T) {
 		_, err = confirm.Redeem(t.Context(), w.auth, token)
 		require.NoError(t, err)
 		_, err = confirm.Redeem(t.Context(), there.auth, token)
-		require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "by a server that is %v ahead", ahead)
+		require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "a server that is %v ahead accepted the token again", ahead)
 	}
 }
 
-// An application hands on when the person signed in, from a token of another server.
+// The application passes the auth_time of a token that another server issued.
 func TestFutureAuthTimeWithinSkewIsClampedToNow(t *testing.T) {
 	w := quickWorld(t)
 	u := w.addUser("ann@example.com")
@@ -163,10 +158,9 @@ func TestFutureAuthTimeWithinSkewIsClampedToNow(t *testing.T) {
 	require.Equal(t, w.clock.Now().Unix(), s.AuthTime.Unix())
 }
 
-// A refresh that writes tells the clock of the store, so a server that is ahead of
-// it is named, too.
+// A refresh that rotates learns the time of the store, so the log names servers that are ahead and servers that are behind.
 func TestClockSkewAboveFiveSecondsIsLogged(t *testing.T) {
-	for ahead, word := range map[time.Duration]string{5 * time.Second: "", 6 * time.Second: "by=-6s", -6 * time.Second: "by=6s"} {
+	for ahead, want := range map[time.Duration]string{5 * time.Second: "", 6 * time.Second: "by=-6s", -6 * time.Second: "by=6s"} {
 		t.Run(ahead.String(), func(t *testing.T) {
 			w := quickWorld(t)
 			w.addUser("ann@example.com")
@@ -174,39 +168,39 @@ func TestClockSkewAboveFiveSecondsIsLogged(t *testing.T) {
 			pair := there.enter("users", 1)
 			w.clock.Advance(10 * time.Minute)
 			require.Equal(t, 200, there.refresh("users", pair.Refresh).Status)
-			require.Equal(t, word == "", there.log.Len() == 0, there.log.String())
-			require.Contains(t, there.log.String(), word)
+			require.Equal(t, want == "", there.log.Len() == 0, there.log.String())
+			require.Contains(t, there.log.String(), want)
 		})
 	}
 }
 
-// noting notes what it is asked.
-type noting struct {
+// recordingStore keeps the times of the last refresh.
+type recordingStore struct {
 	*session.SQL
-	asked session.Times
+	times session.Times
 }
 
-func (s *noting) Refresh(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
-	s.asked = t
+func (s *recordingStore) Refresh(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
+	s.times = t
 	return s.SQL.Refresh(ctx, kind, sid, g, now, t)
 }
 
 func TestStoreClockIsUsedUnlessNowIsSet(t *testing.T) {
 	for name, now := range map[string]func() time.Time{"the default": nil, "a clock of the application": time.Now} {
 		t.Run(name, func(t *testing.T) {
-			store := &noting{}
+			store := &recordingStore{}
 			w := quickWorld(t, func(cfg *fiberjwt.Config) {
 				store.SQL = session.NewSQL(cfg.DB)
 				cfg.Store, cfg.Now = store, now
 			})
 			w.addUser("ann@example.com")
 			require.Equal(t, 200, w.refresh("users", w.enter("users", 1).Refresh).Status)
-			require.Equal(t, now == nil, store.asked.StoreClock)
+			require.Equal(t, now == nil, store.times.StoreClock)
 		})
 	}
 }
 
-// Both answer by the clock of the store, by which the session has half a minute left.
+// The server is ahead of the store. By the clock of the store, the session has half a minute left.
 func TestExchangeIdleLimitUsesStoreClock(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
@@ -219,7 +213,7 @@ func TestExchangeIdleLimitUsesStoreClock(t *testing.T) {
 	requireRefusal(t, ahead.do("POST", "/auth/users/token", `{"refresh_token":"`+pair.Refresh+`"}`), 401, "session_ended")
 }
 
-// D4: what a process deletes whose clock is wrong, all others have lost.
+// A process with a wrong clock must not delete rows that the other processes still need.
 func TestPruningUsesStoreClock(t *testing.T) {
 	w := quickWorld(t)
 	confirm := fiberjwt.Link[User]{Name: "confirm", TTL: 7 * 24 * time.Hour}
@@ -233,7 +227,7 @@ func TestPruningUsesStoreClock(t *testing.T) {
 	pruneAtOnce(wrong.auth)
 	wrong.enter("users", 1)
 	awaitPruning(wrong.auth)
-	require.Equal(t, 200, w.get("/users/me", pair.Access).Status, "a session that lives was deleted")
+	require.Equal(t, 200, w.get("/users/me", pair.Access).Status, "a living session was deleted")
 	_, err = confirm.Redeem(t.Context(), w.auth, token)
-	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "a link that was used is good again")
+	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "a used link is valid again")
 }
