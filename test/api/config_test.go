@@ -23,7 +23,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// unconnected is a database that nobody may talk to.
+// unconnected is a database that refuses every connection.
 type unconnected struct{}
 
 func (unconnected) Connect(context.Context) (driver.Conn, error) {
@@ -32,8 +32,7 @@ func (unconnected) Connect(context.Context) (driver.Conn, error) {
 
 func (unconnected) Driver() driver.Driver { return nil }
 
-// goodConfig is complete. Its database does not answer, so whatever is made of
-// it is made without I/O.
+// goodConfig is valid. Its database refuses connections, so a test that passes did no I/O.
 func goodConfig(t *testing.T) fiberjwt.Config {
 	t.Helper()
 	db := bun.NewDB(sql.OpenDB(unconnected{}), sqlitedialect.New())
@@ -46,14 +45,14 @@ func goodConfig(t *testing.T) fiberjwt.Config {
 	}
 }
 
-// only makes an entity the only one of a Config.
+// only returns a change that makes kind the only entity of a Config.
 func only(kind fiberjwt.AnyEntity) func(*fiberjwt.Config) {
 	return func(cfg *fiberjwt.Config) { cfg.Entities = []fiberjwt.AnyEntity{kind} }
 }
 
 const userColumns = "id, email, full_name, admin, disabled, password_hash"
 
-// Models that are declared wrongly.
+// Models with mistakes in their declaration.
 type (
 	NoKey struct {
 		Email        string
@@ -207,7 +206,7 @@ func TestOpenNamesFieldOfEveryMistake(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := goodConfig(t)
 			test.change(&cfg)
-			auth, err := openShielded(cfg)
+			auth, err := openRecovering(cfg)
 			require.Nil(t, auth)
 			require.Error(t, err)
 			require.True(t, strings.HasPrefix(err.Error(), "fiberjwt: "), err.Error())
@@ -222,8 +221,8 @@ func TestOpenNamesFieldOfEveryMistake(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// openShielded says that Open panicked instead of giving an error.
-func openShielded(cfg fiberjwt.Config) (auth *fiberjwt.Auth, err error) {
+// openRecovering is Open, but turns a panic into an error.
+func openRecovering(cfg fiberjwt.Config) (auth *fiberjwt.Auth, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("Open panicked: %v", p)
@@ -262,10 +261,10 @@ func TestOpenReportsAllProblemsInOneError(t *testing.T) {
 	lines := strings.Split(err.Error(), "\n")
 	require.Contains(t, lines[0], fmt.Sprintf("%d problems", len(lines)-1))
 	slices.Sort(lines)
-	require.Len(t, slices.Compact(lines), strings.Count(err.Error(), "\n")+1, "a mistake is named twice")
+	require.Len(t, slices.Compact(lines), strings.Count(err.Error(), "\n")+1, "the error names a mistake twice")
 	for _, routes := range app.Stack() {
 		for _, route := range routes {
-			require.NotContains(t, route.Path, "login", "a Config that was refused mounted its routes")
+			require.NotContains(t, route.Path, "login", "Open mounted routes although it refused the Config")
 		}
 	}
 }
@@ -337,7 +336,7 @@ func TestConfigChangesAfterOpenHaveNoEffect(t *testing.T) {
 
 	other := quickWorld(t)
 	other.addUser("ann@example.com")
-	require.Equal(t, 401, other.get("/users/me", after.Access).Status, "the session is another database's")
+	require.Equal(t, 401, other.get("/users/me", after.Access).Status, "the other database must not have the session")
 	require.Equal(t, 200, other.get("/users/me", other.enter("users", 1).Access).Status)
 }
 
@@ -352,7 +351,7 @@ func TestTwoInstancesInOneProcessAreIsolated(t *testing.T) {
 	requireRefusal(t, two.refresh("users", ann.Refresh), 401, "session_ended")
 }
 
-// Models whose JSON shows the hash, or does not.
+// Models whose JSON shows the hash, and models whose JSON hides it.
 type (
 	Untagged struct {
 		ID           int64 `bun:",pk"`
@@ -455,7 +454,7 @@ func TestModelExposingHashInJSONIsRejected(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := goodConfig(t)
 			cfg.Entities = []fiberjwt.AnyEntity{kind}
-			_, err := openShielded(cfg)
+			_, err := openRecovering(cfg)
 			require.ErrorContains(t, err, "JSON")
 			require.ErrorContains(t, err, `json:"-"`)
 		})
@@ -492,8 +491,6 @@ func TestUntrimmedSecretIsAllowedOnlyAsOldSecret(t *testing.T) {
 	})
 	require.ErrorContains(t, err, "Config.OldSecrets[0]")
 }
-
-// Config.
 
 func TestOpenRefusesPublicPatternThatRouterCannotParse(t *testing.T) {
 	for name, pattern := range map[string]string{

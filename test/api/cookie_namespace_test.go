@@ -12,11 +12,10 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// host answers requests by their port or path, with cookies as net/http keeps
-// them: like browsers, without regard to ports.
-type host map[string]*fiber.App
+// appsByURL sends each request to the application whose address is a prefix of the URL.
+type appsByURL map[string]*fiber.App
 
-func (h host) RoundTrip(request *http.Request) (*http.Response, error) {
+func (h appsByURL) RoundTrip(request *http.Request) (*http.Response, error) {
 	for prefix, app := range h {
 		if strings.HasPrefix(request.URL.String(), prefix) {
 			return app.Test(request, -1)
@@ -25,7 +24,7 @@ func (h host) RoundTrip(request *http.Request) (*http.Response, error) {
 	return nil, http.ErrServerClosed
 }
 
-// C8.
+// The jar of net/http ignores ports, as browsers do.
 func TestNamespaceSeparatesCookiesOfTwoApplications(t *testing.T) {
 	for name, test := range map[string]struct {
 		shop, desk string // addresses of the applications
@@ -40,7 +39,7 @@ func TestNamespaceSeparatesCookiesOfTwoApplications(t *testing.T) {
 			t.Run(name+", namespace "+namespace, func(t *testing.T) {
 				jar, err := cookiejar.New(nil)
 				require.NoError(t, err)
-				client := &http.Client{Jar: jar, Transport: host{
+				client := &http.Client{Jar: jar, Transport: appsByURL{
 					test.shop: newNamespaceApp(t, test.shop, test.cookie, ""),
 					test.desk: newNamespaceApp(t, test.desk, test.cookie, namespace),
 				}}
@@ -61,7 +60,7 @@ func TestNamespaceSeparatesCookiesOfTwoApplications(t *testing.T) {
 				require.Equal(t, 201, do("POST", test.desk+"/auth/users/register"))
 				require.Equal(t, 200, do("GET", test.desk+"/me"))
 				if namespace == "" {
-					require.Equal(t, 401, do("GET", test.shop+"/me"), "there is nothing to keep apart")
+					require.Equal(t, 401, do("GET", test.shop+"/me"), "without a namespace, the second sign-in must replace the cookie of the first: else this test proves nothing")
 					return
 				}
 				require.Equal(t, 200, do("GET", test.shop+"/me"))
@@ -69,13 +68,13 @@ func TestNamespaceSeparatesCookiesOfTwoApplications(t *testing.T) {
 				require.Equal(t, 200, do("POST", test.desk+"/auth/users/refresh"))
 				require.Equal(t, 204, do("POST", test.desk+"/auth/users/logout"))
 				require.Equal(t, 401, do("GET", test.desk+"/me"))
-				require.Equal(t, 200, do("GET", test.shop+"/me"), "a logout of the other application")
+				require.Equal(t, 200, do("GET", test.shop+"/me"), "a logout of the other application must not end this session")
 			})
 		}
 	}
 }
 
-// newNamespaceApp is an application at an address, with accounts and a secret of its own.
+// newNamespaceApp is an application at an address, with a separate database and secret.
 func newNamespaceApp(t *testing.T, address string, cookie fiberjwt.Cookie, namespace string) *fiber.App {
 	t.Helper()
 	app, prefix := fiber.New(), ""

@@ -27,13 +27,12 @@ const (
 	fortnightInSec = 14 * 24 * 3600
 )
 
-// setCookies are the cookies of an answer by name, without the mark of the
-// device, which device_test.go is about. A name that comes twice fails.
+// setCookies returns the cookies that a response sets, by name, without the device cookie. It fails if a name is set twice.
 func setCookies(t *testing.T, a answer) map[string]*http.Cookie {
 	t.Helper()
 	cookies := map[string]*http.Cookie{}
 	for _, cookie := range (&http.Response{Header: a.Header}).Cookies() {
-		require.NotContains(t, cookies, cookie.Name, "a cookie is set twice")
+		require.NotContains(t, cookies, cookie.Name, "the response sets a cookie twice")
 		cookies[cookie.Name] = cookie
 	}
 	maps.DeleteFunc(cookies, func(name string, _ *http.Cookie) bool { return strings.HasSuffix(name, "-device") })
@@ -53,7 +52,7 @@ func TestCookiesAreSecureHttpOnlyAndSameSite(t *testing.T) {
 	require.Equal(t, http.SameSiteLaxMode, access.SameSite)
 	require.Equal(t, "/", access.Path)
 	require.Empty(t, access.Domain)
-	require.Equal(t, fortnightInSec, access.MaxAge, "an expired token is answered 401 and refreshed; a missing one would be anonymous")
+	require.Equal(t, fortnightInSec, access.MaxAge, "the cookie must outlive its token: with an expired token, the client refreshes; without one, the request would be anonymous")
 
 	refresh := cookies[refreshCookie]
 	require.NotNil(t, refresh)
@@ -74,7 +73,7 @@ func TestInsecureCookiesUseDistinctNames(t *testing.T) {
 	for name, sameSite := range map[string]http.SameSite{"users": http.SameSiteLaxMode, "users-refresh": http.SameSiteStrictMode} {
 		cookie := cookies[name]
 		require.NotNil(t, cookie, name)
-		require.False(t, cookie.Secure, "a browser drops Secure cookies over plain http")
+		require.False(t, cookie.Secure, "browsers drop Secure cookies over plain http")
 		require.True(t, cookie.HttpOnly)
 		require.Equal(t, sameSite, cookie.SameSite)
 	}
@@ -82,7 +81,7 @@ func TestInsecureCookiesUseDistinctNames(t *testing.T) {
 	require.Equal(t, 200, b.do("POST", "/auth/users/refresh", "").Status)
 
 	a := w.do("GET", "/users/me", "", "Cookie", userCookie+"="+cookies["users"].Value)
-	require.Equal(t, 401, a.Status, "the secure name is read although cookies are insecure")
+	require.Equal(t, 401, a.Status, "the server must not read the name of the secure cookie")
 }
 
 func TestSecureServerReadsOnlyHostHttpCookie(t *testing.T) {
@@ -112,9 +111,9 @@ func TestLogoutExpiresCookiesWithSameAttributes(t *testing.T) {
 				after := cleared[name]
 				require.NotNil(t, after, name)
 				require.Empty(t, after.Value)
-				require.False(t, after.Expires.IsZero(), "without Expires an old fasthttp says nothing at all")
+				require.False(t, after.Expires.IsZero(), "old versions of fasthttp omit Max-Age, so Expires must be set")
 				require.True(t, after.Expires.Before(w.clock.Now().Add(-24*time.Hour)), after.Expires)
-				require.LessOrEqual(t, after.MaxAge, 0, "a positive Max-Age beats Expires, RFC 6265 §5.3")
+				require.LessOrEqual(t, after.MaxAge, 0, "a positive Max-Age would override Expires, RFC 6265 §5.3")
 				require.Equal(t, []any{before.Path, before.Domain, before.Secure, before.HttpOnly, before.SameSite},
 					[]any{after.Path, after.Domain, after.Secure, after.HttpOnly, after.SameSite}, name)
 			}
@@ -192,7 +191,7 @@ func TestCookieTransportKeepsTokensOutOfEveryBody(t *testing.T) {
 		requireNoTokens(t, b, a)
 	}
 	w.clock.Advance(6 * time.Minute)
-	a := b.do("POST", "/auth/users/refresh", `{"transport":"body"}`) // a script that would like to read them
+	a := b.do("POST", "/auth/users/refresh", `{"transport":"body"}`) // a script that wants to read the tokens
 	require.Equal(t, 200, a.Status, a.Body)
 	requireNoTokens(t, b, a)
 	w.clock.Advance(6 * time.Minute)
@@ -201,7 +200,7 @@ func TestCookieTransportKeepsTokensOutOfEveryBody(t *testing.T) {
 	requireNoTokens(t, b, b.do("GET", "/auth/users/sessions", ""))
 }
 
-// requireNoTokens: neither the members nor anything that is in a cookie.
+// requireNoTokens fails if a body has members for tokens, or the value of a cookie.
 func requireNoTokens(t *testing.T, b *browser, a answer) {
 	t.Helper()
 	require.NotContains(t, a.Body, "access_token")
@@ -225,7 +224,7 @@ func TestRefreshResponseUsesTransportOfToken(t *testing.T) {
 		a := b.do("POST", "/auth/users/refresh", `{"refresh_token":"`+other.Refresh+`"}`)
 		require.Equal(t, 200, a.Status, a.Body)
 		require.NotEmpty(t, w.tokensOf(a).Access, name)
-		require.Empty(t, a.Header.Values("Set-Cookie"), "a refresh from the body set cookies: %s", name)
+		require.Empty(t, a.Header.Values("Set-Cookie"), "a refresh by a token in the body must set no cookies: %s", name)
 		if next := w.tokensOf(a).Refresh; next != "" {
 			other.Refresh = next
 		}
@@ -238,23 +237,23 @@ func TestRefreshResponseUsesTransportOfToken(t *testing.T) {
 
 func TestTransportNotOfferedGets422(t *testing.T) {
 	for name, test := range map[string]struct {
-		offered []fiberjwt.Transport
-		asked   string
-		want    int
+		offered   []fiberjwt.Transport
+		requested string
+		want      int
 	}{
-		"only bodies, cookie asked":  {[]fiberjwt.Transport{fiberjwt.TransportBody}, `"cookie"`, 422},
-		"only cookies, body asked":   {[]fiberjwt.Transport{fiberjwt.TransportCookie}, `"body"`, 422},
-		"both, neither asked":        {nil, `"pigeon"`, 422},
-		"both, another case asked":   {nil, `"Cookie"`, 422},
-		"both, a number asked":       {nil, `7`, 422},
-		"both, null asked":           {nil, `null`, 422},
-		"both, the empty one asked":  {nil, `""`, 422},
-		"both, an array of both":     {nil, `["body","cookie"]`, 422},
-		"only cookies, cookie asked": {[]fiberjwt.Transport{fiberjwt.TransportCookie}, `"cookie"`, 401},
+		"only bodies offered, cookie requested":  {[]fiberjwt.Transport{fiberjwt.TransportBody}, `"cookie"`, 422},
+		"only cookies offered, body requested":   {[]fiberjwt.Transport{fiberjwt.TransportCookie}, `"body"`, 422},
+		"both offered, unknown transport":        {nil, `"pigeon"`, 422},
+		"both offered, another case":             {nil, `"Cookie"`, 422},
+		"both offered, a number":                 {nil, `7`, 422},
+		"both offered, null":                     {nil, `null`, 422},
+		"both offered, an empty string":          {nil, `""`, 422},
+		"both offered, an array of both":         {nil, `["body","cookie"]`, 422},
+		"only cookies offered, cookie requested": {[]fiberjwt.Transport{fiberjwt.TransportCookie}, `"cookie"`, 401},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Transports = test.offered })
-			a := w.do("POST", "/auth/users/login", `{"email":"nobody@example.com","password":"`+testPassword+`","transport":`+test.asked+`}`)
+			a := w.do("POST", "/auth/users/login", `{"email":"unknown@example.com","password":"`+testPassword+`","transport":`+test.requested+`}`)
 			require.Equal(t, test.want, a.Status, a.Body)
 			if test.want == 422 {
 				require.Contains(t, a.JSON(t)["fields"], "transport")
@@ -264,8 +263,8 @@ func TestTransportNotOfferedGets422(t *testing.T) {
 	}
 }
 
-// Fiber finds cookies in any case then, but Sec-Fetch-Site and Origin only in
-// their own: a proxy that speaks HTTP/2 sends them in lower case.
+// With DisableHeaderNormalizing, Fiber finds cookies in any case, but Sec-Fetch-Site and Origin only in their usual case.
+// Proxies that speak HTTP/2 send lower case, so the CSRF check would miss these headers.
 func TestCookiesRequireHeaderNormalizing(t *testing.T) {
 	for _, disable := range []bool{false, true} {
 		app := fiber.New(fiber.Config{DisableHeaderNormalizing: disable})
@@ -298,7 +297,7 @@ func TestFirstTransportIsTheDefault(t *testing.T) {
 		cfg.Transports = []fiberjwt.Transport{fiberjwt.TransportCookie, fiberjwt.TransportBody}
 	})
 	a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword), "Sec-Fetch-Site", "cross-site")
-	require.Equal(t, 403, a.Status, "a default of cookies is guarded like cookies that were asked for")
+	require.Equal(t, 403, a.Status, "the CSRF check must also apply if cookies are the default and not requested")
 	require.Equal(t, 0, w.count("users"))
 	b := w.browser()
 	a = b.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword))
@@ -307,7 +306,7 @@ func TestFirstTransportIsTheDefault(t *testing.T) {
 	require.Len(t, setCookies(t, a), 2)
 }
 
-// The rule is that of Go's own CrossOriginProtection, which is asked here.
+// The expected results come from CrossOriginProtection of net/http.
 func TestCSRFCheckMatchesCrossOriginProtection(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.TrustedOrigins = []string{trusted, "http://localhost:5173"} })
 	w.addUser("ann@example.com")
@@ -344,7 +343,7 @@ func TestCSRFCheckMatchesCrossOriginProtection(t *testing.T) {
 
 				request.Header.Set("Cookie", userCookie+"="+pair.Access)
 				a := w.send(request)
-				require.Equal(t, want, a.Status, "from a cookie: %s", text)
+				require.Equal(t, want, a.Status, "with a cookie: %s", text)
 				if want == 403 {
 					refused++
 					require.Equal(t, "csrf", a.Code(t), text)
@@ -355,7 +354,7 @@ func TestCSRFCheckMatchesCrossOriginProtection(t *testing.T) {
 				require.Subset(t, vary(a), []string{"authorization", "cookie", "sec-fetch-site", "origin"}, text)
 
 				byHeader.Header.Set("Authorization", "Bearer "+pair.Access)
-				require.Equal(t, 200, w.send(byHeader).Status, "from a header, which no other site can send: %s", text)
+				require.Equal(t, 200, w.send(byHeader).Status, "with an Authorization header, which other sites cannot send: %s", text)
 			}
 		}
 	}
@@ -363,7 +362,7 @@ func TestCSRFCheckMatchesCrossOriginProtection(t *testing.T) {
 	require.Greater(t, refused, 300)
 }
 
-// vary lists the Vary header in lower case.
+// vary returns the names in the Vary header, sorted and in lower case.
 func vary(a answer) []string {
 	names := strings.Split(strings.ToLower(strings.Join(a.Header.Values("Vary"), ",")), ",")
 	for i := range names {
@@ -394,7 +393,7 @@ func TestCSRFCheckIgnoresForwardedHost(t *testing.T) {
 		require.Equal(t, 200, a.Status, header)
 	}
 	a := w.do("POST", "/door/users/1?via=cookie", "", "X-Forwarded-Proto", "http")
-	require.True(t, setCookies(t, a)[userCookie].Secure, "Secure follows the Config, not a header")
+	require.True(t, setCookies(t, a)[userCookie].Secure, "X-Forwarded-Proto must not change the attribute Secure")
 }
 
 func TestCrossSiteSignInByCookieIsRefused(t *testing.T) {
@@ -424,7 +423,7 @@ func TestCrossSiteSignInByCookieIsRefused(t *testing.T) {
 	require.Equal(t, sessions, w.count("fiberjwt_sessions"))
 
 	a := w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword), "Sec-Fetch-Site", "cross-site", "Origin", elsewhere)
-	require.Equal(t, 200, a.Status, "tokens in the body are no cookies: %s", a.Body)
+	require.Equal(t, 200, a.Status, "a sign-in with tokens in the body needs no CSRF check: %s", a.Body)
 	require.NotEmpty(t, w.tokensOf(a).Refresh)
 	require.Empty(t, a.Header.Values("Set-Cookie"))
 }
@@ -459,7 +458,7 @@ func TestCrossSiteCookieIsRefusedByBuiltInRoutes(t *testing.T) {
 }
 
 func TestCrossSiteLogoutClearsNoCookies(t *testing.T) {
-	// SameSite keeps the cookies back; the answer must not delete them all the same.
+	// The browser sends no SameSite cookies here, so the response must not delete them either.
 	w := quickWorld(t)
 	for _, route := range []string{"logout", "logout-all"} {
 		a := w.do("POST", "/auth/users/"+route, "", "Sec-Fetch-Site", "cross-site", "Origin", elsewhere)
@@ -475,7 +474,7 @@ func TestTrustedOriginMayUseCookies(t *testing.T) {
 	b.enter("users", 1)
 	b.site = "cross-site"
 	w.clock.Advance(20 * time.Minute)
-	require.Equal(t, 403, b.do("POST", "/auth/users/refresh", "", "Origin", "http://app.example.net").Status, "the scheme is part of an origin")
+	require.Equal(t, 403, b.do("POST", "/auth/users/refresh", "", "Origin", "http://app.example.net").Status, "the scheme of the origin must match")
 	require.Equal(t, 403, b.do("POST", "/auth/users/refresh", "", "Origin", trusted+":8443").Status)
 	require.Equal(t, 403, b.do("POST", "/auth/users/refresh", "", "Origin", strings.ToUpper(trusted)).Status)
 	require.Equal(t, 200, b.do("POST", "/auth/users/refresh", "", "Origin", trusted).Status)
@@ -483,50 +482,48 @@ func TestTrustedOriginMayUseCookies(t *testing.T) {
 	require.Empty(t, b.jar)
 }
 
-// C4.
 func TestHostWithDefaultPortMatchesItsOrigin(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
 	for _, test := range []struct {
-		host, origin string
-		want         int
+		name, host, origin string
+		want               int
 	}{
-		{"example.com:443", "https://example.com", 200},
-		{"example.com:80", "http://example.com", 200},
-		{"example.com", "https://example.com:443", 200},
-		{"EXAMPLE.com:443", "https://example.com", 200},
-		{"Example.COM", "https://example.com", 200},
-		{"example.com:", "https://example.com", 200},
-		{"[::1]:443", "https://[::1]", 200},
-		{"127.0.0.1:80", "http://127.0.0.1", 200},
-		{"localhost:3000", "http://localhost:3000", 200},
-		{"example.com.:443", "https://example.com.", 200},
+		{"the default port of https", "example.com:443", "https://example.com", 200},
+		{"the default port of http", "example.com:80", "http://example.com", 200},
+		{"the default port in the origin", "example.com", "https://example.com:443", 200},
+		{"capitals and the default port", "EXAMPLE.com:443", "https://example.com", 200},
+		{"capitals", "Example.COM", "https://example.com", 200},
+		{"an empty port", "example.com:", "https://example.com", 200},
+		{"an IPv6 address", "[::1]:443", "https://[::1]", 200},
+		{"an IPv4 address", "127.0.0.1:80", "http://127.0.0.1", 200},
+		{"the same port", "localhost:3000", "http://localhost:3000", 200},
+		{"a final dot in both", "example.com.:443", "https://example.com.", 200},
 
-		{"example.com:443", "http://example.com", 403},
-		{"example.com:80", "https://example.com", 403},
-		{"example.com:8443", "https://example.com", 403},
-		{"example.com", "https://example.com:8443", 403},
-		{"example.com", "https://example.com:80", 403},
-		{"example.com:4430", "https://example.com:443", 403},
-		{"example.com:443:443", "https://example.com", 403},
-		{"example.com.", "https://example.com", 403},
-		{"sub.example.com:443", "https://example.com", 403},
-		{"example.com:443", "https://example.com.evil.example", 403},
-		{"[::1]:443", "https://[::1]:8443", 403},
-		{"localhost", "capacitor://localhost", 403},
-		{"localhost:443", "https+x://localhost", 403},
-		{"example.com:443", "null", 403},
+		{"http on the port of https", "example.com:443", "http://example.com", 403},
+		{"https on the port of http", "example.com:80", "https://example.com", 403},
+		{"another port in the host", "example.com:8443", "https://example.com", 403},
+		{"another port in the origin", "example.com", "https://example.com:8443", 403},
+		{"the port of http in an https origin", "example.com", "https://example.com:80", 403},
+		{"a port that begins like the default", "example.com:4430", "https://example.com:443", 403},
+		{"two ports", "example.com:443:443", "https://example.com", 403},
+		{"a final dot in the host only", "example.com.", "https://example.com", 403},
+		{"a subdomain", "sub.example.com:443", "https://example.com", 403},
+		{"an origin that begins like the host", "example.com:443", "https://example.com.evil.example", 403},
+		{"an IPv6 address with another port", "[::1]:443", "https://[::1]:8443", 403},
+		{"an app on the same host", "localhost", "capacitor://localhost", 403},
+		{"a scheme that begins like https", "localhost:443", "https+x://localhost", 403},
+		{"an opaque origin", "example.com:443", "null", 403},
 	} {
 		request := httptest.NewRequest("POST", "/any", nil)
 		request.Host = test.host
 		request.Header.Set("Origin", test.origin)
 		request.Header.Set("Cookie", userCookie+"="+pair.Access)
-		require.Equal(t, test.want, w.send(request).Status, "Host %s, Origin %s", test.host, test.origin)
+		require.Equal(t, test.want, w.send(request).Status, "%s: Host %s, Origin %s", test.name, test.host, test.origin)
 	}
 }
 
-// C5.
 func TestAppAndExtensionOriginsCanBeTrusted(t *testing.T) {
 	origins := []string{
 		"capacitor://localhost", "ionic://localhost", "tauri://localhost", "https://tauri.localhost", "app://.", "app://com.example.desk",
@@ -581,7 +578,7 @@ func TestOpenRejectsInvalidTrustedOrigins(t *testing.T) {
 		"files of a host":                      "file://localhost",
 		"an app in capitals":                   "Capacitor://localhost",
 		"an app with user information":         "capacitor://me@localhost",
-		"a socket":                             "wss://app.example.net",
+		"a WebSocket URL":                      "wss://app.example.net",
 		"an empty port":                        "https://app.example.net:",
 		"not in punycode":                      "https://bücher.example",
 		"two origins":                          "https://a.example,https://b.example",
@@ -616,17 +613,16 @@ func TestLogoutOfOneKindKeepsOtherKindSignedIn(t *testing.T) {
 	require.Equal(t, "teachers:1", b.do("GET", "/any", "").Body)
 	require.Equal(t, 200, b.do("GET", "/teachers/me", "").Status)
 	require.Equal(t, 200, b.do("POST", "/auth/teachers/refresh", "").Status)
-	// C26: its routes want a sign-in, which the other kind does not stand in the way of.
+	// The teacher is signed in, but a guard for users must ask for a sign-in and not answer 403.
 	for _, path := range []string{"/users/me", "/locals/users", "/auth/users/me", "/auth/users/sessions"} {
 		a := b.do("GET", path, "")
 		requireRefusal(t, a, 401, "no_token", path)
 		require.Equal(t, "Bearer", a.Header.Get("WWW-Authenticate"), path)
 	}
 	token := b.jar[teacherCookie].Value
-	requireRefusal(t, w.do("GET", "/users/me", "", "Authorization", "Bearer "+token), 403, "wrong_kind", "a token of another kind")
+	requireRefusal(t, w.do("GET", "/users/me", "", "Authorization", "Bearer "+token), 403, "wrong_kind", "a token of another kind in the header")
 }
 
-// C26.
 func TestRefreshWithoutTokenSaysWhatIsMissing(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
@@ -664,11 +660,11 @@ func TestRefreshCookieNeedsAccessCookie(t *testing.T) {
 		requireRefusal(t, a, 401, "no_token", access)
 		require.Contains(t, a.JSON(t)["error_description"], "refresh cookie", access)
 	}
-	requireRefusal(t, refresh(first.Access, second.Refresh, third.Refresh), 400, "invalid_request", "which of the two?")
+	requireRefusal(t, refresh(first.Access, second.Refresh, third.Refresh), 400, "invalid_request", "the server cannot know which of two unrelated refresh cookies to use")
 	require.Equal(t, 200, refresh(first.Access, second.Refresh, first.Refresh).Status)
 }
 
-// A page elsewhere can send a refresh cookie alone where its browser does not know SameSite.
+// In browsers without SameSite, another site can send a request with only the refresh cookie.
 func TestCrossSiteLogoutByRefreshCookieIsRefused(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
@@ -697,10 +693,10 @@ func TestInvalidCookieKeepsOtherKindSignedIn(t *testing.T) {
 	good := b.jar[userCookie].Value
 	b.jar[userCookie].Value = good[:len(good)-8] + "AAAAAAAA"
 	require.Equal(t, "teachers:1", b.do("GET", "/any", "").Body)
-	require.Equal(t, 401, b.do("GET", "/users/me", "").Status, "so that the page refreshes it")
+	require.Equal(t, 401, b.do("GET", "/users/me", "").Status, "the page must learn that it has to refresh")
 
 	b.jar[userCookie].Value = b.jar[teacherCookie].Value
-	require.Equal(t, "teachers:1", b.do("GET", "/any", "").Body, "a teacher's token in the cookie of users")
+	require.Equal(t, "teachers:1", b.do("GET", "/any", "").Body, "a teacher's token in the cookie of users must be ignored")
 	require.Equal(t, 401, b.do("GET", "/users/me", "").Status)
 }
 
@@ -731,8 +727,7 @@ func TestExpiredCookieIsNotTreatedAsAnonymous(t *testing.T) {
 	require.Equal(t, "", w.browser().do("GET", "/any", "").Body)
 }
 
-// A sibling domain can plant a refresh cookie, a good one of its own account
-// even, but no access cookie.
+// A sibling domain can plant a refresh cookie, even a valid one of the attacker's account, but no access cookie.
 func TestRefreshCookieOfAnotherAccountIsRefused(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
@@ -743,11 +738,11 @@ func TestRefreshCookieOfAnotherAccountIsRefused(t *testing.T) {
 	}
 	access, own, planted := userCookie+"="+ann.Access, refreshCookie+"="+ann.Refresh, refreshCookie+"="+mallory.Refresh
 
-	requireRefusal(t, refresh(planted), 401, "no_token", "ann is signed out: nobody is signed in as somebody else")
+	requireRefusal(t, refresh(planted), 401, "no_token", "ann is signed out and must not be signed in as mallory")
 	requireRefusal(t, refresh(userCookie+"=garbage", planted), 401, "no_token")
-	requireRefusal(t, refresh(access, planted), 401, "no_token", "ann is signed in")
-	require.Contains(t, refresh(own).Body, "beside the access cookie", "whoever forgot it is told")
-	require.Equal(t, 200, refresh(access, own, own).Status, "the same twice is one")
+	requireRefusal(t, refresh(access, planted), 401, "no_token", "ann is signed in and must not become mallory")
+	require.Contains(t, refresh(own).Body, "beside the access cookie", "the response must say that the access cookie is missing")
+	require.Equal(t, 200, refresh(access, own, own).Status, "the same value twice counts as one")
 	require.Empty(t, refresh(userCookie+"=garbage", planted).Header.Values("Set-Cookie"))
 
 	w.clock.Advance(20 * time.Minute)
@@ -758,22 +753,21 @@ func TestRefreshCookieOfAnotherAccountIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "1", s.Subject)
 
-	// Her cookie of before, kept under another path by whoever could, is older.
+	// Her former refresh cookie comes along, which may be stored under another path.
 	w.clock.Advance(20 * time.Minute)
 	later := refresh(own, userCookie+"="+next[userCookie].Value, refreshCookie+"="+next[refreshCookie].Value)
 	require.Equal(t, 200, later.Status, later.Body)
 	require.Contains(t, setCookies(t, later), refreshCookie)
 	w.clock.Advance(20 * time.Minute)
-	requireRefusal(t, refresh(access, own), 401, "session_revoked", "alone it is a spent one")
+	requireRefusal(t, refresh(access, own), 401, "session_revoked", "without the current one, the former refresh cookie is a reused token")
 }
 
-// The answer to a refresh that came too early has an access cookie alone. Late, it
-// can land on those of a sign-in that has come between, or where nobody is
-// signed in.
+// The response to an early refresh sets only an access cookie. If the response is late, that cookie can meet the cookies
+// of a newer sign-in, or arrive after a logout.
 func TestLateAccessCookieRefreshesItsAccountOnly(t *testing.T) {
 	for name, end := range map[string]func(w *world, b *browser){
-		"a sign-in has replaced it":          func(w *world, b *browser) { b.enter("users", 1) },
-		"a sign-in has come without cookies": func(w *world, b *browser) { clear(b.jar); b.enter("users", 1) },
+		"after a sign-in that sent the cookies": func(w *world, b *browser) { b.enter("users", 1) },
+		"after a sign-in that sent no cookies":  func(w *world, b *browser) { clear(b.jar); b.enter("users", 1) },
 	} {
 		w := quickWorld(t)
 		w.addUser("ann@example.com")
@@ -787,10 +781,10 @@ func TestLateAccessCookieRefreshesItsAccountOnly(t *testing.T) {
 		require.Equal(t, 200, b.do("GET", "/users/me", "").Status, name)
 	}
 	for name, end := range map[string]func(w *world, b *browser){
-		"a logout":           func(_ *world, b *browser) { b.do("POST", "/auth/users/logout", "") },
-		"a RevokeAll":        func(w *world, _ *browser) { require.NoError(t, fiberjwt.RevokeAll(t.Context(), w.auth, &User{ID: 1})) },
-		"a row that is gone": func(w *world, _ *browser) { w.sql(`DELETE FROM fiberjwt_sessions`) },
-		"nothing":            func(*world, *browser) {},
+		"after a logout":            func(_ *world, b *browser) { b.do("POST", "/auth/users/logout", "") },
+		"after RevokeAll":           func(w *world, _ *browser) { require.NoError(t, fiberjwt.RevokeAll(t.Context(), w.auth, &User{ID: 1})) },
+		"after the row was deleted": func(w *world, _ *browser) { w.sql(`DELETE FROM fiberjwt_sessions`) },
+		"while the session lives":   func(*world, *browser) {},
 	} {
 		w := quickWorld(t)
 		w.addUser("ann@example.com")
@@ -806,7 +800,7 @@ func TestLateAccessCookieRefreshesItsAccountOnly(t *testing.T) {
 		require.Same(t, late, b.jar[userCookie], name)
 		planted = append(planted, "Cookie", refreshCookie+"="+w.enter("users", 2).Refresh)
 		requireRefusal(t, b.do("POST", "/auth/users/refresh", "", planted...), 400, "invalid_request", name)
-		require.Equal(t, 204, b.do("POST", "/auth/users/logout", "", planted...).Status, "it clears what is there")
+		require.Equal(t, 204, b.do("POST", "/auth/users/logout", "", planted...).Status, "a logout must clear the cookies although two refresh cookies came")
 		require.Empty(t, b.jar)
 	}
 }
@@ -818,10 +812,10 @@ func TestCrossOriginRefreshIsRefusedWithoutQuery(t *testing.T) {
 	one, two := w.enter("users", 1), w.enter("users", 1)
 	watched.reset()
 	for name, cookies := range map[string]string{
-		"a pair":     userCookie + "=" + one.Access + "; " + refreshCookie + "=" + one.Refresh,
-		"no pair":    userCookie + "=" + one.Access + "; " + refreshCookie + "=" + two.Refresh,
-		"alone":      refreshCookie + "=" + one.Refresh,
-		"two of two": refreshCookie + "=" + one.Refresh + "; " + refreshCookie + "=" + two.Refresh,
+		"a matching pair":         userCookie + "=" + one.Access + "; " + refreshCookie + "=" + one.Refresh,
+		"cookies of two sessions": userCookie + "=" + one.Access + "; " + refreshCookie + "=" + two.Refresh,
+		"a refresh cookie alone":  refreshCookie + "=" + one.Refresh,
+		"two refresh cookies":     refreshCookie + "=" + one.Refresh + "; " + refreshCookie + "=" + two.Refresh,
 	} {
 		a := w.do("POST", "/auth/users/refresh", "", "Cookie", cookies, "Sec-Fetch-Site", "same-site")
 		requireRefusal(t, a, 403, "csrf", name)
@@ -829,7 +823,7 @@ func TestCrossOriginRefreshIsRefusedWithoutQuery(t *testing.T) {
 	require.Zero(t, watched.reset())
 }
 
-// A key that has been retired signs nobody out who comes back after days.
+// Users who return after days have an access cookie that was signed by a removed key.
 func TestRefreshWorksAfterSigningKeyWasRemoved(t *testing.T) {
 	for _, algorithm := range []keys.Algorithm{keys.ES256, keys.EdDSA} {
 		old, err := keys.Generate(algorithm)
@@ -866,21 +860,21 @@ func TestClaimsTooLargeForCookieFailSignIn(t *testing.T) {
 		if a.Status == 200 {
 			for _, header := range a.Header.Values("Set-Cookie") {
 				pair, _, _ := strings.Cut(header, ";")
-				require.LessOrEqual(t, len(pair), 4096, "RFC 6265bis §5.6: a browser drops it without a word")
+				require.LessOrEqual(t, len(pair), 4096, "browsers silently drop larger cookies, RFC 6265bis §5.6")
 			}
 			continue
 		}
 		require.Equal(t, 500, a.Status)
 		require.Empty(t, a.Header.Values("Set-Cookie"))
-		require.Equal(t, sessions, w.count("fiberjwt_sessions"), "a session that nobody has a token of")
+		require.Equal(t, sessions, w.count("fiberjwt_sessions"), "the failed sign-in left a session")
 	}
 	require.Equal(t, 500, w.do("POST", "/door/users/1?via=cookie", "").Status)
 
 	a := w.do("POST", "/auth/users/register", `{"email":"bob@example.com","password":"`+testPassword+`","transport":"cookie"}`)
 	require.Equal(t, 500, a.Status)
 	require.Empty(t, a.Header.Values("Set-Cookie"))
-	require.Equal(t, 1, w.count("users"), "an account was left behind that its owner was told failed")
-	require.Contains(t, w.log.String(), "Entity.Claims", "the log must say what to mend")
+	require.Equal(t, 1, w.count("users"), "the failed registration left an account")
+	require.Contains(t, w.log.String(), "Entity.Claims", "the log must name the setting to fix")
 }
 
 func TestCookieValuesContainNoClientInput(t *testing.T) {
@@ -898,8 +892,6 @@ func TestCookieValuesContainNoClientInput(t *testing.T) {
 		require.NotContains(t, strings.ToLower(attributes), "domain")
 	}
 }
-
-// Cookies and origins.
 
 func TestCrossSiteLogoutByCustomCookieIsRefused(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromCookie("custom") })
@@ -935,11 +927,11 @@ func TestPlantedRefreshCookieIsIgnored(t *testing.T) {
 	w.addUser("mallory@example.com")
 	w.addTeacher("bob")
 	planted := map[string]string{
-		"junk":                       "junk",
-		"a token of another kind":    w.enter("teachers", 1).Refresh,
-		"a token with a false end":   w.enter("users", 1).Refresh + "x",
-		"a good token of the same":   w.enter("users", 1).Refresh,
-		"a token of another account": w.enter("users", 2).Refresh,
+		"not a token":                       "junk",
+		"a token of another kind":           w.enter("teachers", 1).Refresh,
+		"a token with a wrong end":          w.enter("users", 1).Refresh + "x",
+		"a valid token of the same account": w.enter("users", 1).Refresh,
+		"a token of another account":        w.enter("users", 2).Refresh,
 	}
 	for name, value := range planted {
 		for _, plantedFirst := range []bool{true, false} {
@@ -952,11 +944,11 @@ func TestPlantedRefreshCookieIsIgnored(t *testing.T) {
 			}
 			cookies := strings.Join(both, "; ")
 			a := w.do("POST", "/auth/users/refresh", "", "Cookie", cookies, "Sec-Fetch-Site", "same-origin")
-			require.Equal(t, 200, a.Status, "%s first %v: %s", name, plantedFirst, a.Body)
+			require.Equal(t, 200, a.Status, "%s, planted first %v: %s", name, plantedFirst, a.Body)
 			require.NotEmpty(t, setCookies(t, a)[userCookie], name)
 
 			a = w.do("POST", "/auth/users/logout", "", "Cookie", cookies, "Sec-Fetch-Site", "same-origin")
-			require.Equal(t, 204, a.Status, "%s first %v: %s", name, plantedFirst, a.Body)
+			require.Equal(t, 204, a.Status, "%s, planted first %v: %s", name, plantedFirst, a.Body)
 			a = w.do("POST", "/auth/users/refresh", "", "Cookie", ours, "Sec-Fetch-Site", "same-origin")
 			requireRefusal(t, a, 401, "session_ended", name)
 		}
@@ -991,6 +983,6 @@ func TestCookieOnlyServerUsesNoTokensInBodies(t *testing.T) {
 
 	a = w.do("POST", "/door/users/1?via=body", "")
 	require.Equal(t, 500, a.Status, a.Body)
-	require.Equal(t, 1, w.count("fiberjwt_sessions"), "a session was left behind that nobody has")
+	require.Equal(t, 1, w.count("fiberjwt_sessions"), "the failed sign-in left a session")
 	require.Equal(t, 200, b.do("POST", "/auth/users/refresh", "").Status)
 }

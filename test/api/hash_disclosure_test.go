@@ -92,7 +92,7 @@ func TestOpenRefusesModelWithBrokenOrLeakyJSON(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg := goodConfig(t)
 			cfg.Entities = []fiberjwt.AnyEntity{test.kind}
-			_, err := openShielded(cfg)
+			_, err := openRecovering(cfg)
 			require.ErrorContains(t, err, "Password: ")
 			require.ErrorContains(t, err, test.says)
 			require.NotContains(t, err.Error(), "goroutine", "no stack")
