@@ -17,8 +17,7 @@ import (
 
 const deviceCookie = "__Secure-users-device"
 
-// clientsWorld is an application whose clients have the address that they write
-// into X-Real-IP, with ann as a user.
+// clientsWorld is an application with the user ann. It takes the address of a client from X-Real-IP.
 func clientsWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 	t.Helper()
 	w := quickWorld(t, append(configure, withoutRoutes)...)
@@ -27,18 +26,19 @@ func clientsWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 	return w
 }
 
-// signIn by the right password from an address; more are members of the body.
+// signInFrom sends the right password from an address. more are further members of the body, as name, value pairs.
 func (w *world) signInFrom(address, identity string, more ...string) answer {
 	w.t.Helper()
 	return w.guess(address, identity, testPassword, more...)
 }
 
+// guess is signInFrom with any password.
 func (w *world) guess(address, identity, password string, more ...string) answer {
 	w.t.Helper()
 	return w.do("POST", "/auth/users/login", loginBody(identity, password, more...), "X-Real-IP", address)
 }
 
-// loginBody takes further members as name, value pairs.
+// loginBody is the body of a login. more are further members, as name, value pairs.
 func loginBody(identity, password string, more ...string) string {
 	body := strings.TrimSuffix(credentials("users", identity, password), "}")
 	for i := 0; i < len(more); i += 2 {
@@ -47,8 +47,7 @@ func loginBody(identity, password string, more ...string) string {
 	return body + "}"
 }
 
-// siege has strangers guess at ann's password from ever new addresses, until none
-// of them is let try again for a while.
+// siege guesses ann's password from ever new addresses until the library refuses three guesses in a row.
 func (w *world) siege() {
 	w.t.Helper()
 	for i, refused := 0, 0; refused < 3; i++ {
@@ -61,7 +60,7 @@ func (w *world) siege() {
 		refused = 0
 		w.clock.Advance(2 * time.Second)
 	}
-	requireRefusal(w.t, w.signInFrom("198.51.100.99", "ann@example.com"), 429, "rate_limited", "a place that is not known")
+	requireRefusal(w.t, w.signInFrom("198.51.100.99", "ann@example.com"), 429, "rate_limited", "the throttle must also refuse the right password from an unknown address")
 }
 
 // enterFrom signs the browser in by cookie from an address.
@@ -82,7 +81,7 @@ func TestDeviceCookieIsSecureHttpOnlyAndStrict(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, string(text), "ann@example.com")
 	require.Equal(t, 204, b.do("POST", "/auth/users/logout", "").Status)
-	require.Equal(t, cookie, b.mark[deviceCookie], "it outlives the session")
+	require.Equal(t, cookie, b.mark[deviceCookie], "the device cookie must outlive the session")
 
 	w = clientsWorld(t, func(cfg *fiberjwt.Config) { cfg.Cookie.Insecure = true })
 	b = w.browser()
@@ -107,15 +106,15 @@ func TestKnownBrowserSignsInDuringGuessingAttack(t *testing.T) {
 				_, err := fiberjwt.Login(c, stored[User](w), fiberjwt.LoginOptions{Transport: fiberjwt.TransportCookie})
 				return err
 			})
-			known, stranger := w.browser(), w.browser()
+			known, unknown := w.browser(), w.browser()
 			require.Equal(t, 200, enter(known).Status)
 			w.siege()
-			for i := range 30 { // on the road, with another address each time
+			for i := range 30 { // a new address each time, as a mobile device has
 				require.Equal(t, 200, known.enterFrom(fmt.Sprintf("203.0.113.%d", i), "ann@example.com").Status)
 				w.clock.Advance(time.Minute)
 			}
 			w.siege()
-			require.Equal(t, 429, stranger.enterFrom("203.0.113.100", "ann@example.com").Status)
+			require.Equal(t, 429, unknown.enterFrom("203.0.113.100", "ann@example.com").Status)
 		})
 	}
 }
@@ -141,7 +140,7 @@ func TestStolenDeviceCookieIsThrottledSeparately(t *testing.T) {
 		require.Equal(t, 401, guess(i))
 	}
 	require.Equal(t, 429, guess(5))
-	require.Equal(t, 200, w.signInFrom("198.51.100.1", "ann@example.com").Status, "the owner at home")
+	require.Equal(t, 200, w.signInFrom("198.51.100.1", "ann@example.com").Status, "the owner must get in from a known address")
 }
 
 func TestDeviceCookieCoversOnlyItsAccounts(t *testing.T) {
@@ -157,7 +156,7 @@ func TestDeviceCookieCoversOnlyItsAccounts(t *testing.T) {
 		forged := good[:i] + string(good[i]^1) + good[i+1:]
 		bobs.mark[deviceCookie].Value = forged
 		if bobs.enterFrom("203.0.113.3", "ann@example.com").Status != 429 {
-			t.Fatalf("with byte %d changed", i)
+			t.Fatalf("a device cookie was accepted although its byte %d was changed", i)
 		}
 	}
 	for _, forged := range []string{"", "A", strings.Repeat("A", 3000), good + good, good[:len(good)-8], "%00", "=" + good} {
@@ -168,22 +167,22 @@ func TestDeviceCookieCoversOnlyItsAccounts(t *testing.T) {
 
 func TestDeviceCookieRemembersSixAccounts(t *testing.T) {
 	w := clientsWorld(t)
-	family := w.browser()
-	require.Equal(t, 200, family.enterFrom("203.0.113.1", "ann@example.com").Status)
+	shared := w.browser()
+	require.Equal(t, 200, shared.enterFrom("203.0.113.1", "ann@example.com").Status)
 	for i := range 6 {
 		name := fmt.Sprintf("child%d@example.com", i)
 		w.addUser(name)
-		require.Equal(t, 200, family.enterFrom("203.0.113.1", name).Status)
-		known := family.mark[deviceCookie].Value
+		require.Equal(t, 200, shared.enterFrom("203.0.113.1", name).Status)
+		known := shared.mark[deviceCookie].Value
 		w.siege()
 		if i < 5 {
-			require.Equal(t, 200, family.enterFrom(fmt.Sprintf("203.0.113.%d", 10+i), "ann@example.com").Status, "%d others", i+1)
+			require.Equal(t, 200, shared.enterFrom(fmt.Sprintf("203.0.113.%d", 10+i), "ann@example.com").Status, "%d accounts signed in after ann", i+1)
 		} else {
-			family.mark[deviceCookie].Value = known
-			require.Equal(t, 200, family.enterFrom("203.0.113.16", name).Status)
+			shared.mark[deviceCookie].Value = known
+			require.Equal(t, 200, shared.enterFrom("203.0.113.16", name).Status)
 		}
 	}
-	require.LessOrEqual(t, len(family.mark[deviceCookie].Value), 160)
+	require.LessOrEqual(t, len(shared.mark[deviceCookie].Value), 160)
 }
 
 func TestDeviceCookieSurvivesSecretRotation(t *testing.T) {
@@ -197,5 +196,5 @@ func TestDeviceCookieSurvivesSecretRotation(t *testing.T) {
 	b.w = next
 	require.Equal(t, 200, b.enterFrom("203.0.113.1", "ann@example.com").Status)
 	next.siege()
-	require.Equal(t, 200, b.enterFrom("203.0.113.2", "ann@example.com").Status, "by the mark under the new one")
+	require.Equal(t, 200, b.enterFrom("203.0.113.2", "ann@example.com").Status, "the device cookie that the new secret issued must work")
 }

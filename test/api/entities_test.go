@@ -17,7 +17,7 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// UUID is as small as one can be.
+// UUID is a minimal UUID type, so that the tests need no module for it.
 type UUID [16]byte
 
 func (u UUID) String() string {
@@ -30,7 +30,7 @@ func (u UUID) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 func (u *UUID) UnmarshalText(text []byte) error {
 	b, err := hex.DecodeString(strings.ReplaceAll(string(text), "-", ""))
 	if err != nil || len(b) != 16 {
-		return errors.New("no UUID")
+		return errors.New("not a UUID")
 	}
 	copy(u[:], b)
 	return nil
@@ -45,7 +45,7 @@ func (u *UUID) Scan(value any) error {
 	case []byte:
 		return u.UnmarshalText(value)
 	}
-	return fmt.Errorf("no UUID: %T", value)
+	return fmt.Errorf("not a UUID: %T", value)
 }
 
 // Accounts with keys of several types.
@@ -105,7 +105,7 @@ type (
 	}
 )
 
-// kindWorld is an application with one kind, "accounts", whose table is made.
+// kindWorld is an application with a third kind, "accounts". The statements create its table; without statements, Bun does.
 func kindWorld[T any](t *testing.T, entity fiberjwt.Entity[T], statements ...string) *world {
 	t.Helper()
 	entity.Name = "accounts"
@@ -124,20 +124,21 @@ func kindWorld[T any](t *testing.T, entity fiberjwt.Entity[T], statements ...str
 	return w
 }
 
-// registered is the key, as JSON and as a subject, of an account that signs up.
-func (w *world) registered(identity string, more ...string) (tokens, string) {
+// registerAccount registers an account of the kind "accounts". It returns its tokens and its primary key as text.
+// column is the name of the identity, "email" by default.
+func (w *world) registerAccount(identity string, column ...string) (tokens, string) {
 	w.t.Helper()
-	column := "email"
-	if len(more) > 0 {
-		column = more[0]
+	name := "email"
+	if len(column) > 0 {
+		name = column[0]
 	}
-	a := w.do("POST", "/auth/accounts/register", fmt.Sprintf(`{%q:%q,"password":%q}`, column, identity, testPassword))
+	a := w.do("POST", "/auth/accounts/register", fmt.Sprintf(`{%q:%q,"password":%q}`, name, identity, testPassword))
 	require.Equal(w.t, 201, a.Status, "%s %s", a.Body, w.log)
 	entity := a.JSON(w.t)["entity"].(map[string]any)
 	return w.tokensOf(a), fmt.Sprint(entity["id"])
 }
 
-// keyCase is an application whose only kind has a key of some type.
+// keyCase is an application whose kind "accounts" has a key of some type.
 type keyCase struct {
 	world     func(*testing.T) *world
 	revokeAll func(w *world, account any) error
@@ -169,7 +170,7 @@ func TestEveryPrimaryKeyTypeSignsInAndOut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := test.world(t)
-			pair, key := w.registered(test.identity, test.column)
+			pair, key := w.registerAccount(test.identity, test.column)
 			require.Regexp(t, test.key, key)
 			s, err := w.auth.Verify(t.Context(), pair.Access)
 			require.NoError(t, err)
@@ -195,9 +196,9 @@ func TestEveryPrimaryKeyTypeSignsInAndOut(t *testing.T) {
 
 func TestGeneratedPrimaryKeysAreUnique(t *testing.T) {
 	w := kindWorld(t, fiberjwt.Entity[StringKey]{})
-	_, one := w.registered("ann@example.com")
+	_, one := w.registerAccount("ann@example.com")
 	w.clock.Advance(time.Millisecond)
-	_, two := w.registered("bob@example.com")
+	_, two := w.registerAccount("bob@example.com")
 	require.NotEqual(t, one, two)
 }
 
@@ -206,7 +207,7 @@ func TestPrimaryKeyFromRegisterHookIsKept(t *testing.T) {
 		account.ID = "ann-1"
 		return nil
 	}})
-	_, key := w.registered("ann@example.com")
+	_, key := w.registerAccount("ann@example.com")
 	require.Equal(t, "ann-1", key)
 }
 
@@ -270,14 +271,14 @@ func TestSameIDInTwoKindsIsTwoAccounts(t *testing.T) {
 	require.Equal(t, 401, w.get("/users/me", user.Access).Status)
 	require.Equal(t, 200, w.get("/teachers/me", teacher.Access).Status)
 	w.sql(`DELETE FROM fiberjwt_sessions WHERE kind = 'users'`, `UPDATE fiberjwt_sessions SET kind = 'users'`)
-	require.Equal(t, 401, w.get("/teachers/me", teacher.Access).Status, "the row is bound to the kind as well")
+	require.Equal(t, 401, w.get("/teachers/me", teacher.Access).Status, "a session of another kind must not be accepted")
 	w.sql(`UPDATE fiberjwt_sessions SET kind = 'teachers', subject = '2'`)
-	require.Equal(t, 401, w.get("/teachers/me", teacher.Access).Status, "and to the account")
+	require.Equal(t, 401, w.get("/teachers/me", teacher.Access).Status, "a session of another account must not be accepted")
 	w.sql(`UPDATE fiberjwt_sessions SET subject = '1'`)
 	require.Equal(t, 200, w.get("/teachers/me", teacher.Access).Status)
 }
 
-// Admin is a User by another name: two kinds on one table.
+// Admin is a second kind on the table of User.
 type Admin User
 
 func TestTwoKindsOnOneTableStaySeparate(t *testing.T) {
@@ -295,7 +296,7 @@ func TestTwoKindsOnOneTableStaySeparate(t *testing.T) {
 	w.add(&User{Email: "root@example.com", Admin: true, PasswordHash: hashOfTestPassword})
 	user, admin := w.enter("users", 2), w.enter("admins", 2)
 	require.Equal(t, 200, w.get("/admins/me", admin.Access).Status)
-	require.Equal(t, 403, w.get("/admins/me", user.Access).Status, "the same row, but signed in as a user")
+	require.Equal(t, 403, w.get("/admins/me", user.Access).Status, "the row is the same, but the token is of another kind")
 	require.Equal(t, 403, w.get("/users/me", admin.Access).Status)
 	require.Equal(t, 401, w.do("POST", "/auth/admins/login", credentials("users", "ann@example.com", testPassword)).Status)
 	require.Equal(t, 200, w.do("POST", "/auth/admins/login", credentials("users", "root@example.com", testPassword)).Status)
@@ -304,7 +305,7 @@ func TestTwoKindsOnOneTableStaySeparate(t *testing.T) {
 	require.Equal(t, 200, w.get("/users/me", user.Access).Status)
 }
 
-// Nested has its columns in parts.
+// Nested has its columns in embedded structs.
 type Nested struct {
 	bun.BaseModel `bun:"table:accounts"`
 	NestedKey
@@ -357,7 +358,7 @@ type Profile struct {
 	Level         Level           `json:"level"`
 }
 
-// Level refuses what it does not know.
+// Level refuses unknown values.
 type Level string
 
 func (l *Level) UnmarshalJSON(b []byte) error {
@@ -416,7 +417,7 @@ func TestTextResemblingNULEscapeIsStored(t *testing.T) {
 }
 
 func TestFilledColumnsDoNotAliasRequestBuffer(t *testing.T) {
-	// A column that keeps the bytes it was given keeps those of a pooled buffer.
+	// json.RawMessage keeps the bytes that it was decoded from. Those of a request are in a pooled buffer.
 	var kept *Profile
 	w := kindWorld(t, fiberjwt.Entity[Profile]{Fillable: []string{"nick", "raw", "tags"}, Register: func(_ *fiber.Ctx, p *Profile) error {
 		kept = p
@@ -447,7 +448,7 @@ type Employee struct {
 type Company struct {
 	bun.BaseModel `bun:"table:companies"`
 	ID            int64  `bun:",pk" json:"id"`
-	Email         string `json:"email"` // a column that the account has as well
+	Email         string `json:"email"` // a column that the account has too
 	Name          string `json:"name"`
 	Closed        bool   `json:"closed"`
 }
@@ -540,7 +541,7 @@ func TestEntityClaimsAreReadableFromSession(t *testing.T) {
 	require.True(t, s.Claim("name", &name))
 	require.True(t, s.Claim("scope", &scope))
 	require.Equal(t, []any{true, `Ann "x" ü`, []string{"a", "b"}}, []any{admin, name, scope})
-	require.False(t, s.Claim("Admin", &admin), "names are compared as they are")
+	require.False(t, s.Claim("Admin", &admin), "claim names are case-sensitive")
 	require.False(t, s.Claim("none", &admin))
 
 	w.sql(`UPDATE users SET admin = false`)
@@ -548,10 +549,10 @@ func TestEntityClaimsAreReadableFromSession(t *testing.T) {
 	s, err = w.auth.Verify(t.Context(), w.tokensOf(w.refresh("users", pair.Refresh)).Access)
 	require.NoError(t, err)
 	require.True(t, s.Claim("admin", &admin))
-	require.False(t, admin, "a refresh must ask again")
+	require.False(t, admin, "a refresh must call Entity.Claims again")
 }
 
-// KeyByHand has a key that nothing makes.
+// KeyByHand has a key that neither the library nor the database generates.
 type KeyByHand struct {
 	bun.BaseModel `bun:"table:keys_by_hand"`
 	ID            int64  `bun:",pk" json:"id"`

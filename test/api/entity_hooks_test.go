@@ -16,22 +16,20 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// Hooks.
-
 func TestStoreFailureInAllowHookGets503(t *testing.T) {
-	var trouble error
+	var failure error
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.Entities[0] = fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Allow: func(context.Context, *User) error { return trouble }}
+		cfg.Entities[0] = fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Allow: func(context.Context, *User) error { return failure }}
 	})
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
 	for _, cause := range []error{context.DeadlineExceeded, context.Canceled, sql.ErrConnDone} {
-		trouble = fmt.Errorf("query roles: %w", cause)
+		failure = fmt.Errorf("query roles: %w", cause)
 		for name, a := range map[string]answer{
-			"a request": w.get("/users/me", pair.Access),
-			"public":    w.get("/open", pair.Access),
-			"refresh":   w.refresh("users", pair.Refresh),
-			"login":     w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)),
+			"a request":      w.get("/users/me", pair.Access),
+			"a public route": w.get("/open", pair.Access),
+			"refresh":        w.refresh("users", pair.Refresh),
+			"login":          w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)),
 		} {
 			requireRefusal(t, a, 503, "temporarily_unavailable", cause, name)
 			require.NotEmpty(t, a.Header.Get("Retry-After"), name)
@@ -41,8 +39,8 @@ func TestStoreFailureInAllowHookGets503(t *testing.T) {
 	require.Contains(t, w.log.String(), "query roles")
 	a := w.do("POST", "/auth/users/register", credentials("users", "bob@example.com", testPassword))
 	requireRefusal(t, a, 503, "temporarily_unavailable")
-	require.Equal(t, 1, w.count("users"), "it registers when Allow can say so")
-	trouble = nil
+	require.Equal(t, 1, w.count("users"), "an account that Allow cannot decide about must not be stored")
+	failure = nil
 	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
 	require.Equal(t, 200, w.refresh("users", pair.Refresh).Status)
 }
@@ -50,7 +48,7 @@ func TestStoreFailureInAllowHookGets503(t *testing.T) {
 func TestRefusedAccountIsRegisteredButNotSignedIn(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{
-			Register: func(_ *fiber.Ctx, u *User) error { u.Disabled = true; return nil }, // until confirmed
+			Register: func(_ *fiber.Ctx, u *User) error { u.Disabled = true; return nil }, // until the user confirms the address
 			Allow:    notDisabled,
 		}
 	})
@@ -94,7 +92,7 @@ func TestAllowHookFindsNewAccountInDatabase(t *testing.T) {
 				}}
 			})
 			w.db.SetMaxOpenConns(connections)
-			require.NotEmpty(t, w.register("users", "ann@example.com").Access, "registered but not signed in")
+			require.NotEmpty(t, w.register("users", "ann@example.com").Access, "Allow did not find the new account, so it was not signed in")
 		})
 	}
 }

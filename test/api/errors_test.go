@@ -21,11 +21,10 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// quiet drops what a test expects to be logged.
+// quiet is a logger that discards everything, for tests that provoke log entries.
 var quiet = slog.New(slog.DiscardHandler)
 
-// refusals provokes each error through HTTP. The world has ann (id 1, a user
-// and a teacher); f is the trouble of its store.
+// refusals provokes each error by a request. The world is a refusingWorld; f makes its store fail.
 var refusals = map[string]struct {
 	sentinel  error
 	status    int
@@ -134,6 +133,7 @@ var refusals = map[string]struct {
 	}},
 }
 
+// refusingWorld has ann (id 1) as a user and as a teacher. Its Register hook refuses identities that begin with "marker".
 func refusingWorld(t *testing.T, configure ...func(*fiberjwt.Config)) (*world, *trouble) {
 	t.Helper()
 	w, f := troubledWorld(t, append([]func(*fiberjwt.Config){withPages, func(cfg *fiberjwt.Config) {
@@ -173,7 +173,7 @@ func TestEachErrorMapsToOneResponse(t *testing.T) {
 			require.Empty(t, a.Header.Values("Set-Cookie"))
 			require.NotContains(t, a.Body, "marker")
 			require.NotContains(t, fmt.Sprint(a.Header), "marker")
-			require.Equal(t, test.status >= 500, strings.Contains(w.log.String(), "level=ERROR"), "only what a client must not see is an error: %s", w.log)
+			require.Equal(t, test.status >= 500, strings.Contains(w.log.String(), "level=ERROR"), "a response must be logged as an error if and only if its status is 5xx: %s", w.log)
 		})
 	}
 }
@@ -215,25 +215,24 @@ func TestErrorHandlerReplacesBodyButKeepsHeaders(t *testing.T) {
 	}
 }
 
-// Of an error of the application's own only what the network says is "did not
-// answer". Many others have the methods of net.Error, too.
+// Errors that are not of the network can have the methods of net.Error too.
 func TestHandlerErrorGets503OnlyFromNetwork(t *testing.T) {
 	w := quickWorld(t)
 	_, missing := os.Open(filepath.Join(t.TempDir(), "none"))
 	_, _, malformed := net.ParseCIDR("here")
 	_, duplicate := w.db.Exec(`INSERT INTO users (id, email, full_name, admin, disabled, password_hash) VALUES (1, 'a', '', false, false, ''), (1, 'b', '', false, false, '')`)
 	app := fiber.New(fiber.Config{ErrorHandler: fiberjwt.ErrorHandler})
-	for name, fault := range map[string]error{"file": missing, "address": malformed, "row": duplicate} {
-		require.Error(t, fault)
-		app.Get("/"+name, func(*fiber.Ctx) error { return fault })
+	for name, err := range map[string]error{"file": missing, "address": malformed, "row": duplicate} {
+		require.Error(t, err)
+		app.Get("/"+name, func(*fiber.Ctx) error { return err })
 		require.Equal(t, 500, raw(t, app, request("GET", "/"+name))[0].Status, name)
 	}
 	app.Get("/down", func(*fiber.Ctx) error { return &net.OpError{Op: "dial", Err: errors.New("refused")} })
 	require.Equal(t, 503, raw(t, app, request("GET", "/down"))[0].Status)
 }
 
-// A nil of this type in an error is a mistake of the application's, and no
-// reason to panic where Fiber looks for its own error.
+// Fiber calls methods of the error when it looks for a fiber.Error. A nil pointer, which is a mistake of the application,
+// must not panic there.
 func TestTypedNilErrorFromHandlerGets500(t *testing.T) {
 	app := fiber.New()
 	app.Get("/", func(*fiber.Ctx) error { var none *fiberjwt.Error; return none })
@@ -266,7 +265,7 @@ func TestFailingErrorHandlerDoesNotCrashServer(t *testing.T) {
 	}{
 		"a panic":                 {func(*fiber.Ctx, error) error { panic("marker") }, 500},
 		"a panic of the runtime":  {func(c *fiber.Ctx, _ error) error { return []error(nil)[len(c.Path())] }, 500},
-		"an error of the handler": {func(*fiber.Ctx, error) error { return errors.New("it is told to Fiber") }, 500},
+		"an error of the handler": {func(*fiber.Ctx, error) error { return errors.New("for Fiber") }, 500},
 		"an error of Fiber":       {func(*fiber.Ctx, error) error { return fiber.ErrTeapot }, 418},
 		"the error it received":   {func(_ *fiber.Ctx, err error) error { return err }, 401},
 	} {
@@ -283,7 +282,7 @@ func TestFailingErrorHandlerDoesNotCrashServer(t *testing.T) {
 	}
 }
 
-// An error that a handler returns, from Login for instance, goes to Fiber.
+// In the tests below, handlers return errors of Login to Fiber.
 
 func TestDefaultErrorHandlerHidesFailedLoginCause(t *testing.T) {
 	var allow error
@@ -294,13 +293,13 @@ func TestDefaultErrorHandlerHidesFailedLoginCause(t *testing.T) {
 	a := w.do("POST", "/door/users/1", "")
 	require.Equal(t, 401, a.Status)
 	require.Contains(t, a.Body, "Incorrect email or password.")
-	require.NotContains(t, a.Body, "marker", "the cause of a refusal reached the client")
+	require.NotContains(t, a.Body, "marker", "the response shows the client why Allow refused")
 
 	allow = nil
 	f.set(errors.New("marker of the driver"), false, "INSERT INTO fiberjwt_sessions")
 	a = w.do("POST", "/door/users/1", "")
 	require.Equal(t, 503, a.Status)
-	require.NotContains(t, a.Body, "marker", "the text of the driver reached the client")
+	require.NotContains(t, a.Body, "marker", "the response shows an error of the driver")
 	f.over()
 
 	allow = fmt.Errorf("marker: %w", fiberjwt.ErrUnavailable)
@@ -328,7 +327,7 @@ func TestFailedLoginHasStandardErrorHeaders(t *testing.T) {
 	a = w.do("POST", "/door/users/1", "")
 	require.Equal(t, 503, a.Status)
 	require.Equal(t, "1", a.Header.Get("Retry-After"))
-	require.Contains(t, w.log.String(), "marker of the driver", "nobody is told why")
+	require.Contains(t, w.log.String(), "marker of the driver", "the log must contain the cause")
 }
 
 func TestHookErrorWrappedWithSentinelIsLogged(t *testing.T) {
@@ -342,9 +341,9 @@ func TestHookErrorWrappedWithSentinelIsLogged(t *testing.T) {
 	pair := w.enter("users", 1)
 	refuse = fmt.Errorf("%w: %w", errors.New("marker of Allow"), fiberjwt.ErrUnavailable)
 	require.Equal(t, 503, w.get("/users/me", pair.Access).Status)
-	require.Contains(t, w.log.String(), "marker of Allow", "nobody is told why")
+	require.Contains(t, w.log.String(), "marker of Allow", "the log must contain the cause")
 	require.Equal(t, 503, w.do("POST", "/auth/users/register", credentials("users", "bob@example.com", testPassword)).Status)
-	require.Contains(t, w.log.String(), "marker of Register", "nobody is told why")
+	require.Contains(t, w.log.String(), "marker of Register", "the log must contain the cause")
 }
 
 func TestFiberErrorHandlerFindsBothErrorTypes(t *testing.T) {
@@ -364,7 +363,7 @@ func TestFiberErrorHandlerFindsBothErrorTypes(t *testing.T) {
 	app.Use(fiberjwt.New(cfg))
 	(&world{t: t, db: cfg.DB}).addUser("ann@example.com")
 	app.Post("/door", func(c *fiber.Ctx) error {
-		_, err := fiberjwt.Login(c, &User{ID: 1, PasswordHash: "what it was before"})
+		_, err := fiberjwt.Login(c, &User{ID: 1, PasswordHash: "an old hash"})
 		return fmt.Errorf("signing in: %w", err)
 	})
 	w := &world{t: t, app: app}
@@ -374,11 +373,11 @@ func TestFiberErrorHandlerFindsBothErrorTypes(t *testing.T) {
 
 func TestApplicationErrorsPassThroughMiddleware(t *testing.T) {
 	w := quickWorld(t)
-	w.app.Get("/fails", func(*fiber.Ctx) error { return fiber.NewError(409, "the application's own") })
+	w.app.Get("/fails", func(*fiber.Ctx) error { return fiber.NewError(409, "an error of the application") })
 	w.addUser("ann@example.com")
 	a := w.get("/fails", w.enter("users", 1).Access)
 	require.Equal(t, 409, a.Status)
-	require.Equal(t, "the application's own", a.Body)
+	require.Equal(t, "an error of the application", a.Body)
 }
 
 func TestSentinelTextsAreDistinct(t *testing.T) {
@@ -386,7 +385,7 @@ func TestSentinelTextsAreDistinct(t *testing.T) {
 	for name, test := range refusals {
 		text := test.sentinel.Error()
 		require.True(t, strings.HasPrefix(text, "fiberjwt: "), name)
-		require.Empty(t, seen[text], "%s and %s say the same", name, seen[text])
+		require.Empty(t, seen[text], "%s and %s have the same text", name, seen[text])
 		seen[text] = name
 		var fibers *fiber.Error
 		require.ErrorAs(t, test.sentinel, &fibers, name)
@@ -396,7 +395,7 @@ func TestSentinelTextsAreDistinct(t *testing.T) {
 }
 
 func TestErrorFieldsDoNotLeakBetweenResponses(t *testing.T) {
-	// Sentinels are shared; what is filled in for one answer must not show in another.
+	// All requests share the sentinel ErrFields.
 	w := newWorld(t)
 	first := w.do("POST", "/auth/users/login", `{"email":7}`)
 	second := w.do("POST", "/auth/users/login", `{}`)

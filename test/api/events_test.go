@@ -21,7 +21,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/legacy"
 )
 
-// witness keeps what Config.OnEvent was told.
+// witness records the events that Config.OnEvent receives.
 type witness struct {
 	mu     sync.Mutex
 	events []event.Event
@@ -35,7 +35,7 @@ func (w *witness) listen(cfg *fiberjwt.Config) {
 	}
 }
 
-// heard gives what was told since it was asked last.
+// heard returns the events since the last call.
 func (w *witness) heard() []event.Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -44,7 +44,7 @@ func (w *witness) heard() []event.Event {
 	return events
 }
 
-// one is the only event since it was asked last.
+// one returns the only event since the last call, and fails if there is not exactly one.
 func (w *witness) one(t *testing.T, after answer) event.Event {
 	t.Helper()
 	events := w.heard()
@@ -130,7 +130,7 @@ func TestLogoutEmitsEvent(t *testing.T) {
 		require.Equal(t, signedIn.SessionID, e.SessionID, test.path)
 	}
 	w.do("POST", "/auth/users/logout", "")
-	require.Empty(t, seen.heard(), "nobody was signed in")
+	require.Empty(t, seen.heard(), "a logout without a session must emit no event")
 }
 
 func TestLogoutWithoutEffectEmitsNoEvent(t *testing.T) {
@@ -142,16 +142,16 @@ func TestLogoutWithoutEffectEmitsNoEvent(t *testing.T) {
 	require.Equal(t, 204, w.do("POST", "/auth/users/logout", "", "Authorization", bearer).Status)
 	seen.heard()
 	for _, path := range []string{"/auth/users/logout", "/auth/users/logout-all"} {
-		require.Equal(t, 204, w.do("POST", path, "", "Authorization", bearer).Status, "it is no fault")
+		require.Equal(t, 204, w.do("POST", path, "", "Authorization", bearer).Status, "a repeated logout must succeed")
 		require.Empty(t, seen.heard(), path)
 	}
-	require.Equal(t, 200, w.refresh("users", other.Refresh).Status, "the other session lives")
+	require.Equal(t, 200, w.refresh("users", other.Refresh).Status, "the other session must stay alive")
 	seen.heard()
 
 	old := "Bearer " + oldToken(fmt.Sprintf(`{"sub":"1","exp":%d}`, w.hence(time.Hour)))
 	require.Equal(t, 200, w.do("POST", "/leave", "", "Authorization", old).Status)
 	require.Equal(t, 204, w.do("POST", "/auth/users/logout", "", "Authorization", old).Status)
-	require.Equal(t, 403, w.do("POST", "/auth/users/logout-all", "", "Authorization", old).Status, "as for tokens of other issuers")
+	require.Equal(t, 403, w.do("POST", "/auth/users/logout-all", "", "Authorization", old).Status, "logout-all must refuse tokens without a session")
 	require.Empty(t, seen.heard())
 }
 
@@ -167,7 +167,7 @@ func TestInvalidOneTimeTokenEmitsEvent(t *testing.T) {
 	require.NoError(t, err)
 	w.clock.Advance(time.Minute)
 	seen.heard()
-	for _, try := range []struct {
+	for _, attempt := range []struct {
 		call    func() (*User, error)
 		subject string
 	}{
@@ -178,9 +178,9 @@ func TestInvalidOneTimeTokenEmitsEvent(t *testing.T) {
 			return fiberjwt.ResetPassword[User](t.Context(), w.auth, reset, newPassword)
 		}, "1"},
 	} {
-		_, err := try.call()
+		_, err := attempt.call()
 		require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
-		want := event.Event{Type: event.LinkRefused, Kind: "users", Subject: try.subject, Reason: fiberjwt.ErrOneTimeToken.Code}
+		want := event.Event{Type: event.LinkRefused, Kind: "users", Subject: attempt.subject, Reason: fiberjwt.ErrOneTimeToken.Code}
 		require.Equal(t, []event.Event{want}, seen.heard())
 	}
 }
@@ -197,7 +197,7 @@ func TestRefusedLoginCallEmitsEvent(t *testing.T) {
 	})
 	w.addUser("ann@example.com")
 	a := w.do("POST", "/magic", "")
-	require.Equal(t, 401, a.Status, "the row has another hash")
+	require.Equal(t, 401, a.Status, "the account that the application passed has an outdated hash")
 	e := seen.one(t, a)
 	require.Equal(t, event.LoginRefused, e.Type)
 	require.Equal(t, "invalid_credentials", e.Reason)
@@ -229,7 +229,7 @@ func TestRefusedTokenEventNamesAccountIfSigned(t *testing.T) {
 	require.Equal(t, "token_malformed", get("two words").Reason)
 
 	w.do("GET", "/open", "", "Authorization", "Bearer nonsense")
-	require.Equal(t, "token_malformed", seen.heard()[0].Reason, "an open route lets it pass, but tells")
+	require.Equal(t, "token_malformed", seen.heard()[0].Reason, "a public route must emit the event although it answers the request")
 
 	w.clock.Advance(11 * time.Minute)
 	e := get(access)
@@ -293,18 +293,18 @@ func TestRefusedTokenEmitsOneEventPerRequest(t *testing.T) {
 	w := newWorld(t, seen.listen, func(cfg *fiberjwt.Config) { cfg.Routes, cfg.Public = nil, []string{"GET /auth/users/me"} })
 	app := fiber.New()
 	app.Use(w.auth.Handler())
-	w.auth.Mount(app.Group("/auth")) // below the middleware
+	w.auth.Mount(app.Group("/auth")) // below the middleware, so each request is checked twice
 	w.app = app
 	for range 2 {
 		require.Equal(t, 401, w.get("/auth/users/me", "nonsense").Status)
-		require.Len(t, seen.heard(), 1, "in each request")
+		require.Len(t, seen.heard(), 1)
 	}
 }
 
-// Whoever sends bad tokens makes events, and must not make lines with them.
+// An attacker who sends invalid tokens causes events, and must not be able to fill the log with them.
 func TestListenerPanicIsLoggedOncePerMinute(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.OnEvent = func(context.Context, event.Event) { panic("the counter is broken") }
+		cfg.OnEvent = func(context.Context, event.Event) { panic("listener failed") }
 	})
 	for range 5 {
 		w.get("/any", "nonsense")
@@ -318,11 +318,11 @@ func TestListenerPanicIsLoggedOncePerMinute(t *testing.T) {
 
 func TestListenerPanicDoesNotChangeResponse(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.OnEvent = func(context.Context, event.Event) { panic("the counter is broken") }
+		cfg.OnEvent = func(context.Context, event.Event) { panic("listener failed") }
 	})
 	access := w.register("users", "ann@example.com").Access
 	require.Contains(t, w.log.String(), "Config.OnEvent panicked")
-	require.Contains(t, w.log.String(), "the counter is broken")
+	require.Contains(t, w.log.String(), "listener failed")
 	require.Equal(t, 200, w.get("/users/me", access).Status)
 	require.Equal(t, 401, w.get("/users/me", "nonsense").Status)
 	require.Equal(t, 204, w.do("POST", "/auth/users/logout", "", "Authorization", "Bearer "+access).Status)
@@ -346,7 +346,7 @@ func TestEventsContainNoSecretOrIdentity(t *testing.T) {
 func TestEventReasonsContainNoHookErrorText(t *testing.T) {
 	for name, hook := range map[string]error{
 		"refused":   fiber.NewError(402, "x@example.com has not paid"),
-		"forbidden": errors.New("x@example.com is not wanted"),
+		"forbidden": errors.New("x@example.com is not allowed"),
 	} {
 		var seen witness
 		w := newWorld(t, seen.listen, func(cfg *fiberjwt.Config) {
@@ -390,13 +390,13 @@ func TestRefusalWithoutListenerAllocatesLess(t *testing.T) {
 	}
 	silent := cost()
 	heard := cost(func(cfg *fiberjwt.Config) { cfg.OnEvent = func(context.Context, event.Event) {} })
-	require.Less(t, silent, heard, "the listener is what costs")
+	require.Less(t, silent, heard, "without a listener, a refusal must allocate less than with one")
 }
 
-// wanderer is a query hook that looks for a value of the request's context.
+// wanderer is a query hook. It counts the queries whose context has the value requestName, and keeps the others.
 type wanderer struct {
 	mu    sync.Mutex
-	lost  []string
+	lost  []string // queries without the value
 	found int
 }
 
@@ -416,14 +416,14 @@ func (h *wanderer) AfterQuery(ctx context.Context, e *bun.QueryEvent) {
 
 func TestUserContextReachesQueriesHooksAndEvents(t *testing.T) {
 	for name, configure := range map[string]func(*fiberjwt.Config){
-		"every request asks": func(*fiberjwt.Config) {},
-		"CacheTTL":           func(cfg *fiberjwt.Config) { cfg.CacheTTL = time.Minute },
+		"without a cache": func(*fiberjwt.Config) {},
+		"with a cache":    func(cfg *fiberjwt.Config) { cfg.CacheTTL = time.Minute },
 	} {
 		t.Run(name, func(t *testing.T) {
-			untold := 0
+			missing := 0
 			has := func(ctx context.Context) {
 				if ctx.Value(requestName{}) == nil {
-					untold++
+					missing++
 				}
 			}
 			app := fiber.New()
@@ -465,11 +465,11 @@ func TestUserContextReachesQueriesHooksAndEvents(t *testing.T) {
 			}
 			hook.mu.Lock()
 			defer hook.mu.Unlock()
-			for _, query := range hook.lost { // the feed of revocations is nobody's request
-				require.Contains(t, query, "revoked >", "a query without the context of its request")
+			for _, query := range hook.lost { // the poll for revoked sessions belongs to no request
+				require.Contains(t, query, "revoked >", "a query of a request did not get its context")
 			}
 			require.Greater(t, hook.found, 12)
-			require.Zero(t, untold)
+			require.Zero(t, missing, "Allow or OnEvent got a context without the value")
 		})
 	}
 }
