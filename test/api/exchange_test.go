@@ -17,12 +17,13 @@ import (
 	"github.com/fiberjwt/fiberjwt/event"
 )
 
+// exchange sends a refresh token to the route that returns an access token without rotation.
 func (w *world) exchange(kind, token string) answer {
 	w.t.Helper()
 	return w.do("POST", "/auth/"+kind+"/token", `{"refresh_token":"`+token+`"}`)
 }
 
-// pagesWorld has a server of pages, that sends refresh tokens by the body.
+// pagesWorld is an application with a page server, which gets the refresh cookie and exchanges its value.
 func pagesWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 	t.Helper()
 	return quickWorld(t, append([]func(*fiberjwt.Config){withPages}, configure...)...)
@@ -39,8 +40,8 @@ func TestExchangeRouteNeedsRefreshEverywhere(t *testing.T) {
 	require.ErrorContains(t, err, "Config.Cookie.RefreshEverywhere")
 }
 
-// row is the whole row of the only session.
-func (w *world) row() string {
+// sessionRow returns all columns that describe the state of the only session.
+func (w *world) sessionRow() string {
 	w.t.Helper()
 	return w.text(`SELECT gen || '|' || prev || '|' || issued || '|' || idle_until || '|' || ends || '|' || coalesce(revoked, '') || '|' || auth_time FROM fiberjwt_sessions`)
 }
@@ -49,7 +50,7 @@ func TestExchangeIssuesAccessTokenWithoutRotation(t *testing.T) {
 	w := pagesWorld(t)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
-	row, proved := w.row(), w.clock.Now().Unix()
+	row, proved := w.sessionRow(), w.clock.Now().Unix()
 	for range 4 {
 		w.clock.Advance(20 * time.Minute) // a refresh would rotate
 		a := w.exchange("users", pair.Refresh)
@@ -60,9 +61,9 @@ func TestExchangeIssuesAccessTokenWithoutRotation(t *testing.T) {
 		access := w.tokensOf(a).Access
 		require.Equal(t, 200, w.get("/users/me", access).Status)
 		require.Contains(t, claimsOf(t, access).String(), fmt.Sprintf(`"auth_time":%d`, proved))
-		require.Equal(t, row, w.row())
+		require.Equal(t, row, w.sessionRow())
 	}
-	require.NotEmpty(t, w.tokensOf(w.refresh("users", pair.Refresh)).Refresh, "it still rotates")
+	require.NotEmpty(t, w.tokensOf(w.refresh("users", pair.Refresh)).Refresh, "a refresh must still rotate the token after exchanges")
 }
 
 func TestExchangeDoesNotExtendSession(t *testing.T) {
@@ -76,7 +77,7 @@ func TestExchangeDoesNotExtendSession(t *testing.T) {
 		require.Equal(t, 200, w.exchange("users", pair.Refresh).Status)
 	}
 	w.clock.Advance(3*time.Minute - time.Millisecond)
-	require.Equal(t, 200, w.exchange("users", pair.Refresh).Status, "ended too early")
+	require.Equal(t, 200, w.exchange("users", pair.Refresh).Status, "the session ended too early")
 	w.clock.Advance(time.Millisecond)
 	requireRefusal(t, w.exchange("users", pair.Refresh), 401, "session_ended")
 
@@ -84,7 +85,7 @@ func TestExchangeDoesNotExtendSession(t *testing.T) {
 	w.clock.Advance(55 * time.Minute)
 	pair = w.tokensOf(w.refresh("users", pair.Refresh))
 	expires := w.exchange("users", pair.Refresh).JSON(t)["expires_in"]
-	require.EqualValues(t, 15*60, expires, "an access token outlives its session")
+	require.EqualValues(t, 15*60, expires, "the access token must expire with its session")
 }
 
 func TestReplacedTokenIsExchangedOnlyInGracePeriod(t *testing.T) {
@@ -93,7 +94,7 @@ func TestReplacedTokenIsExchangedOnlyInGracePeriod(t *testing.T) {
 	parent := w.enter("users", 1).Refresh
 	w.clock.Advance(20 * time.Minute)
 	child := w.tokensOf(w.refresh("users", parent)).Refresh
-	row := w.row()
+	row := w.sessionRow()
 	for _, age := range []time.Duration{0, 29 * time.Second, 31 * time.Second, time.Minute - time.Millisecond} {
 		a := w.at(age, func() answer { return w.exchange("users", parent) })
 		require.Equal(t, 200, a.Status, "%v: %s", age, a.Body)
@@ -104,12 +105,12 @@ func TestReplacedTokenIsExchangedOnlyInGracePeriod(t *testing.T) {
 		requireRefusal(t, a, 401, "refresh_required")
 		require.Equal(t, "Bearer", a.Header.Get("WWW-Authenticate"))
 	}
-	require.Equal(t, row, w.row(), "neither the grace nor the child has changed")
+	require.Equal(t, row, w.sessionRow(), "an exchange must not change the session")
 	require.Equal(t, 200, w.exchange("users", child).Status)
-	require.NotEmpty(t, w.tokensOf(w.refresh("users", parent)).Refresh, "who lost the answer can still fetch it")
+	require.NotEmpty(t, w.tokensOf(w.refresh("users", parent)).Refresh, "a client that lost the response to its refresh must still get the new token")
 }
 
-// at moves the clock for one request.
+// at sends one request with the clock moved by d.
 func (w *world) at(d time.Duration, send func() answer) answer {
 	w.clock.Advance(d)
 	defer w.clock.Advance(-d)
@@ -131,7 +132,7 @@ func TestExchangeOfReusedTokenEndsSession(t *testing.T) {
 	requireRefusal(t, a, 401, "session_revoked")
 	require.Equal(t, event.Reuse, seen.one(t, a).Type)
 	require.Equal(t, 401, w.get("/users/me", latest.Access).Status)
-	requireRefusal(t, w.exchange("users", latest.Refresh), 401, "session_revoked", "as a refresh is told")
+	requireRefusal(t, w.exchange("users", latest.Refresh), 401, "session_revoked", "an exchange must be refused like a refresh")
 	requireRefusal(t, w.refresh("users", latest.Refresh), 401, "session_revoked")
 }
 
@@ -141,10 +142,10 @@ func TestExchangeWorksAfterStoreLostRotation(t *testing.T) {
 	pair := w.enter("users", 1)
 	w.clock.Advance(20 * time.Minute)
 	child := w.tokensOf(w.refresh("users", pair.Refresh)).Refresh
-	w.sql(`UPDATE fiberjwt_sessions SET gen = 0, prev = -1`) // as a failover does that lost a commit
-	row := w.row()
+	w.sql(`UPDATE fiberjwt_sessions SET gen = 0, prev = -1`) // as after a failover that lost the rotation
+	row := w.sessionRow()
 	require.Equal(t, 200, w.exchange("users", child).Status)
-	require.Equal(t, row, w.row(), "a refresh heals it")
+	require.Equal(t, row, w.sessionRow(), "only a refresh may repair the row")
 }
 
 func TestExchangeChecksSessionAccountAndAllow(t *testing.T) {
@@ -169,7 +170,7 @@ func TestExchangeChecksSessionAccountAndAllow(t *testing.T) {
 	}
 }
 
-// A script of the page can send the cookies, and must not read what they are good for.
+// A script on the page can send the cookies, and must not be able to read a token in the response.
 func TestExchangeIgnoresCookies(t *testing.T) {
 	w := pagesWorld(t, func(cfg *fiberjwt.Config) { cfg.Transports = []fiberjwt.Transport{fiberjwt.TransportCookie} })
 	w.addUser("ann@example.com")
@@ -185,7 +186,7 @@ func TestExchangeIgnoresCookies(t *testing.T) {
 			require.Empty(t, a.Header.Values("Set-Cookie"))
 		}
 	}
-	require.Equal(t, 200, w.exchange("users", refresh).Status, "a server that was sent the cookie has its value")
+	require.Equal(t, 200, w.exchange("users", refresh).Status, "a page server sends the value of the cookie in the body")
 }
 
 func TestExchangeOfForgedTokenCostsNoQuery(t *testing.T) {
@@ -196,16 +197,16 @@ func TestExchangeOfForgedTokenCostsNoQuery(t *testing.T) {
 	pair, teacher := w.enter("users", 1), w.enter("teachers", 1)
 	watched.reset()
 	for name, token := range map[string]string{
-		"another tag":     pair.Refresh[:len(pair.Refresh)-14] + strings.Repeat("A", 14),
-		"a teacher's":     teacher.Refresh,
-		"an access token": pair.Access,
-		"nothing":         "",
+		"a forged tag":            pair.Refresh[:len(pair.Refresh)-14] + strings.Repeat("A", 14),
+		"a token of another kind": teacher.Refresh,
+		"an access token":         pair.Access,
+		"an empty token":          "",
 	} {
 		requireRefusal(t, w.exchange("users", token), 401, "session_ended", name)
 		require.Zero(t, watched.reset(), "%s cost a query", name)
 	}
 	require.Equal(t, 200, w.exchange("users", pair.Refresh).Status)
-	require.EqualValues(t, 2, watched.reset(), "the session and the account")
+	require.EqualValues(t, 2, watched.reset(), "a valid exchange must read the session and the account, and no more")
 }
 
 func TestExchangeEmitsExchangeEvent(t *testing.T) {
@@ -227,8 +228,8 @@ func TestExchangeEmitsExchangeEvent(t *testing.T) {
 	require.Equal(t, event.Event{Type: event.RefreshRefused, Kind: "users", Subject: "1", SessionID: id, Reason: "refresh_required", Address: "0.0.0.0"}, seen.one(t, a))
 }
 
-// A server that renders pages sends what the browser sent it: with the cookie
-// everywhere, that is enough to ask the API when the access token has expired.
+// With RefreshEverywhere, a page server gets the refresh cookie with each request, and can call the API although the access
+// token has expired.
 func TestPageServerExchangesBrowserCookie(t *testing.T) {
 	w := pagesWorld(t)
 	w.addUser("ann@example.com")
@@ -236,11 +237,11 @@ func TestPageServerExchangesBrowserCookie(t *testing.T) {
 	b.enter("users", 1)
 	w.clock.Advance(11 * time.Minute)
 	require.Equal(t, 401, b.do("GET", "/users/me", "").Status)
-	require.Equal(t, "/", b.jar[userCookie+".refresh"].Path, "it comes along to the page")
+	require.Equal(t, "/", b.jar[userCookie+".refresh"].Path, "the browser must send the refresh cookie to every page")
 	access := w.tokensOf(w.exchange("users", b.jar[userCookie+".refresh"].Value)).Access
 	require.Equal(t, 200, w.get("/users/me", access).Status)
 
-	require.Equal(t, 200, b.do("POST", "/auth/users/refresh", "").Status, "the browser goes on by itself")
+	require.Equal(t, 200, b.do("POST", "/auth/users/refresh", "").Status, "the refresh token of the browser must still be valid")
 	require.Equal(t, 200, b.do("GET", "/users/me", "").Status)
 }
 
@@ -267,7 +268,7 @@ func TestRefreshEverywhereSetsRootCookiePath(t *testing.T) {
 		w.clock.Advance(20 * time.Minute)
 		require.Equal(t, 200, user.do("POST", "/auth/users/refresh", "").Status)
 		require.Equal(t, 204, user.do("POST", "/auth/users/logout", "").Status)
-		require.ElementsMatch(t, []string{test.prefix + "teachers", test.prefix + "teachers.refresh"}, slices.Collect(maps.Keys(user.jar)), "the other kind stays")
+		require.ElementsMatch(t, []string{test.prefix + "teachers", test.prefix + "teachers.refresh"}, slices.Collect(maps.Keys(user.jar)), "the cookies of the other kind must stay")
 		require.Equal(t, 200, user.do("POST", "/auth/teachers/refresh", "").Status)
 		require.Equal(t, 200, user.do("GET", "/teachers/me", "").Status)
 	}

@@ -21,15 +21,15 @@ func TestAuthorizationHeaderIsParsedByGrammar(t *testing.T) {
 	bob := w.signIn("users", "bob@example.com").Access
 	for _, test := range []struct {
 		name   string
-		lines  []string // with {ann} and {bob} for their tokens
-		cookie string   // of users; beside the header
+		lines  []string // {ann} and {bob} stand for their tokens
+		cookie string   // of users: "B" is the token of bob
 		status int
 		body   string // part of it
 	}{
 		{"the usual form", []string{"Bearer {ann}"}, "", 200, "users:1"},
-		{"the scheme in small letters", []string{"bearer {ann}"}, "", 200, "users:1"},
-		{"the scheme in capitals", []string{"BEARER {ann}"}, "", 200, "users:1"},
-		{"the scheme in any letters", []string{"bEaReR {ann}"}, "", 200, "users:1"},
+		{"the scheme in lower case", []string{"bearer {ann}"}, "", 200, "users:1"},
+		{"the scheme in upper case", []string{"BEARER {ann}"}, "", 200, "users:1"},
+		{"the scheme in mixed case", []string{"bEaReR {ann}"}, "", 200, "users:1"},
 		{"two spaces", []string{"Bearer  {ann}"}, "", 200, "users:1"},
 		{"spaces around", []string{"  Bearer {ann}  "}, "", 200, "users:1"},
 		{"no header", nil, "", 401, "no_token"},
@@ -41,7 +41,7 @@ func TestAuthorizationHeaderIsParsedByGrammar(t *testing.T) {
 		{"a comma between", []string{"Bearer {ann},{bob}"}, "", 401, "invalid_token"},
 		{"a list of credentials", []string{"Bearer {ann}, Bearer {bob}"}, "", 401, "invalid_token"},
 		{"a tab for the space", []string{"Bearer\t{ann}"}, "", 401, "no_token"},
-		{"a tab behind the space", []string{"Bearer \t{ann}"}, "", 401, "invalid_token"},
+		{"a tab after the space", []string{"Bearer \t{ann}"}, "", 401, "invalid_token"},
 		{"no space", []string{"Bearer{ann}"}, "", 401, "no_token"},
 		{"a colon", []string{"Bearer: {ann}"}, "", 401, "no_token"},
 		{"an equals sign", []string{"Bearer={ann}"}, "", 401, "no_token"},
@@ -49,26 +49,26 @@ func TestAuthorizationHeaderIsParsedByGrammar(t *testing.T) {
 		{"quotes", []string{`Bearer "{ann}"`}, "", 401, "invalid_token"},
 		{"the bare token", []string{"{ann}"}, "", 401, "no_token"},
 		{"a scheme with a letter of another script", []string{"Веarer {ann}"}, "", 401, "no_token"},
-		{"a foreign scheme", []string{"Basic {ann}"}, "", 401, "no_token"},
-		{"a scheme that begins like ours", []string{"BearerX {ann}"}, "", 401, "no_token"},
+		{"another scheme", []string{"Basic {ann}"}, "", 401, "no_token"},
+		{"a scheme that begins with Bearer", []string{"BearerX {ann}"}, "", 401, "no_token"},
 
 		{"two headers, the same", []string{"Bearer {ann}", "bearer {ann}"}, "", 200, "users:1"},
-		{"two headers, both good", []string{"Bearer {ann}", "Bearer {bob}"}, "", 400, "invalid_request"},
-		{"two headers, the first bad", []string{"Bearer x", "Bearer {ann}"}, "", 400, "invalid_request"},
-		{"two headers, the second bad", []string{"Bearer {ann}", "Bearer x"}, "", 400, "invalid_request"},
+		{"two headers, both valid", []string{"Bearer {ann}", "Bearer {bob}"}, "", 400, "invalid_request"},
+		{"two headers, the first invalid", []string{"Bearer x", "Bearer {ann}"}, "", 400, "invalid_request"},
+		{"two headers, the second invalid", []string{"Bearer {ann}", "Bearer x"}, "", 400, "invalid_request"},
 		{"two headers, one empty", []string{"Bearer {ann}", "Bearer"}, "", 401, "invalid_token"},
-		{"two headers, one for a proxy", []string{"Basic eDp5", "Bearer {ann}"}, "", 200, "users:1"},
-		{"two headers, the other for a proxy", []string{"Bearer {ann}", "Basic eDp5"}, "", 200, "users:1"},
+		{"two headers, the first for a proxy", []string{"Basic eDp5", "Bearer {ann}"}, "", 200, "users:1"},
+		{"two headers, the second for a proxy", []string{"Bearer {ann}", "Basic eDp5"}, "", 200, "users:1"},
 		{"two headers of other schemes", []string{"Basic eDp5", "Digest x"}, "", 401, "no_token"},
 
 		{"no header, and a cookie", nil, "B", 200, "users:2"},
-		{"a foreign scheme, and a cookie", []string{"Basic eDp5"}, "B", 200, "users:2"},
+		{"another scheme, and a cookie", []string{"Basic eDp5"}, "B", 200, "users:2"},
 		{"a bare token, and a cookie", []string{"{ann}"}, "B", 200, "users:2"},
-		{"a good header, and a cookie of another account", []string{"Bearer {ann}"}, "B", 200, "users:1"},
-		{"a good header, and a bad cookie", []string{"Bearer {ann}"}, "x", 200, "users:1"},
-		{"a bad header, and a good cookie", []string{"Bearer x"}, "B", 401, "invalid_token"},
-		{"the scheme alone, and a good cookie", []string{"Bearer"}, "B", 401, "invalid_token"},
-		{"two headers, and a good cookie", []string{"Bearer {ann}", "Bearer {bob}"}, "B", 400, "invalid_request"},
+		{"a valid header, and a cookie of another account", []string{"Bearer {ann}"}, "B", 200, "users:1"},
+		{"a valid header, and an invalid cookie", []string{"Bearer {ann}"}, "x", 200, "users:1"},
+		{"an invalid header, and a valid cookie", []string{"Bearer x"}, "B", 401, "invalid_token"},
+		{"the scheme alone, and a valid cookie", []string{"Bearer"}, "B", 401, "invalid_token"},
+		{"two headers, and a valid cookie", []string{"Bearer {ann}", "Bearer {bob}"}, "B", 400, "invalid_request"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			fill := strings.NewReplacer("{ann}", ann.Access, "{bob}", bob)
@@ -93,7 +93,7 @@ func TestAuthorizationHeaderIsParsedByGrammar(t *testing.T) {
 				requireNoEcho(t, answers[0], ann.Access)
 				requireNoEcho(t, answers[0], bob)
 			}
-			require.Equal(t, "users:1", answers[1].Body, "the next request on the connection")
+			require.Equal(t, "users:1", answers[1].Body, "the next request on the connection got a wrong response")
 		})
 	}
 }
@@ -106,14 +106,14 @@ func TestFirstSourceWithCredentialDecides(t *testing.T) {
 		status int
 		body   string
 	}{
-		"header before cookie":                 {fiberjwt.Chain(fiberjwt.FromHeader("X-Token"), fiberjwt.FromCookie("tok")), "A", "B", 200, "users:1"},
-		"cookie before header":                 {fiberjwt.Chain(fiberjwt.FromCookie("tok"), fiberjwt.FromHeader("X-Token")), "A", "B", 200, "users:2"},
-		"cookie before header, no cookie":      {fiberjwt.Chain(fiberjwt.FromCookie("tok"), fiberjwt.FromHeader("X-Token")), "A", "", 200, "users:1"},
-		"an invalid one does not fall through": {fiberjwt.Chain(fiberjwt.FromCookie("tok"), fiberjwt.FromHeader("X-Token")), "A", "x", 401, "invalid_token"},
-		"an expired one does not fall through": {fiberjwt.Chain(fiberjwt.FromHeader("X-Token"), fiberjwt.FromCookie("tok")), "E", "B", 401, "invalid_token"},
-		"an empty one is skipped":              {fiberjwt.Chain(fiberjwt.FromHeader("X-Token"), fiberjwt.FromCookie("tok")), "", "B", 200, "users:2"},
-		"a chain in a chain":                   {fiberjwt.Chain(fiberjwt.Chain(fiberjwt.FromQuery("no"), fiberjwt.FromCookie("tok")), fiberjwt.FromHeader("X-Token")), "A", "B", 200, "users:2"},
-		"a source that is not in the list":     {fiberjwt.FromHeader("X-Token"), "", "B", 401, "no_token"},
+		"header before cookie":                   {fiberjwt.Chain(fiberjwt.FromHeader("X-Token"), fiberjwt.FromCookie("tok")), "A", "B", 200, "users:1"},
+		"cookie before header":                   {fiberjwt.Chain(fiberjwt.FromCookie("tok"), fiberjwt.FromHeader("X-Token")), "A", "B", 200, "users:2"},
+		"cookie before header, no cookie":        {fiberjwt.Chain(fiberjwt.FromCookie("tok"), fiberjwt.FromHeader("X-Token")), "A", "", 200, "users:1"},
+		"an invalid token does not fall through": {fiberjwt.Chain(fiberjwt.FromCookie("tok"), fiberjwt.FromHeader("X-Token")), "A", "x", 401, "invalid_token"},
+		"an expired token does not fall through": {fiberjwt.Chain(fiberjwt.FromHeader("X-Token"), fiberjwt.FromCookie("tok")), "E", "B", 401, "invalid_token"},
+		"an empty header is skipped":             {fiberjwt.Chain(fiberjwt.FromHeader("X-Token"), fiberjwt.FromCookie("tok")), "", "B", 200, "users:2"},
+		"a chain in a chain":                     {fiberjwt.Chain(fiberjwt.Chain(fiberjwt.FromQuery("no"), fiberjwt.FromCookie("tok")), fiberjwt.FromHeader("X-Token")), "A", "B", 200, "users:2"},
+		"a source that is not in the chain":      {fiberjwt.FromHeader("X-Token"), "", "B", 401, "no_token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newVerifier(t, func(cfg *fiberjwt.Config) { cfg.Extractor = test.chain })
@@ -204,7 +204,7 @@ func TestConflictingTokensInOneSourceGet400(t *testing.T) {
 				requireNoEcho(t, a[0], two)
 			}
 			a := raw(t, w.app, test.request(one, one))
-			require.Equal(t, "users:1", a[0].Body, "the same twice is one")
+			require.Equal(t, "users:1", a[0].Body, "the same token twice counts as one")
 		})
 	}
 }
@@ -213,10 +213,10 @@ func TestInvalidCookieAffectsOnlyItsOwnKind(t *testing.T) {
 	w, ann := newSignedInWorld(t)
 	teacher := w.signIn("teachers", "ann").Access
 	expired := outsider{testSecret}.token("teachers", claimsOf(t, teacher).set("iat", "1").set("exp", "2").String())
-	for fault, cookie := range map[string]string{
-		"garbage": "x", "expired": expired, "of the other kind": ann.Access, "cut off": teacher[:40], "with a quote": `"`,
+	for name, cookie := range map[string]string{
+		"garbage": "x", "expired": expired, "of the other kind": ann.Access, "truncated": teacher[:40], "only a quotation mark": `"`,
 	} {
-		t.Run(fault, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			get := func(path string) answer {
 				return w.do("GET", path, "", "Cookie", "__Host-Http-teachers="+cookie+"; __Host-Http-users="+ann.Access)
 			}
@@ -224,19 +224,19 @@ func TestInvalidCookieAffectsOnlyItsOwnKind(t *testing.T) {
 			require.Equal(t, 200, get("/users/me").Status)
 			require.Equal(t, 200, get("/locals/users").Status)
 			require.Equal(t, 200, get("/either").Status)
-			if fault == "with a quote" {
-				return // the server reads it as an empty one, which is none
+			if name == "only a quotation mark" {
+				return // the server reads it as an empty cookie, which counts as no cookie
 			}
-			// Not 403: the client has to refresh, not to give up.
+			// Not 403: the client should refresh.
 			for _, path := range []string{"/teachers/me", "/locals/teachers", "/auth/teachers/me"} {
 				a := get(path)
 				require.Equal(t, 401, a.Status, path)
 				require.Equal(t, `Bearer error="invalid_token"`, a.Header.Get("WWW-Authenticate"), path)
-				require.Empty(t, a.Header.Get("Set-Cookie"), "a refusal touched the cookies")
+				require.Empty(t, a.Header.Get("Set-Cookie"), "a refusal must not change cookies")
 			}
 		})
 	}
-	// No cookie of the kind at all is another story.
+	// Without a cookie of the kind, the code is no_token.
 	a := w.do("GET", "/teachers/me", "", "Cookie", "__Host-Http-users="+ann.Access)
 	require.Equal(t, 401, a.Status)
 	require.Equal(t, "no_token", a.Code(t))
@@ -266,7 +266,7 @@ func TestDuplicateCookieAffectsOnlyItsOwnKind(t *testing.T) {
 func TestCookieNamesMustMatchExactly(t *testing.T) {
 	w, ann := newSignedInWorld(t)
 	for _, name := range []string{"__host-http-users", "__Host-Http-USERS", "__Host-users", "users", "__Secure-users", "$__Host-Http-users", "__Host-Http-user", "__Host-Http-userss",
-		// A script may plant these; a server that trims by Unicode reads the good name.
+		// A script may set these names; a server that trims Unicode white space would read the protected name.
 		"\u2000__Host-Http-users", "\u00a0__Host-Http-users", "\u0085__Host-Http-users", "__Host-Http-users\u3000", "\x0b__Host-Http-users", "__Host-Http-users\x0c", "__Host-Http-users\x00",
 		"$Version=1; x", "x; x"} {
 		a := raw(t, w.app, request("GET", "/any", "Cookie: "+name+"="+ann.Access))
@@ -315,19 +315,19 @@ func TestQueryTokenWorksForGetAndHeadOnly(t *testing.T) {
 	}
 	a := w.get("/any", ann.Access)
 	require.Equal(t, 200, a.Status)
-	require.Empty(t, a.Header.Get("Referrer-Policy"), "the token came by header")
+	require.Empty(t, a.Header.Get("Referrer-Policy"), "Referrer-Policy is only needed if the token is in the URL")
 
-	for attack, query := range map[string]string{
-		"a line feed":          ann.Access + "%0a",
-		"a line feed inside":   ann.Access[:200] + "%0A" + ann.Access[200:],
-		"a NUL":                ann.Access + "%00",
-		"a plus":               "+" + ann.Access,
-		"a space":              ann.Access + "%20",
-		"an invalid token":     "x",
-		"an incomplete escape": ann.Access + "%",
+	for name, query := range map[string]string{
+		"a line feed":               ann.Access + "%0a",
+		"a line feed in the middle": ann.Access[:200] + "%0A" + ann.Access[200:],
+		"a NUL":                     ann.Access + "%00",
+		"a plus sign":               "+" + ann.Access,
+		"a space":                   ann.Access + "%20",
+		"an invalid token":          "x",
+		"an incomplete escape":      ann.Access + "%",
 	} {
 		a := w.do("GET", "/any?access_token="+query, "")
-		require.Equal(t, 401, a.Status, attack)
+		require.Equal(t, 401, a.Status, name)
 		require.Equal(t, `Bearer error="invalid_token"`, a.Header.Get("WWW-Authenticate"))
 		require.Contains(t, a.Header.Get("Cache-Control"), "no-store")
 		require.Equal(t, "no-referrer", a.Header.Get("Referrer-Policy"))
@@ -356,18 +356,18 @@ func TestFormTokenIsReadFromURLEncodedBodyOnly(t *testing.T) {
 		request string
 		status  int
 	}{
-		"POST":                  {formRequest("POST", urlencoded, "a=b&tok="+token), 200},
-		"PUT":                   {formRequest("PUT", urlencoded, "tok="+token), 200},
-		"with a charset":        {formRequest("POST", urlencoded+"; charset=utf-8", "tok="+token), 200},
-		"GET":                   {formRequest("GET", urlencoded, "tok="+token), 401},
-		"HEAD":                  {formRequest("HEAD", urlencoded, "tok="+token), 401},
-		"multipart":             {formRequest("POST", writer.FormDataContentType(), parts.String()), 401},
-		"JSON":                  {formRequest("POST", "application/json", `{"tok":"`+token+`"}`), 401},
-		"text that looks alike": {formRequest("POST", "text/plain", "tok="+token), 401},
-		"no type":               {formRequest("POST", "", "tok="+token), 401},
-		"another type":          {formRequest("POST", urlencoded+"x", "tok="+token), 401},
-		"in the address":        {strings.Replace(formRequest("POST", urlencoded, "a=b"), "/source", "/source?tok="+token, 1), 401},
-		"a line feed":           {formRequest("POST", urlencoded, "tok="+token+"%0a"), 401},
+		"POST":                        {formRequest("POST", urlencoded, "a=b&tok="+token), 200},
+		"PUT":                         {formRequest("PUT", urlencoded, "tok="+token), 200},
+		"with a charset":              {formRequest("POST", urlencoded+"; charset=utf-8", "tok="+token), 200},
+		"GET":                         {formRequest("GET", urlencoded, "tok="+token), 401},
+		"HEAD":                        {formRequest("HEAD", urlencoded, "tok="+token), 401},
+		"multipart":                   {formRequest("POST", writer.FormDataContentType(), parts.String()), 401},
+		"JSON":                        {formRequest("POST", "application/json", `{"tok":"`+token+`"}`), 401},
+		"text that looks like a form": {formRequest("POST", "text/plain", "tok="+token), 401},
+		"no media type":               {formRequest("POST", "", "tok="+token), 401},
+		"another media type":          {formRequest("POST", urlencoded+"x", "tok="+token), 401},
+		"in the URL":                  {strings.Replace(formRequest("POST", urlencoded, "a=b"), "/source", "/source?tok="+token, 1), 401},
+		"a line feed":                 {formRequest("POST", urlencoded, "tok="+token+"%0a"), 401},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := raw(t, w.app, test.request)
@@ -399,27 +399,27 @@ func TestRouteParamTokenMakesResponsePrivate(t *testing.T) {
 func TestCustomExtractorFaultsAreContained(t *testing.T) {
 	mint := outsider{testSecret}
 	good := mint.token("users", plainClaims("users", "1").String())
-	var forgotten *fiberjwt.Error
+	var nilError *fiberjwt.Error
 	for name, test := range map[string]struct {
 		find   func(*fiber.Ctx) (string, error)
 		status int
 		code   string
 	}{
-		"a good token":                      {func(*fiber.Ctx) (string, error) { return good, nil }, 200, ""},
+		"a valid token":                     {func(*fiber.Ctx) (string, error) { return good, nil }, 200, ""},
 		"no token":                          {func(*fiber.Ctx) (string, error) { return "", nil }, 401, "no_token"},
-		"a bad token":                       {func(*fiber.Ctx) (string, error) { return "x", nil }, 401, "invalid_token"},
+		"an invalid token":                  {func(*fiber.Ctx) (string, error) { return "x", nil }, 401, "invalid_token"},
 		"an error":                          {func(*fiber.Ctx) (string, error) { return "", errors.New("secret text") }, 401, "invalid_token"},
-		"an error beside a good token":      {func(*fiber.Ctx) (string, error) { return good, errors.New("secret text") }, 401, "invalid_token"},
+		"an error and a valid token":        {func(*fiber.Ctx) (string, error) { return good, errors.New("secret text") }, 401, "invalid_token"},
 		"an *Error of this package":         {func(*fiber.Ctx) (string, error) { return "", fiberjwt.ErrInvalidRequest }, 400, "invalid_request"},
-		"an *Error beside a good token":     {func(*fiber.Ctx) (string, error) { return good, fiberjwt.ErrUnavailable }, 503, "temporarily_unavailable"},
+		"an *Error and a valid token":       {func(*fiber.Ctx) (string, error) { return good, fiberjwt.ErrUnavailable }, 503, "temporarily_unavailable"},
 		"an *Error, wrapped":                {func(*fiber.Ctx) (string, error) { return "", fmt.Errorf("secret text: %w", fiberjwt.ErrForbidden) }, 403, "forbidden"},
 		"an *Error of the application":      {func(*fiber.Ctx) (string, error) { return "", &fiberjwt.Error{Status: 418, Code: "teapot"} }, 418, "teapot"},
 		"a panic":                           {func(*fiber.Ctx) (string, error) { panic("secret text") }, 500, "server_error"},
 		"a panic with nil":                  {func(*fiber.Ctx) (string, error) { panic(nil) }, 500, "server_error"},
 		"a dereference of nil":              {func(c *fiber.Ctx) (string, error) { return c.Locals("users").(*User).Email, nil }, 500, "server_error"},
 		"an *Error without a status":        {func(*fiber.Ctx) (string, error) { return "", &fiberjwt.Error{Code: "no_status"} }, 0, ""},
-		"an *Error that is nil":             {func(*fiber.Ctx) (string, error) { return "", forgotten }, 0, ""},
-		"an *Error that is nil and a token": {func(*fiber.Ctx) (string, error) { return good, forgotten }, 0, ""},
+		"an *Error that is nil":             {func(*fiber.Ctx) (string, error) { return "", nilError }, 0, ""},
+		"an *Error that is nil and a token": {func(*fiber.Ctx) (string, error) { return good, nilError }, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newVerifier(t, func(cfg *fiberjwt.Config) {
@@ -428,11 +428,11 @@ func TestCustomExtractorFaultsAreContained(t *testing.T) {
 			var a []answer
 			require.NotPanics(t, func() {
 				a = raw(t, w.app, request("GET", "/any"), request("GET", "/any"))
-			}, "under Fiber this ends the process")
-			require.Len(t, a, 2, "the connection did not survive")
+			}, "a panic under Fiber ends the process")
+			require.Len(t, a, 2, "the server closed the connection")
 			require.NotContains(t, a[0].Body, "secret text")
 			if test.status == 0 {
-				require.GreaterOrEqual(t, a[0].Status, 400, "an error was answered as a success")
+				require.GreaterOrEqual(t, a[0].Status, 400, "an error of the extractor got a success response")
 				return
 			}
 			require.Equal(t, test.status, a[0].Status, a[0].Body)
@@ -507,24 +507,24 @@ func TestCookieWebSocketOpensOnlyFromTrustedOrigin(t *testing.T) {
 		lines      []string
 		status     int
 	}{
-		{"from our page", cookie, []string{"Upgrade: websocket", "Origin: https://example.com"}, 200},
-		{"from our page, in capitals", cookie, []string{"Upgrade: WebSocket", "Origin: https://example.com"}, 200},
-		{"from a trusted page", cookie, []string{"Upgrade: websocket", "Origin: https://app.example.org"}, 200},
-		{"from our page, as the browser says", cookie, []string{"Upgrade: websocket", "Sec-Fetch-Site: same-origin"}, 200},
-		{"without a browser", cookie, []string{"Upgrade: websocket"}, 200},
-		{"from another page", cookie, []string{"Upgrade: websocket", "Origin: https://evil.example"}, 403},
-		{"from another page, in capitals", cookie, []string{"Upgrade: WebSocket", "Origin: https://evil.example"}, 403},
-		{"from another page, in a list", cookie, []string{"Upgrade: h2c, websocket", "Origin: https://evil.example"}, 403},
-		{"from another page, in a second header", cookie, []string{"Upgrade: h2c", "Upgrade: websocket", "Origin: https://evil.example"}, 403},
+		{"from the same origin", cookie, []string{"Upgrade: websocket", "Origin: https://example.com"}, 200},
+		{"from the same origin, in another case", cookie, []string{"Upgrade: WebSocket", "Origin: https://example.com"}, 200},
+		{"from a trusted origin", cookie, []string{"Upgrade: websocket", "Origin: https://app.example.org"}, 200},
+		{"from the same origin, by Sec-Fetch-Site", cookie, []string{"Upgrade: websocket", "Sec-Fetch-Site: same-origin"}, 200},
+		{"from a client that is not a browser", cookie, []string{"Upgrade: websocket"}, 200},
+		{"from another origin", cookie, []string{"Upgrade: websocket", "Origin: https://evil.example"}, 403},
+		{"from another origin, in another case", cookie, []string{"Upgrade: WebSocket", "Origin: https://evil.example"}, 403},
+		{"from another origin, in a list", cookie, []string{"Upgrade: h2c, websocket", "Origin: https://evil.example"}, 403},
+		{"from another origin, in a second header", cookie, []string{"Upgrade: h2c", "Upgrade: websocket", "Origin: https://evil.example"}, 403},
 		{"from another port", cookie, []string{"Upgrade: websocket", "Origin: https://example.com:8443"}, 403},
-		{"from a host that begins like ours", cookie, []string{"Upgrade: websocket", "Origin: https://example.com.evil.example"}, 403},
-		{"from a host that ends like ours", cookie, []string{"Upgrade: websocket", "Origin: https://evilexample.com"}, 403},
+		{"from a host that begins with the name of this host", cookie, []string{"Upgrade: websocket", "Origin: https://example.com.evil.example"}, 403},
+		{"from a host that ends with the name of this host", cookie, []string{"Upgrade: websocket", "Origin: https://evilexample.com"}, 403},
 		{"from a trusted host by another scheme", cookie, []string{"Upgrade: websocket", "Origin: http://app.example.org"}, 403},
-		{"from a sandbox", cookie, []string{"Upgrade: websocket", "Origin: null"}, 403},
-		{"from another site, as the browser says", cookie, []string{"Upgrade: websocket", "Sec-Fetch-Site: cross-site"}, 403},
-		{"from a sibling, as the browser says", cookie, []string{"Upgrade: websocket", "Sec-Fetch-Site: same-site"}, 403},
-		{"by header from another page", header, []string{"Upgrade: websocket", "Origin: https://evil.example", "Sec-Fetch-Site: cross-site"}, 200},
-		{"no upgrade, from another page", cookie, []string{"Origin: https://evil.example"}, 200},
+		{"from a sandboxed frame", cookie, []string{"Upgrade: websocket", "Origin: null"}, 403},
+		{"from another site, by Sec-Fetch-Site", cookie, []string{"Upgrade: websocket", "Sec-Fetch-Site: cross-site"}, 403},
+		{"from a sibling domain, by Sec-Fetch-Site", cookie, []string{"Upgrade: websocket", "Sec-Fetch-Site: same-site"}, 403},
+		{"from another origin, with a token in the header", header, []string{"Upgrade: websocket", "Origin: https://evil.example", "Sec-Fetch-Site: cross-site"}, 200},
+		{"from another origin, without an upgrade", cookie, []string{"Origin: https://evil.example"}, 200},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a := upgrade(test.credential, test.lines...)
@@ -556,24 +556,24 @@ func TestForwardedHostURIAndProtoAreIgnored(t *testing.T) {
 	}
 }
 
-// kept is a session with a copy of every text that it had when it was made.
-type kept struct {
+// sessionCopy is a session with copies of the strings that it had during the request.
+type sessionCopy struct {
 	session *fiberjwt.Session
 	was     fiberjwt.Session
 	name    string
 }
 
-func keep(s *fiberjwt.Session) kept {
+func copySession(s *fiberjwt.Session) sessionCopy {
 	was := *s
 	was.Kind, was.Subject = strings.Clone(s.Kind), strings.Clone(s.Subject)
 	was.ID, was.TokenID = strings.Clone(s.ID), strings.Clone(s.TokenID)
-	k := kept{session: s, was: was}
+	k := sessionCopy{session: s, was: was}
 	s.Claim("name", &k.name)
 	k.name = strings.Clone(k.name)
 	return k
 }
 
-func (k kept) requireUnchanged(t *testing.T) {
+func (k sessionCopy) requireUnchanged(t *testing.T) {
 	t.Helper()
 	require.Equal(t, k.was.Kind, k.session.Kind)
 	require.Equal(t, k.was.Subject, k.session.Subject)
@@ -608,17 +608,17 @@ func TestSessionValueIsSafeAfterRequest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newVerifier(t, func(cfg *fiberjwt.Config) { cfg.Extractor = test.extractor })
-			var all []kept
+			var all []sessionCopy
 			w.app.All("/keep", func(c *fiber.Ctx) error {
 				s, _ := fiberjwt.SessionOf(c)
-				all = append(all, keep(s))
+				all = append(all, copySession(s))
 				return nil
 			})
 			requests := make([]string, rounds)
 			for i := range requests {
 				requests[i] = test.request(token(i))
 			}
-			answers := raw(t, w.app, requests...) // one connection: every request overwrites the one before
+			answers := raw(t, w.app, requests...) // on one connection, each request overwrites the buffer of the last one
 			require.Len(t, answers, rounds)
 			require.Len(t, all, rounds)
 			for i, k := range all {
@@ -684,7 +684,7 @@ func TestSessionListCopiesUserAgents(t *testing.T) {
 		seen[info.UserAgent] = true
 	}
 	for i := range 20 {
-		require.True(t, seen[fmt.Sprintf("browser-%02d", i)], "of %v", seen)
+		require.True(t, seen[fmt.Sprintf("browser-%02d", i)], "browser-%02d is missing in %v", i, seen)
 	}
 }
 
@@ -707,7 +707,7 @@ func TestVaryListsCustomTokenHeader(t *testing.T) {
 	w := newVerifier(t, func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromHeader("X-Token") })
 	token := outsider{testSecret}.token("users", plainClaims("users", "1").String())
 	for _, a := range []answer{w.do("GET", "/any", "", "X-Token", token), w.do("GET", "/any", "")} {
-		require.Contains(t, strings.Join(a.Header.Values("Vary"), ","), "X-Token", "a cache would give one's answer to another")
+		require.Contains(t, strings.Join(a.Header.Values("Vary"), ","), "X-Token", "without it, a cache would send the response for one user to another")
 	}
 }
 
@@ -718,7 +718,7 @@ func TestLargeFormWithoutTokenPassesOnPublicRoute(t *testing.T) {
 	})
 	w.app.Post("/source", func(c *fiber.Ctx) error { return c.SendString(fmt.Sprint(len(c.Body()))) })
 	a := raw(t, w.app, formRequest("POST", "application/x-www-form-urlencoded", "text="+strings.Repeat("x", 64<<10)))[0]
-	require.Equal(t, 200, a.Status, "a webhook of 64 KB: %s", a.Body)
+	require.Equal(t, 200, a.Status, "a webhook of 64 KiB was refused: %s", a.Body)
 	require.Equal(t, fmt.Sprint(64<<10+5), a.Body)
 }
 
@@ -730,7 +730,7 @@ func TestOversizedTokenDoesNotBreakNextRequest(t *testing.T) {
 		requireRefused(t, w.do("GET", "/any", "", "Cookie", "__Host-Http-users="+token), token)
 		require.Equal(t, "users:1", w.get("/any", ann.Access).Body)
 	}
-	a := raw(t, w.app, getWith("/any", strings.Repeat("A", 20<<10))) // over ReadBufferSize: Fiber's to answer
+	a := raw(t, w.app, getWith("/any", strings.Repeat("A", 20<<10))) // above ReadBufferSize, so Fiber answers
 	require.Equal(t, 431, a[0].Status)
 	require.Equal(t, "users:1", w.get("/any", ann.Access).Body)
 }
@@ -755,5 +755,5 @@ func TestTokenMayUseCustomSchemeOrBareHeader(t *testing.T) {
 		require.Equal(t, 200, w.do("GET", "/any", "", header...).Status, header[0])
 	}
 	require.Equal(t, "no_token", w.do("GET", "/any", "", "Authorization", "Bearer "+access).Code(t))
-	require.Equal(t, "invalid_token", w.do("GET", "/any", "", "X-Access-Token", "JWT "+access).Code(t), "the whole value is the token")
+	require.Equal(t, "invalid_token", w.do("GET", "/any", "", "X-Access-Token", "JWT "+access).Code(t), "a header without a scheme contains only the token")
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// Walker signs in without a password. Its table gives the highest key again.
+// Walker signs in without a password. Its table can assign the highest key a second time.
 type Walker struct {
 	bun.BaseModel `bun:"table:walkers"`
 	ID            int64   `bun:",pk,autoincrement" json:"id"`
@@ -24,7 +24,7 @@ type Walker struct {
 	Name          string  `json:"name"`
 }
 
-// Guest has no column that is unique but its key.
+// Guest has no unique column except its key.
 type Guest struct {
 	bun.BaseModel `bun:"table:guests"`
 	ID            int64 `bun:",pk,autoincrement"`
@@ -35,7 +35,7 @@ type Guest struct {
 
 var confirmWalker = fiberjwt.Link[Walker]{Name: "confirm"}
 
-// newWalkers is a world whose third kind is walkers.
+// newWalkers is a world with two further kinds, walkers and guests.
 func newWalkers(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 	t.Helper()
 	w := newWorld(t, append([]func(*fiberjwt.Config){func(cfg *fiberjwt.Config) {
@@ -55,14 +55,15 @@ func newWalkers(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 	return w
 }
 
-// enters signs an account in that the application has stored.
-func (w *world) enters(account any) tokens {
+// issueFor signs in a stored account by Issue.
+func (w *world) issueFor(account any) tokens {
 	w.t.Helper()
 	issued, err := w.auth.Issue(w.t.Context(), account)
 	require.NoError(w.t, err)
 	return tokens{issued.AccessToken, issued.RefreshToken}
 }
 
+// walker stores a Walker whose values derive from name.
 func (w *world) walker(name string) *Walker {
 	w.t.Helper()
 	email, number := name+"@example.com", int64(len(name))
@@ -72,17 +73,17 @@ func (w *world) walker(name string) *Walker {
 	return m
 }
 
-// B11: the key of a deleted account is given to the next.
+// The database assigns the key of the deleted account ann to bob.
 func TestReusedPrimaryKeyInvalidatesOldTokens(t *testing.T) {
 	for name, configure := range map[string]func(*fiberjwt.Config){
-		"sessions beside the accounts": func(*fiberjwt.Config) {},
-		"sessions elsewhere":           func(cfg *fiberjwt.Config) { cfg.Store = session.NewSQL(newDB(t)) },
-		"with a cache":                 func(cfg *fiberjwt.Config) { cfg.CacheTTL = time.Hour },
+		"sessions in the same database": func(*fiberjwt.Config) {},
+		"sessions in a separate store":  func(cfg *fiberjwt.Config) { cfg.Store = session.NewSQL(newDB(t)) },
+		"with a cache":                  func(cfg *fiberjwt.Config) { cfg.CacheTTL = time.Hour },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWalkers(t, configure)
 			ann := w.walker("ann")
-			held := w.enters(ann)
+			held := w.issueFor(ann)
 			link, err := confirmWalker.Token(w.auth, ann)
 			require.NoError(t, err)
 			ticket := w.get("/walkers/ticket", held.Access).Body
@@ -91,53 +92,52 @@ func TestReusedPrimaryKeyInvalidatesOldTokens(t *testing.T) {
 			w.sql(`DELETE FROM walkers`)
 			bob := w.walker("bobby")
 			require.Equal(t, ann.ID, bob.ID)
-			own := w.enters(bob)
+			own := w.issueFor(bob)
 
-			require.Equal(t, 401, w.get("/walkers/film", held.Access).Status, "ann is signed in as bob")
+			require.Equal(t, 401, w.get("/walkers/film", held.Access).Status, "the token of ann must not sign in as bob")
 			require.Equal(t, 401, w.do("GET", "/walkers/film?ticket="+ticket, "").Status)
 			require.Equal(t, 401, w.refresh("walkers", held.Refresh).Status)
 			_, err = confirmWalker.Redeem(t.Context(), w.auth, link)
 			require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
 			require.Equal(t, 204, w.do("POST", "/auth/walkers/logout-all", "", "Authorization", "Bearer "+held.Access).Status)
-			require.Equal(t, "bobby", w.get("/walkers/film", own.Access).Body, "ann has signed bob out")
+			require.Equal(t, "bobby", w.get("/walkers/film", own.Access).Body, "the token of ann must not end the sessions of bob")
 			listed := w.get("/auth/walkers/sessions", own.Access).Body
-			require.Equal(t, 1, strings.Count(listed, `"id"`), "bob sees a session of ann: %s", listed)
+			require.Equal(t, 1, strings.Count(listed, `"id"`), "the list of bob must not show the session of ann: %s", listed)
 			require.Contains(t, w.log.String(), "provider, number, email")
 			require.NotContains(t, w.log.String(), "bobby")
 		})
 	}
 }
 
-// B11: without a unique column, the first text tells accounts apart.
+// Guest has no unique column.
 func TestFirstTextColumnFingerprintsAccount(t *testing.T) {
 	w := newWalkers(t)
 	enter := func(g *Guest) tokens {
 		_, err := w.db.NewInsert().Model(g).Exec(t.Context())
 		require.NoError(t, err)
-		return w.enters(g)
+		return w.issueFor(g)
 	}
 	ann := enter(&Guest{Name: "ann"})
 	w.sql(`UPDATE guests SET visits = 7, room = '101'`)
-	require.Equal(t, 200, w.get("/auth/guests/me", ann.Access).Status, "a change of the rest ends nothing")
+	require.Equal(t, 200, w.get("/auth/guests/me", ann.Access).Status, "a change of other columns must not end the session")
 	w.sql(`DELETE FROM guests`)
 	bob := enter(&Guest{Name: "bob"})
 	require.Equal(t, 401, w.get("/auth/guests/me", ann.Access).Status)
 	require.Equal(t, 200, w.get("/auth/guests/me", bob.Access).Status)
 }
 
-// B11: Identity chooses the column.
 func TestIdentityFingerprintsPasswordlessAccount(t *testing.T) {
 	w := newWalkers(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[2] = fiberjwt.Entity[Walker]{Password: "-", Identity: "provider"}
 	})
-	held := w.enters(w.walker("ann"))
+	held := w.issueFor(w.walker("ann"))
 	w.sql(`UPDATE walkers SET email = 'other@example.com', number = 3`)
 	require.Equal(t, 200, w.get("/walkers/film", held.Access).Status)
 	w.sql(`UPDATE walkers SET provider = 'other'`)
 	require.Equal(t, 401, w.get("/walkers/film", held.Access).Status)
 }
 
-// Numbered has neither a unique column nor a text.
+// Numbered has neither a unique column nor a text column.
 type Numbered struct {
 	bun.BaseModel `bun:"table:numbered"`
 	ID            int64 `bun:",pk,autoincrement"`
@@ -145,7 +145,6 @@ type Numbered struct {
 	Admin         bool
 }
 
-// B11: where nothing tells accounts apart, Open asks for the column that does.
 func TestKindWithoutUniqueOrTextColumnNeedsIdentity(t *testing.T) {
 	type OnlyKey struct {
 		ID int32 `bun:",pk"`
@@ -164,7 +163,7 @@ func TestKindWithoutUniqueOrTextColumnNeedsIdentity(t *testing.T) {
 		require.ErrorContains(t, err, "Config.Entities[0]")
 		require.ErrorContains(t, err, "Identity: no column of the model is unique or a text")
 	}
-	require.NoError(t, open(fiberjwt.Entity[OnlyUUID]{Password: "-"}), "a UUID is not given again")
+	require.NoError(t, open(fiberjwt.Entity[OnlyUUID]{Password: "-"}), "a UUID needs no Identity: databases do not assign it twice")
 
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Numbered]{Password: "-", Identity: "google"})
@@ -173,7 +172,7 @@ func TestKindWithoutUniqueOrTextColumnNeedsIdentity(t *testing.T) {
 	enter := func(n *Numbered) tokens {
 		_, err := w.db.NewInsert().Model(n).Exec(t.Context())
 		require.NoError(t, err)
-		return w.enters(n)
+		return w.issueFor(n)
 	}
 	ann := enter(&Numbered{Google: 101})
 	w.sql(`UPDATE numbered SET admin = true`)
@@ -184,12 +183,12 @@ func TestKindWithoutUniqueOrTextColumnNeedsIdentity(t *testing.T) {
 	require.Equal(t, 200, w.get("/auth/numbered/me", bob.Access).Status)
 }
 
-// B11: a fingerprint of columns that Load leaves out would be that of every account.
+// If Load left the columns out, all accounts would have the same fingerprint.
 func TestLoadMustSelectFingerprintColumns(t *testing.T) {
 	db := newDB(t)
 	for name, c := range map[string]struct {
 		load func(q *bun.SelectQuery) *bun.SelectQuery
-		want string // "" for nothing
+		want string // "" if Open must succeed
 	}{
 		"other columns":     {func(q *bun.SelectQuery) *bun.SelectQuery { return q.Column("id", "admin") }, `Load: the SELECT leaves the column "google" out`},
 		"a condition alone": {func(q *bun.SelectQuery) *bun.SelectQuery { return q.Column("id", "admin").Where("google > 0") }, `"google"`},
@@ -221,21 +220,21 @@ func TestLoadMustSelectFingerprintColumns(t *testing.T) {
 	}
 }
 
-// What an application has in hand may differ from what the database stored.
+// The struct of the application can differ from the row, for example after a trigger.
 func TestIssueFingerprintsStoredRow(t *testing.T) {
 	w := newWalkers(t)
 	w.sql(`CREATE TRIGGER lower AFTER INSERT ON walkers BEGIN UPDATE walkers SET email = lower(email) WHERE id = new.id; END`)
 	m := w.walker("Ann")
 	require.Equal(t, "Ann@example.com", *m.Email)
-	held := w.enters(m)
+	held := w.issueFor(m)
 	require.Equal(t, 200, w.get("/walkers/film", held.Access).Status)
-	require.Equal(t, 200, w.get("/walkers/film", w.enters(&Walker{ID: m.ID}).Access).Status)
+	require.Equal(t, 200, w.get("/walkers/film", w.issueFor(&Walker{ID: m.ID}).Access).Status)
 	w.sql(`DELETE FROM walkers`)
 	_, err := w.auth.Issue(t.Context(), m)
 	require.ErrorIs(t, err, fiberjwt.ErrSetup)
 }
 
-// B11: the application still has ann in hand when bob gets her key.
+// The application still holds the struct of ann when bob gets her key.
 func TestLoginOfReplacedAccountIsRefused(t *testing.T) {
 	w := newWalkers(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Numbered]{Password: "-", Identity: "google"})
@@ -250,7 +249,7 @@ func TestLoginOfReplacedAccountIsRefused(t *testing.T) {
 	ann, one := w.walker("ann"), &Numbered{Google: 101}
 	w.add(one)
 	held = ann
-	w.enters(one)
+	w.issueFor(one)
 	require.Equal(t, 200, w.do("POST", "/door", "").Status)
 	w.sql(`DELETE FROM walkers`, `DELETE FROM numbered`)
 	bob := w.walker("bobby")
@@ -264,14 +263,14 @@ func TestLoginOfReplacedAccountIsRefused(t *testing.T) {
 	}
 	require.Contains(t, w.log.String(), "provider, number, email")
 	for _, living := range []any{bob, &Walker{ID: bob.ID}, &Walker{ID: bob.ID, Provider: "bobby "}, &Numbered{ID: 1}} {
-		w.enters(living)
+		w.issueFor(living)
 	}
 }
 
 func TestFingerprintedSessionsSurviveSecretRotation(t *testing.T) {
 	w := newWalkers(t)
 	ann := w.walker("ann")
-	held := w.enters(ann)
+	held := w.issueFor(ann)
 	next := newWalkersOn(t, w, func(cfg *fiberjwt.Config) {
 		cfg.Secret, cfg.OldSecrets = []byte("another kV9s0bQ2nX7wT4yR1mZ8cL5pD3"), []keys.Secret{[]byte(testSecret)}
 	})

@@ -21,12 +21,11 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// The fuzz targets hold what is true of every input: nobody gets in without a
-// good token, nothing is answered 5xx, every 401 has its challenge, and the
-// answer shows nothing of the token. The seeds alone run with the other tests.
+// The fuzz targets check what must hold for every input: without a valid token no request is accepted, no response is 5xx,
+// every 401 has a challenge, and no response contains a part of the token. The other tests run only the seeds.
 
-// newFuzzWorld is a small world for a fuzz target, with ann signed in. Her
-// tokens are the same in every process that fuzzes.
+// newFuzzWorld is a small world for a fuzz target, in which ann is signed in. Her tokens are the same in every process of
+// the fuzzer.
 func newFuzzWorld(f *testing.F, queries *queryCounter) (w *world, ann tokens) {
 	f.Helper()
 	ctx := context.Background()
@@ -64,7 +63,7 @@ func newFuzzWorld(f *testing.F, queries *queryCounter) (w *world, ann tokens) {
 	return w, ann
 }
 
-// seedTokens are ann's token in every form of the tables.
+// seedTokens returns variants of a valid token: all hostile payloads, headers and forms of the tables.
 func seedTokens(f *testing.F, good string) (seeds []string) {
 	f.Helper()
 	mint, claims, parts := outsider{testSecret}, claimsOf(f, good), strings.Split(good, ".")
@@ -83,7 +82,7 @@ func seedTokens(f *testing.F, good string) (seeds []string) {
 func FuzzAccessToken(f *testing.F) {
 	w, ann := newFuzzWorld(f, &queryCounter{})
 	verifier := newVerifier(f, func(cfg *fiberjwt.Config) { cfg.Now = w.clock.Now })
-	// Whatever a seed is good for, no other text may be.
+	// Some seeds are valid. No other input may be.
 	good := map[*fiberjwt.Auth]map[string]bool{w.auth: {}, verifier.auth: {}}
 	seeds := append(seedTokens(f, ann.Access), ann.Access, outsider{testSecret}.token("robots", plainClaims("robots", "1").String()))
 	for _, token := range seeds {
@@ -99,7 +98,7 @@ func FuzzAccessToken(f *testing.F) {
 		for auth, known := range good {
 			s, err := auth.Verify(context.Background(), token)
 			if err == nil {
-				require.True(t, known[token], "a token was forged: %q", token)
+				require.True(t, known[token], "a forged token was accepted: %q", token)
 				require.NotNil(t, s)
 				continue
 			}
@@ -113,12 +112,11 @@ func FuzzAccessToken(f *testing.F) {
 				}
 			}
 		}
-		require.LessOrEqual(t, provedKinds(verifier.auth), 2, "forged kinds are remembered")
+		require.LessOrEqual(t, provedKinds(verifier.auth), 2, "the verifier must not keep keys for kinds of forged tokens")
 	})
 }
 
-// FuzzSignedClaims goes on behind the signature: the payload is signed by the
-// right key. What is accepted, encoding/json reads in the same way.
+// FuzzSignedClaims signs the payload with the right key. encoding/json must read an accepted payload in the same way.
 func FuzzSignedClaims(f *testing.F) {
 	w := newVerifier(f)
 	mint := outsider{testSecret}
@@ -150,19 +148,18 @@ func FuzzSignedClaims(f *testing.F) {
 			require.Equal(t, int64(want), got.Unix(), "%s of %q", name, payload)
 		}
 		require.Equal(t, "users", s.Kind)
-		require.Greater(t, s.ExpiresAt.Unix()+5, int64(noon), "expired")
+		require.Greater(t, s.ExpiresAt.Unix()+5, int64(noon), "an expired token was accepted")
 		require.LessOrEqual(t, s.ExpiresAt.Sub(s.IssuedAt), 24*time.Hour)
 	})
 }
 
-// requireHarmless is what holds of every answer; 200 is for a header that has
-// the good token.
+// requireHarmless checks what must hold for every response. Only a header with the valid token may get 200.
 func requireHarmless(t *testing.T, w *world, a answer, sent, good string) {
 	t.Helper()
 	require.Less(t, a.Status, 500, "%q: %s", sent, a.Body)
-	require.NotContains(t, w.log.String(), "level=ERROR", "%q was logged as a fault of the server", sent)
+	require.NotContains(t, w.log.String(), "level=ERROR", "%q was logged as an error of the server", sent)
 	if a.Status == 200 {
-		require.Contains(t, sent, good, "%q got in", sent)
+		require.Contains(t, sent, good, "%q was accepted", sent)
 		require.Equal(t, "users:1", a.Body)
 		return
 	}
@@ -173,7 +170,7 @@ func requireHarmless(t *testing.T, w *world, a answer, sent, good string) {
 	}
 	require.Empty(t, a.Header.Get("Set-Cookie"))
 	if !strings.HasPrefix(a.Body, `{"error"`) {
-		return // the server could not parse the request and says so itself
+		return // the HTTP server could not parse the request, and answered it
 	}
 	require.Contains(t, []int{400, 401, 403}, a.Status)
 	for _, part := range strings.FieldsFunc(sent, func(r rune) bool { return strings.ContainsRune(".; =,", r) }) {
@@ -187,7 +184,7 @@ func FuzzAuthorizationHeader(f *testing.F) {
 	w := newVerifier(f)
 	good := outsider{testSecret}.token("users", plainClaims("users", "1").String())
 	for _, token := range seedTokens(f, good) {
-		if _, err := w.auth.Verify(context.Background(), token); err != nil { // without accounts some are good
+		if _, err := w.auth.Verify(context.Background(), token); err != nil { // some seeds are valid without accounts
 			f.Add("Bearer " + token)
 		}
 	}
@@ -196,16 +193,16 @@ func FuzzAuthorizationHeader(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, value string) {
 		if strings.Contains(value, "\n") {
-			return // ends the header, and what follows is another one
+			return // a line feed ends the header
 		}
 		answers := raw(t, w.app, request("GET", "/any", "Authorization: "+value), getWith("/any", good))
 		require.NotEmpty(t, answers)
 		requireHarmless(t, w, answers[0], value, good)
-		if len(answers) == 1 { // the server closed the connection, which is its right on these only
-			require.Contains(t, []int{400, 431}, answers[0].Status, "%q: the connection did not survive", value)
+		if len(answers) == 1 { // the server closed the connection, which only these statuses allow
+			require.Contains(t, []int{400, 431}, answers[0].Status, "the server closed the connection after %q", value)
 			answers = append(answers, raw(t, w.app, getWith("/any", good))...)
 		}
-		require.Equal(t, "users:1", answers[1].Body, "the request after %q", value)
+		require.Equal(t, "users:1", answers[1].Body, "the request after %q got a wrong response", value)
 	})
 }
 
@@ -227,7 +224,7 @@ func FuzzCookieHeader(f *testing.F) {
 		answers := raw(t, w.app, request("GET", "/any", lines...), request("POST", "/any", append(lines, "Content-Length: 0")...))
 		require.NotEmpty(t, answers)
 		requireHarmless(t, w, answers[0], cookie, ann.Access)
-		if len(answers) == 2 { // by an unsafe method nothing is opened either: no route has it
+		if len(answers) == 2 { // no route accepts POST, so this request must not succeed
 			require.Contains(t, []int{400, 401, 403, 404, 405}, answers[1].Status, "%q, %q, %q", cookie, site, origin)
 			require.Empty(t, answers[1].Header.Get("Set-Cookie"))
 		}
@@ -259,22 +256,22 @@ func FuzzRefreshToken(f *testing.F) {
 			return raw(t, w.app, request("POST", "/auth/users/refresh", "Cookie: "+userCookie+"="+access+"; "+refreshCookie+"="+refresh,
 				"Sec-Fetch-Site: same-origin", "Content-Length: 0"))
 		}
-		for _, a := range byCookie(token, ann.Refresh) { // whatever names the session
+		for _, a := range byCookie(token, ann.Refresh) { // the access cookie only names the session, and may be anything
 			require.Contains(t, []int{200, 400, 401, 413, 431}, a.Status, "%q: %s", token, a.Body)
 		}
 		before = queries.n.Load()
 		a = byCookie(ann.Access, token)
 		require.Len(t, a, 1)
-		if !strings.Contains(token, ann.Refresh) { // it may end in a semicolon and more
+		if !strings.Contains(token, ann.Refresh) { // the token may be the valid one, followed by a semicolon and other cookies
 			requireRefreshHarmless(t, w, a[0], token, ann.Refresh, queries.n.Load()-before)
 		}
 	})
 }
 
-// requireRefreshHarmless: ann's token is too young to rotate, and stays good.
+// requireRefreshHarmless checks the response to a refresh token. The token of ann is too new to be rotated, so it stays valid.
 func requireRefreshHarmless(t *testing.T, w *world, a answer, token, good string, queries int64) {
 	t.Helper()
-	for line := range strings.Lines(w.log.String()) { // a changed key identifier is hinted at, once a minute
+	for line := range strings.Lines(w.log.String()) { // a changed key identifier causes a hint, once a minute
 		require.Contains(t, line, "a refresh token is signed with a secret or key that this process does not have", "after %q", token)
 	}
 	if token == good {
@@ -292,21 +289,21 @@ func requireRefreshHarmless(t *testing.T, w *world, a answer, token, good string
 	}
 }
 
-// None but our own device cookie makes a browser known.
+// FuzzDeviceCookie checks that only a cookie that the server issued makes a device known.
 func FuzzDeviceCookie(f *testing.F) {
 	w, _ := newFuzzWorld(f, &queryCounter{})
 	const account = "users\x00ann@example.com"
 	ours := markDevice(w.auth, account)
 	require.NotEmpty(f, deviceOf(w.auth, ours, account))
 	require.Empty(f, deviceOf(w.auth, ours, "users\x00bob@example.com"))
-	// Each process of the fuzzer has a cookie of its own, and all of them are valid. So
-	// no seed holds a whole one: the input replaces what follows the first bytes.
+	// Each process of the fuzzer issues another cookie, and all are valid. So a seed contains no whole cookie: the input
+	// replaces what follows the first bytes.
 	for _, rest := range []string{"", "A", ours[40:60], strings.Repeat("A", 63), "AQ", "\x00", "\n"} {
 		f.Add(uint8(len(ours)-4), rest)
 		f.Add(uint8(0), rest)
 		f.Add(uint8(len(ours)), rest+"A")
 	}
-	onOneLine := strings.NewReplacer("\r", "", "\n", "") // base64 takes no notice of line breaks, which no header has
+	onOneLine := strings.NewReplacer("\r", "", "\n", "") // the base64 decoder ignores line breaks, which a header cannot contain
 	f.Fuzz(func(t *testing.T, keep uint8, rest string) {
 		value := ours[:min(int(keep), len(ours))] + rest
 		if onOneLine.Replace(value) != ours {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,11 +24,10 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// What the tests of the routes have in common. Hashing costs a fraction of a
-// second under the race detector: a test that is not about passwords signs in
-// by a door that calls Login.
+// Hashing takes a fraction of a second under the race detector. So tests that are not about passwords sign in by a route
+// that calls Login.
 
-// hashOfTestPassword is testPassword under the default parameters.
+// hashOfTestPassword is the hash of testPassword with the default parameters.
 const hashOfTestPassword = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$iPOQ5f2O21FsjnBvo1AiFcDuSXciCnKUrXFO+yfgNoM"
 
 // quickWorld has routes that sign a stored account in without a password:
@@ -41,9 +41,10 @@ func quickWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 	return w
 }
 
+// door is a handler that signs in the account with the key in the URL.
 func door[T any](w *world) fiber.Handler {
 	return func(c *fiber.Ctx) (err error) {
-		// Without this a panic that gets here would end all tests.
+		// Without recover, a panic would end all tests.
 		defer func() {
 			if p := recover(); p != nil {
 				err = fiber.NewError(599, fmt.Sprint("panicked: ", p))
@@ -69,6 +70,7 @@ func (w *world) addUser(email string) *User {
 	return user
 }
 
+// addTeacher stores a teacher whose password is testPassword.
 func (w *world) addTeacher(login string) *Teacher {
 	w.t.Helper()
 	teacher := &Teacher{Login: login, PasswordHash: hashOfTestPassword}
@@ -76,13 +78,14 @@ func (w *world) addTeacher(login string) *Teacher {
 	return teacher
 }
 
+// add stores a row.
 func (w *world) add(model any) {
 	w.t.Helper()
 	_, err := w.db.NewInsert().Model(model).Exec(w.t.Context())
 	require.NoError(w.t, err)
 }
 
-// enter signs a stored account in.
+// enter signs in a stored account without its password.
 func (w *world) enter(kind string, id int64) tokens {
 	w.t.Helper()
 	a := w.do("POST", fmt.Sprintf("/door/%s/%d", kind, id), "")
@@ -90,13 +93,14 @@ func (w *world) enter(kind string, id int64) tokens {
 	return w.tokensOf(a)
 }
 
+// enter signs in a stored account by cookies.
 func (b *browser) enter(kind string, id int64) {
 	b.w.t.Helper()
 	a := b.do("POST", fmt.Sprintf("/door/%s/%d?via=cookie", kind, id), "")
 	require.Equal(b.w.t, 200, a.Status, a.Body)
 }
 
-// onlySession of an account that has one.
+// onlySession returns the only session of an account, and fails if there is not exactly one.
 func (w *world) onlySession(kind, subject string) fiberjwt.SessionInfo {
 	w.t.Helper()
 	infos := w.sessions(kind, subject)
@@ -104,7 +108,7 @@ func (w *world) onlySession(kind, subject string) fiberjwt.SessionInfo {
 	return infos[0]
 }
 
-// sql runs statements of a test.
+// sql executes statements.
 func (w *world) sql(statements ...string) {
 	w.t.Helper()
 	for _, statement := range statements {
@@ -113,7 +117,7 @@ func (w *world) sql(statements ...string) {
 	}
 }
 
-// text is the one value that a query gives.
+// text returns the single value of a query.
 func (w *world) text(query string) string {
 	w.t.Helper()
 	var text string
@@ -121,7 +125,7 @@ func (w *world) text(query string) string {
 	return text
 }
 
-// queries sees the statements of the library; before, if set, runs ahead of each.
+// queries records the statements of the library. before, if set, runs before each.
 type queries struct {
 	mu     sync.Mutex
 	seen   []string
@@ -143,7 +147,7 @@ func (q *queries) AfterQuery(context.Context, *bun.QueryEvent) {}
 
 func (q *queries) watch(cfg *fiberjwt.Config) { cfg.DB = cfg.DB.WithQueryHook(q) }
 
-// reset forgets what was seen and says how much it was.
+// reset returns how many statements were recorded, and forgets them.
 func (q *queries) reset() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -152,7 +156,7 @@ func (q *queries) reset() int {
 	return n
 }
 
-// once makes before run at the first statement that has the text in it.
+// once runs do before the first statement that contains text.
 func (q *queries) once(text string, do func()) {
 	var once sync.Once
 	q.mu.Lock()
@@ -164,7 +168,7 @@ func (q *queries) once(text string, do func()) {
 	}
 }
 
-// requireRefusal pins what every refusal has.
+// requireRefusal checks status and code of a refusal, and what all refusals have in common.
 func requireRefusal(t *testing.T, a answer, status int, code string, message ...any) {
 	t.Helper()
 	require.Equal(t, status, a.Status, "%v %s", message, a.Body)
@@ -207,32 +211,32 @@ func TestRegisterReportsEveryInvalidField(t *testing.T) {
 		body   string
 		fields []string
 	}{
-		"nothing at all":                  {`{}`, []string{"email", "password"}},
-		"no identity":                     {`{` + good + `}`, []string{"email"}},
-		"no password":                     {`{"email":"ann@example.com"}`, []string{"password"}},
-		"identity in capitals":            {`{"EMAIL":"ann@example.com",` + good + `}`, []string{"email"}},
-		"an identity of the other kind":   {`{"login":"ann@example.com",` + good + `}`, []string{"email"}},
-		"an empty identity":               {`{"email":"",` + good + `}`, []string{"email"}},
-		"a number as identity":            {`{"email":7,` + good + `}`, []string{"email"}},
-		"null as identity":                {`{"email":null,` + good + `}`, []string{"email"}},
-		"several identities":              {`{"email":["ann@example.com","eve@example.com"],` + good + `}`, []string{"email"}},
-		"an object as identity":           {`{"email":{"$ne":""},` + good + `}`, []string{"email"}},
-		"a NUL in the identity":           {`{"email":"ann@example.com\u0000",` + good + `}`, []string{"email"}},
-		"a line break in the identity":    {`{"email":"ann@example.com\r\nBcc: x",` + good + `}`, []string{"email"}},
-		"a delete in the identity":        {`{"email":"ann\u007f@example.com",` + good + `}`, []string{"email"}},
-		"an identity longer than any":     {`{"email":"` + strings.Repeat("a", 321) + `",` + good + `}`, []string{"email"}},
-		"an identity longer than a table": {`{"email":"` + strings.Repeat("a", 15_000) + `",` + good + `}`, []string{"email"}},
-		"a short password":                {`{"email":"ann@example.com","password":"short"}`, []string{"password"}},
-		"an empty password":               {`{"email":"ann@example.com","password":""}`, []string{"password"}},
-		"a common password":               {`{"email":"ann@example.com","password":"password123"}`, []string{"password"}},
-		"the identity as password":        {`{"email":"ann@example.com","password":"ann@example.com"}`, []string{"password"}},
-		"a password longer than any":      {`{"email":"ann@example.com","password":"` + strings.Repeat("xy7-", 1000) + `"}`, []string{"password"}},
-		"a number as password":            {`{"email":"ann@example.com","password":1234567890123456}`, []string{"password"}},
-		"a number where text goes":        {`{"email":"ann@example.com",` + good + `,"full_name":7}`, []string{"full_name"}},
-		"an object where text goes":       {`{"email":"ann@example.com",` + good + `,"full_name":{"a":"b"}}`, []string{"full_name"}},
-		"an array where text goes":        {`{"email":"ann@example.com",` + good + `,"full_name":["Ann"]}`, []string{"full_name"}},
-		"a NUL where text goes":           {`{"email":"ann@example.com",` + good + `,"full_name":"Ann\u0000"}`, []string{"full_name"}},
-		"everything at once":              {`{"email":7,"password":"short","full_name":7}`, []string{"email", "password", "full_name"}},
+		"nothing at all":                {`{}`, []string{"email", "password"}},
+		"no identity":                   {`{` + good + `}`, []string{"email"}},
+		"no password":                   {`{"email":"ann@example.com"}`, []string{"password"}},
+		"the name email in capitals":    {`{"EMAIL":"ann@example.com",` + good + `}`, []string{"email"}},
+		"an identity of the other kind": {`{"login":"ann@example.com",` + good + `}`, []string{"email"}},
+		"an empty identity":             {`{"email":"",` + good + `}`, []string{"email"}},
+		"a number as identity":          {`{"email":7,` + good + `}`, []string{"email"}},
+		"null as identity":              {`{"email":null,` + good + `}`, []string{"email"}},
+		"several identities":            {`{"email":["ann@example.com","eve@example.com"],` + good + `}`, []string{"email"}},
+		"an object as identity":         {`{"email":{"$ne":""},` + good + `}`, []string{"email"}},
+		"a NUL in the identity":         {`{"email":"ann@example.com\u0000",` + good + `}`, []string{"email"}},
+		"a line break in the identity":  {`{"email":"ann@example.com\r\nBcc: x",` + good + `}`, []string{"email"}},
+		"a delete in the identity":      {`{"email":"ann\u007f@example.com",` + good + `}`, []string{"email"}},
+		"an identity of 321 bytes":      {`{"email":"` + strings.Repeat("a", 321) + `",` + good + `}`, []string{"email"}},
+		"an identity of 15,000 bytes":   {`{"email":"` + strings.Repeat("a", 15_000) + `",` + good + `}`, []string{"email"}},
+		"a short password":              {`{"email":"ann@example.com","password":"short"}`, []string{"password"}},
+		"an empty password":             {`{"email":"ann@example.com","password":""}`, []string{"password"}},
+		"a common password":             {`{"email":"ann@example.com","password":"password123"}`, []string{"password"}},
+		"the identity as password":      {`{"email":"ann@example.com","password":"ann@example.com"}`, []string{"password"}},
+		"a password of 4,000 bytes":     {`{"email":"ann@example.com","password":"` + strings.Repeat("xy7-", 1000) + `"}`, []string{"password"}},
+		"a number as password":          {`{"email":"ann@example.com","password":1234567890123456}`, []string{"password"}},
+		"a number as full_name":         {`{"email":"ann@example.com",` + good + `,"full_name":7}`, []string{"full_name"}},
+		"an object as full_name":        {`{"email":"ann@example.com",` + good + `,"full_name":{"a":"b"}}`, []string{"full_name"}},
+		"an array as full_name":         {`{"email":"ann@example.com",` + good + `,"full_name":["Ann"]}`, []string{"full_name"}},
+		"a NUL in full_name":            {`{"email":"ann@example.com",` + good + `,"full_name":"Ann\u0000"}`, []string{"full_name"}},
+		"everything at once":            {`{"email":7,"password":"short","full_name":7}`, []string{"email", "password", "full_name"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := w.do("POST", "/auth/users/register", test.body)
@@ -271,7 +275,7 @@ func TestIdentityIsUniqueRegardlessOfCase(t *testing.T) {
 	require.Equal(t, 1, w.count("fiberjwt_sessions"))
 	require.Equal(t, 200, w.do("POST", "/auth/users/login", credentials("users", "ANN@example.COM", testPassword)).Status)
 
-	// The Kelvin sign is no k to a database: it is somebody else.
+	// The Kelvin sign (U+212A) folds to k in Unicode. A database does not fold it, so this is another identity.
 	require.Equal(t, 401, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com\u212a", testPassword)).Status)
 }
 
@@ -306,7 +310,7 @@ func TestRegisterIsRolledBackWhenSessionIsNotStored(t *testing.T) {
 	require.NotEmpty(t, a.Header.Get("Retry-After"))
 	require.Empty(t, a.Header.Values("Set-Cookie"))
 	require.NotContains(t, a.Body, "marker")
-	require.Equal(t, 0, w.count("users"), "an account was left behind that its owner was told failed")
+	require.Equal(t, 0, w.count("users"), "the failed registration left an account")
 
 	w.sql(`DROP TRIGGER full`)
 	require.Equal(t, 201, w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword)).Status)
@@ -336,12 +340,12 @@ func TestRegisterAnswersFailedConstraintWith422(t *testing.T) {
 	require.Equal(t, 0, w.count("users"))
 }
 
-// SQLite gives the highest key again once its row is gone.
+// SQLite assigns the highest key again after its row was deleted.
 func TestReusedPrimaryKeyDoesNotInheritSessions(t *testing.T) {
 	for name, configure := range map[string]func(*fiberjwt.Config){
-		"sessions beside the accounts": func(*fiberjwt.Config) {},
-		"sessions elsewhere":           func(cfg *fiberjwt.Config) { cfg.Store = session.NewSQL(newDB(t)) },
-		"with a cache":                 func(cfg *fiberjwt.Config) { cfg.CacheTTL = time.Hour },
+		"sessions in the same database": func(*fiberjwt.Config) {},
+		"sessions in a separate store":  func(cfg *fiberjwt.Config) { cfg.Store = session.NewSQL(newDB(t)) },
+		"with a cache":                  func(cfg *fiberjwt.Config) { cfg.CacheTTL = time.Hour },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, configure)
@@ -351,8 +355,8 @@ func TestReusedPrimaryKeyDoesNotInheritSessions(t *testing.T) {
 			require.Equal(t, 200, w.get("/users/me", ann.Access).Status)
 			w.sql(`DELETE FROM users`)
 			bob := w.register("users", "bob@example.com")
-			require.Equal(t, "1", w.text(`SELECT id FROM users`), "the key is another one")
-			require.Equal(t, 401, w.get("/users/me", ann.Access).Status, "ann is signed in as bob")
+			require.Equal(t, "1", w.text(`SELECT id FROM users`), "the test needs the key of the deleted account")
+			require.Equal(t, 401, w.get("/users/me", ann.Access).Status, "the token of ann must not sign in as bob")
 			require.Equal(t, 401, w.refresh("users", ann.Refresh).Status)
 			require.Contains(t, w.get("/users/me", bob.Access).Body, "bob@example.com")
 			require.Equal(t, 200, w.get("/teachers/me", teacher.Access).Status)
@@ -389,24 +393,24 @@ func TestRefusedLoginDoesNotRevealAccount(t *testing.T) {
 	requireRefusal(t, want, 401, "invalid_credentials")
 	require.Equal(t, "Bearer", want.Header.Get("WWW-Authenticate"))
 	for name, body := range map[string]string{
-		"an unknown account":                  credentials("users", "nobody@example.com", testPassword),
-		"an account of the other kind":        credentials("users", "ann", testPassword),
-		"a disabled account, right password":  credentials("users", "off@example.com", testPassword),
-		"a disabled account, wrong password":  credentials("users", "off@example.com", newPassword),
-		"an account without a password":       credentials("users", "empty@example.com", testPassword),
-		"an account without one, and none":    credentials("users", "empty@example.com", ""),
-		"an unknown hash format":              credentials("users", "odd@example.com", testPassword),
-		"an injection":                        credentials("users", "' OR 1=1 --", testPassword),
-		"the hash instead of the password":    credentials("users", "ann@example.com", hashOfTestPassword),
-		"the password with a space behind it": credentials("users", "ann@example.com", testPassword+" "),
-		"the password in capitals":            credentials("users", "ann@example.com", strings.ToUpper(testPassword)),
-		"cookies asked for":                   `{"email":"nobody@example.com","password":"x","transport":"cookie"}`,
+		"an unknown account":                            credentials("users", "unknown@example.com", testPassword),
+		"an account of the other kind":                  credentials("users", "ann", testPassword),
+		"a disabled account, right password":            credentials("users", "off@example.com", testPassword),
+		"a disabled account, wrong password":            credentials("users", "off@example.com", newPassword),
+		"an account without a password":                 credentials("users", "empty@example.com", testPassword),
+		"an account without a password, empty password": credentials("users", "empty@example.com", ""),
+		"an unknown hash format":                        credentials("users", "odd@example.com", testPassword),
+		"an injection":                                  credentials("users", "' OR 1=1 --", testPassword),
+		"the hash instead of the password":              credentials("users", "ann@example.com", hashOfTestPassword),
+		"the password and a trailing space":             credentials("users", "ann@example.com", testPassword+" "),
+		"the password in capitals":                      credentials("users", "ann@example.com", strings.ToUpper(testPassword)),
+		"a request for cookies":                         `{"email":"unknown@example.com","password":"x","transport":"cookie"}`,
 	} {
 		a := w.do("POST", "/auth/users/login", body)
 		a.Header.Del("Date")
 		want.Header.Del("Date")
 		require.Equal(t, want, a, name)
-		w.clock.Advance(time.Hour) // the throttle has tests of its own
+		w.clock.Advance(time.Hour) // so that the throttle does not interfere
 	}
 	require.Equal(t, 0, w.count("fiberjwt_sessions"))
 }
@@ -431,7 +435,7 @@ func TestEachLoginCreatesNewSession(t *testing.T) {
 	require.Equal(t, 2, w.count("fiberjwt_sessions"))
 	require.Equal(t, 204, w.do("POST", "/auth/users/logout", "", "Authorization", "Bearer "+first.Access).Status)
 	require.Equal(t, 401, w.get("/users/me", first.Access).Status)
-	require.Equal(t, 200, w.get("/users/me", second.Access).Status, "the login took a presented session over")
+	require.Equal(t, 200, w.get("/users/me", second.Access).Status, "a login must create a new session and not continue a presented one")
 }
 
 func TestCookieLoginEndsReplacedSession(t *testing.T) {
@@ -445,25 +449,25 @@ func TestCookieLoginEndsReplacedSession(t *testing.T) {
 		return b.do("POST", "/auth/users/login", strings.TrimSuffix(credentials("users", "ann@example.com", password), "}")+`,"transport":"cookie"}`)
 	}
 	require.Equal(t, 401, login("wrong pony").Status)
-	require.Equal(t, 200, w.get("/users/me", before).Status, "a login that was refused ends a session")
+	require.Equal(t, 200, w.get("/users/me", before).Status, "a refused login must not end a session")
 	require.Equal(t, 200, login(testPassword).Status)
 	require.Equal(t, 401, w.get("/users/me", before).Status)
 	require.Equal(t, 200, b.do("GET", "/users/me", "").Status)
-	require.Equal(t, 200, b.do("GET", "/teachers/me", "").Status, "the other kind is left alone")
-	require.Equal(t, 200, w.get("/users/me", app.Access).Status, "and so are other devices")
+	require.Equal(t, 200, b.do("GET", "/teachers/me", "").Status, "the session of the other kind must stay")
+	require.Equal(t, 200, w.get("/users/me", app.Access).Status, "sessions of other devices must stay")
 	require.Equal(t, 200, b.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)).Status)
-	require.Equal(t, 200, b.do("GET", "/users/me", "").Status, "tokens in a body replace no cookie")
+	require.Equal(t, 200, b.do("GET", "/users/me", "").Status, "a login with tokens in the body must not end the session in the cookie")
 }
 
 func TestThrottleTreatsUnknownAccountsLikeKnownOnes(t *testing.T) {
 	w := newWorld(t)
 	w.addUser("ann@example.com")
 	failures := map[string]int{}
-	for _, identity := range []string{"ann@example.com", "nobody@example.com"} {
+	for _, identity := range []string{"ann@example.com", "unknown@example.com"} {
 		w.clock.Advance(24 * time.Hour)
 		var a answer
 		for failures[identity] = 0; failures[identity] < 30; failures[identity]++ {
-			// Capitals are the same account to the throttle too.
+			// The throttle must not count different cases of an identity separately.
 			typed := identity
 			if failures[identity]%2 == 1 {
 				typed = strings.ToUpper(identity)
@@ -477,14 +481,14 @@ func TestThrottleTreatsUnknownAccountsLikeKnownOnes(t *testing.T) {
 		require.NoError(t, err)
 		require.Positive(t, wait)
 
-		// The right password waits as well, or a guess would show.
+		// The right password is refused too. Otherwise an attacker would learn that a guess was right.
 		a = w.do("POST", "/auth/users/login", credentials("users", identity, testPassword))
 		requireRefusal(t, a, 429, "rate_limited", identity)
 		w.clock.Advance(time.Duration(wait+1) * time.Second)
 		a = w.do("POST", "/auth/users/login", credentials("users", identity, testPassword))
-		require.Equal(t, map[string]int{"ann@example.com": 200, "nobody@example.com": 401}[identity], a.Status, "still locked out after Retry-After")
+		require.Equal(t, map[string]int{"ann@example.com": 200, "unknown@example.com": 401}[identity], a.Status, "a login after Retry-After must not be throttled")
 	}
-	require.Equal(t, failures["ann@example.com"], failures["nobody@example.com"])
+	require.Equal(t, failures["ann@example.com"], failures["unknown@example.com"])
 }
 
 func TestAllowRefusalIsThrottledLikeWrongPassword(t *testing.T) {
@@ -498,7 +502,7 @@ func TestAllowRefusalIsThrottledLikeWrongPassword(t *testing.T) {
 			tries[password]++
 		}
 	}
-	require.Equal(t, tries[newPassword], tries[testPassword], "the right password of a refused account shows")
+	require.Equal(t, tries[newPassword], tries[testPassword], "the throttle reveals the right password of a refused account")
 }
 
 func TestSuccessfulLoginResetsFailureCount(t *testing.T) {
@@ -517,7 +521,7 @@ func TestBcryptHashIsReplacedAtLogin(t *testing.T) {
 	w.addUser("ann@example.com")
 	w.sql(`UPDATE users SET password_hash = '` + bcryptOfTestPassword + `'`)
 	require.Equal(t, 401, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", newPassword)).Status)
-	require.Equal(t, bcryptOfTestPassword, w.text("SELECT password_hash FROM users"), "rehashed by a wrong password")
+	require.Equal(t, bcryptOfTestPassword, w.text("SELECT password_hash FROM users"), "a wrong password must not replace the hash")
 	w.login("users", "ann@example.com")
 	require.True(t, strings.HasPrefix(w.text("SELECT password_hash FROM users"), "$argon2id$"))
 	w.login("users", "ann@example.com")
@@ -538,7 +542,7 @@ func TestLoginRacingPasswordChangeIsRefused(t *testing.T) {
 	watched := &queries{}
 	w := newWorld(t, watched.watch)
 	w.addUser("ann@example.com")
-	// The change comes after the password was verified and before the session is stored.
+	// The password changes after it was verified and before the session is stored.
 	watched.once("INSERT INTO fiberjwt_sessions", func() {
 		w.sql(`UPDATE users SET password_hash = '` + bcryptOfTestPassword + `'`)
 		_ = fiberjwt.RevokeAll(context.Background(), w.auth, &User{ID: 1})
@@ -554,7 +558,7 @@ func TestLoginRacingAccountDeletionLeavesNoSession(t *testing.T) {
 	w.addUser("ann@example.com")
 	watched.once("INSERT INTO fiberjwt_sessions", func() { w.sql(`DELETE FROM users`) })
 	a := w.do("POST", "/door/users/1", "")
-	require.Equal(t, 500, a.Status, "Login cannot tell it from one that was never stored: %s", a.Body)
+	require.Equal(t, 500, a.Status, "Login cannot distinguish a deleted account from one that was never stored, which is a mistake of the application: %s", a.Body)
 	require.Equal(t, 0, w.count("fiberjwt_sessions"))
 
 	w.addUser("ann@example.com")
@@ -579,7 +583,7 @@ func TestEarlyRefreshGivesOnlyAccessToken(t *testing.T) {
 		require.NotContains(t, a.JSON(t), "refresh_token")
 		require.Equal(t, 200, w.get("/users/me", w.tokensOf(a).Access).Status)
 	}
-	require.Equal(t, 0, w.count("updates"), "an early refresh costs no write")
+	require.Equal(t, 0, w.count("updates"), "an early refresh must not write")
 
 	b := w.browser()
 	b.enter("users", 1)
@@ -590,7 +594,7 @@ func TestEarlyRefreshGivesOnlyAccessToken(t *testing.T) {
 	require.NotContains(t, cookies, refreshCookie)
 }
 
-// countUpdates makes a table that has a row for each UPDATE of a session.
+// countUpdates creates the table updates, which gets a row for each UPDATE of a session.
 func (w *world) countUpdates() {
 	w.t.Helper()
 	w.sql(`CREATE TABLE updates (gen INTEGER)`,
@@ -635,10 +639,10 @@ func TestReusedRefreshTokenRevokesSession(t *testing.T) {
 	a := w.refresh("users", stolen)
 	requireRefusal(t, a, 401, "session_revoked")
 	require.Equal(t, "Bearer", a.Header.Get("WWW-Authenticate"))
-	require.Equal(t, 401, w.get("/users/me", access).Status, "the access token outlived the session")
+	require.Equal(t, 401, w.get("/users/me", access).Status, "the access token must end with its session")
 	requireRefusal(t, w.refresh("users", first.Refresh), 401, "session_revoked")
 	requireRefusal(t, w.refresh("users", stolen), 401, "session_revoked")
-	require.Equal(t, 200, w.refresh("users", bystander.Refresh).Status, "the chain is revoked, not the person")
+	require.Equal(t, 200, w.refresh("users", bystander.Refresh).Status, "other sessions of the account must stay")
 }
 
 func TestForgedRefreshTokensAreRefusedWithoutQuery(t *testing.T) {
@@ -658,29 +662,29 @@ func TestForgedRefreshTokensAreRefusedWithoutQuery(t *testing.T) {
 	foreign.addUser("ann@example.com")
 	watched.reset()
 	for name, token := range map[string]string{
-		"empty":                   "",
-		"the prefix alone":        "fjr_",
-		"random":                  "fjr_" + strings.Repeat("A", 59),
-		"another version":         flip(pair.Refresh, 4),
-		"another kind's byte":     flip(pair.Refresh, 7),
-		"another generation":      flip(pair.Refresh, 13),
-		"another session":         flip(pair.Refresh, 30),
-		"another tag":             flip(pair.Refresh, len(pair.Refresh)-5),
-		"spare bits":              pair.Refresh[:len(pair.Refresh)-1] + "_",
-		"cut off":                 pair.Refresh[:len(pair.Refresh)-1],
-		"too long":                pair.Refresh + "A",
-		"padded":                  pair.Refresh + "=",
-		"with a space":            " " + pair.Refresh,
-		"with a line break":       pair.Refresh[:30] + `\n` + pair.Refresh[30:],
-		"without the prefix":      pair.Refresh[4:],
-		"in another case":         strings.ToUpper(pair.Refresh),
-		"a teacher's":             teacher.Refresh,
-		"of another server":       foreign.enter("users", 1).Refresh,
-		"an access token":         pair.Access,
-		"a session's id":          w.onlySession("users", "1").ID,
-		"longer than anything":    strings.Repeat("A", 10_000),
-		"a quotation mark":        `\"; DROP TABLE users`,
-		"characters of no base64": "fjr_" + strings.Repeat("ä", 29) + "A",
+		"an empty token":            "",
+		"the prefix alone":          "fjr_",
+		"random":                    "fjr_" + strings.Repeat("A", 59),
+		"another version":           flip(pair.Refresh, 4),
+		"the byte of another kind":  flip(pair.Refresh, 7),
+		"another generation":        flip(pair.Refresh, 13),
+		"another session":           flip(pair.Refresh, 30),
+		"another tag":               flip(pair.Refresh, len(pair.Refresh)-5),
+		"unused bits set":           pair.Refresh[:len(pair.Refresh)-1] + "_",
+		"truncated":                 pair.Refresh[:len(pair.Refresh)-1],
+		"too long":                  pair.Refresh + "A",
+		"padded":                    pair.Refresh + "=",
+		"with a space":              " " + pair.Refresh,
+		"with a line break":         pair.Refresh[:30] + `\n` + pair.Refresh[30:],
+		"without the prefix":        pair.Refresh[4:],
+		"in another case":           strings.ToUpper(pair.Refresh),
+		"a token of another kind":   teacher.Refresh,
+		"of another server":         foreign.enter("users", 1).Refresh,
+		"an access token":           pair.Access,
+		"the id of a session":       w.onlySession("users", "1").ID,
+		"10,000 bytes":              strings.Repeat("A", 10_000),
+		"a quotation mark":          `\"; DROP TABLE users`,
+		"characters outside base64": "fjr_" + strings.Repeat("ä", 29) + "A",
 	} {
 		watched.reset()
 		requireRefusal(t, w.refresh("users", token), 401, "session_ended", name)
@@ -699,15 +703,15 @@ func TestRefreshReadsTokenOnlyFromBodyOrCookie(t *testing.T) {
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
 	for name, a := range map[string]answer{
-		"none":       w.do("POST", "/auth/users/refresh", ""),
-		"an object":  w.do("POST", "/auth/users/refresh", "{}"),
-		"the URL":    w.do("POST", "/auth/users/refresh?refresh_token="+pair.Refresh, ""),
-		"the header": w.do("POST", "/auth/users/refresh", "", "Authorization", "Bearer "+pair.Refresh),
-		"own header": w.do("POST", "/auth/users/refresh", "", "Refresh-Token", pair.Refresh),
+		"no body":                  w.do("POST", "/auth/users/refresh", ""),
+		"an empty object":          w.do("POST", "/auth/users/refresh", "{}"),
+		"the URL":                  w.do("POST", "/auth/users/refresh?refresh_token="+pair.Refresh, ""),
+		"the Authorization header": w.do("POST", "/auth/users/refresh", "", "Authorization", "Bearer "+pair.Refresh),
+		"another header":           w.do("POST", "/auth/users/refresh", "", "Refresh-Token", pair.Refresh),
 		"an access token in the header": w.do("POST", "/auth/users/refresh", "",
 			"Authorization", "Bearer "+pair.Access),
 		"an access token in the cookie": w.do("POST", "/auth/users/refresh", "", "Cookie", userCookie+"="+pair.Access),
-		"another case":                  w.do("POST", "/auth/users/refresh", `{"Refresh_Token":"`+pair.Refresh+`"}`),
+		"the member in another case":    w.do("POST", "/auth/users/refresh", `{"Refresh_Token":"`+pair.Refresh+`"}`),
 	} {
 		requireRefusal(t, a, 401, "no_token", name)
 	}
@@ -725,7 +729,7 @@ func TestSessionEndsAtIdleTTLAndSessionTTL(t *testing.T) {
 
 	idle := w.enter("users", 1)
 	w.clock.Advance(time.Hour - time.Millisecond)
-	require.Equal(t, 200, w.refresh("users", idle.Refresh).Status, "ended too early")
+	require.Equal(t, 200, w.refresh("users", idle.Refresh).Status, "the session ended too early")
 	idle = w.enter("users", 1)
 	w.clock.Advance(time.Hour)
 	requireRefusal(t, w.refresh("users", idle.Refresh), 401, "session_ended")
@@ -743,7 +747,7 @@ func TestSessionEndsAtIdleTTLAndSessionTTL(t *testing.T) {
 		lively = w.tokensOf(a)
 		ends := start.Add(3 * time.Hour)
 		life := time.Duration(a.JSON(t)["expires_in"].(float64)) * time.Second
-		require.False(t, w.clock.Now().Add(life).After(ends), "an access token outlives its session")
+		require.False(t, w.clock.Now().Add(life).After(ends), "the access token must expire with its session")
 	}
 }
 
@@ -757,7 +761,7 @@ func TestIdleSessionRefusesAccessTokens(t *testing.T) {
 	pair = w.tokensOf(w.refresh("users", pair.Refresh))
 	w.clock.Advance(7*time.Minute - time.Second)
 	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
-	w.clock.Advance(time.Second) // the leeway of the token is not the session's
+	w.clock.Advance(time.Second) // Config.Leeway does not apply to the end of a session
 	require.Equal(t, 401, w.get("/users/me", pair.Access).Status)
 
 	pair = w.enter("users", 1)
@@ -784,7 +788,7 @@ func TestFailedRefreshSetsNoCookies(t *testing.T) {
 	for range 3 {
 		a := b.do("POST", "/auth/users/refresh", "")
 		requireRefusal(t, a, 401, "session_revoked")
-		require.Empty(t, a.Header.Values("Set-Cookie"), "another tab may hold a good cookie by now")
+		require.Empty(t, a.Header.Values("Set-Cookie"), "the response must not clear cookies, which another tab may have replaced")
 	}
 	b.jar[refreshCookie].Value = "garbage"
 	a := b.do("POST", "/auth/users/refresh", "")
@@ -831,22 +835,22 @@ func TestLogoutEndsSessionByAnyOfItsTokens(t *testing.T) {
 			return w.do("POST", "/auth/users/logout", "", "Cookie", refreshCookie+"="+p.Refresh)
 		}, true},
 		"a refresh token": {time.Hour, func(p tokens) answer { return w.do("POST", "/auth/users/logout", `{"refresh_token":"`+p.Refresh+`"}`) }, true},
-		"a garbled access, good refresh": {0, func(p tokens) answer {
+		"an invalid access token, a valid refresh token": {0, func(p tokens) answer {
 			return w.do("POST", "/auth/users/logout", `{"refresh_token":"`+p.Refresh+`"}`, "Authorization", "Bearer x.y.z")
 		}, true},
-		"nothing": {0, func(tokens) answer { return w.do("POST", "/auth/users/logout", "") }, false},
-		"a garbled access token": {0, func(p tokens) answer {
+		"no token": {0, func(tokens) answer { return w.do("POST", "/auth/users/logout", "") }, false},
+		"an invalid access token": {0, func(p tokens) answer {
 			return w.do("POST", "/auth/users/logout", "", "Authorization", "Bearer "+p.Access+"x")
 		}, false},
-		"garbage":                 {0, func(tokens) answer { return w.do("POST", "/auth/users/logout", "", "Authorization", "Bearer a b c") }, false},
-		"a garbled refresh token": {0, func(p tokens) answer { return w.do("POST", "/auth/users/logout", `{"refresh_token":"`+p.Refresh+`x"}`) }, false},
+		"garbage":                  {0, func(tokens) answer { return w.do("POST", "/auth/users/logout", "", "Authorization", "Bearer a b c") }, false},
+		"an invalid refresh token": {0, func(p tokens) answer { return w.do("POST", "/auth/users/logout", `{"refresh_token":"`+p.Refresh+`x"}`) }, false},
 		"garbage in the cookies": {0, func(tokens) answer {
 			return w.do("POST", "/auth/users/logout", "", "Cookie", userCookie+"=x; "+refreshCookie+"=y")
 		}, false},
-		"the route of another kind": {0, func(p tokens) answer {
+		"an access token at the route of another kind": {0, func(p tokens) answer {
 			return w.do("POST", "/auth/teachers/logout", "", "Authorization", "Bearer "+p.Access)
 		}, false},
-		"a refresh token, there too": {0, func(p tokens) answer {
+		"a refresh token at the route of another kind": {0, func(p tokens) answer {
 			return w.do("POST", "/auth/teachers/logout", `{"refresh_token":"`+p.Refresh+`"}`)
 		}, false},
 	} {
@@ -863,7 +867,7 @@ func TestLogoutEndsSessionByAnyOfItsTokens(t *testing.T) {
 			}
 			requireRefusal(t, again, 401, "session_ended")
 			require.Equal(t, 401, w.get("/users/me", pair.Access).Status)
-			require.Equal(t, 204, test.request(pair).Status, "a second logout is no fault")
+			require.Equal(t, 204, test.request(pair).Status, "a second logout must succeed")
 		})
 	}
 }
@@ -889,10 +893,10 @@ func TestLogoutAllEndsSessionsOfOneAccountOnly(t *testing.T) {
 	require.Equal(t, 401, w.get("/users/me", phone.Access).Status)
 	requireRefusal(t, w.refresh("users", phone.Refresh), 401, "session_ended")
 	require.Equal(t, 200, w.get("/users/me", bob.Access).Status)
-	require.Equal(t, 200, w.get("/teachers/me", teacher.Access).Status, "the ids of two kinds collide")
+	require.Equal(t, 200, w.get("/teachers/me", teacher.Access).Status, "the session of the teacher with the same id must stay")
 
-	// A session that has ended asks in vain: a thief of an old token must not
-	// be able to sign its owner out for ever.
+	// An ended session cannot end others: an attacker with an old token must not be able to sign the owner out again and
+	// again.
 	fresh := w.enter("users", 1)
 	require.Equal(t, 204, w.do("POST", "/auth/users/logout-all", "", "Authorization", "Bearer "+ann.Access).Status)
 	require.Equal(t, 204, w.do("POST", "/auth/users/logout-all", `{"refresh_token":"`+phone.Refresh+`"}`).Status)
@@ -901,7 +905,7 @@ func TestLogoutAllEndsSessionsOfOneAccountOnly(t *testing.T) {
 
 	w.clock.Advance(time.Hour)
 	require.Equal(t, 204, w.do("POST", "/auth/users/logout-all", "", "Authorization", "Bearer "+fresh.Access).Status)
-	requireRefusal(t, w.refresh("users", fresh.Refresh), 401, "session_ended", "an expired access token of a living session")
+	requireRefusal(t, w.refresh("users", fresh.Refresh), 401, "session_ended", "an expired access token of a living session must be enough")
 }
 
 // Sessions.
@@ -929,7 +933,7 @@ func TestSessionListShowsActiveSessionsOfAccount(t *testing.T) {
 	var list []map[string]any
 	requireJSON(t, a.Body, &list)
 	require.Len(t, list, 2)
-	require.Equal(t, true, list[0]["current"], "the newest first")
+	require.Equal(t, true, list[0]["current"], "the newest session must come first")
 	require.Equal(t, false, list[1]["current"])
 	require.Equal(t, first.Add(time.Minute).Format(time.RFC3339), list[0]["created"])
 	require.Equal(t, first.Add(10*time.Minute).Format(time.RFC3339), list[0]["last_refresh"])
@@ -951,7 +955,7 @@ func TestOnlyOwnerCanEndSession(t *testing.T) {
 	w.addUser("bob@example.com")
 	w.addTeacher("ann")
 	ann, phone, bob, teacher := w.enter("users", 1), w.enter("users", 1), w.enter("users", 2), w.enter("teachers", 1)
-	kill := func(id string, headers ...string) answer {
+	end := func(id string, headers ...string) answer {
 		return w.do("DELETE", "/auth/users/sessions/"+id, "", append(headers, "Authorization", "Bearer "+ann.Access)...)
 	}
 	idOf := func(access string) string {
@@ -961,25 +965,25 @@ func TestOnlyOwnerCanEndSession(t *testing.T) {
 	}
 	bobs, teachers, own := idOf(bob.Access), idOf(teacher.Access), idOf(ann.Access)
 	for name, id := range map[string]string{
-		"another person's": bobs, "another kind's": teachers, "of no session": strings.Repeat("A", 22), "garbage": "x", "too long": strings.Repeat("A", 1000),
-		"quoted": "%27%20OR%201=1", "encoded slash": "a%2fb", "a NUL": "%00", "spare bits": own[:21] + "_",
+		"of another account": bobs, "of another kind": teachers, "of no session": strings.Repeat("A", 22), "garbage": "x", "too long": strings.Repeat("A", 1000),
+		"an SQL injection": "%27%20OR%201=1", "an encoded slash": "a%2fb", "a NUL": "%00", "unused bits set": own[:21] + "_",
 	} {
-		requireRefusal(t, kill(id), 404, "not_found", name)
+		requireRefusal(t, end(id), 404, "not_found", name)
 	}
 	require.Equal(t, 200, w.get("/users/me", bob.Access).Status)
 	require.Equal(t, 200, w.get("/teachers/me", teacher.Access).Status)
 
-	a := kill(idOf(phone.Access))
+	a := end(idOf(phone.Access))
 	require.Equal(t, 204, a.Status, a.Body)
 	require.Equal(t, 401, w.get("/users/me", phone.Access).Status)
 	requireRefusal(t, w.refresh("users", phone.Refresh), 401, "session_ended")
 	require.Equal(t, 200, w.get("/users/me", ann.Access).Status)
 
-	a = kill(own)
+	a = end(own)
 	require.Equal(t, 204, a.Status)
-	require.Empty(t, a.Header.Values("Set-Cookie"), "a session in a header is none in cookies")
+	require.Empty(t, a.Header.Values("Set-Cookie"), "the session was in a header, so no cookies must be cleared")
 	require.Equal(t, 401, w.get("/users/me", ann.Access).Status)
-	require.Equal(t, 401, kill(own).Status)
+	require.Equal(t, 401, end(own).Status)
 	require.Equal(t, 401, w.do("DELETE", "/auth/users/sessions/"+bobs, "").Status)
 }
 
@@ -1024,9 +1028,9 @@ func TestPasswordChangeNeedsOldPasswordAndEndsOtherSessions(t *testing.T) {
 	require.Empty(t, a.Body)
 	require.Equal(t, 401, w.get("/users/me", phone.Access).Status)
 	requireRefusal(t, w.refresh("users", phone.Refresh), 401, "session_ended")
-	require.Equal(t, 200, w.get("/users/me", ann.Access).Status, "the session that changed it goes on")
+	require.Equal(t, 200, w.get("/users/me", ann.Access).Status, "the session that changed the password must stay")
 	again := w.tokensOf(w.refresh("users", ann.Refresh))
-	require.Equal(t, 200, w.get("/fresh", again.Access).Status, "the password was proved just now")
+	require.Equal(t, 200, w.get("/fresh", again.Access).Status, "the session must be fresh, because the user has just sent the password")
 	require.Equal(t, 200, w.get("/users/me", bob.Access).Status)
 	require.Equal(t, 401, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)).Status)
 	require.Equal(t, 200, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", newPassword)).Status)
@@ -1038,12 +1042,12 @@ func TestSlowerConcurrentPasswordChangeIsRefused(t *testing.T) {
 	w := quickWorld(t, watched.watch)
 	w.addUser("ann@example.com")
 	ann, phone := w.enter("users", 1), w.enter("users", 1)
-	// The other change comes after the password was verified.
+	// The other change comes after the current password was verified.
 	watched.once("BEGIN", func() { w.sql(`UPDATE users SET password_hash = 'changed'`) })
 	a := w.do("POST", "/auth/users/password", `{"current_password":"`+testPassword+`","password":"`+newPassword+`"}`, "Authorization", "Bearer "+ann.Access)
 	requireRefusal(t, a, 401, "invalid_credentials")
 	require.Equal(t, "changed", w.text("SELECT password_hash FROM users"))
-	require.Equal(t, 200, w.get("/users/me", phone.Access).Status, "a change that failed ended a session")
+	require.Equal(t, 200, w.get("/users/me", phone.Access).Status, "a failed change must not end a session")
 }
 
 func TestFailedPasswordChangeIsRolledBack(t *testing.T) {
@@ -1054,7 +1058,7 @@ func TestFailedPasswordChangeIsRolledBack(t *testing.T) {
 	a := w.do("POST", "/auth/users/password", `{"current_password":"`+testPassword+`","password":"`+newPassword+`"}`, "Authorization", "Bearer "+ann.Access)
 	requireRefusal(t, a, 503, "temporarily_unavailable")
 	require.NotContains(t, a.Body, "marker")
-	require.Equal(t, hashOfTestPassword, w.text("SELECT password_hash FROM users"), "the password changed, but the other sessions live on")
+	require.Equal(t, hashOfTestPassword, w.text("SELECT password_hash FROM users"), "the password must not change if the other sessions cannot be ended")
 	require.Equal(t, 200, w.get("/users/me", phone.Access).Status)
 }
 
@@ -1073,7 +1077,7 @@ func TestMalformedBodiesAreRefused(t *testing.T) {
 	writer = gzip.NewWriter(bomb)
 	_, _ = writer.Write(bytes.Repeat([]byte(" "), 1<<20))
 	_ = writer.Close()
-	require.Less(t, bomb.Len(), 16<<10) // D3: how many bytes these are depends on the version of Go
+	require.Less(t, bomb.Len(), 16<<10) // the size depends on the version of Go
 	type route struct{ path, a, b string }
 	routes := []route{{"/auth/users/register", "email", "password"}, {"/auth/users/login", "email", "password"},
 		{"/auth/users/password", "current_password", "password"}, {"/auth/users/refresh", "refresh_token", "other"},
@@ -1084,61 +1088,61 @@ func TestMalformedBodiesAreRefused(t *testing.T) {
 		headers []string
 		body    string
 		want    int
-		refresh int // where it differs
+		refresh int // of the route refresh, 0 if it is the same
 	}{
-		"no type":                    {nil, good, 415, 0},
-		"plain text":                 {[]string{"Content-Type", "text/plain"}, good, 415, 0},
-		"a form":                     {[]string{"Content-Type", "application/x-www-form-urlencoded"}, "A=marker7f3a&B=marker7f3a", 415, 0},
-		"a multipart form":           {[]string{"Content-Type", "multipart/form-data; boundary=x"}, "--x\r\nContent-Disposition: form-data; name=A\r\n\r\nmarker7f3a\r\n--x--\r\n", 415, 0},
-		"XML":                        {[]string{"Content-Type", "application/xml"}, "<A>marker7f3a</A>", 415, 0},
-		"another JSON":               {[]string{"Content-Type", "application/vnd.api+json"}, good, 415, 0},
-		"text/json":                  {[]string{"Content-Type", "text/json"}, good, 415, 0},
-		"JSON as a prefix":           {[]string{"Content-Type", "application/jsonp"}, good, 415, 0},
-		"UTF-16":                     {[]string{"Content-Type", "application/json; charset=utf-16"}, good, 415, 0},
-		"Latin 1":                    {[]string{"Content-Type", "application/json; charset=iso-8859-1"}, good, 415, 0},
-		"JSON as a parameter":        {[]string{"Content-Type", "text/plain; application/json"}, good, 415, 0},
-		"JSON behind a type":         {[]string{"Content-Type", "text/plain, application/json"}, good, 415, 0},
-		"JSON as a value":            {[]string{"Content-Type", `application/octet-stream; x="application/json"`}, good, 415, 0},
-		"Latin 1 behind a parameter": {[]string{"Content-Type", `application/json;;v=1; Charset = "ISO-8859-1"`}, good, 415, 0},
-		"gzip":                       {append(plain, "Content-Encoding", "gzip"), zipped.String(), 415, 0},
-		"a gzip bomb":                {append(plain, "Content-Encoding", "gzip"), bomb.String(), 415, 0},
-		"deflate":                    {append(plain, "Content-Encoding", "deflate"), good, 415, 0},
-		"gzip behind identity":       {append(plain, "Content-Encoding", "identity, gzip"), zipped.String(), 415, 0},
-		"an encoding of no name":     {append(plain, "Content-Encoding", "marker7f3a"), good, 415, 0},
-		"more than 16 KiB":           {plain, `{"A":"marker7f3a","C":"` + strings.Repeat("marker7f3a", 1639) + `"}`, 413, 0},
-		"white space alone":          {plain, "  \n ", 400, 0},
-		"an array":                   {plain, `["marker7f3a"]`, 400, 0},
-		"an array of the object":     {plain, `[` + good + `]`, 400, 0},
-		"a string":                   {plain, `"marker7f3a"`, 400, 0},
-		"a number":                   {plain, `7`, 400, 0},
-		"null":                       {plain, `null`, 400, 401},
-		"not JSON at all":            {plain, `marker7f3a`, 400, 0},
-		"cut off":                    {plain, good[:len(good)-1], 400, 0},
-		"two objects":                {plain, good + good, 400, 0},
-		"text behind the object":     {plain, good + "marker7f3a", 400, 0},
-		"a byte order mark":          {plain, "\xef\xbb\xbf" + good, 400, 0},
-		"a comment":                  {plain, `{/* marker7f3a */"A":"x"}`, 400, 0},
-		"single quotes":              {plain, `{'A':'marker7f3a'}`, 400, 0},
-		"a comma too many":           {plain, `{"A":"marker7f3a",}`, 400, 0},
-		"a name twice":               {plain, `{"A":"marker7f3a","B":"marker7f3a marker","B":"x"}`, 400, 0},
-		"a name twice, once escaped": {plain, `{"A":"marker7f3a","B":"marker7f3a marker","\u0042":"x","B":"y"}`, 400, 0},
-		"invalid UTF-8":              {plain, "{\"A\":\"marker7f3a\xff\",\"B\":\"marker7f3a marker\"}", 400, 0},
-		"UTF-8 of a surrogate":       {plain, "{\"A\":\"marker7f3a\xed\xa0\x80\",\"B\":\"marker7f3a marker\"}", 400, 0},
-		"half a surrogate pair":      {plain, `{"A":"marker7f3a\ud800","B":"marker7f3a marker"}`, 400, 0},
-		"a bare control character":   {plain, "{\"A\":\"marker7f3a\x01\"}", 400, 0},
-		"a bare NUL":                 {plain, "{\"A\":\"marker7f3a\x00\"}", 400, 0},
-		"too deep":                   {plain, `{"A":` + strings.Repeat("[", 16) + `"marker7f3a"` + strings.Repeat("]", 16) + `}`, 400, 0},
-		"too deep, in another name":  {plain, `{"A":"marker7f3a","B":"x","C":` + strings.Repeat(`{"C":`, 16) + `1` + strings.Repeat("}", 16) + `}`, 400, 0},
-		"too many members":           {plain, `{"A":"marker7f3a"` + manyMembers(128) + `}`, 400, 0},
-		"an empty object":            {plain, `{}`, 422, 401},
-		"names in capitals":          {plain, `{"EMAIL":"marker7f3a@example.com","PASSWORD":"marker7f3a marker","REFRESH_TOKEN":"marker7f3a"}`, 422, 401},
-		"names that fold":            {plain, `{"paſſword":"marker7f3a marker"}`, 422, 401},
-		"numbers":                    {plain, `{"A":7,"B":8}`, 422, 0},
-		"booleans":                   {plain, `{"A":true,"B":false}`, 422, 0},
-		"nulls":                      {plain, `{"A":null,"B":null}`, 422, 0},
-		"arrays":                     {plain, `{"A":["marker7f3a"],"B":["marker7f3a"]}`, 422, 0},
-		"objects":                    {plain, `{"A":{"$gt":"marker7f3a"},"B":{"$gt":"marker7f3a"}}`, 422, 0},
-		"far too long a password":    {plain, `{"A":"marker7f3a","B":"` + strings.Repeat("marker7f3a", 400) + `"}`, 422, 401},
+		"no media type":                        {nil, good, 415, 0},
+		"plain text":                           {[]string{"Content-Type", "text/plain"}, good, 415, 0},
+		"a form":                               {[]string{"Content-Type", "application/x-www-form-urlencoded"}, "A=marker7f3a&B=marker7f3a", 415, 0},
+		"a multipart form":                     {[]string{"Content-Type", "multipart/form-data; boundary=x"}, "--x\r\nContent-Disposition: form-data; name=A\r\n\r\nmarker7f3a\r\n--x--\r\n", 415, 0},
+		"XML":                                  {[]string{"Content-Type", "application/xml"}, "<A>marker7f3a</A>", 415, 0},
+		"another media type of JSON":           {[]string{"Content-Type", "application/vnd.api+json"}, good, 415, 0},
+		"text/json":                            {[]string{"Content-Type", "text/json"}, good, 415, 0},
+		"JSON as a prefix":                     {[]string{"Content-Type", "application/jsonp"}, good, 415, 0},
+		"UTF-16":                               {[]string{"Content-Type", "application/json; charset=utf-16"}, good, 415, 0},
+		"Latin 1":                              {[]string{"Content-Type", "application/json; charset=iso-8859-1"}, good, 415, 0},
+		"JSON as a parameter":                  {[]string{"Content-Type", "text/plain; application/json"}, good, 415, 0},
+		"JSON after another type":              {[]string{"Content-Type", "text/plain, application/json"}, good, 415, 0},
+		"JSON as a value":                      {[]string{"Content-Type", `application/octet-stream; x="application/json"`}, good, 415, 0},
+		"Latin 1 after a parameter":            {[]string{"Content-Type", `application/json;;v=1; Charset = "ISO-8859-1"`}, good, 415, 0},
+		"gzip":                                 {append(plain, "Content-Encoding", "gzip"), zipped.String(), 415, 0},
+		"a gzip bomb":                          {append(plain, "Content-Encoding", "gzip"), bomb.String(), 415, 0},
+		"deflate":                              {append(plain, "Content-Encoding", "deflate"), good, 415, 0},
+		"gzip after identity":                  {append(plain, "Content-Encoding", "identity, gzip"), zipped.String(), 415, 0},
+		"an unknown encoding":                  {append(plain, "Content-Encoding", "marker7f3a"), good, 415, 0},
+		"more than 16 KiB":                     {plain, `{"A":"marker7f3a","C":"` + strings.Repeat("marker7f3a", 1639) + `"}`, 413, 0},
+		"white space alone":                    {plain, "  \n ", 400, 0},
+		"an array":                             {plain, `["marker7f3a"]`, 400, 0},
+		"an array of the object":               {plain, `[` + good + `]`, 400, 0},
+		"a string":                             {plain, `"marker7f3a"`, 400, 0},
+		"a number":                             {plain, `7`, 400, 0},
+		"null":                                 {plain, `null`, 400, 401},
+		"not JSON at all":                      {plain, `marker7f3a`, 400, 0},
+		"truncated":                            {plain, good[:len(good)-1], 400, 0},
+		"two objects":                          {plain, good + good, 400, 0},
+		"text after the object":                {plain, good + "marker7f3a", 400, 0},
+		"a byte order mark":                    {plain, "\xef\xbb\xbf" + good, 400, 0},
+		"a comment":                            {plain, `{/* marker7f3a */"A":"x"}`, 400, 0},
+		"single quotes":                        {plain, `{'A':'marker7f3a'}`, 400, 0},
+		"a trailing comma":                     {plain, `{"A":"marker7f3a",}`, 400, 0},
+		"a name twice":                         {plain, `{"A":"marker7f3a","B":"marker7f3a marker","B":"x"}`, 400, 0},
+		"a name twice, once escaped":           {plain, `{"A":"marker7f3a","B":"marker7f3a marker","\u0042":"x","B":"y"}`, 400, 0},
+		"invalid UTF-8":                        {plain, "{\"A\":\"marker7f3a\xff\",\"B\":\"marker7f3a marker\"}", 400, 0},
+		"UTF-8 of a surrogate":                 {plain, "{\"A\":\"marker7f3a\xed\xa0\x80\",\"B\":\"marker7f3a marker\"}", 400, 0},
+		"half a surrogate pair":                {plain, `{"A":"marker7f3a\ud800","B":"marker7f3a marker"}`, 400, 0},
+		"a bare control character":             {plain, "{\"A\":\"marker7f3a\x01\"}", 400, 0},
+		"a bare NUL":                           {plain, "{\"A\":\"marker7f3a\x00\"}", 400, 0},
+		"nested too deep":                      {plain, `{"A":` + strings.Repeat("[", 16) + `"marker7f3a"` + strings.Repeat("]", 16) + `}`, 400, 0},
+		"nested too deep in an unknown member": {plain, `{"A":"marker7f3a","B":"x","C":` + strings.Repeat(`{"C":`, 16) + `1` + strings.Repeat("}", 16) + `}`, 400, 0},
+		"too many members":                     {plain, `{"A":"marker7f3a"` + manyMembers(128) + `}`, 400, 0},
+		"an empty object":                      {plain, `{}`, 422, 401},
+		"names in capitals":                    {plain, `{"EMAIL":"marker7f3a@example.com","PASSWORD":"marker7f3a marker","REFRESH_TOKEN":"marker7f3a"}`, 422, 401},
+		"a name that equals password after case folding": {plain, `{"paſſword":"marker7f3a marker"}`, 422, 401},
+		"numbers":                   {plain, `{"A":7,"B":8}`, 422, 0},
+		"booleans":                  {plain, `{"A":true,"B":false}`, 422, 0},
+		"nulls":                     {plain, `{"A":null,"B":null}`, 422, 0},
+		"arrays":                    {plain, `{"A":["marker7f3a"],"B":["marker7f3a"]}`, 422, 0},
+		"objects":                   {plain, `{"A":{"$gt":"marker7f3a"},"B":{"$gt":"marker7f3a"}}`, 422, 0},
+		"a password of 4,000 bytes": {plain, `{"A":"marker7f3a","B":"` + strings.Repeat("marker7f3a", 400) + `"}`, 422, 401},
 	} {
 		for _, to := range routes {
 			body := strings.NewReplacer(`"A"`, `"`+to.a+`"`, `"B"`, `"`+to.b+`"`, "A=", to.a+"=").Replace(test.body)
@@ -1151,10 +1155,10 @@ func TestMalformedBodiesAreRefused(t *testing.T) {
 			if to.path == "/auth/users/refresh" && test.refresh != 0 {
 				want = test.refresh
 			}
-			if to.path == "/auth/users/token" && name == "far too long a password" {
+			if to.path == "/auth/users/token" && name == "a password of 4,000 bytes" {
 				want = 401
 			}
-			if to.path == "/auth/users/login" && name == "far too long a password" {
+			if to.path == "/auth/users/login" && name == "a password of 4,000 bytes" {
 				want = 422
 			}
 			a := w.send(request)
@@ -1188,7 +1192,6 @@ func TestChunkedBodySizeIsLimited(t *testing.T) {
 	requireRefusal(t, w.send(request), 413, "too_large")
 }
 
-// C3.
 func TestEverySpellingOfJSONContentTypeIsAccepted(t *testing.T) {
 	w := newWorld(t)
 	post := func(headers ...string) int {
@@ -1238,7 +1241,7 @@ func TestBuiltInRoutesRefuseOtherMethods(t *testing.T) {
 	} {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE"} {
 			a := w.do(method, "/auth/users/"+path, "", "Authorization", "Bearer "+pair.Access)
-			if contains(allowed, method) {
+			if slices.Contains(allowed, method) {
 				require.NotEqual(t, 405, a.Status, "%s %s", method, path)
 				continue
 			}
@@ -1249,18 +1252,9 @@ func TestBuiltInRoutesRefuseOtherMethods(t *testing.T) {
 			}
 		}
 		if path == "logout" || path == "logout-all" {
-			pair = w.enter("users", 1) // the right method did what it is for
+			pair = w.enter("users", 1) // the allowed method has ended the session
 		}
 	}
-}
-
-func contains(list []string, text string) bool {
-	for _, item := range list {
-		if item == text {
-			return true
-		}
-	}
-	return false
 }
 
 func TestCrossSiteGetChangesNothing(t *testing.T) {
@@ -1327,8 +1321,8 @@ func TestRegisterHookCanRefuseOrSetFields(t *testing.T) {
 	}{
 		"an error of the hook":    {func(*fiber.Ctx, *User) error { return errors.New("marker") }, 403, "forbidden"},
 		"an error of Fiber":       {func(*fiber.Ctx, *User) error { return fiber.NewError(418, "by invitation only") }, 418, "refused"},
-		"an error of this":        {func(*fiber.Ctx, *User) error { return fiberjwt.ErrRateLimited }, 429, "rate_limited"},
-		"one of this, wrapped":    {func(*fiber.Ctx, *User) error { return fmt.Errorf("marker: %w", fiberjwt.ErrUnavailable) }, 503, "temporarily_unavailable"},
+		"a sentinel of fiberjwt":  {func(*fiber.Ctx, *User) error { return fiberjwt.ErrRateLimited }, 429, "rate_limited"},
+		"a wrapped sentinel":      {func(*fiber.Ctx, *User) error { return fmt.Errorf("marker: %w", fiberjwt.ErrUnavailable) }, 503, "temporarily_unavailable"},
 		"a panic":                 {func(*fiber.Ctx, *User) error { panic("marker") }, 500, "server_error"},
 		"a panic of the runtime":  {func(_ *fiber.Ctx, u *User) error { return []error(nil)[len(u.Email)] }, 500, "server_error"},
 		"a panic with an error":   {func(*fiber.Ctx, *User) error { panic(errors.New("marker")) }, 500, "server_error"},
@@ -1364,12 +1358,12 @@ func TestAllowDecidesAtLoginRefreshAndOnEveryRequest(t *testing.T) {
 		status                        int
 		request, refresh, login, door string
 	}{
-		"refused":                      {func(*User) error { return errors.New("marker") }, 401, "invalid_token", "session_ended", "invalid_credentials", ""},
+		"refused by an error":          {func(*User) error { return errors.New("marker") }, 401, "invalid_token", "session_ended", "invalid_credentials", ""},
 		"refused by a sentinel":        {func(*User) error { return fiberjwt.ErrForbidden }, 401, "invalid_token", "session_ended", "invalid_credentials", ""},
 		"refused by an error of Fiber": {func(*User) error { return fiber.NewError(402, "marker") }, 401, "invalid_token", "session_ended", "invalid_credentials", ""},
-		"could not be decided": {func(*User) error { return fmt.Errorf("marker: %w", fiberjwt.ErrUnavailable) }, 503,
+		"the store did not answer": {func(*User) error { return fmt.Errorf("marker: %w", fiberjwt.ErrUnavailable) }, 503,
 			"temporarily_unavailable", "temporarily_unavailable", "temporarily_unavailable", ""},
-		"could not be asked": {func(*User) error { return &net.OpError{Op: "dial", Err: errors.New("marker")} }, 503,
+		"the store refused the connection": {func(*User) error { return &net.OpError{Op: "dial", Err: errors.New("marker")} }, 503,
 			"temporarily_unavailable", "temporarily_unavailable", "temporarily_unavailable", ""},
 		"panicked": {func(*User) error { panic("marker") }, 500, "server_error", "server_error", "server_error", ""},
 	} {
@@ -1391,31 +1385,31 @@ func TestAllowDecidesAtLoginRefreshAndOnEveryRequest(t *testing.T) {
 	answerOf = func(*User) error { return errors.New("for a while") }
 	require.Equal(t, 401, w.get("/users/me", pair.Access).Status)
 	answerOf = func(*User) error { return nil }
-	require.Equal(t, 200, w.get("/users/me", pair.Access).Status, "a refusal is no revocation")
+	require.Equal(t, 200, w.get("/users/me", pair.Access).Status, "a refusal by Allow must not revoke the session")
 }
 
 func TestAllowGetsContextWithDeadline(t *testing.T) {
-	// It may well ask a database: without one it would hang with it.
-	var endless []string
-	at := ""
+	// Allow may query a database. Without a deadline it could hang with it.
+	var withoutDeadline []string
+	call := ""
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{Allow: func(ctx context.Context, _ *User) error {
 			if _, ok := ctx.Deadline(); !ok {
-				endless = append(endless, at)
+				withoutDeadline = append(withoutDeadline, call)
 			}
 			return nil
 		}}
 	})
 	w.addUser("ann@example.com")
-	at = "Login"
+	call = "Login"
 	pair := w.enter("users", 1)
-	at = "a request"
+	call = "a request"
 	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
-	at = "refresh"
+	call = "refresh"
 	require.Equal(t, 200, w.refresh("users", pair.Refresh).Status)
-	at = "login"
+	call = "login"
 	w.login("users", "ann@example.com")
-	require.Empty(t, endless)
+	require.Empty(t, withoutDeadline)
 }
 
 func TestRefusedAccountIsAnonymousOnPublicRoute(t *testing.T) {
@@ -1434,14 +1428,14 @@ func TestFailingClaimsHookIssuesNoToken(t *testing.T) {
 	})
 	w.addUser("ann@example.com")
 	for name, test := range map[string]func(*User) map[string]any{
-		"a panic":          func(*User) map[string]any { panic("marker") },
-		"the subject":      func(*User) map[string]any { return map[string]any{"sub": "2"} },
-		"the kind":         func(*User) map[string]any { return map[string]any{"kind": "teachers"} },
-		"the expiry":       func(*User) map[string]any { return map[string]any{"exp": 1 << 40} },
-		"the session":      func(*User) map[string]any { return map[string]any{"sid": "x"} },
-		"not before":       func(*User) map[string]any { return map[string]any{"nbf": 0} },
-		"nothing for JSON": func(*User) map[string]any { return map[string]any{"f": func() {}} },
-		"a panic in JSON":  func(*User) map[string]any { return map[string]any{"f": panics{}} },
+		"a panic":                func(*User) map[string]any { panic("marker") },
+		"the subject":            func(*User) map[string]any { return map[string]any{"sub": "2"} },
+		"the kind":               func(*User) map[string]any { return map[string]any{"kind": "teachers"} },
+		"the expiry":             func(*User) map[string]any { return map[string]any{"exp": 1 << 40} },
+		"the session":            func(*User) map[string]any { return map[string]any{"sid": "x"} },
+		"not before":             func(*User) map[string]any { return map[string]any{"nbf": 0} },
+		"a value without JSON":   func(*User) map[string]any { return map[string]any{"f": func() {}} },
+		"a panic in MarshalJSON": func(*User) map[string]any { return map[string]any{"f": panickingJSON{}} },
 	} {
 		hook = test
 		a := w.do("POST", "/door/users/1?via=cookie", "")
@@ -1453,10 +1447,10 @@ func TestFailingClaimsHookIssuesNoToken(t *testing.T) {
 	require.Equal(t, 1, w.count("users"))
 }
 
-// panics when JSON is made of it.
-type panics struct{}
+// panickingJSON panics when it is marshaled.
+type panickingJSON struct{}
 
-func (panics) MarshalJSON() ([]byte, error) { panic("marker") }
+func (panickingJSON) MarshalJSON() ([]byte, error) { panic("marker") }
 
 func TestLoadHookCanOnlyNarrowQuery(t *testing.T) {
 	var hook func(*bun.SelectQuery) *bun.SelectQuery
@@ -1471,23 +1465,23 @@ func TestLoadHookCanOnlyNarrowQuery(t *testing.T) {
 	require.Equal(t, 204, w.do("POST", "/auth/users/logout", "", "Authorization", "Bearer "+bob.Access).Status)
 
 	for name, test := range map[string]func(*bun.SelectQuery) *bun.SelectQuery{
-		"OR true":   func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("1 = 1").WhereOr("1 = 1") },
-		"OR alone":  func(q *bun.SelectQuery) *bun.SelectQuery { return q.WhereOr("1 = 1") },
-		"OR in one": func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("1 = 0 OR 1 = 1") },
+		"OR after a condition": func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("1 = 1").WhereOr("1 = 1") },
+		"OR alone":             func(q *bun.SelectQuery) *bun.SelectQuery { return q.WhereOr("1 = 1") },
+		"OR in one condition":  func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("1 = 0 OR 1 = 1") },
 		"OR of a group": func(q *bun.SelectQuery) *bun.SelectQuery {
 			return q.WhereGroup(" OR ", func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("1 = 1") })
 		},
-		"another order":     func(q *bun.SelectQuery) *bun.SelectQuery { return q.Order("id DESC") },
-		"another limit":     func(q *bun.SelectQuery) *bun.SelectQuery { return q.Limit(100) },
-		"the column it has": func(q *bun.SelectQuery) *bun.SelectQuery { return q.Column("id", "email", "password_hash") },
+		"another order": func(q *bun.SelectQuery) *bun.SelectQuery { return q.Order("id DESC") },
+		"another limit": func(q *bun.SelectQuery) *bun.SelectQuery { return q.Limit(100) },
+		"its columns":   func(q *bun.SelectQuery) *bun.SelectQuery { return q.Column("id", "email", "password_hash") },
 	} {
 		hook = test
 		require.Equal(t, 401, w.get("/users/me", bob.Access).Status, "%s revived a session", name)
 		a := w.get("/users/me", ann.Access)
 		require.Equal(t, 200, a.Status, "%s: %s", name, a.Body)
 		require.EqualValues(t, 1, a.JSON(t)["id"], name)
-		a = w.do("POST", "/auth/users/login", credentials("users", "nobody@example.com", testPassword))
-		require.Equal(t, 401, a.Status, "%s let an unknown identity in", name)
+		a = w.do("POST", "/auth/users/login", credentials("users", "unknown@example.com", testPassword))
+		require.Equal(t, 401, a.Status, "%s signed in an unknown identity", name)
 		w.clock.Advance(time.Minute)
 		ann = w.tokensOf(w.refresh("users", ann.Refresh)).orRefresh(ann)
 	}
@@ -1500,7 +1494,7 @@ func TestLoadHookCanOnlyNarrowQuery(t *testing.T) {
 	requireRefusal(t, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)), 401, "invalid_credentials")
 }
 
-// orRefresh keeps the refresh token of before where a refresh gave none.
+// orRefresh returns p with the refresh token of before if p has none.
 func (p tokens) orRefresh(before tokens) tokens {
 	if p.Refresh == "" {
 		p.Refresh = before.Refresh
@@ -1517,12 +1511,12 @@ func TestBrokenLoadHookIsServerError(t *testing.T) {
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
 	for name, test := range map[string]func(*bun.SelectQuery) *bun.SelectQuery{
-		"a panic":         func(*bun.SelectQuery) *bun.SelectQuery { panic("marker") },
-		"nil":             func(*bun.SelectQuery) *bun.SelectQuery { return nil },
-		"no such column":  func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("marker = 1") },
-		"not the key":     func(q *bun.SelectQuery) *bun.SelectQuery { return q.Column("email") },
-		"another account": func(q *bun.SelectQuery) *bun.SelectQuery { return q.ColumnExpr("2 AS id") },
-		"no relation":     func(q *bun.SelectQuery) *bun.SelectQuery { return q.Relation("Marker") },
+		"a panic":             func(*bun.SelectQuery) *bun.SelectQuery { panic("marker") },
+		"nil":                 func(*bun.SelectQuery) *bun.SelectQuery { return nil },
+		"an unknown column":   func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("marker = 1") },
+		"without the key":     func(q *bun.SelectQuery) *bun.SelectQuery { return q.Column("email") },
+		"another account":     func(q *bun.SelectQuery) *bun.SelectQuery { return q.ColumnExpr("2 AS id") },
+		"an unknown relation": func(q *bun.SelectQuery) *bun.SelectQuery { return q.Relation("Marker") },
 	} {
 		hook = test
 		for _, a := range []answer{w.get("/users/me", pair.Access), w.refresh("users", pair.Refresh), w.get("/open", pair.Access)} {
@@ -1536,15 +1530,15 @@ func TestBrokenLoadHookIsServerError(t *testing.T) {
 
 func TestPanickingMarshalJSONIsServerError(t *testing.T) {
 	w := newWorld(t)
-	w.sql(`CREATE TABLE moody (id INTEGER PRIMARY KEY, email TEXT UNIQUE, password_hash TEXT)`,
-		`INSERT INTO moody VALUES (1, 'ann', '')`)
+	w.sql(`CREATE TABLE panicking_users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, password_hash TEXT)`,
+		`INSERT INTO panicking_users VALUES (1, 'ann', '')`)
 	app := fiber.New()
 	auth, err := fiberjwt.Open(fiberjwt.Config{DB: w.db, Secret: []byte(testSecret), Routes: app, Public: []string{"POST /door"}, Now: w.clock.Now, ReadTimeout: patience, WriteTimeout: patience,
-		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[Moody]{}}, Logger: quiet})
+		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[PanickingUser]{}}, Logger: quiet})
 	require.NoError(t, err)
 	app.Use(auth.Handler())
 	app.Post("/door", func(c *fiber.Ctx) error {
-		tokens, err := fiberjwt.Login(c, &Moody{ID: 1})
+		tokens, err := fiberjwt.Login(c, &PanickingUser{ID: 1})
 		if err != nil {
 			return err
 		}
@@ -1552,40 +1546,40 @@ func TestPanickingMarshalJSONIsServerError(t *testing.T) {
 	})
 	w.app = app
 	pair := w.tokensOf(w.do("POST", "/door", ""))
-	a := w.get("/moody/me", pair.Access)
+	a := w.get("/panicking_users/me", pair.Access)
 	requireRefusal(t, a, 500, "server_error")
 	require.NotContains(t, a.Body, "marker")
 }
 
 func TestRegisterIsRolledBackWhenResponseFails(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Moody]{Register: fiberjwt.Anyone[Moody]})
+		cfg.Entities = append(cfg.Entities, fiberjwt.Entity[PanickingUser]{Register: fiberjwt.Anyone[PanickingUser]})
 	})
-	w.sql(`CREATE TABLE moody (id INTEGER PRIMARY KEY, email TEXT UNIQUE, password_hash TEXT)`)
-	a := w.do("POST", "/auth/moody/register", `{"email":"ann@example.com","password":"`+testPassword+`","transport":"cookie"}`)
+	w.sql(`CREATE TABLE panicking_users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, password_hash TEXT)`)
+	a := w.do("POST", "/auth/panicking_users/register", `{"email":"ann@example.com","password":"`+testPassword+`","transport":"cookie"}`)
 	requireRefusal(t, a, 500, "server_error")
 	require.NotContains(t, a.Body, "marker")
 	require.Empty(t, a.Header.Values("Set-Cookie"))
-	require.Equal(t, 0, w.count("moody"), "an account was left behind that its owner was told failed")
+	require.Equal(t, 0, w.count("panicking_users"), "the failed registration left an account")
 	require.Equal(t, 0, w.count("fiberjwt_sessions"))
 }
 
-// Moody has JSON only as long as nobody has it.
-type Moody struct {
-	bun.BaseModel `bun:"table:moody"`
+// PanickingUser panics when it is marshaled, except when it is empty, as when Open looks at it.
+type PanickingUser struct {
+	bun.BaseModel `bun:"table:panicking_users"`
 	ID            int64 `bun:",pk,autoincrement"`
 	Email         string
 	PasswordHash  string `json:"-"`
 }
 
-func (m *Moody) MarshalJSON() ([]byte, error) {
+func (m *PanickingUser) MarshalJSON() ([]byte, error) {
 	if m.ID != 0 {
 		panic("marker")
 	}
 	return []byte("{}"), nil
 }
 
-// Member is deleted softly.
+// Member has soft deletion.
 type Member struct {
 	bun.BaseModel `bun:"table:members"`
 	ID            int64     `bun:",pk,autoincrement" json:"id"`
@@ -1612,18 +1606,18 @@ func TestSoftDeletedAccountHasNoAccess(t *testing.T) {
 	require.Equal(t, 200, w.get("/auth/members/me", pair.Access).Status)
 	_, err = w.db.NewDelete().Model((*Member)(nil)).Where("id = 1").Exec(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, "1", w.text("SELECT count(*) FROM members"), "the row must still be there")
+	require.Equal(t, "1", w.text("SELECT count(*) FROM members"), "a soft deletion keeps the row")
 
 	const credentials = `{"email":"ann@example.com","password":"` + testPassword + `"}`
 	requireRefusal(t, w.get("/auth/members/me", pair.Access), 401, "invalid_token")
 	requireRefusal(t, w.refresh("members", pair.Refresh), 401, "session_ended")
 	requireRefusal(t, w.do("POST", "/auth/members/login", credentials), 401, "invalid_credentials")
-	require.Equal(t, 401, w.do("POST", "/door/members/1", "").Status, "Login took a row that is gone")
+	require.Equal(t, 401, w.do("POST", "/door/members/1", "").Status, "Login must refuse a soft-deleted account")
 	requireRefusal(t, w.do("POST", "/auth/members/register", credentials), 409, "taken")
 	require.Equal(t, 1, w.count("fiberjwt_sessions"))
 }
 
-// Login and Logout, the functions.
+// The functions Login and Logout.
 
 func TestLoginSupportsBodyAndCookieTransport(t *testing.T) {
 	w := quickWorld(t)
@@ -1655,7 +1649,7 @@ func TestLoginRefusesInvalidAccounts(t *testing.T) {
 		return nil
 	})
 	w.app.Get("/try/stale", func(c *fiber.Ctx) error {
-		_, err = fiberjwt.Login(c, &User{ID: 1, PasswordHash: "what it was before"})
+		_, err = fiberjwt.Login(c, &User{ID: 1, PasswordHash: "an old hash"})
 		return nil
 	})
 	for path, want := range map[string]error{
@@ -1704,7 +1698,7 @@ func TestLogoutEndsOnlyNamedKinds(t *testing.T) {
 	b.enter("users", 1)
 	require.Equal(t, 200, b.do("POST", "/leave", "").Status)
 	require.Empty(t, b.jar)
-	require.Equal(t, 200, b.do("POST", "/leave", "").Status, "to leave without being there is no fault")
+	require.Equal(t, 200, b.do("POST", "/leave", "").Status, "a logout without a session must succeed")
 
 	pair := w.enter("users", 1)
 	a := w.do("POST", "/leave", "", "Authorization", "Bearer "+pair.Access)
@@ -1730,7 +1724,7 @@ func TestKindWithoutPasswordsSignsInByLoginOnly(t *testing.T) {
 }
 
 func TestStoredStringsAreCopiedFromRequest(t *testing.T) {
-	// Fiber reuses its buffers: what was borrowed would show the next request.
+	// Fiber reuses its buffers. A string that was not copied would change with the next request.
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	handler := w.app.Handler()

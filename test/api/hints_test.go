@@ -13,8 +13,8 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// requireOneHint wants one line in the log with these words, again after a minute,
-// for a request that is repeated, and none of what the client sent.
+// requireOneHint repeats a request. It requires one line in the log with these words, again after a minute, and nothing of
+// what the client sent.
 func (w *world) requireOneHint(request func() answer, status int, words string, clients ...string) {
 	w.t.Helper()
 	w.log.Reset()
@@ -36,21 +36,21 @@ func (w *world) requireOneHint(request func() answer, status int, words string, 
 	w.clock.Advance(time.Minute)
 }
 
-// C14: signing in does not help where there is nothing.
+// 404 and not 401: a sign-in would not help the client.
 func TestMisspelledBuiltInRoutesAreNotFound(t *testing.T) {
 	w := newWorld(t)
 	w.app.Post("/auth/google/login", fiberjwt.Require("users"), func(c *fiber.Ctx) error { return c.SendStatus(204) })
 	for name, path := range map[string]string{
-		"a kind in the singular":    "POST /auth/user/login",
-		"an unknown kind":           "POST /auth/xyzzy/register",
-		"a slash at the end":        "POST /auth/user/login/",
-		"in capitals":               "POST /AUTH/User/Login",
-		"a read":                    "GET /auth/user/me",
-		"a parameter":               "DELETE /auth/user/sessions/xyzzy",
-		"no kind":                   "POST /auth/login",
-		"an unknown route":          "POST /auth/users/xyzzy",
-		"a route in other words":    "POST /auth/users/signin",
-		"a method that Fiber knows": "PUT /auth/user/password",
+		"a kind in the singular":   "POST /auth/user/login",
+		"an unknown kind":          "POST /auth/xyzzy/register",
+		"a slash at the end":       "POST /auth/user/login/",
+		"in capitals":              "POST /AUTH/User/Login",
+		"a GET route":              "GET /auth/user/me",
+		"a parameter":              "DELETE /auth/user/sessions/xyzzy",
+		"no kind":                  "POST /auth/login",
+		"an unknown route":         "POST /auth/users/xyzzy",
+		"another word for a route": "POST /auth/users/signin",
+		"another method":           "PUT /auth/user/password",
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.t = t
@@ -67,10 +67,10 @@ func TestMisspelledBuiltInRoutesAreNotFound(t *testing.T) {
 	for _, path := range []string{"/auth/google/login", "/auth", "/auth/", "/other/login", "/notes", "/authors/user/login"} {
 		require.Equal(t, 401, w.do("POST", path, "").Status, path)
 	}
-	require.Empty(t, w.log.String(), "routes of the application, and what has nothing to do with ours")
+	require.Empty(t, w.log.String(), "paths that do not resemble built-in routes must cause no hint")
 }
 
-// C14: a client posts to routes that are not there.
+// Without Config.Routes, the built-in routes do not exist.
 func TestLogExplainsMissingConfigRoutes(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Routes = nil })
 	for _, path := range []string{"/auth/users/login", "/users/register", "/login", "/api/v1/teachers/refresh"} {
@@ -78,15 +78,15 @@ func TestLogExplainsMissingConfigRoutes(t *testing.T) {
 	}
 	w.log.Reset()
 	w.app.Post("/session/login", func(c *fiber.Ctx) error { return c.SendStatus(204) })
-	require.Equal(t, 401, w.do("POST", "/session/login", "").Status, "a route of the application's own")
+	require.Equal(t, 401, w.do("POST", "/session/login", "").Status, "a route of the application must cause no hint")
 	require.Equal(t, 401, w.do("GET", "/login", "").Status)
 	require.Empty(t, w.log.String())
 
 	service := newVerifier(t, func(*fiberjwt.Config) {})
-	require.Equal(t, 401, service.do("POST", "/login", "").Status, "without Entities there are no built-in routes")
+	require.Equal(t, 401, service.do("POST", "/login", "").Status, "without Entities there are no built-in routes to hint at")
 }
 
-// C14: processes that do not share their secret.
+// A common cause is that the processes of one application do not share Config.Secret.
 func TestLogExplainsTokenOfAnotherSecret(t *testing.T) {
 	other := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Secret = []byte("Zt3eB8uK1qW6xN0vC9aS2dF5gH7jL4mP") })
 	theirs := other.register("users", "ann@example.com")
@@ -102,10 +102,10 @@ func TestLogExplainsTokenOfAnotherSecret(t *testing.T) {
 	}
 	require.Equal(t, 401, w.refresh("users", ours.Refresh[:len(ours.Refresh)-14]+strings.Repeat("A", 14)).Status)
 	require.Equal(t, 401, w.refresh("teachers", ours.Refresh).Status)
-	require.Empty(t, w.log.String(), "forgeries and garbage say nothing")
+	require.Empty(t, w.log.String(), "forged and malformed tokens must cause no hint")
 }
 
-// C14: a front end on another origin.
+// A common cause is a front end on another origin.
 func TestLogExplainsMissingTrustedOrigins(t *testing.T) {
 	w := newWorld(t)
 	access := w.register("users", "ann@example.com").Access
@@ -116,7 +116,7 @@ func TestLogExplainsMissingTrustedOrigins(t *testing.T) {
 	w.requireOneHint(func() answer { return w.do("POST", "/auth/users/logout", "", cookie...) }, 403, "Config.TrustedOrigins", "front.example")
 }
 
-// C14: fields that are dropped.
+// The library ignores these members.
 func TestLogNamesMembersThatAreNotFillable(t *testing.T) {
 	w := newWorld(t)
 	bob := 0
@@ -131,15 +131,15 @@ func TestLogNamesMembersThatAreNotFillable(t *testing.T) {
 	require.Contains(t, w.log.String(), "Entity.Fillable")
 	w.log.Reset()
 	require.Equal(t, 201, register(`,"admin":true,"disabled":true`)().Status)
-	require.Len(t, w.lines(), 2, "each column")
+	require.Len(t, w.lines(), 2, "each column must have a line")
 	w.log.Reset()
 	for _, members := range []string{`,"full_name":"Bob"`, `,"id":7`, `,"password_hash":"x"`, `,"xyzzy":1`, `,"transport":"body"`} {
 		require.Equal(t, 201, register(members)().Status)
 	}
-	require.Empty(t, w.log.String(), "fillable, never to be filled, or no column")
+	require.Empty(t, w.log.String(), "members that are fillable, that can never be filled, or that are not columns must cause no hint")
 }
 
-// Pupil has a member in JSON of another name than its column.
+// Pupil has a column whose name in JSON differs.
 type Pupil struct {
 	ID           int64  `bun:",pk,autoincrement" json:"id"`
 	Email        string `bun:",unique,notnull" json:"email"`
@@ -147,7 +147,7 @@ type Pupil struct {
 	PasswordHash string `bun:",notnull" json:"-"`
 }
 
-// C14: members have the names of columns.
+// The members of a registration have the names of columns.
 func TestLogNamesMembersGivenByJSONName(t *testing.T) {
 	for name, fillable := range map[string][]string{"under the name of the column": {"full_name"}, "Entity.Fillable": nil} {
 		w := newWorld(t, func(cfg *fiberjwt.Config) {
@@ -164,7 +164,6 @@ func TestLogNamesMembersGivenByJSONName(t *testing.T) {
 	}
 }
 
-// C14: registration that is closed, and the like.
 func TestLogExplainsDisabledRoutes(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}, fiberjwt.Entity[Teacher]{Password: "-"}}
@@ -178,7 +177,7 @@ func TestLogExplainsDisabledRoutes(t *testing.T) {
 	w.requireOneHint(func() answer { return w.do("POST", "/auth/users/token", "{}") }, 404, "Config.Cookie.RefreshEverywhere")
 }
 
-// C14: a token that nothing reads is not told from none by the answer.
+// The response to a token that the server does not read is the same as without a token.
 func TestLogExplainsTokenInUnreadPlace(t *testing.T) {
 	w := newWorld(t)
 	access := w.register("users", "ann@example.com").Access
@@ -194,13 +193,13 @@ func TestLogExplainsTokenInUnreadPlace(t *testing.T) {
 	for _, headers := range [][]string{nil, {"Authorization", "Basic c3RhZmY6b3BlbiBzZXNhbWU="}, {"Cookie", "theme=dark"}, {"Authorization", "Bearer"}} {
 		require.Equal(t, 401, w.do("GET", "/any?page=2", "", headers...).Status)
 	}
-	require.Empty(t, w.log.String(), "ordinary strangers")
+	require.Empty(t, w.log.String(), "requests without a token must cause no hint")
 
 	header := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromAuthHeader("") })
 	header.requireOneHint(func() answer { return header.do("GET", "/any", "", "Cookie", "__Host-Http-users="+access) }, 401, "a cookie")
 }
 
-// C14: a guard above the middleware has no Config to log by.
+// A guard above the middleware has no Config, so it uses slog.Default.
 func TestGuardsAboveTheMiddlewareLogOnce(t *testing.T) {
 	var log bytes.Buffer
 	before := slog.Default()
@@ -222,16 +221,15 @@ func TestGuardsAboveTheMiddlewareLogOnce(t *testing.T) {
 	}
 }
 
-// C14: without Secure in production.
 func TestInsecureCookiesOverHTTPSAreLoggedOnce(t *testing.T) {
 	login := strings.TrimSuffix(credentials("users", "ann@example.com", testPassword), "}") + `,"transport":"cookie"}`
 	for name, test := range map[string]struct {
 		headers []string
 		warned  int
 	}{
-		"a proxy that says https":            {[]string{"X-Forwarded-Proto", "https"}, 1},
-		"a silent proxy before a https page": {[]string{"Origin", "https://example.com"}, 1},
-		"development":                        {[]string{"Origin", "http://example.com"}, 0},
+		"a proxy sends X-Forwarded-Proto: https": {[]string{"X-Forwarded-Proto", "https"}, 1},
+		"the Origin of the page has https":       {[]string{"Origin", "https://example.com"}, 1},
+		"http":                                   {[]string{"Origin", "http://example.com"}, 0},
 	} {
 		w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Cookie.Insecure = true })
 		w.register("users", "ann@example.com")
@@ -243,12 +241,11 @@ func TestInsecureCookiesOverHTTPSAreLoggedOnce(t *testing.T) {
 	}
 }
 
-// C27: an operator must find what failed.
 func TestFailureLogHasMethodRouteAndKind(t *testing.T) {
 	w, f := troubledWorld(t, func(cfg *fiberjwt.Config) { cfg.Optional = true })
 	w.app.Use("*", func(c *fiber.Ctx) error { return c.Next() })
 	w.app.Get("/films/:title", fiberjwt.Require("users"), func(c *fiber.Ctx) error { return c.SendString("film") })
-	w.app.Get("/broken/:title", fiberjwt.Require("nobody"), func(c *fiber.Ctx) error { return c.SendString("film") })
+	w.app.Get("/broken/:title", fiberjwt.Require("unknown"), func(c *fiber.Ctx) error { return c.SendString("film") })
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
 	for name, test := range map[string]struct {
@@ -256,7 +253,7 @@ func TestFailureLogHasMethodRouteAndKind(t *testing.T) {
 		want    string
 	}{
 		"in the middleware": {func() answer { return w.get("/films/xyzzy", pair.Access) }, "method=GET route=/films/:title kind=users "},
-		"by no route":       {func() answer { return w.do("PUT", "/xyzzy", "", "Authorization", "Bearer "+pair.Access) }, "method=PUT route=/* kind=users "},
+		"at no route":       {func() answer { return w.do("PUT", "/xyzzy", "", "Authorization", "Bearer "+pair.Access) }, "method=PUT route=/* kind=users "},
 		"in a built-in route": {func() answer {
 			return w.do("POST", "/auth/users/login", credentials("users", "xyzzy@example.com", testPassword))
 		}, "method=POST route=/auth/users/login kind=users "},
@@ -280,7 +277,6 @@ func TestFailureLogHasMethodRouteAndKind(t *testing.T) {
 	require.NotContains(t, w.log.String(), "xyzzy")
 }
 
-// C14: a client that is signed in misses built-in routes like any other.
 func TestMisspelledRouteIsLoggedForSignedInClientsToo(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
