@@ -107,7 +107,7 @@ func TestUnstoredAccountGetsErrSetup(t *testing.T) {
 	require.ErrorContains(t, err, "table users has no row with the key")
 }
 
-// The pool has one connection, which the transaction holds: Login must use it.
+// The pool has one connection, which the transaction holds: Login must use that transaction.
 func TestLoginJoinsTransactionOfGrantDB(t *testing.T) {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) { cfg.Public = append(cfg.Public, "POST /join") })
 	w.db.SetMaxOpenConns(1)
@@ -292,7 +292,7 @@ func TestOpenRefusesColumnsThatAlterText(t *testing.T) {
 	}
 }
 
-// Masked has hooks that store its hash in another form than the library writes it.
+// Masked has hooks that store its hash in another form than the library wrote it.
 type Masked struct {
 	bun.BaseModel `bun:"table:members"`
 	ID            int64  `bun:",pk,autoincrement" json:"id"`

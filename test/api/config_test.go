@@ -32,7 +32,7 @@ func (unconnected) Connect(context.Context) (driver.Conn, error) {
 
 func (unconnected) Driver() driver.Driver { return nil }
 
-// goodConfig is valid. Its database refuses connections, so a test that passes did no I/O.
+// goodConfig is valid. Its database refuses connections, because Open must do no I/O.
 func goodConfig(t *testing.T) fiberjwt.Config {
 	t.Helper()
 	db := bun.NewDB(sql.OpenDB(unconnected{}), sqlitedialect.New())
@@ -319,7 +319,7 @@ func TestConfigChangesAfterOpenHaveNoEffect(t *testing.T) {
 	fillable[0] = "admin"
 	mine.Entities[0], mine.Entities[1] = fiberjwt.Entity[Member]{}, nil
 	mine.Transports[0] = fiberjwt.TransportCookie
-	mine.TrustedOrigins[0] = elsewhere
+	mine.TrustedOrigins[0] = evilOrigin
 	for i := range mine.Public {
 		mine.Public[i] = "GET /any"
 	}
@@ -328,7 +328,7 @@ func TestConfigChangesAfterOpenHaveNoEffect(t *testing.T) {
 	require.Equal(t, 200, w.get("/users/me", after.Access).Status)
 	require.Equal(t, 401, w.do("GET", "/any", "").Status)
 	require.Equal(t, 200, w.do("GET", "/open", "").Status)
-	require.Equal(t, 403, w.do("POST", "/any", "", "Cookie", userCookie+"="+after.Access, "Sec-Fetch-Site", "cross-site", "Origin", elsewhere).Status)
+	require.Equal(t, 403, w.do("POST", "/any", "", "Cookie", userCookie+"="+after.Access, "Sec-Fetch-Site", "cross-site", "Origin", evilOrigin).Status)
 	require.Equal(t, 200, w.do("POST", "/any", "", "Cookie", userCookie+"="+after.Access, "Sec-Fetch-Site", "cross-site", "Origin", trusted).Status)
 	a := w.do("POST", "/auth/users/register", `{"email":"bob@example.com","password":"`+testPassword+`","full_name":"Bob","admin":true}`)
 	require.Equal(t, 201, a.Status, a.Body)

@@ -22,7 +22,7 @@ const (
 	userCookie     = "__Host-Http-users"
 	refreshCookie  = "__Secure-users-refresh"
 	teacherCookie  = "__Host-Http-teachers"
-	elsewhere      = "https://evil.example"
+	evilOrigin     = "https://evil.example"
 	trusted        = "https://app.example.net"
 	fortnightInSec = 14 * 24 * 3600
 )
@@ -320,7 +320,7 @@ func TestCSRFCheckMatchesCrossOriginProtection(t *testing.T) {
 	for _, method := range []string{"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"} {
 		for _, site := range []string{absent, "same-origin", "none", "same-site", "cross-site", "garbage", "Same-Origin"} {
 			for _, origin := range []string{
-				absent, "https://example.com", "http://example.com", "https://example.com:8443", "https://sub.example.com", elsewhere,
+				absent, "https://example.com", "http://example.com", "https://example.com:8443", "https://sub.example.com", evilOrigin,
 				"null", trusted, "http://app.example.net", trusted + ":443", trusted + ".evil.example", "http://localhost:5173", "http://localhost",
 				"%", "://", "example.com", "https://example.com@evil.example", "https://evil.example/example.com", "https://", "*",
 			} {
@@ -378,7 +378,7 @@ func TestCrossSiteWebSocketHandshakeIsRefused(t *testing.T) {
 	pair := w.enter("users", 1)
 	cookie := []string{"Cookie", userCookie + "=" + pair.Access, "Connection", "Upgrade", "Upgrade", "WebSocket"}
 	require.Equal(t, 200, w.do("GET", "/any", "", append(cookie, "Origin", "https://example.com")...).Status)
-	require.Equal(t, 403, w.do("GET", "/any", "", append(cookie, "Origin", elsewhere)...).Status)
+	require.Equal(t, 403, w.do("GET", "/any", "", append(cookie, "Origin", evilOrigin)...).Status)
 	require.Equal(t, 403, w.do("GET", "/any", "", append(cookie, "Sec-Fetch-Site", "cross-site")...).Status)
 }
 
@@ -387,7 +387,7 @@ func TestCSRFCheckIgnoresForwardedHost(t *testing.T) {
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
 	for _, header := range []string{"X-Forwarded-Host", "X-Original-Host", "Forwarded", "X-Host"} {
-		a := w.do("POST", "/any", "", "Cookie", userCookie+"="+pair.Access, "Origin", elsewhere, header, "evil.example")
+		a := w.do("POST", "/any", "", "Cookie", userCookie+"="+pair.Access, "Origin", evilOrigin, header, "evil.example")
 		require.Equal(t, 403, a.Status, header)
 		a = w.do("POST", "/any", "", "Cookie", userCookie+"="+pair.Access, "Origin", "https://example.com", header, "evil.example")
 		require.Equal(t, 200, a.Status, header)
@@ -404,11 +404,11 @@ func TestCrossSiteSignInByCookieIsRefused(t *testing.T) {
 		return `{"email":"` + identity + `","password":"` + testPassword + `","transport":"cookie"}`
 	}
 	for name, headers := range map[string][]string{
-		"cross-site":                         {"Sec-Fetch-Site", "cross-site", "Origin", elsewhere},
+		"cross-site":                         {"Sec-Fetch-Site", "cross-site", "Origin", evilOrigin},
 		"a sibling domain":                   {"Sec-Fetch-Site", "same-site"},
-		"an old browser":                     {"Origin", elsewhere},
+		"an old browser":                     {"Origin", evilOrigin},
 		"a sandboxed frame":                  {"Origin", "null"},
-		"with a forwarded host that matches": {"Origin", elsewhere, "X-Forwarded-Host", "evil.example"},
+		"with a forwarded host that matches": {"Origin", evilOrigin, "X-Forwarded-Host", "evil.example"},
 		"with a header token":                {"Sec-Fetch-Site", "cross-site", "Authorization", "Bearer " + ann.Access},
 	} {
 		for _, route := range []string{"login", "register"} {
@@ -422,7 +422,7 @@ func TestCrossSiteSignInByCookieIsRefused(t *testing.T) {
 	require.Equal(t, 1, w.count("users"))
 	require.Equal(t, sessions, w.count("fiberjwt_sessions"))
 
-	a := w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword), "Sec-Fetch-Site", "cross-site", "Origin", elsewhere)
+	a := w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword), "Sec-Fetch-Site", "cross-site", "Origin", evilOrigin)
 	require.Equal(t, 200, a.Status, "a sign-in with tokens in the body needs no CSRF check: %s", a.Body)
 	require.NotEmpty(t, w.tokensOf(a).Refresh)
 	require.Empty(t, a.Header.Values("Set-Cookie"))
@@ -461,7 +461,7 @@ func TestCrossSiteLogoutClearsNoCookies(t *testing.T) {
 	// The browser sends no SameSite cookies here, so the response must not delete them either.
 	w := quickWorld(t)
 	for _, route := range []string{"logout", "logout-all"} {
-		a := w.do("POST", "/auth/users/"+route, "", "Sec-Fetch-Site", "cross-site", "Origin", elsewhere)
+		a := w.do("POST", "/auth/users/"+route, "", "Sec-Fetch-Site", "cross-site", "Origin", evilOrigin)
 		require.Empty(t, a.Header.Values("Set-Cookie"), route)
 		require.Less(t, a.Status, 500, route)
 	}
@@ -672,7 +672,7 @@ func TestCrossSiteLogoutByRefreshCookieIsRefused(t *testing.T) {
 	b.enter("users", 1)
 	lone := []string{"Cookie", refreshCookie + "=" + b.jar[refreshCookie].Value}
 	for _, route := range []string{"logout", "logout-all"} {
-		for _, from := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", elsewhere}, {"Origin", "null"}} {
+		for _, from := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", evilOrigin}, {"Origin", "null"}} {
 			a := w.do("POST", "/auth/users/"+route, "", append(from, lone...)...)
 			requireRefusal(t, a, 403, "csrf", route, from)
 			require.Empty(t, a.Header.Values("Set-Cookie"))
@@ -898,7 +898,7 @@ func TestCrossSiteLogoutByCustomCookieIsRefused(t *testing.T) {
 	w.addUser("ann@example.com")
 	cookie := "custom=" + w.enter("users", 1).Access
 	for _, route := range []string{"/auth/users/logout", "/auth/users/logout-all"} {
-		a := w.do("POST", route, "", "Cookie", cookie, "Sec-Fetch-Site", "cross-site", "Origin", elsewhere)
+		a := w.do("POST", route, "", "Cookie", cookie, "Sec-Fetch-Site", "cross-site", "Origin", evilOrigin)
 		requireRefusal(t, a, 403, "csrf", route)
 		require.Empty(t, a.Header.Values("Set-Cookie"), route)
 		require.Equal(t, 200, w.do("GET", "/users/me", "", "Cookie", cookie).Status, "%s ended the session", route)

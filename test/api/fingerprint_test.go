@@ -109,7 +109,6 @@ func TestReusedPrimaryKeyInvalidatesOldTokens(t *testing.T) {
 	}
 }
 
-// Guest has no unique column.
 func TestFirstTextColumnFingerprintsAccount(t *testing.T) {
 	w := newWalkers(t)
 	enter := func(g *Guest) tokens {
