@@ -21,13 +21,14 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/throttle"
 )
 
-// borrow reads bytes of a request as a string without a copy. It is valid as
-// long as the request: clone what outlives the handler.
+// borrow returns bytes of a request as a string without a copy. The string is valid until the
+// request ends: clone it if it has to live longer.
 func borrow(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// clientAddress is the address of the client. Behind a proxy that Fiber trusts,
-// it stands in fiber.Config.ProxyHeader; c.IP() would take the first address of
-// a list, which is the client's to write.
+// clientAddress returns the address of the client, and false if it is not known, such as on a
+// Unix socket. Behind a proxy that Fiber trusts, the address is in the header
+// fiber.Config.ProxyHeader. c.IP() is not safe for this: it takes the first address of the
+// header, which any client can choose.
 func clientAddress(c *fiber.Ctx) (netip.Addr, bool) {
 	config := c.App().Config()
 	if header := config.ProxyHeader; header != "" && c.IsProxyTrusted() {
@@ -46,7 +47,7 @@ func clientAddress(c *fiber.Ctx) (netip.Addr, bool) {
 	return address.Unmap(), ok
 }
 
-// address of the client, "" if it is not known.
+// address returns the address of the client, or "" if it is not known.
 func address(c *fiber.Ctx) string {
 	if ip, ok := clientAddress(c); ok {
 		return ip.String()
@@ -54,8 +55,9 @@ func address(c *fiber.Ctx) string {
 	return ""
 }
 
-// networkOf is the part of a Place that the connection tells. Clients whose
-// address is not known share one limit, and never become known by it.
+// networkOf returns the Place of a request with the fields that follow from the address of
+// the client. It is empty if the address is not known. All such clients then share one limit
+// of failed sign-ins, and none is recognized by its network.
 func (a *Auth) networkOf(c *fiber.Ctx) throttle.Place {
 	ip, ok := clientAddress(c)
 	if !ok {
@@ -65,16 +67,17 @@ func (a *Auth) networkOf(c *fiber.Ctx) throttle.Place {
 	return throttle.Place{Network: clientip.Network(ip), Site: clientip.Site(ip)}
 }
 
-// clientOf is where a request to sign in as a kind comes from.
+// clientOf returns what is known about the client that sent a sign-in request.
 func (a *Auth) clientOf(c *fiber.Ctx, k *kind) auth.Client {
 	return auth.Client{Address: address(c), Agent: agent(c), Network: a.networkOf(c), Device: k.device(c)}
 }
 
-// forwardedMethods are the headers in which proxies name the method of a request that they
-// ask about.
+// forwardedMethods are the headers of forward authentication: a proxy asks with a request of
+// its own whether a client's request may pass, and names the method of that request in one
+// of them.
 var forwardedMethods = [...]string{"X-Forwarded-Method", "X-Original-Method"}
 
-// isForwardAuth reports whether a proxy asks about a request of a client.
+// isForwardAuth reports whether a proxy asks whether a client's request may pass.
 func isForwardAuth(c *fiber.Ctx) bool {
 	for _, header := range forwardedMethods {
 		if len(c.Request().Header.Peek(header)) > 0 {
@@ -84,13 +87,13 @@ func isForwardAuth(c *fiber.Ctx) bool {
 	return false
 }
 
-// originOf is what the cross-origin rule looks at. Its strings are borrowed.
+// originOf returns what the cross-origin rule reads from a request. Its strings are borrowed.
 func originOf(c *fiber.Ctx) origin.Request {
 	header := &c.Request().Header
 	r := origin.Request{
 		Method: c.Method(), Host: borrow(c.Request().Host()), Origin: borrow(header.Peek(fiber.HeaderOrigin)), FetchSite: borrow(header.Peek("Sec-Fetch-Site")),
-		// A proxy that asks may have taken Upgrade away, which is for the next hop alone, but
-		// not the rest.
+		// A proxy that asks may have removed Upgrade, which is a hop-by-hop header. It keeps
+		// the other headers of a WebSocket.
 		Opens: len(header.Peek(fiber.HeaderUpgrade)) > 0 || isForwardAuth(c) && len(header.Peek(fiber.HeaderSecWebSocketVersion)) > 0,
 	}
 	for _, name := range forwardedMethods {
@@ -101,7 +104,8 @@ func originOf(c *fiber.Ctx) origin.Request {
 	return r
 }
 
-// checkOrigin is for a request whose credential came from a cookie.
+// checkOrigin applies the cross-origin rule to a request whose credential came from a cookie.
+// The error is ErrCSRF or a setup error.
 func (a *Auth) checkOrigin(c *fiber.Ctx) error {
 	r := originOf(c)
 	if origin.IsSafe(r) && !c.App().Config().DisableHeaderNormalizing {
@@ -110,12 +114,13 @@ func (a *Auth) checkOrigin(c *fiber.Ctx) error {
 	return a.checkOriginOf(c, r)
 }
 
-// checkUnsafeOrigin is for a request that sets or clears cookies, whatever its method.
+// checkUnsafeOrigin applies the cross-origin rule to a request that sets or clears cookies. It
+// does not exempt safe methods.
 func (a *Auth) checkUnsafeOrigin(c *fiber.Ctx) error { return a.checkOriginOf(c, originOf(c)) }
 
 func (a *Auth) checkOriginOf(c *fiber.Ctx, r origin.Request) error {
 	if c.App().Config().DisableHeaderNormalizing {
-		return fault.Setup("fiber.Config.DisableHeaderNormalizing hides the headers by which a browser says where a request comes from: leave it off where cookies are used")
+		return fault.Setup("fiber.Config.DisableHeaderNormalizing hides the headers in which a browser names the origin of a request: leave it off if you use cookies")
 	}
 	if !a.origins.AllowsUnsafe(r) {
 		return ErrCSRF
@@ -127,7 +132,7 @@ func (a *Auth) checkOriginOf(c *fiber.Ctx, r origin.Request) error {
 type publicRoute struct {
 	method  string
 	pattern string
-	fixed   string // what stands before the first parameter, in lower case
+	fixed   string // the part before the first parameter, in lower case
 }
 
 func newPublicRoutes(entries []string) (routes []publicRoute, problems []string) {
@@ -138,12 +143,12 @@ func newPublicRoutes(entries []string) (routes []publicRoute, problems []string)
 			continue
 		}
 		if strings.ContainsAny(pattern, "<>") {
-			// Fiber's matching by pattern folds the case of values, its router does
-			// not: a constraint would open more than the route.
+			// fiber.RoutePatternMatch ignores the case of values and Fiber's router does
+			// not. With a constraint, the entry would open more than the route.
 			problems = append(problems, fmt.Sprintf("Config.Public[%d]: %q has a constraint, which cannot be matched here as the router does: use Config.Next, or register the route above the middleware", i, entry))
 			continue
 		}
-		// The router panics on a pattern that it cannot read.
+		// Fiber panics on a pattern that it cannot parse.
 		if err := fault.Recover(func() error { fiber.RoutePatternMatch("/", pattern); return nil }); err != nil {
 			problems = append(problems, fmt.Sprintf("Config.Public[%d]: %q has a pattern that Fiber's router cannot read", i, entry))
 			continue
@@ -153,8 +158,8 @@ func newPublicRoutes(entries []string) (routes []publicRoute, problems []string)
 	return routes, problems
 }
 
-// fixedPart is what stands before the first parameter of a pattern, without slashes
-// at its end.
+// fixedPart returns the part of a pattern before its first parameter, without slashes at the
+// end.
 func fixedPart(pattern string) string {
 	if end := strings.IndexAny(pattern, ":*+\\"); end >= 0 {
 		pattern = pattern[:end]
@@ -162,7 +167,8 @@ func fixedPart(pattern string) string {
 	return strings.TrimRight(pattern, "/")
 }
 
-// matches by the rules of the application's own router.
+// matches reports whether the route takes the request. It follows the settings of the
+// application's router.
 func (p publicRoute) matches(c *fiber.Ctx) bool {
 	method := c.Method()
 	if method != p.method && (method != fiber.MethodHead || p.method != fiber.MethodGet) {
@@ -170,19 +176,19 @@ func (p publicRoute) matches(c *fiber.Ctx) bool {
 	}
 	path := c.Path()
 	if len(path) < len(p.fixed) || !strings.EqualFold(path[:len(p.fixed)], p.fixed) {
-		return false // what the router says at last, but cheaper
+		return false // RoutePatternMatch would say the same, but is slower
 	}
 	rules := c.App().Config()
 	if !rules.StrictRouting && len(path) > 1 {
 		path = strings.TrimRight(path, "/")
 	}
-	// The router takes neither "" nor "//" for "/".
+	// The router does not treat "" or "//" as "/".
 	return path != "" && !dotted(path) && fiber.RoutePatternMatch(path, p.pattern, rules)
 }
 
-// dotted: a segment is "." or "..", in any spelling. A handler that takes the
-// path for the name of a file resolves it, as Static does, and leaves what the
-// pattern names.
+// dotted reports whether a segment of path is "." or "..", in any spelling. Such a path may
+// match a pattern and still lead out of it: a handler that uses the path as a file name
+// resolves these segments, as Fiber's Static does.
 func dotted(path string) bool {
 	for segment := range strings.SplitSeq(unescaped.Replace(path), "/") {
 		if segment == "." || segment == ".." {
@@ -194,27 +200,27 @@ func dotted(path string) bool {
 
 var unescaped = strings.NewReplacer("%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", "/", "%5C", "/", `\`, "/")
 
-// Some of Fiber's own middlewares keep an answer and give it to the next client
-// without asking who that is. The table in docs/operate/deployment.md says which order is
-// right for each of them.
+// Some of Fiber's own middlewares store a response and send it to later clients without a
+// look at their accounts. The table in docs/operate/deployment.md says which order is right
+// for each of them.
 
-// The names of the functions that make these middlewares. A handler is a closure
-// in one of them, and its name begins so.
+// The prefixes of the names of these middlewares' handlers. A handler is a closure in the
+// function New of its package, so its name begins with the name of that function.
 const (
 	fibersCache       = "github.com/gofiber/fiber/v2/middleware/cache.New."
 	fibersIdempotency = "github.com/gofiber/fiber/v2/middleware/idempotency.New."
 	fibersCSRF        = "github.com/gofiber/fiber/v2/middleware/csrf.New."
 )
 
-// neighbours are the middlewares of that sort that an application has. One that
-// is wrapped in a handler of the application's own is not seen.
+// neighbours says which of these middlewares an application has. A middleware that is
+// wrapped in another handler is not found.
 type neighbours struct {
-	handlers                 uint32 // of the application, when it was searched
+	handlers                 uint32 // number of handlers of the application when it was searched
 	cache, idempotency, csrf bool
 }
 
-// neighbours of the application that c is a request to. It is searched again
-// after routes were added.
+// neighbours returns the middlewares of the application that serves c. It remembers them, and
+// searches again if routes were added.
 func (a *Auth) neighbours(c *fiber.Ctx) neighbours {
 	app := c.App()
 	if known, ok := a.apps.Load(app); ok && known.(neighbours).handlers == app.HandlersCount() {
@@ -223,8 +229,8 @@ func (a *Auth) neighbours(c *fiber.Ctx) neighbours {
 	n := a.neighboursIn(app)
 	a.apps.Store(app, n)
 	if n.csrf {
-		a.logs.Hint(c.UserContext(), "Fiber's csrf middleware stands above the built-in routes and answers 403 to every sign-in without its token",
-			"remove it, because fiberjwt checks itself which origin a request with cookies comes from; or register it below the middleware, for routes whose pages send its token")
+		a.logs.Hint(c.UserContext(), "Fiber's csrf middleware is above the built-in routes and answers 403 to every sign-in without its token",
+			"remove it, because fiberjwt checks the origin of requests with cookies itself; or register it below the middleware, for routes whose pages send its token")
 	}
 	return n
 }
@@ -232,7 +238,7 @@ func (a *Auth) neighbours(c *fiber.Ctx) neighbours {
 func (a *Auth) neighboursIn(app *fiber.App) neighbours {
 	n := neighbours{handlers: app.HandlersCount()}
 	for _, routes := range app.Stack() {
-		guarded := []string{} // paths that csrf stands above, as far as it was registered
+		guarded := []string{} // prefixes of csrf middlewares that are registered before route
 		for _, route := range routes {
 			for _, handler := range route.Handlers {
 				name := runtime.FuncForPC(reflect.ValueOf(handler).Pointer()).Name()
@@ -250,26 +256,27 @@ func (a *Auth) neighboursIn(app *fiber.App) neighbours {
 	return n
 }
 
-// refuseBelowCache refuses a request below a middleware that would keep the answer and
-// give it to clients that were never asked for a token.
+// refuseBelowCache returns a setup error if a middleware above would store the response and
+// send it to clients without a check of their tokens.
 func refuseBelowCache(c *fiber.Ctx, n neighbours) error {
 	switch {
 	case n.cache && !bypassesCache(c) && isCalledBy(fibersCache):
-		return fault.Setup("Fiber's cache middleware stands above fiberjwt and would give the answer for one account to every client: register it below, or above only for requests without credentials, as docs/operate/deployment.md shows")
+		return fault.Setup("Fiber's cache middleware is above fiberjwt and would send the response for one account to every client: register it below, or above only for requests without credentials, as docs/operate/deployment.md shows")
 	case n.idempotency && !fiber.IsMethodSafe(c.Method()) && isCalledBy(fibersIdempotency):
-		return fault.Setup("Fiber's idempotency middleware stands above fiberjwt and would give the answer for one account to every client that sends the same key: register it below")
+		return fault.Setup("Fiber's idempotency middleware is above fiberjwt and would send the response for one account to every client that sends the same key: register it below")
 	}
 	return nil
 }
 
-// isUnderCache reports whether Fiber's cache middleware is above and would keep the
-// answer: a refusal would be for every client then, as long as it is kept.
+// isUnderCache reports whether Fiber's cache middleware is above and would store the
+// response. Every client would then get a stored refusal.
 func (a *Auth) isUnderCache(c *fiber.Ctx) bool {
 	return a.neighbours(c).cache && !bypassesCache(c) && isCalledBy(fibersCache)
 }
 
-// passesCache: Fiber's cache middleware neither reads nor keeps the answer. The
-// request says so, or that middleware has said that it is not for this method.
+// bypassesCache reports whether Fiber's cache middleware neither reads nor stores the
+// response. This is the case if the request has no-store, or if the middleware has marked
+// the response as unreachable because it does not cache this method.
 func bypassesCache(c *fiber.Ctx) bool {
 	passes := strings.Contains(borrow(c.Request().Header.Peek(fiber.HeaderCacheControl)), "no-store")
 	c.Response().Header.VisitAll(func(_, value []byte) {
@@ -278,8 +285,7 @@ func bypassesCache(c *fiber.Ctx) bool {
 	return passes
 }
 
-// calledBy: one of the functions that wait for this one to return is a closure in
-// the function with this name.
+// isCalledBy reports whether the call stack has a function whose name begins with name.
 func isCalledBy(name string) bool {
 	var calls [512]uintptr
 	frames := runtime.CallersFrames(calls[:runtime.Callers(2, calls[:])])
@@ -292,15 +298,18 @@ func isCalledBy(name string) bool {
 	return false
 }
 
-// ownerHeader marks an answer while the handlers below run, so that one that
-// Fiber's idempotency middleware gives again says whose it is. It never leaves.
+// ownerHeader has the owner of a response while the handlers below run. If Fiber's
+// idempotency middleware repeats a stored response, the header says which account it was
+// for. It is removed before the response is sent.
 const ownerHeader = "X-Fiberjwt-Owner"
 
-// run runs the handlers below and keeps the answer for those that it is for.
+// run calls the handlers below and makes sure that only the right accounts get the
+// response.
 func (r *request) run(c *fiber.Ctx) error {
 	n := r.auth.neighbours(c)
 	if n.cache && len(r.sessions) > 0 {
-		// Fiber's cache middleware looks at no header of an answer, only at this one.
+		// Fiber's cache middleware reads no header of the response. This header of the
+		// request is the only way to keep the response out of the cache.
 		c.Request().Header.Set(fiber.HeaderCacheControl, "no-store")
 	}
 	if !n.idempotency {
@@ -315,14 +324,14 @@ func (r *request) run(c *fiber.Ctx) error {
 	c.Response().Header.Del(ownerHeader)
 	if foreign {
 		c.Response().Reset()
-		err = r.auth.answer(c, fault.Setup("Fiber's idempotency middleware gives an answer again that was for another account, or does not say for which: if it has KeepResponseHeaders, add "+ownerHeader+" there, which clients do not see"))
+		err = r.auth.answer(c, fault.Setup("Fiber's idempotency middleware repeats a response that was for another account, or for an unknown one: if KeepResponseHeaders is set, add "+ownerHeader+" to it; clients do not see this header"))
 	}
 	r.label(c)
 	return err
 }
 
-// label writes what a cache must know about the answer. It comes after the
-// handlers, because proxy.Do and its like replace all headers.
+// label sets the headers that caches need. It runs after the handlers, because some of them,
+// such as proxy.Do, replace all headers.
 func (r *request) label(c *fiber.Ctx) {
 	r.vary(c)
 	if len(r.sessions) > 0 && len(c.Response().Header.Peek(fiber.HeaderCacheControl)) == 0 {
@@ -337,7 +346,7 @@ func (r *request) vary(c *fiber.Ctx) {
 	}
 }
 
-// owner is who the answer is for, as text that does not show it.
+// owner returns a hash of the accounts that the response is for.
 func (r *request) owner() string {
 	hash := sha256.New()
 	for _, s := range r.sessions {
@@ -346,7 +355,8 @@ func (r *request) owner() string {
 	return base64.RawURLEncoding.EncodeToString(hash.Sum(nil))
 }
 
-// ofAnother: the answer was kept, and not for this owner.
+// isForAnother reports whether Fiber's idempotency middleware has repeated a stored response
+// that may be for an account other than owner.
 func isForAnother(c *fiber.Ctx, owner string) bool {
 	again := false
 	c.Context().VisitUserValuesAll(func(key, _ any) {
@@ -361,5 +371,5 @@ func isForAnother(c *fiber.Ctx, owner string) bool {
 			return true
 		}
 	}
-	return len(marks) < 2 // this request's own, and that of the kept answer
+	return len(marks) < 2 // one is of this request, the other one of the stored response
 }

@@ -19,10 +19,11 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/journal"
 )
 
-// logs writes what a client must not see, for the operator; see package journal.
+// logs writes lines for the operator, with details that clients must not see. Package journal
+// limits how often a line is written.
 type logs struct{ *journal.Journal }
 
-// failed logs a 5xx response. The line has the latest error of its cause.
+// failed logs a 5xx response. If a cause occurs repeatedly, a line has its latest error.
 func (l logs) failed(c *fiber.Ctx, e *Error) {
 	if errors.Is(e, admission.ErrBusy) {
 		l.hashBusy(c, e)
@@ -33,14 +34,16 @@ func (l logs) failed(c *fiber.Ctx, e *Error) {
 		Attrs: append(append([]slog.Attr{slog.Int("status", e.Status)}, whereabouts(c, e.kind)...), slog.Any("error", e)),
 	}
 	if errors.Is(e, ErrUnavailable) {
-		// These have a topic of their own, so that a flood of different panics cannot hide an
-		// outage. The cause is not the text of the error, which may contain what clients sent.
+		// Outages have a separate topic, so that a flood of different panics cannot hide them.
+		// Their cause is not the text of the error, because the text may contain data that
+		// clients sent, and clients could then create any number of causes.
 		line.Topic, line.Cause = "unavailable", typeOf(rootCause(e))+" "+line.Hint
 	}
 	l.Log(c.UserContext(), line)
 }
 
-// whereabouts of a request in the application's own words: not one byte is the client's.
+// whereabouts returns the method, route and kind of a request as attributes. They contain no
+// text from the client.
 func whereabouts(c *fiber.Ctx, kind string) (attributes []slog.Attr) {
 	for _, known := range [...]struct{ name, value string }{{"method", strings.Clone(c.Method())}, {"route", routeOf(c)}, {"kind", kind}} {
 		if known.value != "" {
@@ -50,9 +53,10 @@ func whereabouts(c *fiber.Ctx, kind string) (attributes []slog.Attr) {
 	return attributes
 }
 
-// routeOf is the pattern of the route that takes the request, "" if none does.
-// c.Route() does not say it before that route runs. A pattern that takes every
-// path comes last: it is a middleware, or what answers when nothing else does.
+// routeOf returns the pattern of the route that takes the request, or "" if no route does.
+// c.Route() has it only when that route runs. routeOf returns a pattern that takes every
+// path only if no other route takes the request: it belongs to a middleware, or to a handler
+// that answers when no route does.
 func routeOf(c *fiber.Ctx) (pattern string) {
 	rules, path := c.App().Config(), c.Path()
 	if !rules.StrictRouting && len(path) > 1 {
@@ -63,7 +67,7 @@ func routeOf(c *fiber.Ctx) (pattern string) {
 		return ""
 	}
 	for _, route := range c.App().Stack()[method] {
-		fixed := fixedPart(route.Path) // to compare it is cheap, and clients can ask for paths that no route takes
+		fixed := fixedPart(route.Path) // a cheap test first, because clients can send any number of unknown paths
 		if len(path) < len(fixed) || !strings.EqualFold(path[:len(fixed)], fixed) || !fiber.RoutePatternMatch(path, route.Path, rules) {
 			continue
 		}
@@ -74,7 +78,7 @@ func routeOf(c *fiber.Ctx) (pattern string) {
 	return pattern
 }
 
-// typeOf is the type of the innermost error that err wraps.
+// typeOf returns the type of the innermost error that err wraps.
 func typeOf(err error) string {
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
 		err = inner
@@ -82,30 +86,30 @@ func typeOf(err error) string {
 	return fmt.Sprintf("%T", err)
 }
 
-// hashBusy warns of sign-ins that were refused because the hasher is full.
+// hashBusy warns of sign-ins that were refused because too many passwords were being hashed.
 func (l logs) hashBusy(c *fiber.Ctx, e *Error) {
 	l.Log(c.UserContext(), journal.Line{
 		Level: slog.LevelWarn, Message: "too many passwords are being hashed; sign-ins are answered 503", Attrs: whereabouts(c, e.kind),
-		Hint: "if this is not an attack, give the process more processors or lower Config.Password; if it is, put a limiter above the built-in routes",
+		Hint: "if this is not an attack, give the process more processors or lower the cost in Config.Password; if it is an attack, register a rate limiter above the built-in routes",
 	})
 }
 
-// noAddress warns that clients without a known address are counted together.
+// noAddress warns that clients without a known address share one limit.
 func (l logs) noAddress(c *fiber.Ctx) {
 	l.Log(c.UserContext(), journal.Line{
 		Level: slog.LevelWarn, Message: "the address of clients is not known; they share one limit of failed sign-ins",
-		Hint: "let the proxy in front set one header to the client's address, and name it in fiber.Config.ProxyHeader, with EnableTrustedProxyCheck and TrustedProxies",
+		Hint: "configure the proxy to set a header to the address of the client; name this header in fiber.Config.ProxyHeader, and set EnableTrustedProxyCheck and TrustedProxies",
 	})
 }
 
-// eventPanicked logs a panic of Config.OnEvent: clients can cause events by invalid
-// tokens.
+// eventPanicked logs a panic of Config.OnEvent. The number of lines is limited, because clients
+// can cause events with invalid tokens.
 func (l logs) eventPanicked(ctx context.Context, err error) {
 	l.Log(ctx, journal.Line{Level: slog.LevelError, Message: "Config.OnEvent panicked", Attrs: []slog.Attr{slog.Any("error", err)}})
 }
 
-// plainHTTP warns once that a browser will not keep our cookies. Browsers send
-// Sec-Fetch-Site to https and to localhost only, where they do keep them.
+// plainHTTP warns once that a browser will drop Secure cookies. Browsers send Sec-Fetch-Site
+// only over https and to localhost, where they store such cookies.
 func (l logs) plainHTTP(c *fiber.Ctx) {
 	if c.Protocol() == "https" || len(c.Request().Header.Peek("Sec-Fetch-Site")) > 0 ||
 		strings.HasPrefix(borrow(c.Request().Header.Peek(fiber.HeaderOrigin)), "https://") {
@@ -117,55 +121,57 @@ func (l logs) plainHTTP(c *fiber.Ctx) {
 	})
 }
 
-// insecure warns once that cookies go out without Secure over https.
+// insecure warns once that cookies without Secure are sent over https.
 func (l logs) insecure(c *fiber.Ctx) {
 	if c.Protocol() != "https" && !strings.HasPrefix(borrow(c.Request().Header.Peek(fiber.HeaderOrigin)), "https://") {
 		return
 	}
 	l.Once(c.UserContext(), journal.Line{
-		Level: slog.LevelWarn, Message: "Config.Cookie.Insecure is set, and requests come over https",
-		Hint: "do not set Cookie.Insecure where https is served: without Secure, an attacker on the network of a client can take over its session",
+		Level: slog.LevelWarn, Message: "Config.Cookie.Insecure is set, but requests come over https",
+		Hint: "do not set Cookie.Insecure if you serve https: without Secure, an attacker on the network of a client can take over its session",
 	})
 }
 
-// cookiePathDiffers warns once that a built-in route, which this request is for, is not where its
-// refresh cookie goes: a mounted app does not know its prefix.
+// cookiePathDiffers warns once if the built-in route of this request is not below the path of
+// its refresh cookie. This happens if the routes are in a mounted app, which does not know
+// its prefix.
 func (l logs) cookiePathDiffers(c *fiber.Ctx, n cookieNames) {
-	at := c.Path() // the router may fold its case
+	at := c.Path() // may differ in case, which the router may ignore
 	if len(at) >= len(n.path) && strings.EqualFold(at[:len(n.path)], n.path) || len(c.Response().Header.PeekCookie(n.refresh)) == 0 {
 		return
 	}
 	l.Once(c.UserContext(), journal.Line{
-		Level: slog.LevelWarn, Message: "browsers will not send the refresh cookies to the built-in routes, which are at another path", Attrs: []slog.Attr{slog.String("path", n.path)},
-		Hint: "set Config.Cookie.Path to what browsers see in front of the routes' /{kind}, with the prefix that their app is mounted at",
+		Level: slog.LevelWarn, Message: "browsers will not send the refresh cookies to the built-in routes, because these have another path", Attrs: []slog.Attr{slog.String("path", n.path)},
+		Hint: "set Config.Cookie.Path to the path that browsers see in front of /{kind}, including the prefix at which the app is mounted",
 	})
 }
 
 // routesBelowMiddleware warns once that built-in routes are registered below the middleware.
 func (l logs) routesBelowMiddleware(c *fiber.Ctx) {
 	l.Once(c.UserContext(), journal.Line{
-		Level: slog.LevelWarn, Message: "the built-in routes are registered below the middleware, so nobody can sign in",
+		Level: slog.LevelWarn, Message: "the built-in routes are registered below the middleware, so no user can sign in",
 		Hint: "set Config.Routes, or call Auth.Mount before app.Use(auth.Handler())",
 	})
 }
 
-// wrongAssertion logs which mistake of a handler caused a panic. The panic goes on; if the
-// application recovers it, clients can repeat it.
+// wrongAssertion logs the mistake of a handler that caused a panic. The panic is not
+// recovered here. If the application recovers it, clients can cause it repeatedly.
 func (l logs) wrongAssertion(c *fiber.Ctx, kind string) {
 	l.Log(c.UserContext(), journal.Line{
-		Level: slog.LevelError, Message: "a handler asserts an account under the name of another kind", Cause: kind,
-		Hint: `the account of this kind is c.Locals("` + kind + `"); fiberjwt.As cannot be wrong about it`,
+		Level: slog.LevelError, Message: "a handler reads an account from c.Locals under the name of another kind", Cause: kind,
+		Hint: `the account of this kind is c.Locals("` + kind + `"); fiberjwt.As always uses the right name`,
 	})
 }
 
-// What looks like a mistake of the application is told to the operator here. To
-// the client it is an ordinary refusal.
+// The functions below log what is likely a mistake of the application. The client gets an
+// ordinary refusal.
 
-// explain says in the log what may have gone wrong with a request that is refused.
-// A path that misses the built-in routes by a name is answered 404, since signing
-// in does not help there.
+// explain logs the likely reason for a refused request and returns the error for the client.
+// This is err, except for a path that looks like a misspelled built-in route: that is
+// answered 404, because a sign-in would not help.
 func (a *Auth) explain(c *fiber.Ctx, err error) error {
-	if refusal(err).Status >= 500 || c.Method() == fiber.MethodOptions { // which goes on to here by right
+	// otherMethod passes OPTIONS requests for the built-in routes to the middleware.
+	if refusal(err).Status >= 500 || c.Method() == fiber.MethodOptions {
 		return err
 	}
 	path := strings.TrimRight(c.Path(), "/")
@@ -181,7 +187,8 @@ func (a *Auth) explain(c *fiber.Ctx, err error) error {
 	return err
 }
 
-// explainMissing is for requests that were let in and for which Fiber has no route.
+// explainMissing logs the likely reason if a request passed the middleware and Fiber has no
+// route for it.
 func (a *Auth) explainMissing(c *fiber.Ctx, err error) {
 	var fibers *fiber.Error
 	if !errors.As(err, &fibers) || fibers.Code != fiber.StatusNotFound {
@@ -192,8 +199,8 @@ func (a *Auth) explainMissing(c *fiber.Ctx, err error) {
 	}
 }
 
-// missesBuiltIn: the path looks like that of a built-in route and is none, because
-// of the name of the kind, or of that of the route, or because none are mounted.
+// missesBuiltIn reports whether the path looks like a built-in route but is not one: the name
+// of the kind or of the route is wrong, or no routes are mounted.
 func (a *Auth) missesBuiltIn(method, path string) bool {
 	if len(a.kinds) == 0 {
 		return false
@@ -207,29 +214,29 @@ func (a *Auth) missesBuiltIn(method, path string) bool {
 	}
 	name, rest, _ := strings.Cut(strings.TrimPrefix(path[len(a.prefix):], "/"), "/")
 	if rest == "" {
-		return method == fiber.MethodPost && isBuiltIn("/"+name) // without any kind
+		return method == fiber.MethodPost && isBuiltIn("/"+name) // the kind is missing
 	}
 	return isBuiltIn("/"+rest) || a.kind(strings.ToLower(name)) != nil
 }
 
-// isBuiltIn: path is that of a built-in route below its kind.
+// isBuiltIn reports whether path, without the kind, is that of a built-in route.
 func isBuiltIn(path string) bool {
 	return slices.ContainsFunc(builtIns, func(r builtIn) bool { return fiber.RoutePatternMatch(path, r.path) })
 }
 
-// missedRoute warns of requests that seem to be for a built-in route.
+// missedRoute warns of a request that seems to be for a built-in route.
 func (l logs) missedRoute(c *fiber.Ctx, kinds []string, mounted bool) {
 	method := slog.String("method", strings.Clone(c.Method()))
 	if !mounted {
-		l.Hint(c.UserContext(), "a request looks like one for a built-in route, and there are none; it is answered 404",
+		l.Hint(c.UserContext(), "a request looks like one for a built-in route, but none is mounted; it is answered 404",
 			"set Config.Routes, for instance to app.Group(\"/auth\"), or call Auth.Mount before app.Use(auth.Handler())", method)
 		return
 	}
 	l.Hint(c.UserContext(), "a request looks like one for a built-in route, but its kind or its route does not exist; it is answered 404",
-		"let the client use /{kind}/login and so on below Config.Routes, where {kind} is one of "+strings.Join(kinds, ", "), method)
+		"the client must use paths such as /{kind}/login below Config.Routes, where {kind} is one of "+strings.Join(kinds, ", "), method)
 }
 
-// explainNoToken looks for a token where none is read.
+// explainNoToken logs if a request has a token in a place that Config.Extractor does not read.
 func (a *Auth) explainNoToken(c *fiber.Ctx) {
 	var place string
 	authorization := c.Request().Header.Peek(fiber.HeaderAuthorization)
@@ -245,40 +252,41 @@ func (a *Auth) explainNoToken(c *fiber.Ctx) {
 	default:
 		return
 	}
-	a.logs.Hint(c.UserContext(), "a request is refused that has a token in "+place+", where none is read",
-		`let clients send "Authorization: Bearer <token>", or let Config.Extractor read what they send; the names of the cookies change with Config.Cookie.Insecure`)
+	a.logs.Hint(c.UserContext(), "a refused request has a token in "+place+", but no token is read from this place",
+		`clients must send "Authorization: Bearer <token>", or Config.Extractor must read what they send; the names of the cookies depend on Config.Cookie.Insecure`)
 }
 
-// looksLikeToken: text has the beginning of a JWT, {" in base64, and two dots.
+// looksLikeToken reports whether text contains the beginning of a JWT, which is {" in base64,
+// and after it two dots.
 func looksLikeToken(text []byte) bool {
 	start := bytes.Index(text, []byte("eyJ"))
 	return start >= 0 && bytes.Count(text[start:], []byte(".")) >= 2
 }
 
-// crossOrigin warns of a refusal that a page of the application may have met.
+// crossOrigin warns of a refusal that may concern a page of the application.
 func (l logs) crossOrigin(c *fiber.Ctx) {
 	l.Hint(c.UserContext(), "a request with cookies from another origin is refused",
-		"if it is from a front end of yours, name its origin in Config.TrustedOrigins; if the front end has the same origin, let the proxy pass the header Host on; else it may be an attack, and there is nothing to do")
+		"if your own front end sent it, add its origin to Config.TrustedOrigins; if the front end has the same origin, configure the proxy to pass on the header Host; otherwise it may be an attack, and you need not do anything")
 }
 
-// closedRoute warns of a request for a built-in route that its kind does not offer.
+// closedRoute warns of a request for a built-in route that its kind does not have.
 func (l logs) closedRoute(c *fiber.Ctx, route builtIn, k *kind) {
-	l.Hint(c.UserContext(), "a request is for a built-in route that its kind does not offer; it is answered 404",
+	l.Hint(c.UserContext(), "a request is for a built-in route that its kind does not have; it is answered 404",
 		route.opened, slog.String("kind", k.Name), slog.String("route", route.path))
 }
 
-// dropped warns of members of a registration that are not stored, by their columns.
+// dropped warns of members of a registration that are ignored although they have a column.
 func (l logs) dropped(ctx context.Context, k *kind, body form) {
 	for _, field := range k.Table.Fields {
 		switch name := jsonName(field); {
 		case field == k.PK || field == k.Password || field == k.Identity || field == k.Table.SoftDeleteField:
 		case slices.Contains(k.Fillable, field):
 			if body.has(name) && !body.has(field.Name) {
-				l.Hint(ctx, "a registration has the member of a column under the name of its JSON, and loses it", "let the client send it under the name of the column",
+				l.Hint(ctx, "a registration has a member with the JSON name of a column, which is ignored", "the client must send it under the name of the column",
 					slog.String("kind", k.Name), slog.String("column", field.Name))
 			}
 		case body.has(field.Name) || body.has(name):
-			l.Hint(ctx, "a registration has a member for a column that clients may not fill, and loses it", "if clients may choose it, add the column to Entity.Fillable; else set it in Register",
+			l.Hint(ctx, "a registration has a member for a column that clients may not fill, which is ignored", "if clients may choose the value, add the column to Entity.Fillable; otherwise set it in Entity.Register",
 				slog.String("kind", k.Name), slog.String("column", field.Name))
 		}
 	}
@@ -289,7 +297,7 @@ func (f form) has(name string) bool {
 	return ok
 }
 
-// jsonName is the name of a field in JSON.
+// jsonName returns the name of a field in JSON.
 func jsonName(field *schema.Field) string {
 	name, _, _ := strings.Cut(field.StructField.Tag.Get("json"), ",")
 	return cmp.Or(name, field.GoName)

@@ -12,29 +12,30 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/openapi"
 )
 
-// builtIn is a built-in route of a kind, with what its OpenAPI document says.
+// builtIn is one of the built-in routes, which every kind has unless contract.offered says
+// otherwise.
 type builtIn struct {
 	method  string
 	path    string // below "/{kind}"
 	handler func(*Auth, *fiber.Ctx, *kind) error
 	contract
-	opened string // what a kind must have to offer it, where some do not
+	opened string // hint of the log on how to open a route that the kind does not offer
 }
 
-// contract is what a built-in route promises.
+// contract describes a built-in route. The OpenAPI document of the route is made from it.
 type contract struct {
 	id       string
 	summary  string
-	detail   string                                    // what the summary leaves out
-	offered  func(*kind) bool                          // nil: every kind offers the route
-	security func(*Auth, *kind) []openapi.Object       // nil: the route is open
-	body     func(*Auth, *kind) (openapi.Object, bool) // schema of the request, and whether a body is required; nil: no body
-	status   int                                       // of success
-	answer   func(*kind) openapi.Object                // schema of success; nil: no body
-	cookies  bool                                      // sets or clears cookies
-	ours     bool                                      // refuses tokens that have no session here
-	hooked   bool                                      // a hook of the application may refuse with an error of its own
-	refusals []*Error                                  // besides those that follow from the other fields
+	detail   string                                    // further description
+	offered  func(*kind) bool                          // whether a kind has the route; nil if every kind has it
+	security func(*Auth, *kind) []openapi.Object       // nil if the route requires no token
+	body     func(*Auth, *kind) (openapi.Object, bool) // schema of the request, and whether a body is required; nil if there is no body
+	status   int                                       // of a successful response
+	answer   func(*kind) openapi.Object                // schema of a successful response; nil if it has no body
+	cookies  bool                                      // the route sets or clears cookies
+	ours     bool                                      // the route refuses tokens that have no session in the store
+	hooked   bool                                      // a hook of the application may refuse with its own error
+	refusals []*Error                                  // in addition to those that follow from the other fields
 }
 
 func (r contract) offeredBy(k *kind) bool { return r.offered == nil || r.offered(k) }
@@ -45,71 +46,74 @@ func (k *kind) hasPageServers() bool { return k.cookies.everywhere }
 
 func (k *kind) hasPasswords() bool { return k.Password != nil }
 
-// builtIns is the table of built-in routes.
+// builtIns are the built-in routes of each kind.
 var builtIns = []builtIn{
 	{fiber.MethodPost, "/register", (*Auth).handleRegister, contract{
 		id: "register", summary: "Create an account and sign in",
-		detail:  "Tokens come in the body or in cookies, as transport says. There are none if the application lets a new account wait, for a confirmation for example.",
+		detail:  "The member transport chooses whether the tokens are in the body or in cookies. There are no tokens if the application requires another step first, such as a confirmation of the email address.",
 		offered: (*kind).opensRegistration, body: registrationForm, status: 201, answer: registered, cookies: true, hooked: true,
 		refusals: []*Error{ErrForbidden, ErrTaken, ErrRateLimited},
-	}, "set Entity.Register, which opens registration; fiberjwt.Anyone opens it to everybody"},
+	}, "set Entity.Register to open registration; fiberjwt.Anyone lets every client register"},
 	{fiber.MethodPost, "/login", (*Auth).handleLogin, contract{
-		id: "login", summary: "Sign in by password",
-		detail:  "Tokens come in the body or in cookies, as transport says. An unlock_token comes from a link that the owner got from the application.",
+		id: "login", summary: "Sign in with a password",
+		detail:  "The member transport chooses whether the tokens are in the body or in cookies. The unlock_token is the token of a link that the application sent to the owner of the account.",
 		offered: (*kind).hasPasswords, body: loginForm, status: 200, answer: theTokens, cookies: true,
 		refusals: []*Error{ErrBadCredentials, ErrRateLimited},
 	}, "remove Password \"-\" from the Entity, so that the kind has passwords"},
 	{fiber.MethodPost, "/refresh", (*Auth).handleRefresh, contract{
-		id: "refresh", summary: "Get another access token, now and then with another refresh token",
-		detail:   "The refresh token comes in the body or in the cookie. Keep it if the answer brings no other.",
+		id: "refresh", summary: "Get a new access token, and sometimes a new refresh token",
+		detail:   "The refresh token is sent in the body or in the cookie. If the response has no refresh token, keep the one you have.",
 		security: byRefreshToken, body: refreshForm, status: 200, answer: theTokens, cookies: true,
 		refusals: []*Error{errNoRefreshToken, errLoneRefresh, ErrSessionEnded, ErrTokenReused},
 	}, ""},
 	{fiber.MethodPost, "/token", (*Auth).handleExchange, contract{
-		id: "token", summary: "Get an access token for a refresh token that stays as it is",
-		detail:  "For servers that render pages and cannot store another refresh token for the browser.",
+		id: "token", summary: "Get an access token without rotating the refresh token",
+		detail:  "This is for servers that render pages and cannot give the browser a new refresh token.",
 		offered: (*kind).hasPageServers, body: exchangeForm, status: 200, answer: theTokens,
 		refusals: []*Error{ErrSessionEnded, ErrTokenReused, ErrTokenReplaced},
 	}, "set Config.Cookie.RefreshEverywhere"},
 	{fiber.MethodPost, "/logout", (*Auth).handleLogout, contract{
-		id: "logout", summary: "End the session; also with an expired token, also twice",
-		detail:   "Clears the cookies of this kind.",
+		id: "logout", summary: "End the session",
+		detail:   "Clears the cookies of this kind. An expired token is accepted. A repeated request succeeds too.",
 		security: byEitherToken, body: refreshForm, status: 204, cookies: true,
 	}, ""},
 	{fiber.MethodPost, "/logout-all", (*Auth).handleLogoutAll, contract{
 		id: "logout-all", summary: "End every session of the account",
-		detail: "Access tokens of the account are refused from then on, wherever they are.",
+		detail: "From then on, all access tokens of the account that were issued before are refused.",
 		ours:   true, security: byEitherToken, body: refreshForm, status: 204, cookies: true,
 	}, ""},
 	{fiber.MethodGet, "/me", (*Auth).handleMe, contract{
-		id: "me", summary: "The account",
-		detail:   "With the columns that the application shows.",
+		id: "me", summary: "Get the account",
+		detail:   "The response has the columns that the application shows.",
 		security: byAccessToken, status: 200, answer: theAccount,
 	}, ""},
 	{fiber.MethodGet, "/sessions", (*Auth).handleSessions, contract{
-		id: "sessions", summary: "The living sessions of the account, the newest first",
-		detail:   "At most a hundred. The session of this request is marked as current.",
+		id: "sessions", summary: "List the active sessions of the account, newest first",
+		detail:   "The list has at most 100 sessions. The session of this request is marked as current.",
 		security: byAccessToken,
 		status:   200, answer: theSessions,
 	}, ""},
 	{fiber.MethodDelete, "/sessions/:id", (*Auth).handleEndSession, contract{
 		id: "end-session", summary: "End one session of the account",
-		detail:   "The id is one of the list of sessions.",
+		detail:   "The id is from the list of sessions.",
 		security: byAccessToken, status: 204, cookies: true,
 		refusals: []*Error{ErrNotFound},
 	}, ""},
 	{fiber.MethodPost, "/password", (*Auth).handlePassword, contract{
-		id: "password", summary: "Change the password; every other session of the account ends",
-		detail:  "The session of this request goes on.",
+		id: "password", summary: "Change the password and end every other session of the account",
+		detail:  "The session of this request stays active.",
 		offered: (*kind).hasPasswords, ours: true, security: byAccessToken, body: passwordForm, status: 204,
 		refusals: []*Error{ErrBadCredentials, ErrRateLimited},
 	}, "remove Password \"-\" from the Entity, so that the kind has passwords"},
 }
 
 // Mount adds the built-in routes of every kind to router, as "/{kind}/login"
-// and so on. [Config].Routes does the same in one go. Without Entities there
-// are none. Call it once, before the first request. It panics if router has a
-// prefix with parameters and Config.Cookie.Path does not say where browsers see it.
+// and so on. [Config].Routes does the same when [New] or [Open] is called. Without
+// Config.Entities, Mount adds no route for a kind. Call Mount once, before the first
+// request, and before the middleware: below the middleware, a sign-in would need a token.
+//
+// Mount panics if the prefix of router has parameters and Config.Cookie.Path is not set,
+// because the path of the refresh cookies is then unknown.
 func (a *Auth) Mount(router fiber.Router) {
 	path, problems := a.cookie.pathOf(router)
 	if err := joinProblems(problems); err != nil {
@@ -135,14 +139,16 @@ func (a *Auth) Mount(router fiber.Router) {
 	}
 }
 
-// handle wraps a built-in route: its answers are never stored (RFC 6749 §5.1).
+// handle returns the handler of a built-in route of k. Responses must not be stored by
+// caches (RFC 6749 §5.1).
 func (a *Auth) handle(route builtIn, k *kind) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		endStream(c)
 		c.Set(fiber.HeaderCacheControl, "no-store")
 		c.Set(fiber.HeaderPragma, "no-cache")
 		c.Vary(a.vary...)
-		if route.method == fiber.MethodPost { // the others are about who asks, as every route below
+		// Other methods are refused by authenticate, as on the application's routes.
+		if route.method == fiber.MethodPost {
 			if err := refuseBelowCache(c, a.neighbours(c)); err != nil {
 				return a.answer(c, err)
 			}
@@ -154,7 +160,7 @@ func (a *Auth) handle(route builtIn, k *kind) fiber.Handler {
 		if err := a.service.Ready(c.UserContext()); err != nil {
 			return a.answer(c, err)
 		}
-		// Hooks run in there, MarshalJSON of the model among them.
+		// The handler runs code of the application: hooks, and MarshalJSON of the model.
 		if err := fault.Recover(func() error { return route.handler(a, c, k) }); err != nil {
 			return a.answer(c, withKind(err, k.Name))
 		}
@@ -165,7 +171,8 @@ func (a *Auth) handle(route builtIn, k *kind) fiber.Handler {
 	}
 }
 
-// otherMethod answers 405, and leaves OPTIONS to the handlers below.
+// otherMethod returns a handler that answers 405 to all methods except OPTIONS, which it
+// passes to the next handler.
 func (a *Auth) otherMethod(allowed string) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		if c.Method() == fiber.MethodOptions {
@@ -179,8 +186,9 @@ func (a *Auth) otherMethod(allowed string) fiber.Handler {
 	}
 }
 
-// serveClient answers [Config].Client. Browsers ask on each page load whether the
-// module has changed, so client and server always have the same version.
+// serveClient returns the handler for client.js, see [Config].ServeClient. Browsers ask on
+// each page load whether the module has changed, so client and server always have the same
+// version.
 func serveClient() fiber.Handler {
 	module := client.Module()
 	sum := sha256.Sum256([]byte(module))
@@ -197,7 +205,8 @@ func serveClient() fiber.Handler {
 	}
 }
 
-// matches compares If-None-Match with tag, weakly, as RFC 9110 §13.1.2 requires.
+// matches reports whether the header If-None-Match contains tag. The comparison is weak, as
+// RFC 9110 §13.1.2 requires.
 func matches(header, tag string) bool {
 	for candidate := range strings.SplitSeq(header, ",") {
 		candidate = strings.TrimSpace(candidate)

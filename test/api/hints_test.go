@@ -171,7 +171,7 @@ func TestLogExplainsDisabledRoutes(t *testing.T) {
 	w.requireOneHint(func() answer {
 		return w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword))
 	},
-		404, "fiberjwt.Anyone opens it to everybody", "ann@")
+		404, "fiberjwt.Anyone lets every client register", "ann@")
 	require.Contains(t, w.log.String(), "kind=users")
 	w.requireOneHint(func() answer { return w.do("POST", "/auth/teachers/login", "{}") }, 404, `remove Password`)
 	w.requireOneHint(func() answer { return w.do("POST", "/auth/users/token", "{}") }, 404, "Config.Cookie.RefreshEverywhere")

@@ -201,7 +201,7 @@ func TestCacheAboveIsRefused(t *testing.T) {
 			s := newStreet(t, []fiber.Handler{recovery.New(), cache.New(settings), etag.New()}, nil)
 			if name == "of posts" {
 				require.Equal(t, 500, s.do("POST", "/auth/users/login", "{}").Status)
-				require.Contains(t, s.log.String(), "Fiber's cache middleware stands above fiberjwt")
+				require.Contains(t, s.log.String(), "Fiber's cache middleware is above fiberjwt")
 				return
 			}
 			ann, bob := s.signUp("ann@example.com", "Cache-Control", "no-store"), s.signUp("bob@example.com", "Cache-Control", "no-store")
@@ -216,7 +216,7 @@ func TestCacheAboveIsRefused(t *testing.T) {
 					require.Equal(t, 200, s.do("GET", path, "").Status, "the refusal was kept for all")
 				}
 			}
-			require.Contains(t, s.log.String(), "Fiber's cache middleware stands above fiberjwt")
+			require.Contains(t, s.log.String(), "Fiber's cache middleware is above fiberjwt")
 			require.Equal(t, 1, strings.Count(s.log.String(), "\n"), "one line a minute")
 			require.Equal(t, "ann@example.com", s.do("POST", "/me", "", append(ann, "Cache-Control", "no-store")...).Body)
 		})
@@ -321,7 +321,7 @@ func TestIdempotencyAboveIsRefused(t *testing.T) {
 		a := s.do("POST", path, "{}", "X-Idempotency-Key", idempotencyKey)
 		require.Equal(t, 500, a.Status, path)
 	}
-	require.Contains(t, s.log.String(), "Fiber's idempotency middleware stands above fiberjwt")
+	require.Contains(t, s.log.String(), "Fiber's idempotency middleware is above fiberjwt")
 	require.Equal(t, 1, strings.Count(s.log.String(), "\n"), "one line a minute")
 	require.Equal(t, 401, s.do("GET", "/me", "").Status, "it is for requests that change something")
 }
@@ -348,7 +348,7 @@ func TestIdempotencyBelowReplaysOnlyToTheOwner(t *testing.T) {
 			require.Equal(t, 500, a.Status)
 			require.NotContains(t, a.Body, "ann")
 			require.NotContains(t, s.do("POST", "/open", "", key...).Body, "ann", "nor to a stranger on an open route")
-			require.Contains(t, s.log.String(), "Fiber's idempotency middleware gives an answer again")
+			require.Contains(t, s.log.String(), "Fiber's idempotency middleware repeats a response")
 			again := s.do("POST", "/me", "", ann...)
 			if settings.refused {
 				require.Equal(t, 500, again.Status)
