@@ -13,19 +13,22 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
 )
 
-// form is the JSON object of a request body. Its values are borrowed.
+// form is the JSON object of a request body. Its values are valid until the request ends,
+// because they share its memory.
 type form map[string]strictjson.Value
 
+// maxFormBytes limits the bodies of the built-in routes.
 const maxFormBytes = 16 << 10
 
-// readForm reads the body of a built-in route: plain JSON in UTF-8, one object.
+// readForm reads the body of a built-in route, which must be one JSON object in UTF-8
+// without a content coding. Its errors are ErrTooLarge, ErrMediaType and ErrInvalidRequest.
 func readForm(c *fiber.Ctx) (form, error) {
 	request := c.Request()
 	if request.Header.ContentLength() > maxFormBytes {
 		return nil, ErrTooLarge
 	}
 	if encoded(c) || !plainJSON(borrow(request.Header.ContentType())) {
-		return nil, ErrMediaType // inflating for an anonymous client costs too much
+		return nil, ErrMediaType // decompression for an anonymous client would cost too much
 	}
 	body, err := readBody(c)
 	if err != nil {
@@ -42,8 +45,8 @@ func readForm(c *fiber.Ctx) (form, error) {
 	return members, nil
 }
 
-// readOptionalForm also takes no body at all, and null, which some clients send
-// for none.
+// readOptionalForm reads a body like readForm, but accepts an empty body too. It treats the
+// body null as empty, because some clients send it when they have no body.
 func readOptionalForm(c *fiber.Ctx) (form, error) {
 	if c.Request().Header.ContentLength() == 0 {
 		return nil, nil
@@ -55,8 +58,9 @@ func readOptionalForm(c *fiber.Ctx) (form, error) {
 	return readForm(c)
 }
 
-// readBody reads no more than a form may have, also of a stream without end
-// (Fiber's StreamRequestBody).
+// readBody returns the body, or ErrTooLarge if it is longer than maxFormBytes. With Fiber's
+// StreamRequestBody, the body is a stream that may be endless, so readBody stops after that
+// many bytes.
 func readBody(c *fiber.Ctx) ([]byte, error) {
 	request := c.Request()
 	if request.IsBodyStream() {
@@ -75,8 +79,8 @@ func readBody(c *fiber.Ctx) ([]byte, error) {
 	return nil, ErrTooLarge
 }
 
-// encoded reports whether the body has a content coding. identity is none, though
-// it is not meant for this header (RFC 9110 §8.4.1).
+// encoded reports whether the body has a content coding. The value identity means that there
+// is no coding, although RFC 9110 §8.4.1 does not allow it in this header.
 func encoded(c *fiber.Ctx) bool {
 	for _, header := range c.Request().Header.PeekAll(fiber.HeaderContentEncoding) {
 		for coding := range strings.SplitSeq(borrow(header), ",") {
@@ -88,9 +92,9 @@ func encoded(c *fiber.Ctx) bool {
 	return false
 }
 
-// plainJSON reports whether the media type is application/json. RFC 8259 §11
-// defines no parameters for it, so they mean nothing, except that a charset other
-// than UTF-8 (§8.1) says that the body cannot be read.
+// plainJSON reports whether contentType is application/json in UTF-8. RFC 8259 §11 defines
+// no parameters for this media type, so they are ignored. The exception is a charset other
+// than UTF-8 (§8.1), because such a body cannot be read.
 func plainJSON(contentType string) bool {
 	name, parameters, _ := strings.Cut(contentType, ";")
 	if !strings.EqualFold(strings.TrimSpace(name), fiber.MIMEApplicationJSON) {
@@ -110,7 +114,8 @@ func plainJSON(contentType string) bool {
 	return true
 }
 
-// required is a string member that must be there.
+// required returns a string member. If it is missing or not a string, required notes the
+// reason in wrong.
 func (f form) required(name string, wrong map[string]string) string {
 	value, ok := f[name]
 	if !ok {
@@ -124,7 +129,8 @@ func (f form) required(name string, wrong map[string]string) string {
 	return text
 }
 
-// optional is a string member that may be missing or null.
+// optional returns a string member, or "" if it is missing or null. If it has another type,
+// optional notes the reason in wrong.
 func (f form) optional(name string, wrong map[string]string) string {
 	if value, ok := f[name]; !ok || string(value) == "null" {
 		return ""
@@ -132,7 +138,8 @@ func (f form) optional(name string, wrong map[string]string) string {
 	return f.required(name, wrong)
 }
 
-// password is a required member that is worth hashing.
+// password returns a required member that is compared with a hash. It notes in wrong if the
+// password is too long for that.
 func (f form) password(name string, wrong map[string]string) string {
 	text := f.required(name, wrong)
 	if password.TooLong(text) {
@@ -141,7 +148,8 @@ func (f form) password(name string, wrong map[string]string) string {
 	return text
 }
 
-// identity is the member that names the account, as it is typed.
+// identity returns the member that names an account, as the user typed it, or "" if it is
+// not valid; wrong then has the reason.
 func (f form) identity(k *kind, wrong map[string]string) string {
 	name := k.Identity.Name
 	text := f.required(name, wrong)
@@ -154,7 +162,9 @@ func (f form) identity(k *kind, wrong map[string]string) string {
 	return text
 }
 
-// newIdentity is the identity of an account that is to be made, as it is stored.
+// newIdentity returns the identity of a new account in the form that is stored. If it is not
+// valid, newIdentity notes the reason in wrong. The error is one of Entity.Canonical that does
+// not concern the text, such as ErrUnavailable.
 func (f form) newIdentity(k *kind, wrong map[string]string) (string, error) {
 	text := f.required(k.Identity.Name, wrong)
 	if _, bad := wrong[k.Identity.Name]; bad {
@@ -163,8 +173,9 @@ func (f form) newIdentity(k *kind, wrong map[string]string) (string, error) {
 	return k.NewIdentity(text, wrong)
 }
 
-// transportOf is how the client wants its tokens. Cookies are set only for
-// pages of our own, or a page elsewhere could sign the user in as another account.
+// transportOf returns how the client wants to receive its tokens. The default is the first
+// of Config.Transports. Cookies are set only for pages of the application or of a trusted
+// origin; otherwise another site could sign a user in to the attacker's account.
 func (a *Auth) transportOf(c *fiber.Ctx, body form) (Transport, error) {
 	transport := a.transport[0]
 	if value, ok := body["transport"]; ok {
@@ -173,7 +184,7 @@ func (a *Auth) transportOf(c *fiber.Ctx, body form) (Transport, error) {
 	}
 	switch {
 	case !slices.Contains(a.transport, transport):
-		return "", wrongFields(map[string]string{"transport": "is not one that this server offers"})
+		return "", wrongFields(map[string]string{"transport": "is not offered by this server"})
 	case transport == TransportCookie:
 		return transport, a.checkUnsafeOrigin(c)
 	}

@@ -12,54 +12,62 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/seal"
 )
 
-// Cookie sets how cookies are written. The zero value is right behind TLS.
+// Cookie configures the cookies of all kinds. The zero value is right for applications that
+// browsers reach over https.
 type Cookie struct {
-	// Insecure drops the Secure attribute and the __Host- and __Secure- name
-	// prefixes, for development over plain http. An attacker who can read or write the
-	// network can then take sessions over: never set it in production.
+	// Insecure removes the Secure attribute of cookies and the prefixes __Host- and
+	// __Secure- of their names, for development over plain http. Never set it in
+	// production: an attacker who can read or change the network traffic can then take
+	// over sessions. Default: false.
 	Insecure bool
-	// Namespace keeps the cookies of several applications on one host apart: give
-	// each its own. Browsers keep one jar for all ports of a host, so it is needed
-	// for http://localhost:3000 beside http://localhost:4000, and for two
-	// applications on two paths. Letters, digits and "-", at most 32: with "shop",
-	// the access cookie of users is __Host-Http-shop~users. People who are signed in
-	// by cookie when this is changed sign in again. Default: none.
+	// Namespace separates the cookies of several applications on one host: give each
+	// application a different value. Browsers store cookies by host and ignore the port.
+	// You therefore need it for http://localhost:3000 beside http://localhost:4000, and
+	// for two applications on different paths. It may have letters, digits and "-", at
+	// most 32 characters. With "shop", the access cookie of users is
+	// __Host-Http-shop~users. When you change it, users who are signed in by cookie have
+	// to sign in again. Default: "", no namespace.
 	Namespace string
-	// Sliding has the middleware renew an access cookie by itself when less than
-	// half of its token's life is left: for sites without a script that
-	// refreshes. It does so with the answer to a navigation or fetch of a page of
-	// the application's own, of browsers that tell these (over https or on
-	// localhost), if the handler succeeded, the answer is not for shared caches
-	// and the session is alive; the idle deadline moves along, SessionTTL stands.
-	// The token of a [LoginOptions] that differs from what Entity says is left to expire.
+	// Sliding makes the middleware renew an access cookie when less than half of the
+	// lifetime of its token is left. It is for sites without a script that refreshes.
 	//
-	// Who pauses for longer than a token lives is signed out unless a client
-	// refreshes: give AccessTTL half an hour or more. And an attacker who copies
-	// a cookie keeps the session alive with it, like that of any cookie session,
-	// until SessionTTL or a logout; without Sliding he has it for AccessTTL. Where
-	// no client refreshes, that holds for the refresh cookie too: what does not
-	// rotate cannot show a copy.
+	// A cookie is renewed only with the response to a navigation or a fetch of one of the
+	// application's own pages, and only if the handler succeeded, shared caches may not
+	// store the response, and the session is active. Browsers describe such requests in
+	// the headers of Fetch Metadata, which they send over https and to localhost. The idle
+	// deadline moves with each renewal; SessionTTL does not. A token that [LoginOptions]
+	// made different from what [Entity] says is not renewed.
+	//
+	// Set AccessTTL to half an hour or more: a user who pauses for longer than a token is
+	// valid is signed out, unless a client refreshes. An attacker who copies an access
+	// cookie can use it to extend the session until SessionTTL or a logout, as with any
+	// cookie session; without Sliding, the copy is valid for AccessTTL. If no client
+	// refreshes, a copied refresh cookie is not detected either, because only rotation
+	// reveals a copy. Default: false.
 	Sliding bool
-	// RefreshEverywhere is for a server that renders pages ahead of the client and
-	// wants to know who is signed in when the access token has expired. It has
-	// browsers send the refresh cookies with every request to this host, not to the
-	// routes of their kind alone, and opens POST /{kind}/token, where such a server
-	// exchanges one for an access token.
+	// RefreshEverywhere is for a server that renders pages and has to know who is signed
+	// in even if the access token has expired. Browsers then send the refresh cookies with
+	// every request to this host, and not only to the built-in routes of their kind. It
+	// also opens POST /{kind}/token, where such a server exchanges a refresh token for an
+	// access token.
 	//
-	// Every handler and log below this host sees refresh tokens then. And an attacker with a copy of
-	// one can exchange it too, until the owner's next rotation; unlike a refresh that
-	// leaves no trace but [event.Exchange]. Exchange the token of the request at hand
-	// and keep none: an old one is taken for a stolen one. The cookies have names of
-	// their own: users who are signed in by cookie when this is switched sign in again.
+	// Every handler and every log of cookies on this host then sees refresh tokens. An
+	// attacker with a copy of a refresh token can exchange it too, until the owner's next
+	// rotation. Rotation does not detect this; the only trace is [event.Exchange].
+	// Exchange the token of the current request and do not store it: an old token is
+	// treated as stolen. The cookies have different names than without this setting.
+	// When you change it, users who are signed in by cookie have to sign in again.
+	// Default: false.
 	RefreshEverywhere bool
-	// Path is what browsers see in front of "/{kind}" of the built-in routes.
-	// The refresh cookies are limited to it. Default: the prefix of the router
-	// that the routes are on; set it behind a proxy that strips a prefix, or if
-	// the routes are in a mounted app.
+	// Path is the path that browsers see in front of "/{kind}" of the built-in routes,
+	// such as "/auth". Browsers send the refresh cookies only to the routes below it. Set
+	// it behind a proxy that strips a prefix, or if the routes are in a mounted app.
+	// Default: the prefix of the router that the routes are registered on.
 	Path string
 }
 
-// pathOf is the path in front of "/{kind}" of the routes that are mounted on router.
+// pathOf returns the path in front of "/{kind}" of routes that are mounted on router, as
+// browsers see it.
 func (s Cookie) pathOf(router fiber.Router) (string, []string) {
 	group, ok := router.(*fiber.Group)
 	switch {
@@ -73,13 +81,13 @@ func (s Cookie) pathOf(router fiber.Router) (string, []string) {
 	return group.Prefix, nil
 }
 
-// cookieNames of a kind.
+// cookieNames has the names and attributes of the cookies of a kind.
 type cookieNames struct {
 	access  string
 	refresh string
 	device  string
 	path    string // of the refresh cookie
-	routes  string // of the kind, as browsers see them
+	routes  string // path of the built-in routes of the kind, as browsers see it
 
 	everywhere bool // Cookie.RefreshEverywhere
 	sliding    bool // Cookie.Sliding
@@ -106,10 +114,13 @@ func newCookieNames(kind, path string, s Cookie) cookieNames {
 	return names
 }
 
-// set hands both tokens to the browser; an empty refresh token leaves that
-// cookie as it is. The access cookie outlives its token: an expired token is
-// answered 401 and refreshed, a missing one would be anonymous. Where sessions
-// slide, the refresh cookie stays while the access cookie is prolonged.
+// set writes both tokens into cookies. If the refresh token is empty, the refresh cookie is
+// not changed.
+//
+// The access cookie lives until the idle deadline, longer than its token: an expired token
+// is answered 401, so the client refreshes, but without the cookie the request would look
+// anonymous. With Cookie.Sliding, the refresh cookie lives until the end of the session,
+// because renewals write only the access cookie.
 func (n cookieNames) set(c *fiber.Ctx, p auth.Pair) {
 	setPrivate(c)
 	n.write(c, n.access, p.Access, "/", fiber.CookieSameSiteLaxMode, p.Idle)
@@ -130,8 +141,8 @@ func (n cookieNames) write(c *fiber.Ctx, name, value, path, sameSite string, lif
 	})
 }
 
-// clear deletes both cookies: the same name, path and attributes, expired.
-// fasthttp drops a Max-Age of zero or less, so only Expires says it.
+// clear deletes both cookies. It writes them again with the same names, paths and attributes
+// and an Expires in the past. Max-Age cannot be used: fasthttp drops it if it is zero or less.
 func (n cookieNames) clear(c *fiber.Ctx) {
 	setPrivate(c)
 	past := time.Unix(1, 0).UTC()
@@ -139,24 +150,24 @@ func (n cookieNames) clear(c *fiber.Ctx) {
 	c.Cookie(&fiber.Cookie{Name: n.refresh, Path: n.path, Secure: n.secure, HTTPOnly: true, SameSite: fiber.CookieSameSiteStrictMode, Expires: past})
 }
 
-// setPrivate keeps an answer that sets cookies out of caches, which may hand
-// them on with it (RFC 9111 §7.3), unless the handler has seen to that.
+// setPrivate keeps a response that sets cookies out of shared caches, which may store it
+// together with its cookies (RFC 9111 §7.3). It does nothing if the handler has done so.
 func setPrivate(c *fiber.Ctx) {
 	if len(c.Response().Header.Peek(fiber.HeaderCacheControl)) == 0 || !isPrivate(c) {
 		c.Set(fiber.HeaderCacheControl, "no-store")
 	}
 }
 
-// present: the request carries a cookie of the kind.
+// sentWith reports whether the request has an access or refresh cookie of the kind.
 func (n cookieNames) sentWith(c *fiber.Ctx) bool {
 	return len(c.Request().Header.Cookie(n.access)) > 0 || len(c.Request().Header.Cookie(n.refresh)) > 0
 }
 
-// deviceLife is how long a browser that has signed in is remembered.
+// deviceLife is the lifetime of the device cookie, which marks a browser that has signed in.
 const deviceLife = 180 * 24 * time.Hour
 
-// device opens the device cookie of a request. A sibling host can plant a cookie of the
-// same name beside ours.
+// device returns the content of the first valid device cookie of a request. There may be
+// several, because a sibling host can set a cookie with the same name.
 func (k *kind) device(c *fiber.Ctx) seal.Device {
 	for _, value := range cookieValues(c, k.cookies.device) {
 		if d, ok := k.Device(borrow(value)); ok {
@@ -166,15 +177,16 @@ func (k *kind) device(c *fiber.Ctx) seal.Device {
 	return seal.Device{}
 }
 
-// markDevice notes in the browser that it has signed in to the account of a name.
+// markDevice writes the device cookie, which says that this browser has signed in to the
+// account with this name.
 func (k *kind) markDevice(c *fiber.Ctx, name string, now time.Time) {
 	value := k.Mark(k.device(c), name, now)
 	k.cookies.write(c, k.cookies.device, value, k.cookies.routes, fiber.CookieSameSiteStrictMode, deviceLife)
 }
 
-// slide renews access cookies whose tokens are in the second half of their life,
-// after the handler succeeded. What fails here is tried again by the next
-// request: the one at hand has been answered.
+// renewCookies renews the access cookies whose tokens are in the second half of their
+// lifetime, if the handler succeeded. It ignores errors, because the response is complete;
+// the next request tries again.
 func (a *Auth) renewCookies(c *fiber.Ctx, r *request) {
 	if !isPageRequest(c) || c.Response().StatusCode() >= fiber.StatusBadRequest || !isPrivate(c) {
 		return
@@ -182,21 +194,24 @@ func (a *Auth) renewCookies(c *fiber.Ctx, r *request) {
 	for _, s := range r.sessions {
 		k := a.kind(s.Kind)
 		if !s.own || s.granted || s.ExpiresAt.Sub(a.now()) > s.ExpiresAt.Sub(s.IssuedAt)/2 || len(c.Response().Header.PeekCookie(k.cookies.access)) > 0 {
-			continue // the last: the handler signed in or out itself
+			continue // the last condition: the handler signed in or out itself
 		}
 		p, err := a.service.Prolong(c.UserContext(), k.Kind, s.verified())
 		if err != nil {
 			continue
 		}
-		// Not no-store, which would keep the page out of the back/forward cache.
+		// The default is not no-store, because the browser would then keep the page out of
+		// its back/forward cache.
 		c.Set(fiber.HeaderCacheControl, cmp.Or(string(c.Response().Header.Peek(fiber.HeaderCacheControl)), "private"))
 		k.cookies.set(c, p)
 	}
 }
 
-// ordinary: a navigation or a fetch of a page of our own, of a browser that says
-// so (Fetch Metadata), and not one that it makes ahead of the person. HEAD shows
-// the person nothing, and a proxy that asks drops the cookie.
+// isPageRequest reports whether the request is a navigation or a fetch of one of the
+// application's own pages, according to the Fetch Metadata headers of the browser. It
+// excludes prefetches, because the user may never see their pages, and HEAD requests, which
+// show the user nothing. It also excludes the requests of a proxy that asks whether a client
+// may pass, because such a proxy drops the cookie.
 func isPageRequest(c *fiber.Ctx) bool {
 	header := func(name string) string { return borrow(c.Request().Header.Peek(name)) }
 	site, dest := header("Sec-Fetch-Site"), header("Sec-Fetch-Dest")
@@ -204,9 +219,10 @@ func isPageRequest(c *fiber.Ctx) bool {
 		header("Sec-Purpose") == "" && header("Purpose") == "" && header("X-Moz") == "" && header(fiber.HeaderUpgrade) == "" && !isForwardAuth(c)
 }
 
-// forOne: no shared cache keeps the answer; it would keep its Set-Cookie too, RFC
-// 9111 §7.3. An answer without a word on caching can still be given one.
-// With a list of names, private is about those headers alone (§5.2.2.7).
+// isPrivate reports whether no shared cache stores the response; a cache that does may also
+// store its Set-Cookie (RFC 9111 §7.3). It returns true for a response without
+// Cache-Control, because the caller can still set it. It ignores private with a list of
+// names, which concerns these headers only (§5.2.2.7).
 func isPrivate(c *fiber.Ctx) bool {
 	rule := borrow(c.Response().Header.Peek(fiber.HeaderCacheControl))
 	if rule == "" {
@@ -214,7 +230,7 @@ func isPrivate(c *fiber.Ctx) bool {
 	}
 	for directive := range strings.SplitSeq(strings.ToLower(rule), ",") {
 		if name := strings.TrimSpace(directive); name == "private" || name == "no-store" {
-			return !strings.Contains(rule, `"`) // a comma may be in quotes
+			return !strings.Contains(rule, `"`) // names are in quotes, which may contain commas
 		}
 	}
 	return false

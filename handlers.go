@@ -13,7 +13,8 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// handleRegister stores an account and signs it in, both or neither.
+// handleRegister stores an account and starts its first session. If one of the two fails,
+// neither is stored.
 func (a *Auth) handleRegister(c *fiber.Ctx, k *kind) error {
 	body, err := readForm(c)
 	if err != nil {
@@ -49,8 +50,9 @@ func (a *Auth) handleRegister(c *fiber.Ctx, k *kind) error {
 	return c.Status(fiber.StatusCreated).JSON(answer)
 }
 
-// newAccount is the row that a registration asks for, as far as it may, and the password
-// that it is to have.
+// newAccount returns the row of a registration, with the identity and the columns that
+// clients may fill, and its password, which is not hashed yet. The error lists the invalid
+// fields, or is one of Entity.Canonical.
 func (a *Auth) newAccount(k *kind, body form) (account any, password string, err error) {
 	account, wrong := k.New(), map[string]string{}
 	identity, err := body.newIdentity(k, wrong)
@@ -64,7 +66,9 @@ func (a *Auth) newAccount(k *kind, body form) (account any, password string, err
 	return account, password, wrongFields(wrong)
 }
 
-// handleLogin answers the same, after the same time, whatever was wrong.
+// handleLogin verifies a password and starts a session. A wrong password and an unknown
+// account get the same response after the same time, so that clients cannot find out which
+// accounts exist.
 func (a *Auth) handleLogin(c *fiber.Ctx, k *kind) error {
 	body, err := readForm(c)
 	if err != nil {
@@ -90,8 +94,9 @@ func (a *Auth) handleLogin(c *fiber.Ctx, k *kind) error {
 	return c.JSON(a.respondNewSession(c, k, p, LoginOptions{Transport: transport}))
 }
 
-// handleRefresh answers the way the token came, so that no script can turn a
-// session in cookies into tokens that it can read.
+// handleRefresh returns the new tokens in the way that the refresh token was sent: in the
+// body or in cookies. Otherwise a script could turn a session in cookies into tokens that
+// it can read.
 func (a *Auth) handleRefresh(c *fiber.Ctx, k *kind) error {
 	ctx, cancel := context.WithTimeout(c.UserContext(), a.refreshTimeout)
 	defer cancel()
@@ -101,7 +106,7 @@ func (a *Auth) handleRefresh(c *fiber.Ctx, k *kind) error {
 		p, err = a.service.Refresh(ctx, k.Kind, raw)
 	}
 	if err != nil {
-		// The cookies stay: another tab may hold a good one by now.
+		// Keep the cookies: another tab may have received a valid one by now.
 		a.emitRefused(c, eventOf(p, event.RefreshRefused, k), err)
 		return err
 	}
@@ -109,9 +114,10 @@ func (a *Auth) handleRefresh(c *fiber.Ctx, k *kind) error {
 	return c.JSON(a.respondTokens(c, k, p, transport))
 }
 
-// handleExchange is for servers that were handed a refresh token and cannot hand
-// another one back, as one that renders a page ahead of the browser's client. It
-// takes no cookie: a script that could send one would read the answer.
+// handleExchange returns an access token and does not rotate the refresh token. It is for
+// servers that receive a refresh token and cannot return a new one, such as a server that
+// renders a page before the client in the browser runs. It does not read cookies, because a
+// script in the browser could then read an access token in the response.
 func (a *Auth) handleExchange(c *fiber.Ctx, k *kind) error {
 	body, err := readForm(c)
 	if err != nil {
@@ -133,7 +139,8 @@ func (a *Auth) handleExchange(c *fiber.Ctx, k *kind) error {
 	return c.JSON(tokensOf(p))
 }
 
-// presentedRefresh finds the refresh token: in the body, or else in the cookie.
+// presentedRefresh returns the refresh token of the body or, if the body has none, of the
+// cookie, and the transport for the response.
 func (a *Auth) presentedRefresh(ctx context.Context, c *fiber.Ctx, k *kind) (string, Transport, error) {
 	raw, ok, err := a.refreshInBody(c)
 	if ok || err != nil {
@@ -143,6 +150,8 @@ func (a *Auth) presentedRefresh(ctx context.Context, c *fiber.Ctx, k *kind) (str
 	return raw, TransportCookie, err
 }
 
+// refreshInBody returns the refresh token of the body; ok is false if there is none. The
+// body may be empty.
 func (a *Auth) refreshInBody(c *fiber.Ctx) (raw string, ok bool, err error) {
 	body, err := readOptionalForm(c)
 	if err != nil {
@@ -157,12 +166,14 @@ func (a *Auth) refreshInBody(c *fiber.Ctx) (raw string, ok bool, err error) {
 	case !isText:
 		err = wrongFields(map[string]string{"refresh_token": "must be a string"})
 	case !slices.Contains(a.transport, TransportBody):
-		err = wrongFields(map[string]string{"refresh_token": "is taken from the cookie only"})
+		err = wrongFields(map[string]string{"refresh_token": "is accepted only as a cookie"})
 	}
 	return raw, err == nil, err
 }
 
-// handleLogout ends the session of the access or the refresh token, expired or not.
+// handleLogout ends the session of the access token or the refresh token. Both may have
+// expired. Without Config.OnEvent, it saves the query that finds out whether the session was
+// still active.
 func (a *Auth) handleLogout(c *fiber.Ctx, k *kind) error {
 	return a.endSessions(c, k, event.Logout, func(sid []byte) (bool, error) {
 		if a.onEvent == nil {
@@ -172,16 +183,17 @@ func (a *Auth) handleLogout(c *fiber.Ctx, k *kind) error {
 	})
 }
 
-// handleLogoutAll ends every session of the account, if the one that asks is
-// still alive.
+// handleLogoutAll ends every session of the account, if the session of the request is still
+// active.
 func (a *Auth) handleLogoutAll(c *fiber.Ctx, k *kind) error {
 	return a.endSessions(c, k, event.LogoutAll, func(sid []byte) (bool, error) {
 		return a.service.EndAll(c.UserContext(), k.Kind, sid)
 	})
 }
 
-// endSessions ends what the request is from and clears the cookies, unless another
-// site sent a request that carries none. A request that is not signed in is fine.
+// endSessions calls end for each session that the request belongs to, and clears the
+// cookies. It does not clear them if the request comes from another site; such a request
+// gets here only if it has no cookies. A request without any session is answered 204 too.
 func (a *Auth) endSessions(c *fiber.Ctx, k *kind, what event.Type, end func(sid []byte) (ended bool, err error)) error {
 	leaving, err := a.sessionsToEnd(c, k)
 	if err != nil {
@@ -189,7 +201,7 @@ func (a *Auth) endSessions(c *fiber.Ctx, k *kind, what event.Type, end func(sid 
 	}
 	for _, p := range leaving {
 		if p.SID == nil && what == event.LogoutAll {
-			return errNoSession // it would say that what it cannot find has ended
+			return errNoSession // a 204 would claim that the sessions of another issuer have ended
 		}
 		if p.SID == nil {
 			continue
@@ -208,7 +220,7 @@ func (a *Auth) endSessions(c *fiber.Ctx, k *kind, what event.Type, end func(sid 
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
-// handleMe answers the account.
+// handleMe returns the account as JSON.
 func (a *Auth) handleMe(c *fiber.Ctx, k *kind) error {
 	s, err := a.signedIn(c, k)
 	if err != nil {
@@ -222,7 +234,7 @@ func (a *Auth) handleMe(c *fiber.Ctx, k *kind) error {
 	return c.Send(entity)
 }
 
-// handleSessions lists the living sessions of the account.
+// handleSessions lists the active sessions of the account.
 func (a *Auth) handleSessions(c *fiber.Ctx, k *kind) error {
 	s, err := a.signedIn(c, k)
 	if err != nil {
@@ -238,7 +250,7 @@ func (a *Auth) handleSessions(c *fiber.Ctx, k *kind) error {
 	return c.JSON(infos)
 }
 
-// handleEndSession ends one session of the account.
+// handleEndSession ends one session of the account, which the path names.
 func (a *Auth) handleEndSession(c *fiber.Ctx, k *kind) error {
 	s, err := a.signedIn(c, k)
 	if err != nil {
@@ -268,7 +280,7 @@ func (a *Auth) handlePassword(c *fiber.Ctx, k *kind) error {
 	if err != nil {
 		return err
 	}
-	if s.sid == nil { // of another issuer, who has the password
+	if s.sid == nil { // the token is from another issuer, which has the password
 		return errNoSession
 	}
 	body, err := readForm(c)
@@ -293,8 +305,9 @@ func (a *Auth) handlePassword(c *fiber.Ctx, k *kind) error {
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
-// signedIn is the session of a request to a built-in route, which stands above
-// the middleware. The cookies of other kinds are none of its business.
+// signedIn authenticates a request to a built-in route and returns its session of the kind
+// k. The routes are registered above the middleware, so this is not done yet. It does not
+// read the cookies of other kinds.
 func (a *Auth) signedIn(c *fiber.Ctx, k *kind) (*Session, error) {
 	r, err := a.authenticate(c, []*kind{k})
 	if err != nil {
@@ -310,10 +323,13 @@ func (a *Auth) signedIn(c *fiber.Ctx, k *kind) (*Session, error) {
 	return nil, err
 }
 
-// sessionsToEnd finds the sessions that a request to log out is from: those of the
-// cookies, and that of an access token, which may have expired, or else of a
-// refresh token; none if by neither. A token of another issuer has no session to
-// end: it is told only where there is nothing else.
+// sessionsToEnd returns the sessions that a logout request belongs to. These are the
+// sessions of the cookies, and the session of an access token, which may have expired. If
+// there is no access token with a session, the session of the refresh token in the body is
+// used. The list is empty if the request has no token.
+//
+// A token of another issuer has no session that can be ended. A pair without SID stands for
+// such a token, if the request belongs to no session.
 func (a *Auth) sessionsToEnd(c *fiber.Ctx, k *kind) ([]auth.Pair, error) {
 	if k.cookies.sentWith(c) {
 		if err := a.checkUnsafeOrigin(c); err != nil {
@@ -341,7 +357,8 @@ func (a *Auth) sessionsToEnd(c *fiber.Ctx, k *kind) ([]auth.Pair, error) {
 	return held, nil
 }
 
-// leavingByAccess prefers a token that has a session here; ok is true for others too.
+// sessionOfAccessToken returns the session of the first valid access token that has one in
+// the store. If no token has one, who is empty, and ok says whether there was a valid token.
 func (a *Auth) sessionOfAccessToken(c *fiber.Ctx, k *kind) (who auth.Pair, ok bool, err error) {
 	found, err := a.extractor.find(c, []*kind{k})
 	if err != nil && refusal(err).Status != fiber.StatusUnauthorized {
@@ -351,7 +368,7 @@ func (a *Auth) sessionOfAccessToken(c *fiber.Ctx, k *kind) (who auth.Pair, ok bo
 		if presented.problem != nil {
 			continue
 		}
-		if presented.source == sourceCookie { // of whatever name
+		if presented.source == sourceCookie { // a cookie with any name, not only with the kind's
 			if err := a.checkUnsafeOrigin(c); err != nil {
 				return auth.Pair{}, false, err
 			}
@@ -365,9 +382,10 @@ func (a *Auth) sessionOfAccessToken(c *fiber.Ctx, k *kind) (who auth.Pair, ok bo
 	return auth.Pair{}, ok, nil
 }
 
-// sessionsInCookies are the sessions of the cookies of a kind. The access cookie may
-// be of another one than the refresh cookie: that one comes along to the built-in
-// routes only, as a rule, and an answer that is late can bring back either.
+// sessionsInCookies returns the sessions of the cookies of a kind. The access cookie and the
+// refresh cookie may belong to different sessions, for two reasons. Usually browsers send
+// the refresh cookie to the built-in routes only. And a late response can restore an older
+// value of either cookie.
 func (a *Auth) sessionsInCookies(c *fiber.Ctx, k *kind) (held []auth.Pair) {
 	if access, _ := cookieValue(c, k.cookies.access); access != "" {
 		if p, _ := a.service.HeldSession(c.UserContext(), k.Kind, access); p.SID != nil {
@@ -382,7 +400,7 @@ func (a *Auth) sessionsInCookies(c *fiber.Ctx, k *kind) (held []auth.Pair) {
 	return held
 }
 
-// addSession adds a session that is not there yet.
+// addSession appends p to held, unless held has its session already.
 func addSession(held []auth.Pair, p auth.Pair) []auth.Pair {
 	if slices.ContainsFunc(held, func(other auth.Pair) bool { return bytes.Equal(other.SID, p.SID) }) {
 		return held
