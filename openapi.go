@@ -24,7 +24,8 @@ import (
 //
 //	app.Get("/openapi.json", auth.OpenAPI())
 //
-// The document is made at the first request, so Mount may be called later.
+// The handler makes the document at the first request and keeps it, so [Auth.Mount] may be
+// called after OpenAPI. It is safe for concurrent use.
 func (a *Auth) OpenAPI() fiber.Handler {
 	document := sync.OnceValues(a.OpenAPIDocument)
 	return func(c *fiber.Ctx) error {
@@ -37,14 +38,14 @@ func (a *Auth) OpenAPI() fiber.Handler {
 	}
 }
 
-// OpenAPIDocument returns the OpenAPI 3.1 document, in JSON, of the built-in routes
-// as this Config has them: the kinds with their columns, the names of the cookies,
-// and every error with its code. It is for pages such as Swagger UI and for
-// applications that add to it; [Auth.OpenAPI] serves it.
+// OpenAPIDocument returns a description of the built-in routes as an OpenAPI 3.1 document in
+// JSON. It describes this Config: the kinds with their columns, the names of the cookies,
+// and every error with its code. It is for pages such as Swagger UI, and for applications
+// that add their own routes to it. [Auth.OpenAPI] serves it.
 //
-// Paths are as browsers see them. The document has no paths before the routes are
-// mounted. It cannot describe what hooks answer by themselves, nor the bodies of
-// Config.ErrorHandler. Each call makes a new document. The error is that of
+// The paths are those that browsers see. The document has no paths before the routes are
+// mounted. It cannot describe responses that hooks send themselves, or the bodies that
+// Config.ErrorHandler writes. Each call makes a new document. The error is one of
 // encoding/json.
 func (a *Auth) OpenAPIDocument() ([]byte, error) { return json.Marshal(a.document().Object()) }
 
@@ -82,10 +83,10 @@ func (a *Auth) operation(route builtIn, k *kind) openapi.Operation {
 		o.Answer = route.answer(k)
 	}
 	if route.cookies {
-		o.Cookies = "The cookies " + k.cookies.access + " and " + k.cookies.refresh + ", for clients that take their tokens so; a sign-in also marks the browser by " + k.cookies.device + "."
+		o.Cookies = "The cookies " + k.cookies.access + " and " + k.cookies.refresh + ", for clients that receive their tokens in cookies; a sign-in also sets the device cookie " + k.cookies.device + "."
 	}
 	if route.hooked {
-		o.Default = "What the application's own hook answers."
+		o.Default = "An error that a hook of the application returns."
 	}
 	refusals := route.allRefusals()
 	if route.ours && (len(a.service.Tokens.Issuers) > 0 || a.service.Old.InUse()) {
@@ -99,7 +100,8 @@ func (a *Auth) operation(route builtIn, k *kind) openapi.Operation {
 	return o
 }
 
-// allRefusals adds the refusals that every route with such fields has.
+// allRefusals returns the refusals of the route, including those that follow from its other
+// fields.
 func (r builtIn) allRefusals() []*Error {
 	all := append([]*Error{ErrInvalidRequest, ErrSetup, ErrUnavailable}, r.refusals...)
 	if r.body != nil {
@@ -114,8 +116,10 @@ func (r builtIn) allRefusals() []*Error {
 	return all
 }
 
+// commonSchemas returns the schemas that do not depend on a kind. If ownErrors is false, the
+// application writes the errors itself, and their schema is unknown.
 func commonSchemas(ownErrors bool) openapi.Object {
-	failed := openapi.Object{"description": "An error of the application's own shape."}
+	failed := openapi.Object{"description": "An error in the format of the application."}
 	if ownErrors {
 		failed = openapi.ObjectOf(openapi.Object{
 			"error": openapi.Text(1, 0), "error_description": openapi.Text(0, 0),
@@ -136,7 +140,7 @@ func tokenMembers() openapi.Object {
 	}
 }
 
-// The requests.
+// The schemas of requests.
 
 func registrationForm(a *Auth, k *kind) (openapi.Object, bool) {
 	properties := openapi.Object{
@@ -179,7 +183,7 @@ func (a *Auth) transports() openapi.Object {
 	return openapi.Object{"type": "string", "enum": a.transport, "default": a.transport[0]}
 }
 
-// The answers.
+// The schemas of responses.
 
 func theTokens(*kind) openapi.Object { return openapi.Ref("Tokens") }
 
@@ -189,16 +193,16 @@ func theSessions(*kind) openapi.Object {
 	return openapi.Object{"type": "array", "items": openapi.Ref("SessionInfo")}
 }
 
-// registered has no tokens if Entity.Allow lets the account wait. One object
-// whose tokens may be missing says less than a choice of two, but generators of
-// clients understand it.
+// registered describes the response of a registration. It has no tokens if Entity.Allow
+// refuses the new account for now. The schema is one object with optional tokens. A choice
+// of two objects would be more precise, but generators of clients do not understand it.
 func registered(k *kind) openapi.Object {
 	members := tokenMembers()
 	members["entity"] = openapi.Ref(k.Name)
 	return openapi.ObjectOf(members, "entity")
 }
 
-// The ways to authenticate. A list has alternatives; an empty object allows
+// The ways to authenticate. The entries of a list are alternatives. An empty object allows
 // requests without a token.
 
 func byAccessToken(a *Auth, k *kind) (ways []openapi.Object) {
@@ -217,8 +221,8 @@ func byEitherToken(a *Auth, k *kind) []openapi.Object {
 	return append(byAccessToken(a, k), byRefreshToken(a, k)...)
 }
 
-// schemes returns those of access tokens. It returns at least one: without one, a
-// reader would take the route for open.
+// schemes returns the security schemes of access tokens. It returns at least one, because an
+// operation without a scheme is read as open.
 func (a *Auth) schemes(k *kind) (schemes []openapi.Scheme) {
 	for _, e := range a.extractor.links() {
 		switch e.source {
@@ -240,25 +244,26 @@ func (a *Auth) schemes(k *kind) (schemes []openapi.Scheme) {
 
 func cookieScheme(name string) openapi.Scheme { return openapi.ValueScheme("cookie", name) }
 
-// Discovery is a handler for GET that publishes where the keys are and which
-// algorithms sign (RFC 8414 §3), for verifiers that are told the issuer alone. It is
-// for Config.Keys. Mount it beside [keys.Set.JWKS], above the middleware, under both
-// names:
+// Discovery returns a handler for GET that publishes where the public keys are and which
+// algorithms sign (RFC 8414 §3). Verifiers that are configured with the issuer only find the
+// keys by it. Discovery requires Config.Keys. Register it above the middleware, under both
+// names, together with [keys.Set.JWKS]:
 //
 //	app.Get("/.well-known/jwks.json", set.JWKS())
 //	app.Get("/.well-known/oauth-authorization-server", auth.Discovery("https://auth.example.com/.well-known/jwks.json"))
 //	app.Get("/.well-known/openid-configuration", auth.Discovery("https://auth.example.com/.well-known/jwks.json"))
 //
-// Config.Issuer must be the https address in front of these paths, as verifiers
-// compare both; if it has a path itself, RFC 8414 §3.1 says where the first goes.
+// Config.Issuer must be the https address in front of these paths, because verifiers compare
+// the two. If the issuer has a path itself, RFC 8414 §3.1 says where the first document is.
 //
-// The document is true, and so it is not that of an OpenID provider: there are no
-// authorization and token endpoints, no flows and no ID tokens. Its member
-// id_token_signing_alg_values_supported has the algorithms of the access tokens,
-// because verifiers look there. Answers may be kept for 5 minutes.
+// The document does not claim to be that of an OpenID provider: it has no authorization
+// endpoint, no token endpoint and no flows, and there are no ID tokens. The member
+// id_token_signing_alg_values_supported has the algorithms of the access tokens, because
+// verifiers read them there. Clients may cache the response for 5 minutes. The handler is
+// safe for concurrent use.
 //
-// It panics, like [New], if Config.Issuer or jwksURL is not an address, or if
-// Config.Keys does not sign.
+// Discovery panics, like [New], if Config.Issuer or jwksURL is not an https address, or if
+// Config.Keys does not sign. Plain http is accepted for localhost.
 func (a *Auth) Discovery(jwksURL string) fiber.Handler {
 	if problem := a.discoveryProblem(jwksURL); problem != "" {
 		panic("fiberjwt: Discovery: " + problem)
@@ -292,15 +297,15 @@ func (a *Auth) discoveryProblem(jwksURL string) string {
 	return ""
 }
 
-// isAddress: RFC 8414 §2 wants https, and no query or fragment. Plain http is for this
-// machine alone, as in keys.FromURL.
+// isAddress reports whether text is an https address without a query or a fragment, as RFC
+// 8414 §2 requires. Plain http is allowed for the local machine only, as in keys.FromURL.
 func isAddress(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && u.Host != "" && u.User == nil && u.RawQuery == "" && !u.ForceQuery && u.Fragment == "" &&
 		(u.Scheme == "https" || u.Scheme == "http" && slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, u.Hostname()))
 }
 
-// metadata of RFC 8414 §2 and OpenID Connect Discovery 1.0 §3.
+// metadata is the document of RFC 8414 §2 and OpenID Connect Discovery 1.0 §3.
 type metadata struct {
 	Issuer        string           `json:"issuer"`
 	JWKSURI       string           `json:"jwks_uri"`
@@ -310,13 +315,14 @@ type metadata struct {
 	Algorithms    []keys.Algorithm `json:"id_token_signing_alg_values_supported"`
 }
 
-// newMetadata has the algorithms of all keys that verify: tokens of a retired one are
-// still around.
+// newMetadata lists the algorithms of all keys that verify, because tokens of a retired key
+// may still be valid.
 func newMetadata(issuer, jwksURL string, set *keys.Set) metadata {
 	m := metadata{
 		Issuer: issuer, JWKSURI: jwksURL, SubjectTypes: []string{"public"},
-		// Without an authorization endpoint there is none of either. RFC 8414 requires
-		// the first, and what a missing second stands for would not be true.
+		// Without an authorization endpoint there are no response types and no grant types.
+		// RFC 8414 requires the first member. It gives a missing second member a default,
+		// which would be wrong here.
 		ResponseTypes: []string{"none"}, GrantTypes: []string{},
 	}
 	for _, k := range set.All() {

@@ -1,5 +1,5 @@
 // Package openapi writes an OpenAPI 3.1 document from a description of operations.
-// It knows the shape of such documents, and nothing of the routes that they describe.
+// It knows the format of such documents, but not the routes of fiberjwt.
 package openapi
 
 import (
@@ -16,15 +16,15 @@ type Object = map[string]any
 type Document struct {
 	// Title is the name of the API and of its contact.
 	Title string
-	// Tags group operations; a Tag's name is also the name of a schema.
+	// Tags are the groups of operations. The name of a tag is also the name of a schema.
 	Tags []Tag
-	// Schemas of components by name.
+	// Schemas are the schemas of the components, by name.
 	Schemas Object
 	// Schemes are the ways to authenticate.
 	Schemes []Scheme
-	// Operations in any order; each path has one.
+	// Operations may be in any order. Each path has one operation.
 	Operations []Operation
-	// PlainErrors: refusals have a body that the document cannot describe.
+	// PlainErrors is true if refusals have a body that the document cannot describe.
 	PlainErrors bool
 }
 
@@ -36,31 +36,32 @@ type Operation struct {
 	ID, Summary, Detail string
 	Tag                 string
 	Method              string
-	// Path as OpenAPI writes it, with parameters in braces; Parameters has their names.
+	// Path has its parameters in braces, as in OpenAPI. Parameters are their names.
 	Path       string
 	Parameters []string
-	// Security lists alternatives, each by the names of schemes. An empty Object
-	// allows requests without any. nil means that the operation is open.
+	// Security lists the alternative ways to authenticate, each by the names of schemes. An
+	// empty Object allows requests without credentials. If Security is nil, the operation is
+	// open.
 	Security []Object
-	// Body is the schema of the request, nil if the operation reads none.
+	// Body is the schema of the request body, nil if the operation reads no body.
 	Body         Object
 	BodyRequired bool
-	// Status and Answer are those of success; Answer is nil if there is no body.
+	// Status and Answer describe a successful response. Answer is nil if it has no body.
 	Status int
 	Answer Object
-	// Cookies says which cookies a success sets, "" if none.
+	// Cookies says which cookies a successful response sets, "" if it sets none.
 	Cookies string
-	// Refusals are the other answers.
+	// Refusals are the error responses.
 	Refusals []Refusal
-	// Default says what else may be answered, "" if nothing.
+	// Default describes other possible responses, "" if there are none.
 	Default string
 }
 
-// Refusal is an answer with an error in its body.
+// Refusal is an error response.
 type Refusal struct {
 	Status            int
 	Code, Description string
-	RetryAfter        bool // has a Retry-After header
+	RetryAfter        bool // the response has a Retry-After header
 }
 
 // Object returns the document as JSON.
@@ -79,7 +80,8 @@ func (d Document) Object() Object {
 		"openapi": "3.1.0",
 		"info": Object{
 			"title": d.Title, "version": "1", "description": "Sign-in and sessions, for each kind of account.",
-			// Linters require both. An application that has its own adds them to the document.
+			// Linters require a contact and a license. An application can replace them in the
+			// document.
 			"contact": Object{"name": d.Title},
 			"license": Object{"name": "The terms of the operator", "identifier": "LicenseRef-Operator"},
 		},
@@ -133,14 +135,15 @@ func (d Document) responses(o Operation) Object {
 	return responses
 }
 
-// refused describes the answers of one status.
+// refused describes the error responses with one status.
 func (d Document) refused(refusals []Refusal) Object {
 	codes, sentences, headers := []string{}, []string{}, Object{"Cache-Control": header("no-store")}
 	for _, refusal := range refusals {
 		codes, sentences = append(codes, refusal.Code), append(sentences, refusal.Code+": "+refusal.Description)
 		if refusal.Status == http.StatusUnauthorized {
-			// In Go's spelling: the case of a header's name has no meaning, but a generator of clients warns of another.
-			headers["Www-Authenticate"] = header("Bearer, with an error where a token came (RFC 6750 §3)")
+			// The name is spelled as Go does. Header names are case-insensitive, but a generator of
+			// clients warns of another spelling.
+			headers["Www-Authenticate"] = header("Bearer, with an error code if the request has a token (RFC 6750 §3)")
 		}
 		if refusal.RetryAfter {
 			headers["Retry-After"] = header("seconds")
@@ -168,7 +171,8 @@ type Scheme struct {
 	Object Object
 }
 
-// AuthScheme is for tokens in the Authorization header, after the name of a scheme.
+// AuthScheme returns the security scheme for tokens in the Authorization header, after the
+// name of an authentication scheme such as Bearer.
 func AuthScheme(scheme string) Scheme {
 	name := strings.ToLower(scheme)
 	if name == "bearer" {
@@ -180,12 +184,13 @@ func AuthScheme(scheme string) Scheme {
 	}}
 }
 
-// ValueScheme is for tokens that are the whole value of a "header", "query" parameter or "cookie".
+// ValueScheme returns the security scheme for tokens that are the whole value of a header, a
+// query parameter or a cookie. in is "header", "query" or "cookie".
 func ValueScheme(in, name string) Scheme {
 	return Scheme{componentName(in + "." + name), Object{"type": "apiKey", "in": in, "name": name}}
 }
 
-// OtherScheme is for tokens that come in a way for which OpenAPI has no word.
+// OtherScheme returns the security scheme for tokens in a place that OpenAPI cannot describe.
 func OtherScheme() Scheme {
 	return Scheme{"token", Object{
 		"type": "http", "scheme": "bearer",
@@ -193,7 +198,7 @@ func OtherScheme() Scheme {
 	}}
 }
 
-// componentName replaces the characters that names of components cannot have.
+// componentName replaces the characters that OpenAPI does not allow in names of components.
 func componentName(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '.' || r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {

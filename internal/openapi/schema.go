@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// SchemaFor returns the schema of T, see SchemaOf.
+// SchemaFor returns the schema of T, see [SchemaOf].
 func SchemaFor[T any]() Object { return SchemaOf(reflect.TypeFor[T]()) }
 
-// SchemaOf returns the JSON Schema (2020-12) of how encoding/json writes a value of
-// type t. It cannot know what a MarshalJSON method writes, and it does not follow a
-// type into itself; the schema then allows anything. within are the structs around t.
+// SchemaOf returns the JSON Schema (2020-12) of the JSON that encoding/json writes for a
+// value of type t. The schema allows any value for a type with a MarshalJSON method, whose
+// output is unknown, and for a struct that contains itself. within are the structs that
+// contain t.
 func SchemaOf(t reflect.Type, within ...reflect.Type) Object {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
@@ -66,14 +67,14 @@ func scalarSchema(kind reflect.Kind) (Object, bool) {
 	return nil, false
 }
 
-// writesItself reports whether t or *t implements M. Accounts are addressable, so
-// encoding/json calls the methods of *t too.
+// writesItself reports whether t or *t implements M. encoding/json also calls the methods of
+// *t, because accounts are addressable.
 func writesItself[M any](t reflect.Type) bool {
 	marshaler := reflect.TypeFor[M]()
 	return t.Implements(marshaler) || reflect.PointerTo(t).Implements(marshaler)
 }
 
-// orNull allows null as well. A schema without a type allows it already.
+// orNull changes a schema to allow null. A schema without a type allows it already.
 func orNull(schema Object) Object {
 	if name, ok := schema["type"].(string); ok {
 		schema["type"] = []string{name, "null"}
@@ -81,8 +82,9 @@ func orNull(schema Object) Object {
 	return schema
 }
 
-// memberSchemas adds the members of a struct. Those of embedded structs come last,
-// because a member of the outer struct hides theirs of the same name.
+// memberSchemas adds the members of a struct to properties, and the names of those that are
+// always present to required. The members of embedded structs come last, because a member
+// of the outer struct hides their members with the same name.
 func memberSchemas(t reflect.Type, within []reflect.Type, properties Object, required *[]string) {
 	var embedded []reflect.Type
 	for field := range t.Fields() {
@@ -111,7 +113,7 @@ func memberSchemas(t reflect.Type, within []reflect.Type, properties Object, req
 	}
 	for _, inner := range embedded {
 		always := required
-		if inner.Kind() == reflect.Pointer { // a nil pointer leaves its members out
+		if inner.Kind() == reflect.Pointer { // a nil pointer omits its members
 			inner, always = inner.Elem(), new([]string)
 		}
 		if !slices.Contains(within, inner) {
@@ -120,6 +122,8 @@ func memberSchemas(t reflect.Type, within []reflect.Type, properties Object, req
 	}
 }
 
+// memberSchema returns the schema of a struct field. The option string of the json tag makes
+// it a string.
 func memberSchema(t reflect.Type, options string, within []reflect.Type) Object {
 	if slices.Contains(strings.Split(options, ","), "string") {
 		return Object{"type": []string{"string", "null"}}
@@ -127,7 +131,7 @@ func memberSchema(t reflect.Type, options string, within []reflect.Type) Object 
 	return SchemaOf(t, within...)
 }
 
-// ObjectOf returns the schema of an object with these properties. The object may have others.
+// ObjectOf returns the schema of an object with these properties. It allows other properties.
 func ObjectOf(properties Object, required ...string) Object {
 	schema := Object{"type": "object", "properties": properties}
 	if len(required) > 0 {
@@ -136,8 +140,8 @@ func ObjectOf(properties Object, required ...string) Object {
 	return schema
 }
 
-// Text returns the schema of a string with at least least and at most most code
-// points. A most of 0 sets no limit.
+// Text returns the schema of a string whose length in code points is between least and most.
+// If most is 0, the length has no upper limit.
 func Text(least, most int) Object {
 	schema := Object{"type": "string"}
 	if least > 0 {
@@ -149,5 +153,5 @@ func Text(least, most int) Object {
 	return schema
 }
 
-// Ref returns a reference to a schema of Document.Schemas.
+// Ref returns a reference to a schema in [Document.Schemas].
 func Ref(schema string) Object { return Object{"$ref": "#/components/schemas/" + schema} }
