@@ -2,9 +2,12 @@ package fiberjwt_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net"
 	"net/http/httptest"
 	"strings"
 	"time"
@@ -14,10 +17,464 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/keys"
 	"github.com/fiberjwt/fiberjwt/legacy"
 )
 
-// What New hides: an Auth ends sessions, verifies tokens of jobs, prunes.
+// The shortest application: users register, sign in and read a route that needs a token.
+func ExampleNew() {
+	db, app := exampleDB(), fiber.New()
+	app.Use(fiberjwt.New(fiberjwt.Config{
+		DB:       db,
+		Secret:   secret,
+		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}},
+		Routes:   app.Group("/auth"),
+	}))
+	app.Get("/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.SendString("hello " + u.Email) }))
+
+	ann := post(app, "/auth/users/register", `{"email":"ann@example.com","password":"a pony for the trip"}`)
+	fmt.Println(ask(app, "GET", "/me", ann.AccessToken))
+	fmt.Println(ask(app, "GET", "/me", ""))
+	// Output:
+	// 200 hello ann@example.com
+	// 401 {"error":"no_token","error_description":"Sign in first: the request carries no access token."}
+}
+
+// Without DB and Entities, the middleware verifies tokens and loads no account. This is
+// for a service that shares the secret with the service where users sign in.
+func ExampleNew_verifyOnly() {
+	signsIn, _ := exampleApp()
+	ann := signUp(signsIn, "users", "ann@example.com")
+
+	app := fiber.New()
+	app.Use(fiberjwt.New(fiberjwt.Config{Secret: secret}))
+	app.Get("/", func(c *fiber.Ctx) error {
+		s, _ := fiberjwt.SessionOf(c)
+		return c.SendString(s.Kind + " " + s.Subject)
+	})
+	fmt.Println(ask(app, "GET", "/", ann))
+	// Output: 200 users 1
+}
+
+// A route that is registered above the middleware is open. This is a mistake if the route
+// needs an account. With a guard such as As, the mistake is answered 500, and the log
+// says why.
+func ExampleNew_incorrect() {
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // a guard without a middleware logs to the default
+	app := fiber.New()
+	app.Get("/open", func(c *fiber.Ctx) error { return c.SendString("no guard, no middleware") })
+	app.Get("/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.JSON(u) }))
+	app.Use(fiberjwt.New(exampleConfig(app))) // too late
+
+	fmt.Println(ask(app, "GET", "/open", ""))
+	fmt.Println(ask(app, "GET", "/me", ""))
+	// Output:
+	// 200 no guard, no middleware
+	// 500 {"error":"server_error","error_description":"The server is not set up for this request."}
+}
+
+// Open returns an error where New panics. It is for programs that handle this error, or
+// that need the Auth later, for example to close it.
+func ExampleOpen() {
+	app := fiber.New()
+	auth, err := fiberjwt.Open(exampleConfig(app))
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = auth.Close() }()
+	app.Use(auth.Handler())
+
+	fmt.Println(ask(app, "GET", "/", ""))
+	// Output: 401 {"error":"no_token","error_description":"Sign in first: the request carries no access token."}
+}
+
+// The error lists all problems of the Config, each with the fix.
+func ExampleOpen_incorrect() {
+	_, err := fiberjwt.Open(fiberjwt.Config{
+		DB:       exampleDB(),
+		Secret:   []byte("hunter2"),
+		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[Teacher]{}}, // teachers have no column "email"
+		Public:   []string{"/health"},
+	})
+	fmt.Println(err)
+	// Output:
+	// fiberjwt: the Config has 3 problems:
+	//   - Config.Secret has 7 bytes; give 32 random bytes or more, for instance from: openssl rand -base64 48
+	//   - Config.Entities[0] (Teacher, table teachers): Identity: the model has no column "email"; its columns are id, login, password_hash
+	//   - Config.Public[0]: "/health" is not a route: write it like "GET /assets/*", the method in capitals
+}
+
+// Public names the routes that need no token.
+func ExampleConfig_public() {
+	app := fiber.New()
+	cfg := exampleConfig(app)
+	cfg.Public = []string{"GET /health", "POST /hooks/:id"}
+	app.Use(fiberjwt.New(cfg))
+	app.Get("/health", func(c *fiber.Ctx) error { return c.SendString("ok") })
+	app.Post("/hooks/:id", func(c *fiber.Ctx) error { return c.SendString("hook " + c.Params("id")) })
+
+	fmt.Println(ask(app, "GET", "/health", ""))
+	fmt.Println(ask(app, "POST", "/hooks/7", ""))
+	fmt.Println(ask(app, "GET", "/hooks/7", "")[:3])
+	// Output:
+	// 200 ok
+	// 200 hook 7
+	// 401
+}
+
+// With Optional, requests without a token pass as anonymous. An invalid token is still
+// answered 401, so that the client refreshes it.
+func ExampleConfig_optional() {
+	app := fiber.New()
+	cfg := exampleConfig(app)
+	cfg.Optional = true
+	app.Use(fiberjwt.New(cfg))
+	app.Get("/", func(c *fiber.Ctx) error {
+		if u, ok := fiberjwt.Current[User](c); ok {
+			return c.SendString("hello " + u.Email)
+		}
+		return c.SendString("hello guest")
+	})
+
+	fmt.Println(ask(app, "GET", "/", ""))
+	fmt.Println(ask(app, "GET", "/", signUp(app, "users", "ann@example.com")))
+	fmt.Println(ask(app, "GET", "/", "nonsense"))
+	// Output:
+	// 200 hello guest
+	// 200 hello ann@example.com
+	// 401 {"error":"invalid_token","error_description":"The access token is not valid."}
+}
+
+// ErrorHandler writes errors in the format of the application. The status and
+// the headers of the response are already set.
+func ExampleConfig_errorHandler() {
+	app := fiber.New()
+	cfg := exampleConfig(app)
+	cfg.ErrorHandler = func(c *fiber.Ctx, err error) error {
+		var e *fiberjwt.Error
+		errors.As(err, &e)
+		return c.Status(e.Status).JSON(fiber.Map{"msg": e.Description})
+	}
+	app.Use(fiberjwt.New(cfg))
+	fmt.Println(ask(app, "GET", "/", ""))
+	// Output: 401 {"msg":"Sign in first: the request carries no access token."}
+}
+
+// Fillable names the columns that a registration may set, in addition to the identity and
+// the password. Other members, such as admin here, are ignored.
+func ExampleEntity() {
+	var kind fiberjwt.AnyEntity = fiberjwt.Entity[User]{
+		Register: fiberjwt.Anyone[User],
+		Fillable: []string{"full_name"}, // a registration sets no other columns
+		IdleTTL:  7 * 24 * time.Hour,
+	}
+	app := fiber.New()
+	app.Use(fiberjwt.New(fiberjwt.Config{DB: exampleDB(), Secret: secret, Entities: []fiberjwt.AnyEntity{kind}, Routes: app.Group("/auth")}))
+	app.Get("/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.SendString(fmt.Sprint(u.FullName, " ", u.Admin)) }))
+
+	ann := post(app, "/auth/users/register", `{"email":"ann@example.com","password":"a pony for the trip","full_name":"Ann","admin":true}`)
+	fmt.Println(ask(app, "GET", "/me", ann.AccessToken))
+	// Output: 200 Ann false
+}
+
+// Register may refuse a registration. Allow is called with each request and may refuse
+// the account. Claims adds claims to the access token. Load changes the query that loads
+// an account.
+func ExampleEntity_hooks() {
+	app := fiber.New()
+	cfg := exampleConfig(app)
+	cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{
+		Register: func(_ *fiber.Ctx, u *User) error {
+			if !strings.HasSuffix(u.Email, "@example.com") {
+				return errors.New("not an address of the company") // 403
+			}
+			return nil
+		},
+		Allow: func(_ context.Context, u *User) error {
+			if u.Disabled {
+				return errors.New("disabled") // 401
+			}
+			return nil
+		},
+		Claims: func(u *User) map[string]any { return map[string]any{"admin": u.Admin} },
+		Load:   func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("?TableAlias.disabled = ?", false) },
+	}}
+	app.Use(fiberjwt.New(cfg))
+
+	fmt.Println(post(app, "/auth/users/register", `{"email":"ann@example.com","password":"a pony for the trip"}`).TokenType)
+	fmt.Printf("%q\n", post(app, "/auth/users/register", `{"email":"eve@example.org","password":"a pony for the trip"}`).TokenType)
+	// Output:
+	// Bearer
+	// ""
+}
+
+// The zero Entity needs the columns email and password_hash, and the JSON of the model
+// must not contain the hash.
+func ExampleEntity_incorrect() {
+	type Account struct {
+		ID           int64  `bun:",pk,autoincrement"`
+		Email        string `bun:",unique,notnull"`
+		PasswordHash string `bun:",notnull"` // no json:"-"
+	}
+	_, err := fiberjwt.Open(fiberjwt.Config{DB: exampleDB(), Secret: secret, Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[Account]{}}})
+	fmt.Println(err)
+	// Output: fiberjwt: Config.Entities[0] (Account, table accounts): Password: the JSON of the model shows PasswordHash: tag the field `json:"-"`
+}
+
+// Registration is open for a kind with Anyone, and closed for a kind without Register.
+func ExampleAnyone() {
+	fiberjwt.New(fiberjwt.Config{
+		DB:     exampleDB(),
+		Secret: secret,
+		Entities: []fiberjwt.AnyEntity{
+			fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User]}, // POST /users/register is open
+			fiberjwt.Entity[Teacher]{Identity: "login"},            // the application stores teachers itself
+		},
+	})
+	// Output:
+}
+
+// Migrate creates and updates the tables of the library. Call it at every start.
+func ExampleMigrate() {
+	db := exampleDB()
+	fmt.Println(fiberjwt.Migrate(context.Background(), db))
+	// Output: <nil>
+}
+
+// If the table of sessions is missing, every sign-in is answered 503, and the log says
+// how to fix it.
+func ExampleMigrate_incorrect() {
+	app, db := fiber.New(), exampleDB()
+	if _, err := db.NewDropTable().Table("fiberjwt_sessions").Exec(context.Background()); err != nil {
+		panic(err)
+	}
+	cfg := exampleConfig(app)
+	cfg.DB = db
+	app.Use(fiberjwt.New(cfg))
+	fmt.Printf("%q\n", post(app, "/auth/users/register", `{"email":"ann@example.com","password":"a pony for the trip"}`).AccessToken)
+	// Output: ""
+}
+
+// A secret is not printed when a Config is formatted or logged.
+func ExampleConfig_secret() {
+	cfg := fiberjwt.Config{Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0")}
+	fmt.Println(cfg.Secret)
+	fmt.Printf("%x\n", cfg.Secret)
+	// Output:
+	// [secret]
+	// [secret]
+}
+
+// Insecure lets cookies work over plain http during development.
+func ExampleCookie() {
+	app := fiber.New()
+	cfg := exampleConfig(app)
+	cfg.Cookie = fiberjwt.Cookie{Insecure: true} // never in production
+	app.Use(fiberjwt.New(cfg))
+	fmt.Println(ask(app, "GET", "/", "")[:3])
+	// Output: 401
+}
+
+// With TransportCookie only, the tokens are sent in cookies and never in the body, so
+// scripts cannot read them.
+func ExampleTransport() {
+	app := fiber.New()
+	cfg := exampleConfig(app)
+	cfg.Transports = []fiberjwt.Transport{fiberjwt.TransportCookie}
+	app.Use(fiberjwt.New(cfg))
+	tokens := post(app, "/auth/users/register", `{"email":"ann@example.com","password":"a pony for the trip"}`)
+	fmt.Printf("%q %q\n", tokens.AccessToken, tokens.RefreshToken)
+	// Output: "" ""
+}
+
+// Identities that look the same become the same text, or are refused.
+func ExampleCanonicalIdentity() {
+	for _, typed := range []string{"Ann@Example.com", "ａｎｎ@example.com", "rene\u0301@example.com", "ann\u200b@example.com"} {
+		name, err := fiberjwt.CanonicalIdentity(typed)
+		fmt.Println(name, err)
+	}
+	// Output:
+	// ann@example.com <nil>
+	// ann@example.com <nil>
+	// rené@example.com <nil>
+	//  has characters that are not allowed
+}
+
+// A Canonical function adds a rule of the application: staff may type their number with
+// or without the letter in front.
+func ExampleCanonicalIdentity_ownRule() {
+	staff := fiberjwt.Entity[Teacher]{Identity: "login", Canonical: func(typed string) (string, error) {
+		name, err := fiberjwt.CanonicalIdentity(typed)
+		if err == nil && strings.Trim(name, "t0123456789") != "" {
+			err = errors.New("is not a staff number")
+		}
+		return strings.TrimPrefix(name, "t"), err
+	}}
+	name, err := staff.Canonical("T17")
+	fmt.Println(name, err)
+	// Output: 17 <nil>
+}
+
+// Argon2id with 64 MiB and three iterations, and passwords of at least 15 characters.
+func ExamplePassword() {
+	fiberjwt.New(fiberjwt.Config{
+		Secret:   secret,
+		Password: fiberjwt.Password{Memory: 64 << 10, Iterations: 3, MinLength: 15}, // 64 MiB
+	})
+	// Output:
+}
+
+// A longer Timeout, for clients that wait longer for a response, requires longer values
+// of Grace and Rearm.
+func ExampleRefresh() {
+	_, err := fiberjwt.Open(fiberjwt.Config{
+		Secret:  secret,
+		Refresh: fiberjwt.Refresh{Timeout: 20 * time.Second},
+	})
+	fmt.Println(err != nil, "Grace and Rearm have to follow")
+	_, err = fiberjwt.Open(fiberjwt.Config{
+		Secret:  secret,
+		Refresh: fiberjwt.Refresh{Timeout: 20 * time.Second, Grace: 40 * time.Second, Rearm: 80 * time.Second},
+	})
+	fmt.Println(err)
+	// Output:
+	// true Grace and Rearm have to follow
+	// <nil>
+}
+
+// listen serves app on a free port of this machine.
+func listen(app *fiber.App) (address string, stop func()) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	go func() { _ = app.Listener(listener) }()
+	return "http://" + listener.Addr().String(), func() { _ = app.ShutdownWithTimeout(time.Second) }
+}
+
+// One service signs users in and publishes its public keys. The other service verifies
+// tokens with these keys and shares no secret with the first one. Neither service has to
+// restart for a new key.
+func ExampleConfig_twoServices() {
+	key, _ := keys.Generate(keys.ES256) // or keys.ParsePEM
+	set, _ := keys.NewSet(key)
+	signsIn := fiber.New(fiber.Config{DisableStartupMessage: true})
+	signsIn.Get("/.well-known/jwks.json", set.JWKS())
+	cfg := exampleConfig(signsIn)
+	cfg.Keys, cfg.Issuer, cfg.Audience = set, "https://auth.example.com", []string{"https://shop.example.com"}
+	signsIn.Use(fiberjwt.New(cfg))
+	address, stop := listen(signsIn)
+	defer stop()
+
+	shop := fiber.New()
+	shop.Use(fiberjwt.New(fiberjwt.Config{
+		Keys:     keys.FromURL(address + "/.well-known/jwks.json"),
+		Issuer:   "https://auth.example.com",
+		Audience: []string{"https://shop.example.com"},
+	}))
+	shop.Get("/", fiberjwt.Require("users"), func(c *fiber.Ctx) error {
+		s, _ := fiberjwt.SessionOf(c)
+		return c.SendString("for " + s.Kind + " " + s.Subject)
+	})
+
+	ann := signUp(signsIn, "users", "ann@example.com")
+	fmt.Println(ask(shop, "GET", "/", ann))
+	eve := signUp(signsIn, "teachers", "eve")
+	fmt.Println(ask(shop, "GET", "/", eve))
+	// Output:
+	// 200 for users 1
+	// 403 {"error":"wrong_kind","error_description":"This account is of another kind than the route is for."}
+}
+
+// An identity provider signs its own tokens. FromIssuer finds the account that the
+// application has linked to the subject of the token.
+func ExampleTrustedIssuer() {
+	providersKey, _ := keys.Generate(keys.ES256)
+	published, _ := keys.NewSet(providersKey.Public()) // usually keys.FromURL(…)
+	app := fiber.New()
+	cfg := exampleConfig(app)
+	cfg.TrustedIssuers = []fiberjwt.TrustedIssuer{{
+		Name: "https://id.example.com", Keys: published, Audience: []string{"shop"}, Kind: "users",
+	}}
+	cfg.Entities[0] = fiberjwt.Entity[User]{
+		Register: fiberjwt.Anyone[User],
+		FromIssuer: func(ctx context.Context, s *fiberjwt.Session) (*User, error) {
+			u := &User{}
+			return u, cfg.DB.NewSelect().Model(u).Where("email = ?", s.Subject+"@linked.example").Scan(ctx)
+		},
+	}
+	app.Use(fiberjwt.New(cfg))
+	app.Get("/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.SendString(u.Email) }))
+	signUp(app, "users", "p-17@linked.example")
+
+	fmt.Println(ask(app, "GET", "/me", providerToken(providersKey, "p-17")))
+	fmt.Println(ask(app, "GET", "/me", providerToken(providersKey, "p-18")))
+	// Output:
+	// 200 p-17@linked.example
+	// 401 {"error":"invalid_token","error_description":"The session of this access token has ended."}
+}
+
+// providerToken returns a token as the identity provider issues it.
+func providerToken(key keys.Key, subject string) string {
+	now := time.Now().Unix()
+	segment := base64.RawURLEncoding.EncodeToString
+	text := segment([]byte(`{"alg":"ES256","typ":"at+jwt","kid":"`+key.ID()+`"}`)) + "." +
+		segment(fmt.Appendf(nil, `{"iss":"https://id.example.com","aud":"shop","sub":"%s","iat":%d,"exp":%d}`, subject, now, now+60))
+	signature, err := key.Sign(text)
+	if err != nil {
+		panic(err)
+	}
+	return text + "." + segment(signature)
+}
+
+// Issue starts a session outside of a request. The LoginOptions apply to this session
+// only: here an access token for a television that is valid for an hour and has a claim.
+func ExampleAuth_Issue() {
+	app := fiber.New()
+	cfg := exampleConfig(app)
+	auth, err := fiberjwt.Open(cfg)
+	if err != nil {
+		panic(err)
+	}
+	signUp(app, "users", "ann@example.com")
+	ann := &User{}
+	if err := cfg.DB.NewSelect().Model(ann).Where("email = ?", "ann@example.com").Scan(context.Background()); err != nil {
+		panic(err)
+	}
+	tokens, err := auth.Issue(context.Background(), ann, fiberjwt.LoginOptions{TTL: time.Hour, Claims: map[string]any{"device": "tv"}})
+	if err != nil {
+		panic(err)
+	}
+	s, _ := auth.Verify(context.Background(), tokens.AccessToken)
+	var device string
+	s.Claim("device", &device)
+	fmt.Println(tokens.ExpiresIn, device)
+	// Output: 3600 tv
+}
+
+// Verifiers that are configured with the issuer only find the keys by this document.
+func ExampleAuth_Discovery() {
+	key, _ := keys.Generate(keys.ES256) // or keys.ParsePEM
+	set, _ := keys.NewSet(key)
+	app := fiber.New()
+	cfg := exampleConfig(app)
+	cfg.Keys, cfg.Issuer = set, "https://auth.example.com"
+	auth, err := fiberjwt.Open(cfg)
+	if err != nil {
+		panic(err)
+	}
+	const published = "https://auth.example.com/.well-known/jwks.json"
+	app.Get("/.well-known/jwks.json", set.JWKS())
+	app.Get("/.well-known/oauth-authorization-server", auth.Discovery(published))
+	app.Use(auth.Handler())
+
+	fmt.Println(ask(app, "GET", "/.well-known/oauth-authorization-server", ""))
+	// Output:
+	// 200 {"issuer":"https://auth.example.com","jwks_uri":"https://auth.example.com/.well-known/jwks.json","response_types_supported":["none"],"grant_types_supported":[],"subject_types_supported":["public"],"id_token_signing_alg_values_supported":["ES256"]}
+}
+
+// Open returns an Auth, which has more than the middleware: the application can list and
+// end sessions, verify tokens and prune the tables.
 func ExampleAuth() {
 	app := fiber.New()
 	auth, err := fiberjwt.Open(exampleConfig(app))
@@ -36,7 +493,8 @@ func ExampleAuth() {
 	// 0 <nil>
 }
 
-// At start, after Migrate: what only the database itself can tell.
+// Check finds problems that only the database can reveal. Call it at start, after
+// Migrate.
 func ExampleAuth_Check() {
 	cfg := exampleConfig(fiber.New())
 	if _, err := cfg.DB.Exec("ALTER TABLE users DROP COLUMN full_name"); err != nil {
@@ -54,13 +512,15 @@ func ExampleAuth_Check() {
 	// true
 }
 
+// The middleware can protect a part of the application: here, only the routes below /api
+// need a token.
 func ExampleAuth_Handler() {
 	app := fiber.New()
 	auth, err := fiberjwt.Open(exampleConfig(app))
 	if err != nil {
 		panic(err)
 	}
-	api := app.Group("/api", auth.Handler()) // only what is below /api is closed
+	api := app.Group("/api", auth.Handler()) // only the routes below /api need a token
 	api.Get("/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.SendString(u.Email) }))
 	app.Get("/about", func(c *fiber.Ctx) error { return c.SendString("about us") })
 
@@ -71,7 +531,8 @@ func ExampleAuth_Handler() {
 	// 200 ann@example.com
 }
 
-// A socket keeps the session that it was opened by, and asks now and then.
+// A WebSocket keeps the session that opened it, and asks from time to time whether the
+// session is still active.
 func ExampleAuth_Alive() {
 	app := fiber.New()
 	auth, err := fiberjwt.Open(exampleConfig(app))
@@ -81,7 +542,7 @@ func ExampleAuth_Alive() {
 	app.Use(auth.Handler())
 	var kept *fiberjwt.Session
 	app.Get("/live", fiberjwt.As(func(c *fiber.Ctx, _ *User) error {
-		kept, _ = fiberjwt.SessionOf(c, "users") // it may outlive the request
+		kept, _ = fiberjwt.SessionOf(c, "users") // a Session stays valid after the request
 		return c.SendString("open")
 	}))
 
@@ -96,6 +557,7 @@ func ExampleAuth_Alive() {
 	// true
 }
 
+// Mount adds the built-in routes after Open. It replaces Config.Routes.
 func ExampleAuth_Mount() {
 	app := fiber.New()
 	cfg := exampleConfig(app)
@@ -109,7 +571,7 @@ func ExampleAuth_Mount() {
 	// Output: Bearer
 }
 
-// Below the middleware the sign-in itself asks for a token.
+// If the built-in routes are mounted below the middleware, even a sign-in needs a token.
 func ExampleAuth_Mount_incorrect() {
 	app := fiber.New()
 	cfg := exampleConfig(app)
@@ -119,12 +581,13 @@ func ExampleAuth_Mount_incorrect() {
 		panic(err)
 	}
 	app.Use(auth.Handler())
-	auth.Mount(app.Group("/auth")) // too late: mount first, or use Config.Routes
+	auth.Mount(app.Group("/auth")) // wrong: call Mount first, or set Config.Routes
 	fmt.Println(ask(app, "POST", "/auth/users/login", ""))
 	// Output: 401 {"error":"no_token","error_description":"Sign in first: the request carries no access token."}
 }
 
-// For a token that comes with a message of a WebSocket, or a job.
+// Verify checks a token that does not come with a request, for example in a message of a
+// WebSocket or in a job.
 func ExampleAuth_Verify() {
 	app, auth := exampleApp()
 	token := signUp(app, "users", "ann@example.com")
@@ -138,6 +601,7 @@ func ExampleAuth_Verify() {
 	// true
 }
 
+// Sessions lists the active sessions of an account.
 func ExampleSessions() {
 	app, auth := exampleApp()
 	signUp(app, "users", "ann@example.com")
@@ -148,6 +612,7 @@ func ExampleSessions() {
 	// Output: 2 <nil>
 }
 
+// Revoke ends one session. Its access token is then refused.
 func ExampleAuth_Revoke() {
 	app, auth := exampleApp()
 	token := signUp(app, "users", "ann@example.com")
@@ -163,7 +628,8 @@ func ExampleAuth_Revoke() {
 	// 401 {"error":"invalid_token","error_description":"The session of this access token has ended."}
 }
 
-// After an account was disabled, or its password was changed elsewhere.
+// RevokeAll ends every session of an account. Call it after the application has disabled
+// the account or has changed its password.
 func ExampleRevokeAll() {
 	app, auth := exampleApp()
 	token := signUp(app, "users", "ann@example.com")
@@ -176,7 +642,8 @@ func ExampleRevokeAll() {
 	// true
 }
 
-// Sign-ins do it by themselves, unless Config.ManualPrune is set.
+// Prune deletes sessions that are past their absolute deadline and failed sign-ins that no
+// longer count. Sign-ins do this themselves, unless Config.ManualPrune is set.
 func ExampleAuth_Prune() {
 	_, auth := exampleApp()
 	deleted, err := auth.Prune(context.Background())
@@ -184,7 +651,8 @@ func ExampleAuth_Prune() {
 	// Output: 0 <nil>
 }
 
-// Stop taking requests, then close.
+// At the end of the program, shut the application down first and close the Auth
+// afterwards.
 func ExampleAuth_Close() {
 	app, auth := exampleApp()
 	fmt.Println(app.Shutdown())
@@ -194,6 +662,8 @@ func ExampleAuth_Close() {
 	// <nil>
 }
 
+// OpenAPI serves the description of the built-in routes. Above the middleware, it is
+// public.
 func ExampleAuth_OpenAPI() {
 	app := fiber.New()
 	auth, err := fiberjwt.Open(exampleConfig(app))
@@ -208,7 +678,7 @@ func ExampleAuth_OpenAPI() {
 	// Output: 200 true
 }
 
-// An application adds what it knows.
+// An application can add to the document, for example its own title and license.
 func ExampleAuth_OpenAPIDocument() {
 	auth, err := fiberjwt.Open(exampleConfig(fiber.New()))
 	if err != nil {
@@ -229,8 +699,8 @@ func ExampleAuth_OpenAPIDocument() {
 	// Output: Notes true
 }
 
-// The first account of a kind whose registration is closed, at the start of the
-// program or by a command of its own.
+// Create makes an account of a kind whose registration is closed, for example the first
+// one, at the start of the program or in a separate command.
 func ExampleCreate() {
 	_, auth := exampleApp()
 	ctx, head := context.Background(), &Teacher{Login: "head"}
@@ -239,7 +709,7 @@ func ExampleCreate() {
 		var refused *fiberjwt.Error
 		switch {
 		case errors.Is(err, fiberjwt.ErrTaken):
-			fmt.Println("it is there already")
+			fmt.Println("the account exists already")
 		case errors.As(err, &refused):
 			fmt.Println(refused.Description, refused.Fields)
 		default:
@@ -250,10 +720,11 @@ func ExampleCreate() {
 	// Output:
 	// Some fields are missing or wrong. map[password:is one of the most common passwords]
 	// 1 <nil>
-	// it is there already
+	// the account exists already
 }
 
-// An import inserts its rows itself, in a transaction of its own say.
+// HashPassword is for an import that inserts rows itself, for example in a transaction of
+// the application.
 func ExampleAuth_HashPassword() {
 	_, auth := exampleApp()
 	hash, err := auth.HashPassword(context.Background(), "a pony for the trip")
@@ -261,7 +732,8 @@ func ExampleAuth_HashPassword() {
 	// Output: $argon2id$v=19$m=19456,t=2,p=1$ <nil>
 }
 
-// A command line asks for the password before it does something grave.
+// CheckPassword lets a command-line program ask for the password before it does something
+// dangerous.
 func ExampleAuth_CheckPassword() {
 	app, auth := exampleApp()
 	u := exampleUser(auth, app) // whose password is "a pony for the trip"
@@ -274,7 +746,8 @@ func ExampleAuth_CheckPassword() {
 	// true <nil>
 }
 
-// The account and its first session, both or neither.
+// With LoginOptions.DB, the account and its first session are stored in one transaction:
+// both or neither.
 func ExampleLoginOptions_transaction() {
 	app := fiber.New()
 	cfg := exampleConfig(app)
@@ -294,14 +767,14 @@ func ExampleLoginOptions_transaction() {
 		if err != nil {
 			return err
 		}
-		return c.JSON(tokens) // now that they are good
+		return c.JSON(tokens) // only after the commit
 	})
 	tokens := post(app, "/join", "")
 	fmt.Println(ask(app, "GET", "/auth/users/me", tokens.AccessToken)[:3])
 	// Output: 200
 }
 
-// exampleUser is a stored account.
+// exampleUser registers a user and returns the stored account.
 func exampleUser(auth *fiberjwt.Auth, app *fiber.App) *User {
 	s, err := auth.Verify(context.Background(), signUp(app, "users", "ann@example.com"))
 	if err != nil {
@@ -310,6 +783,8 @@ func exampleUser(auth *fiberjwt.Auth, app *fiber.App) *User {
 	return s.Account.(*User)
 }
 
+// LoginOptions change the tokens of one sign-in: here the lifetime of the access token
+// and an additional claim.
 func ExampleLoginOptions() {
 	app, auth := exampleApp()
 	tokens, err := auth.Issue(context.Background(), exampleUser(auth, app), fiberjwt.LoginOptions{
@@ -328,7 +803,8 @@ func ExampleLoginOptions() {
 	// Output: true till 4
 }
 
-// The page that the link opens looks at the token; the button on it redeems.
+// Check verifies the token of a link and does not use it up. Use it for the page that the
+// link opens, and Redeem for the button on that page.
 func ExampleLink_Check() {
 	confirm := fiberjwt.Link[User]{Name: "confirm-email"}
 	app, auth := exampleApp()
@@ -336,7 +812,7 @@ func ExampleLink_Check() {
 	if err != nil {
 		panic(err)
 	}
-	for range 2 { // programs that look after mail follow links too
+	for range 2 { // mail scanners follow links too
 		u, err := confirm.Check(context.Background(), auth, token)
 		fmt.Println(u.Email, err)
 	}
@@ -345,7 +821,8 @@ func ExampleLink_Check() {
 	// ann@example.com <nil>
 }
 
-// The answer is the same whether there is such an account.
+// A route for forgotten passwords. The response is the same for every address, so that
+// clients cannot find out which accounts exist.
 func ExampleResetToken() {
 	app := fiber.New()
 	cfg := exampleConfig(app)
@@ -364,31 +841,33 @@ func ExampleResetToken() {
 			if err != nil {
 				return err
 			}
-			_ = token // hand it to whatever sends mail, and do not wait for it
+			_ = token // queue a mail with a link; do not wait until it is sent
 		}
-		return c.SendString("look into your mail")
+		return c.SendString("check your mail")
 	})
 	fmt.Println(ask(app, "POST", "/forgot?email=ann@example.com", ""))
-	fmt.Println(ask(app, "POST", "/forgot?email=nobody@example.com", ""))
+	fmt.Println(ask(app, "POST", "/forgot?email=unknown@example.com", ""))
 	// Output:
-	// 200 look into your mail
-	// 200 look into your mail
+	// 200 check your mail
+	// 200 check your mail
 }
 
+// FromTicket is the last in the chain, because a client that sends an access token does
+// not need a ticket.
 func ExampleFromTicket() {
-	// Last in the chain: whoever sends a token does not need a ticket.
 	app, _ := from(fiberjwt.Chain(fiberjwt.FromAuthHeader("Bearer"), fiberjwt.FromCookie(""), fiberjwt.FromTicket("ticket")))
 	fmt.Println(ask(app, "GET", "/?ticket=nonsense", "")[:3])
 	// Output: 401
 }
 
+// A link that signs a user in. Its token is valid once.
 func ExampleLink() {
 	app, auth := exampleApp()
 	ann := exampleUser(auth, app)
 	ctx := context.Background()
 
 	magic := fiberjwt.Link[User]{Name: "magic-link", TTL: 10 * time.Minute}
-	token, err := magic.Token(auth, ann) // goes into the link of a mail
+	token, err := magic.Token(auth, ann) // part of a link in a mail
 	if err != nil {
 		panic(err)
 	}
@@ -401,24 +880,24 @@ func ExampleLink() {
 	// fiberjwt: The link is not valid, has expired or was used before.
 }
 
-// What a token is bound to is part of the loaded row: an account that was not
-// loaded makes a token that nobody can use.
+// A token is bound to the columns of the loaded row. If the account is not loaded, the
+// token cannot be redeemed.
 func ExampleLink_incorrect() {
 	app, auth := exampleApp()
 	signUp(app, "users", "ann@example.com")
 	confirm := fiberjwt.Link[User]{Name: "confirm-email", Binds: func(u *User) string { return u.Email }}
-	token, _ := confirm.Token(auth, &User{ID: 1}) // the address is missing
+	token, _ := confirm.Token(auth, &User{ID: 1}) // wrong: Email is not loaded
 	_, err := confirm.Redeem(context.Background(), auth, token)
 	fmt.Println(err)
 	// Output: fiberjwt: The link is not valid, has expired or was used before.
 }
 
-// A person who has to wait asks for a mail, and signs in with its link from a
-// place that the account does not know yet.
+// If an attacker guesses at a password, the owner of the account has to wait before a sign-in
+// from a new place. With the token of a link in a mail, the owner can sign in at once.
 func ExampleUnlockToken() {
 	app, auth := exampleApp()
 	ann := exampleUser(auth, app)
-	token, err := fiberjwt.UnlockToken(auth, ann, time.Hour) // goes into the link of a mail
+	token, err := fiberjwt.UnlockToken(auth, ann, time.Hour) // part of a link in a mail
 	if err != nil {
 		panic(err)
 	}
@@ -434,6 +913,8 @@ func ExampleUnlockToken() {
 	// Output: fju_ 200 OK
 }
 
+// ResetPassword stores a new password and ends every session of the account. A refused
+// password does not use up the token.
 func ExampleResetPassword() {
 	app, auth := exampleApp()
 	session := signUp(app, "users", "ann@example.com")
@@ -454,6 +935,8 @@ func ExampleResetPassword() {
 	// <nil> 401 {"error":"invalid_token","error_description":"The session of this access token has ended."}
 }
 
+// A ticket opens one path for an element that cannot send a header, such as the src of a
+// video.
 func ExampleTicket() {
 	app := fiber.New()
 	cfg := exampleConfig(app)
@@ -479,6 +962,8 @@ func ExampleTicket() {
 	// 401 {"error":"invalid_token","error_description":"The access token is not meant for this use."}
 }
 
+// With this ErrorHandler, Fiber answers the errors that handlers return in the same JSON
+// as fiberjwt.
 func ExampleErrorHandler() {
 	app := fiber.New(fiber.Config{ErrorHandler: fiberjwt.ErrorHandler})
 	app.Use(fiberjwt.New(exampleConfig(app)))
@@ -486,13 +971,14 @@ func ExampleErrorHandler() {
 		if !u.Admin {
 			return fiberjwt.ErrForbidden
 		}
-		return c.SendString("the keys")
+		return c.SendString("the settings")
 	}))
 	fmt.Println(ask(app, "GET", "/admin", signUp(app, "users", "ann@example.com")))
 	// Output: 403 {"error":"forbidden","error_description":"The application refused the request."}
 }
 
-// The users of an application that moves from Flask-JWT-Router stay signed in on the day of the move.
+// The users of an application that moves from Flask-JWT-Router stay signed in on the day
+// of the move. Their clients exchange an old token for a session.
 func ExampleConfig_oldTokens() {
 	app := fiber.New()
 	cfg := exampleConfig(app)
@@ -500,9 +986,9 @@ func ExampleConfig_oldTokens() {
 	app.Use(fiberjwt.New(cfg))
 	app.Post("/exchange", fiberjwt.As(func(c *fiber.Ctx, u *User) error {
 		if s, _ := fiberjwt.SessionOf(c, "users"); s.ID != "" {
-			return fiberjwt.ErrForbidden // it has a session
+			return fiberjwt.ErrForbidden // the token is new and has a session
 		}
-		tokens, err := fiberjwt.Login(c, u) // a session, from now on
+		tokens, err := fiberjwt.Login(c, u) // from now on, the user has a session
 		if err != nil {
 			return err
 		}

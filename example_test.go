@@ -24,7 +24,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/keys"
 )
 
-// User and Teacher are the kinds of the examples.
+// User is a kind of account in the examples. Users sign in by email.
 type User struct {
 	bun.BaseModel `bun:"table:users"`
 	ID            int64  `bun:",pk,autoincrement" json:"id"`
@@ -35,6 +35,7 @@ type User struct {
 	PasswordHash  string `bun:",notnull"          json:"-"`
 }
 
+// Teacher is a kind of account in the examples. Teachers sign in by the column login.
 type Teacher struct {
 	bun.BaseModel `bun:"table:teachers"`
 	ID            int64  `bun:",pk,autoincrement" json:"id"`
@@ -42,16 +43,17 @@ type Teacher struct {
 	PasswordHash  string `bun:",notnull"          json:"-"`
 }
 
-// patience is long enough on the busiest machine.
+// patience is a deadline that is long enough even on a slow and busy machine.
 const patience = time.Minute
 
-// What the examples share. secret would come from the environment; db is an
-// empty SQLite database with the tables of users and teachers.
+// The examples share a secret, which a program would read from its environment. dbs counts
+// their databases.
 var (
 	secret = keys.Secret("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0") // openssl rand -base64 48
 	dbs    atomic.Int64
 )
 
+// exampleDB returns an empty SQLite database with the tables of users and teachers.
 func exampleDB() *bun.DB {
 	conn, err := sql.Open("sqlite3", fmt.Sprintf("file:/example%d.db?vfs=memdb&_txlock=immediate", dbs.Add(1)))
 	if err != nil {
@@ -69,7 +71,7 @@ func exampleDB() *bun.DB {
 	return db
 }
 
-// exampleConfig lets users and teachers register.
+// exampleConfig returns a Config where users and teachers can register.
 func exampleConfig(app *fiber.App) fiberjwt.Config {
 	return fiberjwt.Config{
 		DB: exampleDB(), Secret: secret, Routes: app.Group("/auth"),
@@ -81,7 +83,7 @@ func exampleConfig(app *fiber.App) fiberjwt.Config {
 	}
 }
 
-// exampleApp has users and teachers behind the middleware.
+// exampleApp returns an application with the middleware for users and teachers.
 func exampleApp() (*fiber.App, *fiberjwt.Auth) {
 	app := fiber.New()
 	auth, err := fiberjwt.Open(exampleConfig(app))
@@ -92,8 +94,8 @@ func exampleApp() (*fiber.App, *fiberjwt.Auth) {
 	return app, auth
 }
 
-// ask sends a request, with an access token if there is one, and gives status
-// and body.
+// ask sends a request, with an access token if it is not empty, and returns the status
+// and the body. headers are pairs of a name and a value.
 func ask(app *fiber.App, method, path, access string, headers ...string) string {
 	request := httptest.NewRequest(method, path, nil)
 	if access != "" {
@@ -114,12 +116,12 @@ func ask(app *fiber.App, method, path, access string, headers ...string) string 
 	return strings.TrimSpace(fmt.Sprint(response.StatusCode, " ", string(body)))
 }
 
-// signUp registers an account and gives its access token.
+// signUp registers an account and returns its access token.
 func signUp(app *fiber.App, kind, identity string) string {
 	return post(app, "/auth/"+kind+"/register", fmt.Sprintf(`{%q:%q,"password":"a pony for the trip"}`, map[string]string{"users": "email", "teachers": "login"}[kind], identity)).AccessToken
 }
 
-// post sends JSON and gives the tokens of the answer.
+// post sends JSON and returns the tokens of the response.
 func post(app *fiber.App, path, body string) (tokens fiberjwt.Tokens) {
 	request := httptest.NewRequest("POST", path, strings.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")
@@ -134,6 +136,7 @@ func post(app *fiber.App, path, body string) (tokens fiberjwt.Tokens) {
 	return tokens
 }
 
+// As passes the account to the handler, and refuses accounts of other kinds.
 func ExampleAs() {
 	app, _ := exampleApp()
 	app.Get("/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.SendString("hello " + u.Email) }))
@@ -145,7 +148,7 @@ func ExampleAs() {
 	// 403 {"error":"wrong_kind","error_description":"This account is of another kind than the route is for."}
 }
 
-// A guard of the application's own is an As that goes on.
+// A guard of the application is an As whose handler calls c.Next.
 func ExampleAs_guard() {
 	app, _ := exampleApp()
 	admins := fiberjwt.As(func(c *fiber.Ctx, u *User) error {
@@ -154,11 +157,13 @@ func ExampleAs_guard() {
 		}
 		return c.Next()
 	})
-	app.Get("/admin", admins, func(c *fiber.Ctx) error { return c.SendString("the keys") })
+	app.Get("/admin", admins, func(c *fiber.Ctx) error { return c.SendString("the settings") })
 	fmt.Println(ask(app, "GET", "/admin", signUp(app, "users", "ann@example.com")))
 	// Output: 403 fiberjwt: The application refused the request.
 }
 
+// Current returns the account of a kind, the same pointer as in c.Locals, or false if the
+// request has none.
 func ExampleCurrent() {
 	app, _ := exampleApp()
 	app.Get("/", func(c *fiber.Ctx) error {
@@ -175,8 +180,8 @@ func ExampleCurrent() {
 	// 200 no user
 }
 
-// Current says false for a teacher; who overlooks it has a nil pointer. As
-// cannot be used that way.
+// Current returns a nil pointer and false for an account of another kind. A handler must
+// not ignore the false. With As, this mistake is not possible.
 func ExampleCurrent_incorrect() {
 	app, _ := exampleApp()
 	app.Get("/", func(c *fiber.Ctx) error {
@@ -187,6 +192,7 @@ func ExampleCurrent_incorrect() {
 	// Output: 200 true
 }
 
+// SessionOf returns what the token says, and where it was found.
 func ExampleSessionOf() {
 	app, _ := exampleApp()
 	app.Get("/", func(c *fiber.Ctx) error {
@@ -197,6 +203,7 @@ func ExampleSessionOf() {
 	// Output: 200 teachers 1 from the auth header
 }
 
+// A Session has the kind, the subject, the times of the token and the loaded account.
 func ExampleSession() {
 	app, auth := exampleApp()
 	s, err := auth.Verify(context.Background(), signUp(app, "users", "ann@example.com"))
@@ -207,6 +214,7 @@ func ExampleSession() {
 	// Output: users 1 10m0s ann@example.com
 }
 
+// Claim reads a claim that Entity.Claims has added to the token.
 func ExampleSession_Claim() {
 	app := fiber.New()
 	cfg := exampleConfig(app)
@@ -227,6 +235,7 @@ func ExampleSession_Claim() {
 	// Output: 200 free
 }
 
+// Require restricts a group of routes to the accounts of a kind.
 func ExampleRequire() {
 	app, _ := exampleApp()
 	school := app.Group("/school", fiberjwt.Require("teachers"))
@@ -239,7 +248,8 @@ func ExampleRequire() {
 	// 403
 }
 
-// A kind that nobody declared is refused, and the log names those that exist.
+// A guard for a kind that the Config does not have is answered 500, and the log names the
+// kinds that exist.
 func ExampleRequire_incorrect() {
 	app, _ := exampleApp()
 	app.Get("/", fiberjwt.Require("user"), func(c *fiber.Ctx) error { return c.SendString("never") }) // it is "users"
@@ -247,6 +257,7 @@ func ExampleRequire_incorrect() {
 	// Output: 500 {"error":"server_error","error_description":"The server is not set up for this request."}
 }
 
+// Fresh requires that the password was proved within the last five minutes.
 func ExampleFresh() {
 	now := time.Now()
 	app := fiber.New()
@@ -265,7 +276,8 @@ func ExampleFresh() {
 	// 200 gone
 }
 
-// After a magic link, OAuth and the like have proved who it is.
+// Login starts a session after the application itself has verified who the user is, for
+// example by a magic link or OAuth.
 func ExampleLogin() {
 	app := fiber.New()
 	cfg := exampleConfig(app)
@@ -273,7 +285,7 @@ func ExampleLogin() {
 	db := cfg.DB
 	app.Use(fiberjwt.New(cfg))
 	app.Post("/magic/:code", func(c *fiber.Ctx) error {
-		if c.Params("code") != "xyzzy" { // look it up, once, in a table of your own
+		if c.Params("code") != "xyzzy" { // a real application looks the code up in its table, and deletes it
 			return fiberjwt.ErrBadCredentials
 		}
 		u := new(User)
@@ -295,6 +307,7 @@ func ExampleLogin() {
 	// 401 fiberjwt: Incorrect email or password.
 }
 
+// Logout ends the session of the request. Its access token is then refused.
 func ExampleLogout() {
 	app, _ := exampleApp()
 	app.Post("/bye", func(c *fiber.Ctx) error {
@@ -311,6 +324,8 @@ func ExampleLogout() {
 	// 401 {"error":"invalid_token","error_description":"The session of this access token has ended."}
 }
 
+// An *Error has the status and the code of the response. It also matches fiber.Error, so
+// an ErrorHandler of Fiber knows the status.
 func ExampleError() {
 	_, auth := exampleApp()
 	_, err := auth.Verify(context.Background(), "nonsense")
@@ -319,7 +334,7 @@ func ExampleError() {
 	fmt.Println(errors.As(err, &e), e.Status, e.Code)
 	fmt.Println(errors.Is(err, fiberjwt.ErrTokenMalformed), errors.Is(err, fiberjwt.ErrTokenExpired))
 
-	var fibers *fiber.Error // for a fiber.ErrorHandler
+	var fibers *fiber.Error // as an ErrorHandler of Fiber does it
 	fmt.Println(errors.As(err, &fibers), fibers.Code)
 	// Output:
 	// true 401 invalid_token
@@ -327,6 +342,7 @@ func ExampleError() {
 	// true 401
 }
 
+// OnEvent receives events, for example for a log of sign-ins.
 func ExampleConfig_onEvent() {
 	app := fiber.New()
 	cfg := exampleConfig(app)
@@ -342,8 +358,8 @@ func ExampleConfig_onEvent() {
 	// token_refused  token_malformed
 }
 
-// from is an application that takes its tokens from there, with the access
-// token of a user.
+// from returns an application that reads its tokens with extractor, and the access token
+// of a user.
 func from(extractor fiberjwt.Extractor) (*fiber.App, string) {
 	app := fiber.New()
 	cfg := exampleConfig(app)
@@ -356,8 +372,9 @@ func from(extractor fiberjwt.Extractor) (*fiber.App, string) {
 	return app, signUp(app, "users", "ann@example.com")
 }
 
+// The default extractor reads the Authorization header and then the cookie of the kind.
 func ExampleExtractor() {
-	// This is the default: apps send a header, browsers a cookie.
+	// This is the default.
 	app, token := from(fiberjwt.Chain(fiberjwt.FromAuthHeader("Bearer"), fiberjwt.FromCookie("")))
 	fmt.Println(ask(app, "GET", "/", token))
 	fmt.Println(ask(app, "GET", "/", "", "Cookie", "__Host-Http-users="+token))
@@ -366,7 +383,8 @@ func ExampleExtractor() {
 	// 200 from the cookie
 }
 
-// The first that finds a credential decides.
+// In a chain, the first extractor that finds a credential decides. If this credential is
+// not valid, the request is refused.
 func ExampleChain() {
 	app, token := from(fiberjwt.Chain(fiberjwt.FromHeader("X-Access-Token"), fiberjwt.FromAuthHeader("Bearer")))
 	fmt.Println(ask(app, "GET", "/", token))
@@ -376,27 +394,33 @@ func ExampleChain() {
 	// 401
 }
 
+// FromAuthHeader reads the Authorization header after the name of a scheme, here JWT
+// instead of Bearer.
 func ExampleFromAuthHeader() {
 	app, token := from(fiberjwt.FromAuthHeader("JWT"))
 	fmt.Println(ask(app, "GET", "/", "", "Authorization", "JWT "+token))
-	fmt.Println(ask(app, "GET", "/", token)[:3]) // Bearer
+	fmt.Println(ask(app, "GET", "/", token)[:3]) // sent as Bearer
 	// Output:
 	// 200 from the auth header
 	// 401
 }
 
+// FromHeader reads a token that is the whole value of a header.
 func ExampleFromHeader() {
 	app, token := from(fiberjwt.FromHeader("X-Access-Token"))
 	fmt.Println(ask(app, "GET", "/", "", "X-Access-Token", token))
 	// Output: 200 from the header
 }
 
+// Header returns the header that clients must send, with the text before the token.
 func ExampleExtractor_Header() {
 	name, before := fiberjwt.Chain(fiberjwt.FromCookie(""), fiberjwt.FromAuthHeader("JWT")).Header()
 	fmt.Println(name + ": " + before + "<token>")
 	// Output: Authorization: JWT <token>
 }
 
+// FromCookie reads a cookie with a fixed name. Requests from other origins are refused as
+// for any cookie.
 func ExampleFromCookie() {
 	app, token := from(fiberjwt.FromCookie("sid"))
 	fmt.Println(ask(app, "GET", "/", "", "Cookie", "sid="+token))
@@ -406,6 +430,7 @@ func ExampleFromCookie() {
 	// 403 {"error":"csrf","error_description":"The request comes from another origin."}
 }
 
+// FromQuery reads a parameter of the query, in GET and HEAD requests only.
 func ExampleFromQuery() {
 	app, token := from(fiberjwt.FromQuery("auth"))
 	fmt.Println(ask(app, "GET", "/?auth="+token, ""))
@@ -415,22 +440,24 @@ func ExampleFromQuery() {
 	// 401
 }
 
-// An address that carries a token is in every log and history on its way. Ahead
-// of the header it also lets anybody who can hand out a link sign the reader in
-// as somebody else.
+// A token in a URL appears in logs and in browser histories. If the query comes before
+// the header, an attacker can also sign a user in to the attacker's account, with a link
+// that contains a token.
 func ExampleFromQuery_incorrect() {
 	app, token := from(fiberjwt.Chain(fiberjwt.FromQuery("auth"), fiberjwt.FromAuthHeader("Bearer")))
 	mallory := signUp(app, "users", "mallory@example.com")
-	fmt.Println(ask(app, "GET", "/?auth="+mallory, token)) // as mallory
+	fmt.Println(ask(app, "GET", "/?auth="+mallory, token)) // signed in as mallory, not as ann
 	// Output: 200 from the query
 }
 
+// FromForm reads a field of a form. A request without this field is refused.
 func ExampleFromForm() {
 	app, _ := from(fiberjwt.FromForm("access_token"))
 	fmt.Println(ask(app, "POST", "/", "")[:3])
 	// Output: 401
 }
 
+// FromParam reads a parameter of the path, here for the address of a feed.
 func ExampleFromParam() {
 	app := fiber.New()
 	cfg := exampleConfig(app)
@@ -441,7 +468,8 @@ func ExampleFromParam() {
 	// Output: 200 news for ann@example.com
 }
 
-// A header with a prefix that is no scheme.
+// FromCustom reads a token with a function of the application, here a header with a
+// prefix that is not an authentication scheme.
 func ExampleFromCustom() {
 	app, token := from(fiberjwt.FromCustom("prefixed header", func(c *fiber.Ctx) (string, error) {
 		const prefix = "token="
