@@ -23,10 +23,11 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// connections is the most that this program opens to a server. PostgreSQL's default limit leaves room for three such programs.
+// connections is the maximum number of connections to a database server. With PostgreSQL's default limit, three such programs
+// can run at once.
 const connections = 20
 
-// patience is how long the start may wait for the database. Afterwards each query of fiberjwt has its own deadline.
+// patience is how long the program waits for the database at start. Afterwards each query of fiberjwt has its own deadline.
 const patience = 30 * time.Second
 
 // openDB opens the database at address and creates missing tables. Errors never repeat the address, because it may contain
@@ -50,7 +51,8 @@ func openDB(ctx context.Context, address string) (*bun.DB, error) {
 	return db, nil
 }
 
-// openPool holds everything that differs between the databases.
+// openPool opens the connections for address and chooses the dialect of Bun. The differences between the databases are in the
+// functions that it calls.
 func openPool(address string) (*sql.DB, schema.Dialect, error) {
 	scheme, _, isURL := strings.Cut(address, "://")
 	switch {
@@ -73,8 +75,8 @@ func openPostgres(address string) (*sql.DB, error) {
 	if err != nil {
 		return nil, errors.New("not an address of PostgreSQL: write postgres://user:password@host:port/database")
 	}
-	// Bun writes arguments into the statement. By default the driver would prepare each statement, which takes a second round
-	// trip, and cache it.
+	// Bun writes the arguments into the statement, so a prepared statement has no use. By default the driver would prepare and
+	// cache each statement, which takes a second round trip.
 	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	return limited(stdlib.OpenDB(*config)), nil
 }
@@ -113,14 +115,14 @@ func limited(pool *sql.DB) *sql.DB {
 // takes its lock when it begins, because one that reads first and writes later could fail with SQLITE_BUSY.
 const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(ON)&_txlock=immediate"
 
-// openSQLite takes a path or a "file:" address. An address that contains pragmas is not changed.
+// openSQLite takes a path or a "file:" address. It adds pragmas, unless the address contains some already.
 func openSQLite(address string) (*sql.DB, error) {
 	address = strings.TrimPrefix(address, "sqlite://")
 	if strings.Contains(address, ":memory:") {
 		return nil, errors.New("an in-memory SQLite database is different on every connection: name a file instead")
 	}
 	if !strings.HasPrefix(address, "file:") {
-		// A path may contain '?', '#' or '%', which have a meaning in an address.
+		// A path may contain '?', '#' or '%', which have a special meaning in an address.
 		address = "file:" + (&url.URL{Path: address}).EscapedPath()
 	}
 	switch {
@@ -133,8 +135,8 @@ func openSQLite(address string) (*sql.DB, error) {
 	return sql.Open("sqlite3", address)
 }
 
-// createTables may run in several processes at once. PostgreSQL needs a lock for that, because its CREATE … IF NOT EXISTS is
-// not atomic.
+// createTables creates missing tables. It may run in several processes at once. PostgreSQL needs a lock for that, because its
+// CREATE … IF NOT EXISTS is not atomic.
 func createTables(ctx context.Context, db *bun.DB) error {
 	err := db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		if db.Dialect().Name() == dialect.PG {
@@ -155,7 +157,8 @@ func createTables(ctx context.Context, db *bun.DB) error {
 	return fiberjwt.Migrate(ctx, db) // the tables of sessions and failed sign-ins
 }
 
-// createIndex keeps an existing index. MySQL, unlike MariaDB, has no IF NOT EXISTS for indexes and answers an error instead.
+// createIndex creates an index unless it exists. MySQL, unlike MariaDB, has no IF NOT EXISTS for indexes and returns an error,
+// which is ignored here.
 func createIndex(ctx context.Context, tx bun.Tx) error {
 	owners := tx.NewCreateIndex().Model((*Note)(nil)).Index("notes_owner").Column("kind", "subject", "id")
 	if tx.Dialect().Name() != dialect.MySQL {

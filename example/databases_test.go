@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// onEachDatabase runs test on SQLite and on the servers that the environment names, each time on an empty database.
+// onEachDatabase runs test on SQLite and on the servers that the environment names. Each run has an empty database.
 func onEachDatabase(t *testing.T, test func(t *testing.T, address string)) {
 	t.Run("SQLite", func(t *testing.T) { test(t, "") })
 	t.Run("PostgreSQL", func(t *testing.T) { test(t, postgresSchema(t)) })
@@ -51,6 +51,7 @@ func databaseAt(t *testing.T, variable string) string {
 	return with(t, address, func(u *url.URL, q url.Values) { u.Path = "/" + name })
 }
 
+// madeAndDropped creates a schema or database with a random name and drops it after the test. It returns the name.
 func madeAndDropped(t *testing.T, driver, dsn, create, drop, cascade string) string {
 	t.Helper()
 	db, err := sql.Open(driver, dsn)
@@ -66,6 +67,7 @@ func madeAndDropped(t *testing.T, driver, dsn, create, drop, cascade string) str
 	return name
 }
 
+// with returns address after a change of its URL or its query parameters.
 func with(t *testing.T, address string, change func(*url.URL, url.Values)) string {
 	t.Helper()
 	u, err := url.Parse(address)

@@ -69,7 +69,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// start runs the example in an empty folder on a free port, until it listens.
+// start starts the example in an empty folder on a free port, and waits until it listens.
 func start(t *testing.T, env ...string) *program {
 	t.Helper()
 	p := launch(t, env...)
@@ -78,6 +78,7 @@ func start(t *testing.T, env ...string) *program {
 	return p
 }
 
+// launch starts the example and does not wait. env overrides the environment.
 func launch(t *testing.T, env ...string) *program {
 	t.Helper()
 	binary, err := build()
@@ -96,7 +97,8 @@ func launch(t *testing.T, env ...string) *program {
 	return p
 }
 
-// stop ends the program and returns all that it wrote to stderr: before its end, some of that may still be on the way.
+// stop ends the program and returns everything that it wrote to stderr. Before the program has ended, some of its output may not
+// have arrived yet.
 func (p *program) stop(t *testing.T) string {
 	t.Helper()
 	require.NoError(t, p.process.Process.Signal(syscall.SIGTERM))
@@ -104,7 +106,7 @@ func (p *program) stop(t *testing.T) string {
 	return p.stderr.String()
 }
 
-// listen reads what the program prints up to its last curl line.
+// listen reads the output of the program up to the last curl line.
 func (p *program) listen() {
 	var text strings.Builder
 	lines := bufio.NewScanner(p.stdout)
@@ -120,7 +122,7 @@ func (p *program) listen() {
 	p.welcome = text.String()
 }
 
-// client sends requests, with or without a cookie jar.
+// client sends requests to a program, with or without a cookie jar.
 type client struct {
 	t    *testing.T
 	p    *program
@@ -216,7 +218,7 @@ func walk(t *testing.T, address string) {
 	require.EqualValues(t, 1, note.object["id"], note.text)
 	listed := c.get("/api/notes", annToken)
 	require.Contains(t, listed.text, strings.TrimSpace(hay))
-	require.Contains(t, listed.text, note.member("created_at"), "the time comes back as it was answered")
+	require.Contains(t, listed.text, note.member("created_at"), "the stored time equals the time in the response")
 	require.Equal(t, 409, c.do("POST", "/auth/users/register", annBody).status)
 	require.NotContains(t, c.get("/api/notes", tobyToken).text, "buy hay", "teacher 1 is not user 1")
 
@@ -358,7 +360,7 @@ func TestStartPageCurlCommandsReturnWhatItSays(t *testing.T) {
 	checkCurlLines(t, "../docs/start.md", "http://"+address)
 }
 
-// checkCurlLines runs the console blocks of a document against a server, and looks for each of the answers.
+// checkCurlLines runs the console blocks of a document against a server, and requires each response that the document shows.
 func checkCurlLines(t *testing.T, document, base string) {
 	t.Helper()
 	if _, err := exec.LookPath("curl"); err != nil {
@@ -382,7 +384,7 @@ func checkCurlLines(t *testing.T, document, base string) {
 	out, err := exec.Command("sh", "-c", script).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.NotEmpty(t, want)
-	token := regexp.MustCompile(`(eyJ|fjr_)[^"]*`) // another one each time
+	token := regexp.MustCompile(`(eyJ|fjr_)[^"]*`) // tokens differ in each run
 	for _, line := range want {
 		require.Contains(t, token.ReplaceAllString(string(out), "…"), token.ReplaceAllString(line, "…"))
 	}
@@ -395,14 +397,14 @@ func TestMissingSecretLogsOneWarning(t *testing.T) {
 	require.Empty(t, start(t, "SECRET=kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0").stop(t))
 }
 
-// Browsers open connections ahead and may never send a request on them. A
-// server that waits for those connections waits for ReadTimeout, 10 s.
+// Browsers open connections in advance and may never send a request on them. A server that waits for such connections would wait
+// for ReadTimeout, which is 10 s.
 func TestServerStopsWithoutWaitingForBrowsers(t *testing.T) {
 	p := start(t)
 	ahead, err := net.Dial("tcp", strings.TrimPrefix(p.base, "http://"))
 	require.NoError(t, err)
 	defer func() { _ = ahead.Close() }()
-	require.Equal(t, 200, p.browser(t).do("GET", "/", "").status) // its connection stays open, too
+	require.Equal(t, 200, p.browser(t).do("GET", "/", "").status) // this connection stays open too
 	began := time.Now()
 	require.NoError(t, p.process.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, p.process.Wait())

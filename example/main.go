@@ -1,16 +1,16 @@
-// Command example is a small service for notes with two kinds of account, users and teachers, on a SQLite file,
-// PostgreSQL or MariaDB.
+// Command example is a small service for notes with two kinds of account, users and teachers. It stores them in a SQLite file,
+// PostgreSQL, MariaDB or MySQL.
 //
 //	go run ./example
 //
-// It serves a page on which one browser signs in as both, and prints curl lines that do the same. The environment variables
-// ADDR, DATABASE_URL, SECRET and ACCESS_TTL are optional.
+// It serves a page on which one browser can sign in as both kinds at once, and prints curl commands that use the same routes.
+// The environment variables ADDR, DATABASE_URL, SECRET and ACCESS_TTL are optional, see settings.go.
 //
-// The page also lets a person try three things: a teacher's session on a users' route, an access token that expires while two
-// tabs ask at once, and a stolen refresh token that comes back.
+// The page also demonstrates three cases: a teacher's session on a route for users, an access token that expires while two tabs
+// send requests at once, and a stolen refresh token that is used again.
 //
-// This file is what an application writes to use fiberjwt. The rest is in models.go and database.go (tables), notes.go (the
-// service), server.go (Fiber's limits, errors, a graceful stop), page.go, tries.go (what the page lets a person try),
+// This file has the code that an application needs for fiberjwt. The other files are models.go and database.go (tables),
+// notes.go (the service), server.go (Fiber's limits, errors, graceful shutdown), page.go (the page), tries.go (the three cases),
 // settings.go and welcome.go.
 package main
 
@@ -56,10 +56,10 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = auth.Close() }()
-	if err := auth.Check(ctx); err != nil { // a database that would lose or mix accounts
+	if err := auth.Check(ctx); err != nil { // refuses a database that would lose or confuse accounts
 		return err
 	}
-	quick, err := fiberjwt.Open(quickConfig(set, db, app.Group("/quick"))) // for "Try it" on the page alone
+	quick, err := fiberjwt.Open(quickConfig(set, db, app.Group("/quick"))) // only for "Try it" on the page
 	if err != nil {
 		return err
 	}
@@ -72,13 +72,13 @@ func run(ctx context.Context) error {
 		return err
 	}
 	if set.SecretGenerated {
-		slog.Warn("SECRET is not set: using a random one, every session ends when this program stops")
+		slog.Warn("SECRET is not set: this run uses a random secret, so all sessions end when the program stops")
 	}
 	fmt.Print(welcome(ln.Addr()))
 	return serve(ctx, app, ln)
 }
 
-// authConfig is the whole configuration of fiberjwt. Every other field has a safe default.
+// authConfig returns the whole configuration of fiberjwt. All other fields keep their safe defaults.
 func authConfig(set settings, db *bun.DB, routes fiber.Router) fiberjwt.Config {
 	return fiberjwt.Config{
 		DB:     db,
@@ -96,13 +96,14 @@ func authConfig(set settings, db *bun.DB, routes fiber.Router) fiberjwt.Config {
 				AccessTTL: set.AccessTTL,
 			},
 		},
-		// Where register, login, refresh, logout, sessions and password are. They are registered before the gate of addRoutes.
+		// The router of the built-in routes: register, login, refresh, logout, sessions and password. It is registered before the gate
+		// of addRoutes, because a client without a token must reach them.
 		Routes: routes,
 		// The page imports its client from /auth/client.js.
 		ServeClient: true,
-		// Open to requests without a token. If there is a token, the handler knows the account.
+		// Routes that need no token. If a request has one, the handler still gets the account.
 		Public: []string{"GET /api/optional"},
-		// This program serves plain http, where browsers refuse Secure cookies. Remove this line behind https.
+		// Browsers refuse Secure cookies over plain http, which this program serves. Remove this line if you serve https.
 		Cookie: fiberjwt.Cookie{Insecure: true},
 	}
 }
@@ -133,8 +134,8 @@ func addRoutes(app *fiber.App, gate fiber.Handler, db *bun.DB, quick *fiberjwt.A
 	api.Get("/notes", notes{db, kinds}.list)
 	api.Post("/notes", notes{db, kinds}.add)
 
-	// The same routes for one kind each. A page that is signed in as both sends a request for each session, and a 401 then says
-	// which session to refresh.
+	// The same routes again, for one kind each. A page that is signed in as both kinds sends one request for each session. If one
+	// is answered 401, the page knows which session to refresh.
 	for _, kind := range kinds {
 		own := api.Group("/"+kind, fiberjwt.Require(kind))
 		own.Get("/sensitive", fiberjwt.Fresh(5*time.Minute, kind), sensitive)
@@ -150,7 +151,7 @@ func sensitive(c *fiber.Ctx) error {
 	return c.JSON(fiber.Map{"message": "The safe is open: you entered your password within the last five minutes."})
 }
 
-// me answers the account that is signed in. If both kinds are, it answers the user.
+// me returns the account that is signed in. If accounts of both kinds are signed in, it returns the user.
 func me(c *fiber.Ctx) error {
 	signedIn := sessions(c, kinds)
 	if len(signedIn) == 0 {
@@ -159,7 +160,7 @@ func me(c *fiber.Ctx) error {
 	return c.JSON(account(signedIn[0]))
 }
 
-// accounts answers all accounts that are signed in in this browser. The list is empty for a request without a session.
+// accounts returns all accounts that are signed in in this browser. The list is empty for a request without a session.
 func accounts(c *fiber.Ctx) error {
 	found := []any{}
 	for _, s := range sessions(c, kinds) {
@@ -168,7 +169,7 @@ func accounts(c *fiber.Ctx) error {
 	return c.JSON(fiber.Map{"signed_in": len(found) > 0, "accounts": found})
 }
 
-// kinds of account. If several are signed in, the first one wins.
+// kinds are the kinds of account. If several are signed in, the first one takes precedence.
 var kinds = []string{"users", "teachers"}
 
 // sessions returns the sessions of this request. A browser has cookies for each kind, so there may be several.
@@ -182,7 +183,7 @@ func sessions(c *fiber.Ctx, kinds []string) []*fiberjwt.Session {
 	return found
 }
 
-// account is the row of s with the name of its kind in front.
+// account returns the row of a session for JSON, with the member kind added.
 func account(s *fiberjwt.Session) any {
 	switch row := s.Account.(type) {
 	case *User:

@@ -16,7 +16,7 @@ type User struct {
 	PasswordHash string `bun:",notnull"          json:"-"`
 }
 
-// Teacher signs in by a username, in the column login. It has its own table, columns and tokens, separate from [User].
+// Teacher signs in by a username, in the column login. Its table, columns and tokens are separate from those of [User].
 type Teacher struct {
 	bun.BaseModel `bun:"table:teachers"`
 

@@ -14,21 +14,21 @@ import (
 )
 
 const (
-	noteLength  = 2000 // characters, not bytes
-	notesListed = 100
+	noteLength  = 2000 // maximum in characters, not bytes
+	notesListed = 100  // maximum number of notes in a response
 )
 
-// notes has the handlers for the notes of some kinds. They ask fiberjwt for the sessions and never read a token.
+// notes has the handlers for the notes of the given kinds. The handlers get the sessions from fiberjwt and never read a token.
 type notes struct {
 	db    *bun.DB
 	kinds []string
 }
 
-// list answers the notes of every account that is signed in, newest first.
+// list returns the notes of every account that is signed in, newest first.
 func (n notes) list(c *fiber.Ctx) error {
 	signedIn := sessions(c, n.kinds)
 	if len(signedIn) == 0 {
-		return fiberjwt.ErrNoToken // unreachable below the gate; without it the query would have no WHERE
+		return fiberjwt.ErrNoToken // unreachable below the gate; without this check the query would have no WHERE
 	}
 	kinds, found := []string{}, []Note{}
 	query := n.db.NewSelect().Model(&found).OrderExpr("id DESC").Limit(notesListed)
@@ -42,7 +42,8 @@ func (n notes) list(c *fiber.Ctx) error {
 	return c.JSON(fiber.Map{"kinds": kinds, "notes": found})
 }
 
-// add stores a note for the account of the kind in the body. Without a kind, it is the first account that is signed in.
+// add stores a note for the account of the kind that the body names. Without a kind, the note belongs to the first account that
+// is signed in.
 func (n notes) add(c *fiber.Ctx) error {
 	var in struct {
 		Text string `json:"text"`
@@ -66,6 +67,7 @@ func (n notes) add(c *fiber.Ctx) error {
 	return c.Status(fiber.StatusCreated).JSON(note)
 }
 
+// owner returns the session of a kind, or the first session if kind is empty.
 func (n notes) owner(c *fiber.Ctx, kind string) (*fiberjwt.Session, bool) {
 	for _, s := range sessions(c, n.kinds) {
 		if kind == "" || kind == s.Kind {
@@ -75,6 +77,7 @@ func (n notes) owner(c *fiber.Ctx, kind string) (*fiberjwt.Session, bool) {
 	return nil, false
 }
 
+// noteText returns text without white space around it, or an error that is answered 422.
 func noteText(text string) (string, error) {
 	text = strings.TrimSpace(text)
 	invalid := func(reason string) error {
@@ -96,8 +99,8 @@ func noteText(text string) (string, error) {
 
 func isUnprintable(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
 
-// readJSON decodes the body into v. The decoder copies, so v keeps no memory of the request. It uses BodyRaw because Body would
-// decompress a body to any size, beyond BodyLimit.
+// readJSON decodes the body into v. The decoder copies all values, so v does not use memory of the request. readJSON uses BodyRaw,
+// because Body would decompress a body to any size, beyond BodyLimit.
 func readJSON(c *fiber.Ctx, v any) error {
 	if !c.Is("json") {
 		return fiberjwt.ErrMediaType

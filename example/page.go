@@ -42,15 +42,15 @@ func servePage(app *fiber.App) error {
 	return nil
 }
 
-// sessionCookies answers for each kind whether the browser sent a session cookie, expired or not. The page asks this first: a
-// browser without one is signed out, and needs no request that would be answered 401.
+// sessionCookies reports for each kind whether the request has a session cookie. The session may have expired. The page calls this
+// first: without a cookie, the browser is signed out, and the page can skip a request that would be answered 401.
 func sessionCookies(c *fiber.Ctx) error {
 	sent := map[string]bool{}
 	for _, kind := range kinds {
 		sent[kind] = false
 	}
 	c.Request().Header.VisitAllCookie(func(name, _ []byte) {
-		kind := strings.TrimPrefix(string(name), "__Host-Http-") // the prefix behind TLS
+		kind := strings.TrimPrefix(string(name), "__Host-Http-") // the prefix of Secure cookies, over https
 		if slices.Contains(kinds, kind) {
 			sent[kind] = true
 		}

@@ -22,7 +22,7 @@ func newServer() *fiber.App {
 		ReadTimeout:           10 * time.Second,
 		WriteTimeout:          10 * time.Second,
 		IdleTimeout:           60 * time.Second,
-		ReadBufferSize:        16 << 10, // enough for the cookies of two accounts
+		ReadBufferSize:        16 << 10, // limits the headers; enough for the cookies of two accounts
 		BodyLimit:             64 << 10,
 		DisableStartupMessage: true,
 		ErrorHandler:          answerError,
@@ -31,14 +31,14 @@ func newServer() *fiber.App {
 	app.Use(func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 		c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
-		c.Set(fiber.HeaderCacheControl, "no-store") // responses are about one account; servePage overrides this
+		c.Set(fiber.HeaderCacheControl, "no-store") // responses concern one account; servePage overrides this
 		return c.Next()
 	})
 	return app
 }
 
-// answerError turns the error of a handler into a response, in the same JSON as fiberjwt's own. It drops the texts of Fiber
-// because they repeat the path: no response contains text that the client sent.
+// answerError writes the error of a handler as a response, in the same JSON as errors of fiberjwt. It does not use the texts of
+// Fiber's errors, because they repeat the path and no response should contain text from the client.
 func answerError(c *fiber.Ctx, err error) error {
 	answer := &fiberjwt.Error{Status: fiber.StatusInternalServerError}
 	var known *fiber.Error
@@ -59,8 +59,8 @@ func answerError(c *fiber.Ctx, err error) error {
 	}{answer.Code, answer.Description, answer.Fields})
 }
 
-// serve runs app until ctx ends. Requests in progress then have a second to finish. The limit is needed because browsers keep
-// idle connections open.
+// serve runs app until ctx ends. Requests in progress then have one second to finish. Without this limit, the program would wait
+// for browsers, which keep idle connections open.
 func serve(ctx context.Context, app *fiber.App, ln net.Listener) error {
 	served := make(chan error, 1)
 	go func() { served <- app.Listener(ln) }()

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// settings come from the environment. Each has a default, so the program starts with an empty environment.
+// settings are read from environment variables. Each one has a default, so none is required.
 type settings struct {
-	Addr            string        // ADDR, "127.0.0.1:3000"; port 0 takes a free one
-	Database        string        // DATABASE_URL: postgres://…, mysql://… or a path, "fiberjwt-example.db" in the working directory
-	Secret          []byte        // SECRET, 32 bytes or more
-	SecretGenerated bool          // SECRET was missing, so the sessions end with the process
-	AccessTTL       time.Duration // ACCESS_TTL, "90s" or "15m"; zero is the default of fiberjwt
+	Addr            string        // ADDR, default "127.0.0.1:3000"; port 0 chooses a free port
+	Database        string        // DATABASE_URL: postgres://…, mysql://… or a path; default "fiberjwt-example.db" in the working directory
+	Secret          []byte        // SECRET, 32 bytes or more; default: random bytes
+	SecretGenerated bool          // true if SECRET was not set, so that sessions end with the process
+	AccessTTL       time.Duration // ACCESS_TTL, such as "90s" or "15m"; zero means the default of fiberjwt
 }
 
 func readSettings(getenv func(string) string) (settings, error) {
@@ -25,7 +25,7 @@ func readSettings(getenv func(string) string) (settings, error) {
 	}
 	if len(set.Secret) == 0 {
 		set.Secret = make([]byte, 32)
-		rand.Read(set.Secret) // never fails: crypto/rand ends the program instead
+		rand.Read(set.Secret) // never returns an error: crypto/rand ends the program instead
 		set.SecretGenerated = true
 	}
 	var err error

@@ -9,11 +9,11 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// The routes behind "Try it" on the page. They hand tokens to a script and shorten lifetimes so that a person sees in seconds
-// what usually takes minutes. An application has no such routes.
+// This file has the routes for "Try it" on the page. They give tokens to a script, and their lifetimes are short, so that a user of
+// the page sees in seconds what usually takes minutes. Do not copy them into an application.
 
-// quickConfig is a second fiberjwt for the same accounts and sessions. Its refresh tokens rotate after 2 seconds instead of 5
-// minutes, and its sessions are over after a minute.
+// quickConfig returns the configuration of a second fiberjwt for the same accounts and the same table of sessions. Its refresh
+// tokens rotate after 2 seconds instead of 5 minutes, and its sessions end after a minute.
 func quickConfig(set settings, db *bun.DB, routes fiber.Router) fiberjwt.Config {
 	const rotation = 2 * time.Second
 	return fiberjwt.Config{
@@ -35,7 +35,8 @@ func quickConfig(set settings, db *bun.DB, routes fiber.Router) fiberjwt.Config 
 func addTries[T any](api fiber.Router, kind string, quick *fiberjwt.Auth) {
 	own := api.Group("/try/"+kind, fiberjwt.Require(kind))
 
-	// expiring replaces the session of the browser by one whose access token is good for a second. The password is as old as before.
+	// expiring replaces the session of the browser by a new one, whose access token is valid for one second. The time at which the
+	// password was proved stays the same.
 	own.Post("/expiring", fiberjwt.As(func(c *fiber.Ctx, account *T) error {
 		options := fiberjwt.LoginOptions{Transport: fiberjwt.TransportCookie, TTL: time.Second}
 		if s, ok := fiberjwt.SessionOf(c, kind); ok {
@@ -48,7 +49,7 @@ func addTries[T any](api fiber.Router, kind string, quick *fiberjwt.Auth) {
 		return c.JSON(tokens)
 	}))
 
-	// tokens starts another session for the account and answers its tokens.
+	// tokens starts another session for the account and returns its tokens.
 	own.Post("/tokens", fiberjwt.As(func(c *fiber.Ctx, account *T) error {
 		tokens, err := quick.Issue(c.UserContext(), account)
 		if err != nil {

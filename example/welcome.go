@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// walk is a tour of the API for a POSIX shell. Each line can be pasted as it is.
+// walk shows the API in commands for a POSIX shell. welcome replaces BASE, so each line can be pasted into a shell.
 const walk = `
 fiberjwt example, listening on BASE (open it in a browser)
 
@@ -23,14 +23,14 @@ Or paste these lines into a shell, in this order:
 
 `
 
-// welcome says at which address the server is reached, and how to try it.
+// welcome returns a text with the address of the server and commands to try it.
 func welcome(addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
 		return "listening on " + addr.String() + "\n" // unreachable: TCP addresses have a port
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "localhost" // the server listens on every address, and this one works on the machine itself
+		host = "localhost" // the server listens on all addresses; this one works on the same machine
 	}
 	return strings.ReplaceAll(walk, "BASE", "http://"+net.JoinHostPort(host, port))
 }

@@ -1,9 +1,9 @@
-// Command minimal is a shop with accounts: register, sign in, refresh, sign out, sessions, a change of password, a profile,
-// and products that all may read and those who are signed in may change.
+// Command minimal is a shop with accounts. Users can register, sign in, refresh, sign out, list their sessions, change their
+// password and read their profile. Every client can read the products; only signed-in users can change them.
 //
 //	SECRET=$(openssl rand -base64 48) go run ./example/minimal
 //
-// This file is all that the accounts take; products.go is the shop.
+// This file has all the code for the accounts. The shop is in products.go.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// User is an account.
+// User is an account. The JSON never contains the hash of its password.
 type User struct {
 	ID           int64  `bun:",pk,autoincrement" json:"id"`
 	Email        string `bun:",unique,notnull" json:"email"`
@@ -24,7 +24,7 @@ type User struct {
 	PasswordHash string `bun:",notnull" json:"-"`
 }
 
-// Product is for sale.
+// Product is an article of the shop.
 type Product struct {
 	ID    int64  `bun:",pk,autoincrement" json:"id"`
 	Title string `bun:",notnull" json:"title"`

@@ -13,7 +13,7 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// openDB opens an SQLite file with its tables.
+// openDB opens a SQLite file and creates missing tables.
 func openDB(address string) (*bun.DB, error) {
 	ctx := context.Background()
 	conn, err := sql.Open("sqlite3", address+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)&_txlock=immediate")
@@ -26,6 +26,7 @@ func openDB(address string) (*bun.DB, error) {
 	return db, errors.Join(users, products, fiberjwt.Migrate(ctx, db))
 }
 
+// shop has the handlers for the products.
 type shop struct{ db *bun.DB }
 
 func (s shop) addRoutes(products fiber.Router) {
@@ -60,7 +61,7 @@ func (s shop) add(c *fiber.Ctx) error {
 	if err := c.BodyParser(&product); err != nil || product.Title == "" || product.Price < 0 {
 		return fiber.ErrBadRequest
 	}
-	product.ID = 0 // the database's to choose
+	product.ID = 0 // the database chooses the ID
 	if _, err := s.db.NewInsert().Model(&product).Exec(c.UserContext()); err != nil {
 		return err
 	}
