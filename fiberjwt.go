@@ -24,14 +24,14 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// New is the middleware for cfg; it mounts the built-in routes if cfg.Routes
-// is set. It panics on a wrong Config, as Fiber's own middleware does, with
-// the text of the error that [Open] gives.
+// New returns the middleware for cfg. If cfg.Routes is set, it also registers the
+// built-in routes. It panics if cfg has problems, as Fiber's own middleware does, with
+// the text of the error that [Open] returns.
 //
 //	app.Use(fiberjwt.New(fiberjwt.Config{…}))
 //
-// It gives no [Auth], so what that has, such as Prune, Close, Revoke, Verify and
-// OpenAPI, and [Link] need Open:
+// New returns no [Auth]. Use Open if the application needs one: for its methods, such as
+// Prune, Close, Revoke, Verify and OpenAPI, or for [Link], [RevokeAll] and [Sessions].
 //
 //	auth, err := fiberjwt.Open(fiberjwt.Config{…})
 //	…
@@ -44,36 +44,36 @@ func New(cfg Config) fiber.Handler {
 	return auth.Handler()
 }
 
-// Auth is an opened [Config]: the middleware, the built-in routes and what
-// jobs and WebSockets need. It is safe for concurrent use once its routes are
-// mounted; two of them never meet.
+// Auth is an opened [Config]. It has the middleware and the built-in routes, and
+// methods for jobs and WebSockets. It is safe for concurrent use once its routes are
+// mounted. Two Auths share no state, unless their Configs contain the same value.
 type Auth struct {
 	service *auth.Service
 	kinds   []*kind
-	models  map[reflect.Type]string // T → kind
+	models  map[reflect.Type]string // names of the kinds by their models
 
 	extractor Extractor
-	vary      []string // headers that the token may come in
+	vary      []string // headers that a token may be in
 	public    []publicRoute
 	optional  bool
-	skip      func(*fiber.Ctx) bool
+	skip      func(*fiber.Ctx) bool // Config.Next
 	transport []Transport
 	cookie    Cookie
-	client    bool
+	client    bool // Config.ServeClient
 	origins   origin.Trusted
 
 	refreshTimeout time.Duration // of the request as a whole
 	errorHandler   fiber.ErrorHandler
-	onEvent        func(context.Context, event.Event) // nil: nothing is told
+	onEvent        func(context.Context, event.Event) // nil: no events
 	logs           logs
 	prefix         string          // in front of /{kind} of the built-in routes, as the router has it
-	mounted        map[string]bool // paths of the built-in routes; true where no token is needed
+	mounted        map[string]bool // paths of the built-in routes; true for those that need no token
 	apps           *sync.Map       // *fiber.App → neighbours
 	now            func() time.Time
 }
 
-// Open checks cfg and freezes it. It does no I/O. Its error names every
-// mistake at once, with field, model, table and the columns that exist.
+// Open checks cfg and returns an [Auth] for it. It does no I/O. Its error names all
+// problems at once, with the field, the model, the table and the columns that exist.
 func Open(cfg Config) (*Auth, error) {
 	machineClock := cfg.Now == nil
 	cfg = cfg.withDefaults()
@@ -93,10 +93,24 @@ func Open(cfg Config) (*Auth, error) {
 	}
 
 	a := &Auth{
-		kinds: kinds, models: map[reflect.Type]string{},
-		extractor: cfg.Extractor, vary: cfg.Extractor.headers(), public: public, optional: cfg.Optional, skip: cfg.Next,
-		transport: cfg.Transports, cookie: cfg.Cookie, client: cfg.ServeClient, origins: trusted, refreshTimeout: cfg.Refresh.Timeout,
-		errorHandler: cfg.ErrorHandler, onEvent: cfg.OnEvent, logs: logs{journal.New(cfg.Logger, cfg.Now)}, mounted: map[string]bool{}, apps: &sync.Map{}, now: cfg.Now,
+		kinds:          kinds,
+		models:         map[reflect.Type]string{},
+		extractor:      cfg.Extractor,
+		vary:           cfg.Extractor.headers(),
+		public:         public,
+		optional:       cfg.Optional,
+		skip:           cfg.Next,
+		transport:      cfg.Transports,
+		cookie:         cfg.Cookie,
+		client:         cfg.ServeClient,
+		origins:        trusted,
+		refreshTimeout: cfg.Refresh.Timeout,
+		errorHandler:   cfg.ErrorHandler,
+		onEvent:        cfg.OnEvent,
+		logs:           logs{journal.New(cfg.Logger, cfg.Now)},
+		mounted:        map[string]bool{},
+		apps:           &sync.Map{},
+		now:            cfg.Now,
 	}
 	for _, k := range kinds {
 		a.models[k.Model] = k.Name
@@ -110,7 +124,167 @@ func Open(cfg Config) (*Auth, error) {
 	return a, nil
 }
 
-// newService puts the layers below together.
+// Handler returns the middleware. For each request it extracts the tokens, verifies
+// them, loads their accounts and decides whether the request may pass. If so, it stores
+// the accounts in c.Locals and calls c.Next. Otherwise it writes the refusal.
+func (a *Auth) Handler() fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		skip, err := a.skips(c)
+		if err != nil {
+			return a.answer(c, err)
+		}
+		if skip {
+			return c.Next()
+		}
+		public := slices.ContainsFunc(a.public, func(p publicRoute) bool { return p.matches(c) })
+		if !public && isPreflight(c) {
+			// A preflight request never has credentials. A 401 would only hide the answer
+			// from the page, and the request must not reach a handler. A CORS middleware
+			// above this one answers it first.
+			return c.SendStatus(fiber.StatusNoContent)
+		}
+		r, err := a.authenticate(c, a.kinds)
+		if err == nil {
+			err = a.admit(r, public)
+		}
+		if err != nil {
+			return a.answer(c, a.explain(c, err))
+		}
+		r.store(c)
+		if err := r.run(c); err != nil || !a.cookie.Sliding { // run calls c.Next
+			a.explainMissing(c, err)
+			return err
+		}
+		a.renewCookies(c, r)
+		return nil
+	}
+}
+
+// authenticate extracts the tokens of a request, verifies them as tokens of kinds, and
+// loads their accounts. A token that is not valid is a problem of the returned request,
+// and admit decides whether it matters. An error ends the request: two different
+// credentials in one source, or a store that does not answer.
+func (a *Auth) authenticate(c *fiber.Ctx, kinds []*kind) (*request, error) {
+	r, beside := &request{auth: a}, a.neighbours(c)
+	r.vary(c)
+	found, err := a.extractor.find(c, kinds)
+	if err != nil {
+		a.emitRefused(c, event.Event{Type: event.TokenRefused}, err)
+		return r, r.addProblem(nil, err)
+	}
+	if len(found) > 0 {
+		if err := refuseBelowCache(c, beside); err != nil {
+			return r, err
+		}
+	}
+	for _, presented := range found {
+		if presented.source == sourceCookie {
+			r.byCookie = true
+			r.vary(c)
+		}
+		s, err := a.verifyCredential(c, presented)
+		if err == nil {
+			r.sessions = append(r.sessions, s)
+			continue
+		}
+		a.emitTokenRefused(c, s.event(event.TokenRefused), presented.token, err)
+		if err := r.addProblem(presented.kind, err); err != nil {
+			return r, withKind(err, s.event(event.TokenRefused).Kind)
+		}
+	}
+	return r, nil
+}
+
+// verifyCredential verifies one token and loads its account; for a token in a cookie it
+// first checks the origin of the request. With an error, the session is what the token
+// says if its signature is valid, or nil.
+func (a *Auth) verifyCredential(c *fiber.Ctx, presented credential) (*Session, error) {
+	if presented.problem != nil {
+		return nil, presented.problem
+	}
+	if presented.source == sourceCookie {
+		if err := a.checkOrigin(c); err != nil {
+			return nil, err
+		}
+	}
+	var v auth.Verified
+	var err error
+	if presented.source == sourceTicket {
+		v, err = a.service.VerifyTicket(c.UserContext(), presented.token, borrow(c.Request().URI().PathOriginal()))
+	} else {
+		v, err = a.service.Verify(c.UserContext(), presented.token)
+	}
+	s := sessionOf(v)
+	switch {
+	case err != nil:
+		return s, err
+	case presented.kind != nil && presented.kind.Name != s.Kind:
+		return s, token.ErrWrong // the cookie of one kind with a token of another
+	}
+	s.Source, s.own = presented.source, presented.kind != nil
+	return s, nil
+}
+
+// admit decides whether the request may pass, by what authenticate found.
+func (a *Auth) admit(r *request, public bool) error {
+	switch {
+	case len(r.sessions) > 0, public:
+		return nil
+	case r.problem != nil:
+		return r.problem
+	case a.optional:
+		return nil
+	}
+	return ErrNoToken
+}
+
+// skips reports whether Config.Next excludes the request from the middleware.
+func (a *Auth) skips(c *fiber.Ctx) (bool, error) {
+	if a.skip == nil {
+		return false, nil
+	}
+	skip := false
+	err := fault.Recover(func() error { skip = a.skip(c); return nil })
+	return skip, err
+}
+
+// isPreflight reports whether the request is a CORS preflight request (Fetch §4.8).
+func isPreflight(c *fiber.Ctx) bool {
+	return c.Method() == fiber.MethodOptions && len(c.Request().Header.Peek(fiber.HeaderAccessControlRequestMethod)) > 0
+}
+
+// answer writes the response to a request that failed or was refused.
+func (a *Auth) answer(c *fiber.Ctx, err error) error {
+	endStream(c)
+	a.emitFailed(c, err)
+	failed := recovered(func() error { return answer(c, err, a.logs, a.errorHandler) })
+	if failed == nil && a.isUnderCache(c) {
+		// Fiber's cache middleware stores responses but not errors. As an error, the
+		// refusal is written by the ErrorHandler of the application.
+		return refusal(err)
+	}
+	return failed
+}
+
+// endStream closes the connection if the handler did not read a streamed body to its end:
+// fasthttp would take the rest of the body for the next request.
+func endStream(c *fiber.Ctx) {
+	if c.Request().IsBodyStream() {
+		c.Context().SetConnectionClose()
+	}
+}
+
+// kind returns the kind with this name, or nil.
+func (a *Auth) kind(name string) *kind {
+	for _, k := range a.kinds {
+		if k.Name == name {
+			return k
+		}
+	}
+	return nil
+}
+
+// newService builds the layers below this package from a Config without problems.
 func newService(cfg Config, kinds []*kind, log *journal.Journal, machineClock bool) *auth.Service {
 	inner, names, audiences := make([]*auth.Kind, len(kinds)), make([]string, len(kinds)), map[string][]string{}
 	tables := make([]*accounts.Kind, len(kinds))
@@ -143,8 +317,8 @@ func newService(cfg Config, kinds []*kind, log *journal.Journal, machineClock bo
 	return s
 }
 
-// newGuard keeps text of clients out of statements; see [dbcheck.Guard]. A store of
-// sessions in another database is looked at too.
+// newGuard returns the check that keeps text of clients out of SQL statements; see
+// [dbcheck.Guard]. If the sessions are in another database, it checks that one too.
 func newGuard(db *bun.DB, s *sessions.Sessions, wait time.Duration) *dbcheck.Guard {
 	var elsewhere dbcheck.GuardedStore
 	if !s.BesideAccounts() {
@@ -153,158 +327,29 @@ func newGuard(db *bun.DB, s *sessions.Sessions, wait time.Duration) *dbcheck.Gua
 	return dbcheck.NewGuard(db, elsewhere, wait)
 }
 
-// Handler is the middleware.
-func (a *Auth) Handler() fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		if a.skip != nil {
-			skip := false
-			if err := fault.Recover(func() error { skip = a.skip(c); return nil }); err != nil {
-				return a.answer(c, err)
-			}
-			if skip {
-				return c.Next()
-			}
-		}
-		public := slices.ContainsFunc(a.public, func(p publicRoute) bool { return p.matches(c) })
-		if !public && preflight(c) {
-			// It never carries a credential, so 401 would only hide the
-			// answer from the page, and it must not reach a handler. A CORS
-			// middleware above answers it before.
-			return c.SendStatus(fiber.StatusNoContent)
-		}
-		r, err := a.authenticate(c, a.kinds)
-		if err == nil {
-			err = a.admit(r, public)
-		}
-		if err != nil {
-			return a.answer(c, a.explain(c, err))
-		}
-		r.store(c)
-		if err := r.run(c); err != nil || !a.cookie.Sliding {
-			a.explainMissing(c, err)
-			return err
-		}
-		a.renewCookies(c, r)
-		return nil
-	}
-}
-
-// preflight: a browser asks on behalf of another origin (Fetch §4.8).
-func preflight(c *fiber.Ctx) bool {
-	return c.Method() == fiber.MethodOptions && len(c.Request().Header.Peek(fiber.HeaderAccessControlRequestMethod)) > 0
-}
-
-// admit decides on what authenticate found.
-func (a *Auth) admit(r *request, public bool) error {
-	switch {
-	case len(r.sessions) > 0, public:
-		return nil
-	case r.problem != nil:
-		return r.problem
-	case a.optional:
-		return nil
-	}
-	return ErrNoToken
-}
-
-// authenticate finds out who sent the request, as one of kinds. Its error is for requests that
-// nobody can answer for: two credentials in one source, a store that does not
-// answer. What is wrong with a single credential stands in the request.
-func (a *Auth) authenticate(c *fiber.Ctx, kinds []*kind) (*request, error) {
-	r, beside := &request{auth: a}, a.neighbours(c)
-	r.vary(c)
-	found, err := a.extractor.find(c, kinds)
-	if err != nil {
-		a.emitRefused(c, event.Event{Type: event.TokenRefused}, err)
-		return r, a.setFaultOrFail(r, nil, err)
-	}
-	if len(found) > 0 {
-		if err := refuseBelowCache(c, beside); err != nil {
-			return r, err
-		}
-	}
-	for _, presented := range found {
-		if presented.source == sourceCookie {
-			r.byCookie = true
-			r.vary(c)
-		}
-		s, err := a.accept(c, presented)
-		if err == nil {
-			r.sessions = append(r.sessions, s)
-			continue
-		}
-		a.emitTokenRefused(c, s.event(event.TokenRefused), presented.token, err)
-		if err := a.setFaultOrFail(r, presented.kind, err); err != nil {
-			return r, withKind(err, s.event(event.TokenRefused).Kind)
-		}
-	}
-	return r, nil
-}
-
-// setFaultOrFail keeps problems of a credential apart from problems that end the
-// request: those of the server, and a request that cannot be understood, unless
-// that is about the cookie of one kind.
-func (a *Auth) setFaultOrFail(r *request, k *kind, err error) error {
-	status := refusal(err).Status
-	if status >= 500 || k == nil && status != fiber.StatusUnauthorized && status != fiber.StatusForbidden {
-		return err
-	}
-	r.setFault(k, err)
-	return nil
-}
-
-// accept verifies one credential and loads its account. With an error, the
-// session is what the token says, as far as its signature holds, or nil.
-func (a *Auth) accept(c *fiber.Ctx, presented credential) (*Session, error) {
-	if presented.problem != nil {
-		return nil, presented.problem
-	}
-	if presented.source == sourceCookie {
-		if err := a.checkOrigin(c); err != nil {
-			return nil, err
-		}
-	}
-	var v auth.Verified
-	var err error
-	if presented.source == sourceTicket {
-		v, err = a.service.VerifyTicket(c.UserContext(), presented.token, borrow(c.Request().URI().PathOriginal()))
-	} else {
-		v, err = a.service.Verify(c.UserContext(), presented.token)
-	}
-	s := sessionOf(v)
-	switch {
-	case err != nil:
-		return s, err
-	case presented.kind != nil && presented.kind.Name != s.Kind:
-		return s, token.ErrWrong // the cookie of one kind with the token of another
-	}
-	s.Source, s.own = presented.source, presented.kind != nil
-	return s, nil
-}
-
-// Verify is for tokens that come some other way than with a request, as to
-// WebSockets and jobs: it verifies an access token, loads its account and
-// checks that the session is alive, all as the middleware does. Its errors are
-// ErrToken… (401), ErrUnavailable, ErrSetup, and an *Error that FromIssuer returns.
+// Verify verifies an access token that did not come with a request, as for WebSockets
+// and jobs. It loads the account and checks that the session is active, as the
+// middleware does. The error is one of the ErrToken… values (401), ErrUnavailable,
+// ErrSetup, or an *[Error] that [Entity].FromIssuer returned. Then the session is nil.
 func (a *Auth) Verify(ctx context.Context, token string) (*Session, error) {
 	v, err := a.service.Verify(ctx, token)
 	if err != nil {
-		return nil, publicError(err) // a caller that overlooks the error must not hold a session
+		return nil, publicError(err) // without the session: a caller may overlook the error
 	}
 	return sessionOf(v), nil
 }
 
-// Alive says whether s may go on, for connections that outlive the request which
-// opened them, such as WebSockets. It asks what the middleware asks: the session is
-// alive, the account is there, and [Entity].Allow lets it. It does not ask for the
-// token, so a session that is refreshed elsewhere stays alive when the token that s
-// came with has expired. A token of [TrustedIssuer] or [Config].OldTokens has no session: it ends
-// when it expires.
+// Alive reports whether s may continue, for connections that last longer than the request
+// that opened them, such as WebSockets. Like the middleware it checks that the session is
+// active, that the account exists, and that [Entity].Allow accepts it. It does not check
+// the token, so a session that is refreshed elsewhere stays alive after the token of s has
+// expired. A token of a [TrustedIssuer] or of [Config].OldTokens has no session here, so
+// Alive checks its expiry instead.
 //
-// nil means yes. The error is ErrTokenRevoked, or ErrTokenExpired for a token
-// without a session; or ErrUnavailable or ErrSetup if that could not be decided,
-// and then the connection should stay open. It costs what a request does, so ask
-// every few seconds at most. Safe for concurrent use; s is not changed.
+// The result nil means that s is alive. The error is ErrTokenRevoked, or ErrTokenExpired
+// for a token without a session. If it is ErrUnavailable or ErrSetup, the check failed, and
+// the connection should stay open. Alive costs as much as a request, so call it every few
+// seconds at most. It is safe for concurrent use and does not change s.
 func (a *Auth) Alive(ctx context.Context, s *Session) error {
 	if s == nil {
 		s = &Session{}
@@ -312,19 +357,21 @@ func (a *Auth) Alive(ctx context.Context, s *Session) error {
 	return publicError(a.service.Alive(ctx, s.verified()))
 }
 
-// Revoke ends a session by its ID, [Session].ID; ending an unknown or an ended
-// one is no error. The error is ErrUnavailable, or ErrSetup without Entities.
+// Revoke ends the session with this ID, see [Session].ID. It returns no error if the
+// session is unknown or has already ended. The error is ErrUnavailable, or ErrSetup if
+// there are no Entities.
 func (a *Auth) Revoke(ctx context.Context, sessionID string) error {
 	return publicError(a.service.Revoke(ctx, sessionID))
 }
 
-// RevokeAll ends every session of an account: after it was disabled or deleted, or
-// its password was changed elsewhere. Of account it reads the primary key only, so a
-// row that was deleted can be given as &User{ID: id}. If several kinds share the
-// table of the account, it ends the sessions of all of them. Tokens of
-// [TrustedIssuer] and of Config.OldTokens have no session and stay valid: let
-// [Entity].Allow refuse the account. The error is ErrUnavailable, or ErrSetup if T is
-// not the model of a kind, or account is nil or has no key.
+// RevokeAll ends all sessions of an account. Call it after the account was disabled or
+// deleted, or after its password was changed elsewhere. It reads only the primary key of
+// account, so &User{ID: id} is enough for a deleted row. If several kinds share the table
+// of the account, the sessions of all of them end.
+//
+// Tokens of a [TrustedIssuer] and of Config.OldTokens have no session here and stay valid;
+// let [Entity].Allow refuse the account. The error is ErrUnavailable; or ErrSetup if T is
+// not the model of a kind, or if account is nil or has no key.
 func RevokeAll[T any](ctx context.Context, a *Auth, account *T) error {
 	k, subject, err := subjectOf(a, account)
 	if err != nil {
@@ -333,20 +380,20 @@ func RevokeAll[T any](ctx context.Context, a *Auth, account *T) error {
 	return publicError(a.service.RevokeAll(ctx, k.Name, subject))
 }
 
-// SessionInfo describes a living session in a list.
+// SessionInfo describes an active session in a list.
 type SessionInfo struct {
 	ID          string    `json:"id"`
 	Created     time.Time `json:"created"`
-	LastRefresh time.Time `json:"last_refresh"` // or when Cookie.Sliding moved the idle deadline last
+	LastRefresh time.Time `json:"last_refresh"` // or when Cookie.Sliding last moved the idle deadline
 	Expires     time.Time `json:"expires"`      // unless it is refreshed before
-	Address     string    `json:"address"`      // where it was signed in from
+	Address     string    `json:"address"`      // of the client at the sign-in
 	UserAgent   string    `json:"user_agent"`
-	Current     bool      `json:"current"` // it is the one that asks; only in the built-in route
+	Current     bool      `json:"current"` // whether the request belongs to it; set by the built-in route only
 }
 
-// Sessions lists the active sessions of an account, the newest first, at most 100. Of
-// account it reads the primary key only. The error is ErrUnavailable, or ErrSetup if T
-// is not the model of a kind, or account is nil or has no key.
+// Sessions returns the active sessions of an account, the newest first, at most 100. It
+// reads only the primary key of account. The error is ErrUnavailable; or ErrSetup if T is
+// not the model of a kind, or if account is nil or has no key.
 func Sessions[T any](ctx context.Context, a *Auth, account *T) ([]SessionInfo, error) {
 	k, subject, err := subjectOf(a, account)
 	if err != nil {
@@ -363,7 +410,7 @@ func subjectOf[T any](a *Auth, account *T) (*kind, string, error) {
 		return nil, "", err
 	}
 	if account == nil {
-		return nil, "", fault.Setupf("the account is a nil *%s: give a row with its primary key", k.Model.Name())
+		return nil, "", fault.Setupf("the account is a nil *%s: pass a row that has its primary key", k.Model.Name())
 	}
 	subject, err := k.StoredSubject(account)
 	return k, subject, err
@@ -381,47 +428,19 @@ func (a *Auth) listSessions(ctx context.Context, kind, subject string) ([]Sessio
 	return infos, nil
 }
 
-// Prune deletes the rows of sessions that are past their absolute deadline, and
-// of failed sign-ins that no longer count, and says how many. Sign-ins do so by
-// themselves, about once an hour and in the background, so it is for jobs, and for
-// a Config with ManualPrune: there, once a day is plenty. It may run beside live
-// traffic and in several processes at once. The error is ErrUnavailable, and what
-// was deleted before stays so, or ErrSetup without Entities.
+// Prune deletes the rows of sessions that are past their absolute deadline, and of failed
+// sign-ins that no longer count, and returns their number. By default sign-ins start this
+// in the background about once an hour. Prune is for jobs, and for a Config with
+// ManualPrune, where once a day is enough. It may run while requests are served, and in
+// several processes at once. The error is ErrUnavailable, and rows that were deleted before
+// stay deleted; or ErrSetup if there are no Entities.
 func (a *Auth) Prune(ctx context.Context) (deleted int64, err error) {
 	deleted, err = a.service.Prune(ctx)
 	return deleted, publicError(err)
 }
 
-// Close ends what runs in the background and waits for it: the deletion of rows
-// that are over; with Config.CacheTTL a goroutine that looks for revocations, and
-// with it the cache; the fetching of keys that come from elsewhere, also for another
-// Auth that was given the same Remote. It may be called twice. Close DB after it.
+// Close stops what runs in the background, and waits until it has stopped: the deletion of
+// rows, the goroutine that reads revocations for Config.CacheTTL together with its cache,
+// and the fetching of remote keys, also for another Auth with the same [keys.Remote]. It
+// may be called more than once. Close the DB after it.
 func (a *Auth) Close() error { return a.service.Close() }
-
-// answer writes err by the rules of this Config.
-func (a *Auth) answer(c *fiber.Ctx, err error) error {
-	endStream(c)
-	a.emitFailed(c, err)
-	failed := recovered(func() error { return answer(c, err, a.logs, a.errorHandler) })
-	if failed == nil && a.isUnderCache(c) {
-		return refusal(err) // Fiber's cache keeps answers, but no errors; the application's ErrorHandler writes this one
-	}
-	return failed
-}
-
-// endStream closes the connection after an answer that did not read a streamed
-// body to its end: fasthttp would take the rest for the next request.
-func endStream(c *fiber.Ctx) {
-	if c.Request().IsBodyStream() {
-		c.Context().SetConnectionClose()
-	}
-}
-
-func (a *Auth) kind(name string) *kind {
-	for _, k := range a.kinds {
-		if k.Name == name {
-			return k
-		}
-	}
-	return nil
-}

@@ -20,37 +20,37 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
 )
 
-// Session is what a verified access token says, with the account that it
-// names. It holds no memory of the request and may outlive it. Treat it as
-// read-only.
+// Session is what a verified access token says, and the account that it names. It
+// does not refer to memory of the request, so it may be kept after the request. Treat it
+// as read-only.
 type Session struct {
-	Kind      string    // kind of the account
-	Subject   string    // its primary key, as text; without Config.Entities a name that Issuer gave: look at both
-	ID        string    // the session: one login, from then to logout (claim sid); "" if another issuer signed it in
+	Kind      string    // the kind of the account
+	Subject   string    // the primary key of the account, as text; without Config.Entities a name that is unique only together with Issuer
+	ID        string    // the session, from login to logout (claim sid); "" for a token of another issuer or of Config.OldTokens
 	TokenID   string    // this access token (claim jti)
-	Issuer    string    // who signed the token: Config.Issuer, or one of Config.TrustedIssuers
-	IssuedAt  time.Time // of this access token
-	ExpiresAt time.Time // of this access token
-	AuthTime  time.Time // when the password was last proved, or Login called
+	Issuer    string    // who signed the token: Config.Issuer, or one of Config.TrustedIssuers; "" for a token of Config.OldTokens
+	IssuedAt  time.Time // when this access token was issued
+	ExpiresAt time.Time // when this access token expires
+	AuthTime  time.Time // when the password was last proved, or Login was called
 	Source    string    // where the token was found: "auth header", "header", "cookie", "query", "form", "param", "custom" or "ticket"; "" from [Auth.Verify]
 	Account   any       // the loaded row, a *T; nil if Config has no Entities
 
 	sid     []byte
 	payload []byte
-	own     bool // it came in the access cookie of its kind
-	granted bool // the token is special, by a Grant
+	own     bool // whether the token was in the access cookie of its kind
+	granted bool // whether a LoginOptions has changed the token
 }
 
-// Claim decodes one of the application's own claims, put there by
-// [Entity].Claims, into target. It gives false and leaves target alone if the
-// token has no such claim or one that does not fit.
+// Claim decodes a claim of the token, such as one of [Entity].Claims, into target, a
+// pointer. If the token has no such claim, or if its value does not fit into target,
+// Claim returns false and target is unchanged.
 func (s *Session) Claim(name string, target any) bool {
 	pointer := reflect.ValueOf(target)
 	if pointer.Kind() != reflect.Pointer || pointer.IsNil() {
 		return false
 	}
 	claim, ok := strictjson.Member(s.payload, name)
-	// Into a value of its own first: one that does not fit is written in part.
+	// Unmarshal writes a part of a value that does not fit, so it does not get target.
 	whole := reflect.New(pointer.Type().Elem())
 	if !ok || json.Unmarshal(claim, whole.Interface()) != nil {
 		return false
@@ -59,7 +59,7 @@ func (s *Session) Claim(name string, target any) bool {
 	return true
 }
 
-// sessionOf what a token says, nil if it says nothing.
+// sessionOf returns v as a Session, or nil if v is zero.
 func sessionOf(v auth.Verified) *Session {
 	if v.Kind == "" {
 		return nil
@@ -70,7 +70,7 @@ func sessionOf(v auth.Verified) *Session {
 	}
 }
 
-// verified is what the service knows the session by.
+// verified returns the session in the form that the service takes.
 func (s *Session) verified() auth.Verified {
 	return auth.Verified{
 		Kind: s.Kind, Subject: s.Subject, ID: s.ID, TokenID: s.TokenID, Issuer: s.Issuer, IssuedAt: s.IssuedAt, ExpiresAt: s.ExpiresAt, AuthTime: s.AuthTime,
@@ -78,7 +78,7 @@ func (s *Session) verified() auth.Verified {
 	}
 }
 
-// event about the session, which may be nil.
+// event returns an event about s, which may be nil.
 func (s *Session) event(what event.Type) event.Event {
 	if s == nil {
 		return event.Event{Type: what}
@@ -86,41 +86,50 @@ func (s *Session) event(what event.Type) event.Event {
 	return event.Event{Type: what, Kind: s.Kind, Subject: s.Subject, SessionID: s.ID}
 }
 
-// requestKey is where the middleware leaves what it found, apart from the
-// slots by kind that applications read.
+// requestKey is the key in c.Locals of the *request. Applications read the accounts, which
+// are stored under the names of the kinds.
 type requestKey struct{}
 
-// request is what one middleware found out about one request.
+// request is what one middleware knows about one request.
 type request struct {
 	auth     *Auth
-	outer    *request         // of a middleware further out, with another Config
+	outer    *request         // of a middleware above this one, with another Config
 	sessions []*Session       // at most one of each kind, in the order of Config.Entities
-	problems map[string]error // by kind: its cookie was presented and is no good
-	problem  error            // the first problem of all
-	byCookie bool             // a cookie was presented
+	problems map[string]error // by kind: why the token in its cookie is not valid
+	problem  error            // the first problem of any credential
+	byCookie bool             // whether a token was in a cookie
 }
 
-// blame notes a credential that is no good.
-func (r *request) setFault(k *kind, problem error) {
+// addProblem records why a credential was refused; k is the kind whose cookie it was in,
+// nil for other sources. If the problem ends the request, addProblem returns it instead: a
+// failure of the server, or a request that cannot be understood, unless that is only about
+// the cookie of one kind.
+func (r *request) addProblem(k *kind, problem error) error {
+	status := refusal(problem).Status
+	if status >= 500 || k == nil && status != fiber.StatusUnauthorized && status != fiber.StatusForbidden {
+		return problem
+	}
 	if r.problem == nil {
 		r.problem = problem
 	}
 	if k == nil {
-		return
+		return nil
 	}
 	if r.problems == nil {
 		r.problems = map[string]error{}
 	}
 	r.problems[k.Name] = problem
+	return nil
 }
 
+// requestOf returns what the innermost middleware stored, or nil without a middleware.
 func requestOf(c *fiber.Ctx) *request {
 	r, _ := c.Locals(requestKey{}).(*request)
 	return r
 }
 
-// store fills the slots of the request, and empties those of kinds that are
-// not signed in, whatever was in them.
+// store stores the request and its accounts in c.Locals. It removes what is stored under
+// the name of a kind that is not signed in, so that a handler never takes it for an account.
 func (r *request) store(c *fiber.Ctx) {
 	r.outer = requestOf(c)
 	c.Locals(requestKey{}, r)
@@ -134,7 +143,7 @@ func (r *request) store(c *fiber.Ctx) {
 	}
 }
 
-// session of a kind, nil if it is not signed in.
+// session returns the session of a kind, or nil if that kind is not signed in.
 func (r *request) session(kind string) *Session {
 	for _, s := range r.sessions {
 		if s.Kind == kind {
@@ -144,10 +153,10 @@ func (r *request) session(kind string) *Session {
 	return nil
 }
 
-// missing says why kind is not signed in.
+// missing returns the error for a request that is not signed in as kind.
 func (r *request) missing(kind string) error {
 	if problem := r.problems[kind]; problem != nil {
-		return problem // 401: refresh, then come again
+		return problem // usually 401, so that the client refreshes
 	}
 	for _, s := range r.sessions {
 		if !s.own {
@@ -155,8 +164,8 @@ func (r *request) missing(kind string) error {
 		}
 	}
 	if len(r.sessions) > 0 {
-		// The cookies of other kinds say nothing about this one, which would have
-		// its own: a sign-in adds that.
+		// All tokens were in the cookies of other kinds. This kind has a separate cookie,
+		// which a sign-in would add.
 		return ErrNoToken
 	}
 	if r.problem != nil {
@@ -165,11 +174,12 @@ func (r *request) missing(kind string) error {
 	return ErrNoToken
 }
 
-// As is a handler for requests that are signed in as T's kind; h gets the
-// account, the same pointer as c.Locals has. Other requests are answered 401,
-// or 403 wrong_kind if they carry a token of another kind; but 401 if that came in
-// the cookie of its kind, beside which a browser may keep one of T's kind. Without
-// the middleware above it, every request is answered 500 and the log says why.
+// As returns a handler for requests that are signed in as the kind of T. It calls h with
+// the account, the same pointer as in c.Locals. Other requests are answered 401, or 403
+// wrong_kind if they have a token of another kind. If that token was in the cookie of its
+// kind, the response is 401, because a browser can have a cookie of the kind of T beside
+// it. Without the middleware above it, every request is answered 500, and the log has the
+// reason.
 //
 //	app.Get("/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.JSON(u) }))
 func As[T any](h func(c *fiber.Ctx, account *T) error) fiber.Handler {
@@ -183,8 +193,9 @@ func As[T any](h func(c *fiber.Ctx, account *T) error) fiber.Handler {
 	}
 }
 
-// Current is the account of T's kind that the request is signed in as, the
-// same pointer as c.Locals has; nil and false if it is not.
+// Current returns the account of the kind of T that the request is signed in as, the same
+// pointer as in c.Locals. It returns nil and false if the request is not signed in as that
+// kind.
 func Current[T any](c *fiber.Ctx) (*T, bool) {
 	account, err := accountOf[T](c)
 	return account, err == nil
@@ -206,12 +217,12 @@ func accountOf[T any](c *fiber.Ctx) (*T, error) {
 		}
 		return nil, r.missing(kind)
 	}
-	return nil, fault.Setupf("As or Current is used with %s, which is no model in Config.Entities", model)
+	return nil, fault.Setupf("As or Current is used with %s, which is not a model in Config.Entities", model)
 }
 
-// SessionOf is the session of the request: of the named kind, or without one
-// the first in the order of Config.Entities. It gives nil and false if the
-// request is not signed in so.
+// SessionOf returns the session of the request: that of one of the given kinds, or without
+// kind that of any. If the request has several, it returns the first in the order of
+// Config.Entities. It returns nil and false if the request is not signed in.
 func SessionOf(c *fiber.Ctx, kind ...string) (*Session, bool) {
 	for _, s := range visible(c) {
 		if len(kind) == 0 || slices.Contains(kind, s.Kind) {
@@ -221,9 +232,9 @@ func SessionOf(c *fiber.Ctx, kind ...string) (*Session, bool) {
 	return nil, false
 }
 
-// visible goes over the sessions of the request from the innermost middleware
-// outwards. Of a kind that several declare, only the innermost counts, also
-// where the request is not signed in as it there.
+// visible returns the sessions of the request, from the innermost middleware outwards. If
+// several middlewares declare a kind, only the innermost of them counts for that kind, even
+// if the request is not signed in as that kind there.
 func visible(c *fiber.Ctx) iter.Seq2[*Auth, *Session] {
 	return func(yield func(*Auth, *Session) bool) {
 		hidden := map[string]bool{}
@@ -240,9 +251,10 @@ func visible(c *fiber.Ctx) iter.Seq2[*Auth, *Session] {
 	}
 }
 
-// Require lets requests pass that are signed in as one of kinds, or without
-// kinds as any. Others are answered like those of [As]. A kind that no
-// Config.Entities declares is answered 500, never passed, and logged.
+// Require returns a handler that lets requests pass that are signed in as one of kinds, or
+// as any kind if kinds is empty. Other requests are answered as by [As]. If no middleware
+// above declares a kind in Config.Entities, every request is answered 500, and the log has
+// the reason.
 func Require(kinds ...string) fiber.Handler {
 	kinds, alone := slices.Clone(kinds), sync.OnceValue(defaultLogs)
 	return func(c *fiber.Ctx) error {
@@ -253,6 +265,7 @@ func Require(kinds ...string) fiber.Handler {
 	}
 }
 
+// required returns nil if Require lets the request pass.
 func required(c *fiber.Ctx, kinds []string) error {
 	r := requestOf(c)
 	if r == nil {
@@ -277,8 +290,8 @@ func required(c *fiber.Ctx, kinds []string) error {
 	return r.declaring(kinds[0]).missing(kinds[0])
 }
 
-// declaring finds the innermost middleware that knows the kind, nil if none
-// does. Without Entities it knows any.
+// declaring returns the request of the innermost middleware that declares the kind, or
+// nil. A middleware without Entities accepts every kind.
 func (r *request) declaring(kind string) *request {
 	for ; r != nil; r = r.outer {
 		if len(r.auth.kinds) == 0 || r.auth.kind(kind) != nil {
@@ -288,11 +301,11 @@ func (r *request) declaring(kind string) *request {
 	return nil
 }
 
-// Fresh lets requests pass whose password was proved within maxAge (RFC 9470);
-// others are answered 401 insufficient_user_authentication. Without kinds
-// every session that the request carries must be fresh, so that a fresh
-// sign-in of one kind does not vouch for another. Put it behind a guard that
-// says which kind is needed.
+// Fresh returns a handler that lets requests pass whose password was proved within maxAge
+// (RFC 9470). Signed-in requests whose password was proved earlier are answered 401
+// insufficient_user_authentication, and all others as by [Require]. Without kinds, all
+// sessions of the request must be fresh, so that a fresh sign-in of one kind does not count
+// for another. Register Fresh below a guard that requires the kind.
 func Fresh(maxAge time.Duration, kinds ...string) fiber.Handler {
 	kinds, alone := slices.Clone(kinds), sync.OnceValue(defaultLogs)
 	return func(c *fiber.Ctx) error {
@@ -308,6 +321,7 @@ func Fresh(maxAge time.Duration, kinds ...string) fiber.Handler {
 	}
 }
 
+// fresh reports whether all sessions of kinds, or of any kind without kinds, are fresh.
 func (r *request) fresh(maxAge time.Duration, kinds []string) bool {
 	now := r.auth.now()
 	for _, s := range r.sessions {
@@ -318,7 +332,7 @@ func (r *request) fresh(maxAge time.Duration, kinds []string) bool {
 	return true
 }
 
-// notFresh tells the client the age that would do, RFC 9470 §3.
+// notFresh returns ErrNotFresh with the required age, as max_age (RFC 9470 §3).
 func notFresh(maxAge time.Duration) error {
 	e := copyError(ErrNotFresh)
 	e.challenge += ", max_age=" + strconv.FormatInt(int64(maxAge/time.Second), 10)
@@ -327,8 +341,8 @@ func notFresh(maxAge time.Duration) error {
 
 var errNoMiddleware = fault.Setup("a guard or accessor runs without the middleware above it: register app.Use(fiberjwt.New(cfg)) before the route, on the same app or group")
 
-// refuse answers err by the rules of the middleware above, or without one by
-// the default ones; alone are the logs of the guard then.
+// refuse answers err as the middleware above does. Without a middleware it writes the
+// default response, and logs to what alone returns.
 func refuse(c *fiber.Ctx, err error, alone func() logs) error {
 	if r := requestOf(c); r != nil {
 		s, _ := SessionOf(c)
@@ -338,6 +352,7 @@ func refuse(c *fiber.Ctx, err error, alone func() logs) error {
 	return answer(c, err, alone(), nil)
 }
 
+// logsOf returns the logs of the middleware, or the default ones without a middleware.
 func logsOf(c *fiber.Ctx) logs {
 	if r := requestOf(c); r != nil {
 		return r.auth.logs
@@ -345,13 +360,13 @@ func logsOf(c *fiber.Ctx) logs {
 	return defaultLogs()
 }
 
-// defaultLogs is for guards that no middleware stands above. Each keeps its own, so
-// that it logs once a minute and nothing is shared between applications.
+// defaultLogs returns logs for a guard without a middleware above it. Each guard has
+// separate ones, so that it logs once a minute and applications share no state.
 func defaultLogs() logs { return logs{journal.New(slog.Default(), time.Now)} }
 
-// next runs the rest of the stack. A handler that asserts c.Locals("users") to
-// *User on a request that is signed in as something else panics, and under
-// Fiber a panic ends the process; that one panic is answered like As would.
+// next calls c.Next. A handler that asserts c.Locals("users").(*User) panics if the request
+// is not signed in as that kind, and Fiber does not recover panics, so the process would
+// end. next recovers this one panic and answers as As does. All other panics continue.
 func (r *request) next(c *fiber.Ctx) (err error) {
 	defer func() {
 		p := recover()
@@ -370,8 +385,9 @@ func (r *request) next(c *fiber.Ctx) (err error) {
 	return c.Next()
 }
 
-// assertedKind: p is the panic of asserting nothing to the account of a kind.
-// The runtime offers no more than the text of the error to tell.
+// assertedKind returns the kind whose account a handler expected in c.Locals, if p is the
+// panic of a type assertion on nil. The runtime exports only the text of the error, so the
+// text is compared.
 func (a *Auth) assertedKind(p any) (string, bool) {
 	assertion, ok := p.(*runtime.TypeAssertionError)
 	if !ok {
