@@ -17,7 +17,8 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// problems of a Config that has its defaults, apart from those of its parts.
+// problems returns what is wrong with a Config that has its defaults, except for what
+// needs the kinds.
 func (cfg Config) problems() (problems []string) {
 	problems = append(problems, cfg.secretProblems()...)
 	problems = append(problems, cfg.keyProblems()...)
@@ -39,11 +40,12 @@ func (cfg Config) problems() (problems []string) {
 	return append(problems, cfg.timeoutProblems()...)
 }
 
-// leastTimeout is far below what a query takes: a shorter time lacks its unit.
+// leastTimeout is far below the time of any query. A shorter timeout is one that was set
+// without a unit.
 const leastTimeout = 100 * time.Microsecond
 
-// timeoutProblems refuses times that lack their unit, and those above Refresh.Rearm: a
-// client that has waited for so long has given up, and does not hear the answer.
+// timeoutProblems refuses timeouts without a unit, and timeouts above Refresh.Rearm: a
+// client that has waited for that long has given up and does not read the response.
 func (cfg Config) timeoutProblems() (problems []string) {
 	for _, timeout := range []struct {
 		name, usual string
@@ -62,14 +64,15 @@ func (cfg Config) timeoutProblems() (problems []string) {
 
 func (cfg Config) secretProblems() (problems []string) {
 	if others := cfg.Keys != nil || len(cfg.TrustedIssuers) > 0; len(cfg.Secret) == 0 && others && len(cfg.Entities) == 0 && len(cfg.OldSecrets) == 0 {
-		return nil // it only verifies
+		return nil // the service only verifies tokens
 	}
 	if err := cfg.Secret.Check(); err != nil {
 		problems = append(problems, "Config.Secret "+err.Error())
 	}
 	for i, old := range cfg.OldSecrets {
-		// A text that was in use with the newline of its file goes on verifying with it.
-		// Bytes that end like white space, as those of a key in DER may, are no text.
+		// A text that was used together with the newline of its file still verifies with
+		// it. Bytes that are not text, such as a key in DER, may end in a byte that is
+		// white space in a text.
 		trimmed := keys.Secret(bytes.TrimSpace(old))
 		text := !bytes.ContainsFunc(trimmed, func(r rune) bool { return r < ' ' || r > '~' })
 		if len(trimmed) < len(old) && text && trimmed.Check() == nil {
@@ -110,7 +113,7 @@ func (cfg Config) keyProblems() (problems []string) {
 	return problems
 }
 
-// sourceProblem says why keys cannot come from source, "" if they can.
+// sourceProblem returns why source cannot supply keys, or "" if it can.
 func sourceProblem(source keys.Source) string {
 	if v := reflect.ValueOf(source); v.Kind() == reflect.Pointer && v.IsNil() {
 		return "is nil: look at the error of what made it"
@@ -153,7 +156,7 @@ func (cfg Config) sessionProblems() (problems []string) {
 		problems = append(problems, "Config.Cookie.Sliding: there is no store of sessions that can prolong them (Slide)")
 	}
 	if cfg.CacheTTL > 0 && cfg.ReadTimeout+cfg.WriteTimeout > 3*time.Minute {
-		// session.Revocations are kept for ten minutes.
+		// A store keeps revocations for ten minutes, see session.Revocations.
 		problems = append(problems, "Config.ReadTimeout and WriteTimeout are above 3 min together, which Config.CacheTTL does not bear")
 	}
 	return problems
@@ -197,8 +200,8 @@ func validNamespace(name string) bool {
 	return len(name) <= 32 && strings.Trim(name, plain) == ""
 }
 
-// plainPath: a path that can stand in a cookie: no parameter of a route, no
-// character that ends an attribute (RFC 6265bis §4.1.1).
+// plainPath reports whether a path can be the Path attribute of a cookie: it has no
+// parameter of a route, and no character that ends an attribute (RFC 6265bis §4.1.1).
 func plainPath(path string) bool {
 	for i := range len(path) {
 		b := path[i]
@@ -209,7 +212,8 @@ func plainPath(path string) bool {
 	return true
 }
 
-// openKinds resolves the declarations; two kinds must not meet in a name or in a model.
+// openKinds returns the kinds of Config.Entities. Two kinds must not have the same name,
+// model or cookies.
 func (cfg Config) openKinds() (kinds []*kind, problems []string) {
 	for i, entity := range cfg.Entities {
 		if entity == nil || reflect.ValueOf(entity).Kind() == reflect.Pointer && reflect.ValueOf(entity).IsNil() {
@@ -238,13 +242,13 @@ func (cfg Config) openKinds() (kinds []*kind, problems []string) {
 	return kinds, problems
 }
 
-// The largest Timeout and Rearm, so that sums of times do not overflow.
+// The limits of Timeout and Rearm. They also keep sums of times from overflowing.
 const (
 	longestRefresh = time.Hour
 	longestRearm   = 24 * time.Hour
 )
 
-// problems of r, which has its defaults.
+// problems returns what is wrong with r, which has its defaults.
 func (r Refresh) problems() []string {
 	var problems []string
 	if r.Timeout < leastTimeout || r.Timeout > longestRefresh {
@@ -262,7 +266,7 @@ func (r Refresh) problems() []string {
 	return problems
 }
 
-// joinProblems makes one error of all, nil of none.
+// joinProblems returns one error with all problems, or nil if there are none.
 func joinProblems(problems []string) error {
 	if len(problems) == 0 {
 		return nil
@@ -270,7 +274,7 @@ func joinProblems(problems []string) error {
 	return errors.New("fiberjwt: " + listProblems("the Config", problems))
 }
 
-// listProblems is the text of one problem or of many.
+// listProblems returns the text of one or more problems.
 func listProblems(whose string, problems []string) string {
 	if len(problems) == 1 {
 		return problems[0]
@@ -278,17 +282,17 @@ func listProblems(whose string, problems []string) string {
 	return fmt.Sprintf("%s has %d problems:\n  - %s", whose, len(problems), strings.Join(problems, "\n  - "))
 }
 
-// Check looks at the database, and at the store in Config.Store, for what Open
-// cannot see: tables, columns and indexes, settings of the server and of the
-// connection, its clock, and the library's own tables. Call it at start, after
-// [Migrate]; it changes nothing and sends about a dozen statements. Its looks at
-// the store and at each table may take 30 s each, or Config.ReadTimeout if that is
-// more, since catalogs can be slow. docs/operate/databases.md lists what it finds.
+// Check finds problems of the database, and of the store in Config.Store, that Open cannot
+// see: in tables, columns and indexes, in settings of the server and of the connection, in
+// the clock of the server, and in the library's own tables. Call it at start, after
+// [Migrate]. It changes nothing and sends about a dozen statements. Reading the catalog of a
+// database can be slow, so the checks of the store and of each table may take 30 s each, or
+// Config.ReadTimeout if that is longer. docs/operate/databases.md lists all problems.
 //
-// Its error names all problems at once, with the field and how to fix it, as that of Open does, and is
-// ErrSetup; or it is ErrUnavailable, with the cause in its text, if a store could
-// not be asked. What a server refuses to tell is no problem. Without Entities there
-// is nothing to look at.
+// The error is ErrSetup and names all problems at once, with the field and how to fix it,
+// as the error of Open does. If a store did not answer, the error is ErrUnavailable, with
+// the cause in its text. What the server does not allow Check to read is not a problem.
+// Without Entities, Check does nothing.
 func (a *Auth) Check(ctx context.Context) error { return publicError(a.checkStores(ctx)) }
 
 func (a *Auth) checkStores(ctx context.Context) error {
@@ -311,16 +315,17 @@ func (a *Auth) checkStores(ctx context.Context) error {
 	return fault.Setup(listProblems("the database", problems))
 }
 
-// patience is what a part of Check may take: to read its catalog, a server may open
-// all the tables that it has.
+// patience is how long a part of Check may take. Some servers open all their tables to read
+// the catalog.
 const patience = 30 * time.Second
 
-// check is a part of what Check looks at.
+// check is one part of Check.
 type check struct {
-	label string // the field of the Config
+	label string // the field of the Config that the problems are about
 	look  func(ctx context.Context) ([]string, error)
 }
 
+// within runs the check with a time limit. A driver or a store may panic.
 func (c check) within(ctx context.Context, a *Auth) (problems []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, max(patience, a.service.ReadTimeout))
 	defer cancel()
@@ -364,9 +369,9 @@ func (a *Auth) checks() (checks []check) {
 	return checks
 }
 
-// viewProblems says which kinds have rows of the table that k reads through a view:
-// Open could not see that they share it, so what ends the sessions of a row would
-// leave those of the other kind.
+// viewProblems finds kinds that share a table with k, which reads it through a view. Open
+// cannot see this, so a call that ends the sessions of a row would not end those of the
+// other kind.
 func (a *Auth) viewProblems(ctx context.Context, k *kind) (problems []string, err error) {
 	if len(a.kinds) == 1 {
 		return nil, nil
@@ -383,7 +388,8 @@ func (a *Auth) viewProblems(ctx context.Context, k *kind) (problems []string, er
 	return problems, nil
 }
 
-// checkFailed is ErrUnavailable for a developer, who needs the cause.
+// checkFailed is ErrUnavailable with the cause in its text: the developer needs it, and no
+// client sees this error.
 type checkFailed struct {
 	label string
 	cause error
