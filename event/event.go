@@ -1,56 +1,58 @@
-// Package event has what [fiberjwt.Config.OnEvent] receives: one [Event] for each
-// sign-in, refusal, refresh and logout, for counters, audit logs and warnings to the
-// owner of an account.
+// Package event defines what [fiberjwt.Config.OnEvent] receives: one [Event] for each
+// sign-in, refusal, refresh, logout and failure. Use it for counters, audit logs and
+// warnings to the owner of an account. docs/reference/events.md lists the types with their
+// reasons.
 //
 // [fiberjwt.Config.OnEvent]: https://pkg.go.dev/github.com/fiberjwt/fiberjwt#Config
 package event
 
 import "log/slog"
 
-// Type is what happened. The set is fixed, so a Type can be the label of a counter.
+// Type is what happened. The set of types is fixed, so a Type can be the label of a
+// counter.
 type Type string
 
-// The types. An outcome is one event: a sign-in that the throttle refuses is
-// Throttled and nothing else.
+// The types. Each outcome is exactly one event. For example, a sign-in that the throttle
+// refuses is Throttled, and not also LoginRefused.
 const (
-	Login           Type = "login"            // by password or by fiberjwt.Login
-	LoginRefused    Type = "login_refused"    // wrong credentials, or Entity.Allow refused
-	Throttled       Type = "throttled"        // 429: login, register or password
-	Register        Type = "register"         // SessionID is empty if Entity.Allow lets the account wait
+	Login           Type = "login"            // by password, fiberjwt.Login or Auth.Issue
+	LoginRefused    Type = "login_refused"    // the credentials were wrong, or Entity.Allow refused
+	Throttled       Type = "throttled"        // a login, registration or password change was answered 429
+	Register        Type = "register"         // an account was stored; SessionID is empty if it is not signed in yet
 	RegisterRefused Type = "register_refused" // the identity is taken, or Entity.Register refused
-	Refresh         Type = "refresh"
-	Exchange        Type = "exchange"        // POST /{kind}/token: an access token without a rotation
-	RefreshRefused  Type = "refresh_refused" // a refresh token is not valid, for either of the two
-	Reuse           Type = "reuse"           // a spent refresh token came back and its session was ended: warn the owner; each later use of the token is an event again
-	Logout          Type = "logout"          // a session ended; ending it again is no event
-	LogoutAll       Type = "logout_all"
-	Revoke          Type = "revoke" // DELETE /{kind}/sessions/:id; SessionID is the one that ended
-	Password        Type = "password"
-	PasswordRefused Type = "password_refused"
-	LinkRefused     Type = "link_refused"  // a token of a fiberjwt.Link or of fiberjwt.ResetToken is not valid
-	TokenRefused    Type = "token_refused" // an access token is not valid, also on an open route
-	Denied          Type = "denied"        // signed in, but As, Require or Fresh refused
-	Failed          Type = "failed"        // 5xx: the store did not answer, a hook panicked; the log says why
+	Refresh         Type = "refresh"          // a refresh returned tokens
+	Exchange        Type = "exchange"         // POST /{kind}/token returned an access token without a rotation
+	RefreshRefused  Type = "refresh_refused"  // Refresh or Exchange was refused because of the refresh token
+	Reuse           Type = "reuse"            // a spent refresh token was used again and its session ended: warn the owner. Each later use is an event again
+	Logout          Type = "logout"           // a session ended by a logout or a sign-in that replaced its cookies; ending it again is no event
+	LogoutAll       Type = "logout_all"       // all sessions of the account ended
+	Revoke          Type = "revoke"           // DELETE /{kind}/sessions/:id ended the session SessionID
+	Password        Type = "password"         // the password was changed, or set by ResetPassword
+	PasswordRefused Type = "password_refused" // the current password was wrong
+	LinkRefused     Type = "link_refused"     // a token of a fiberjwt.Link or of fiberjwt.ResetToken is not valid
+	TokenRefused    Type = "token_refused"    // an access token is not valid; also on routes that are open
+	Denied          Type = "denied"           // the request was signed in, but As, Require or Fresh refused it
+	Failed          Type = "failed"           // the response was 5xx, for example because the store did not answer or a hook panicked; the log has the cause
 )
 
 // Event describes one outcome of a request. It contains no token, no password and no
-// name that a user signs in with, and the length of every text is bounded. It shares
-// no memory with the request, so it may be kept.
+// identity, such as an email address, and the length of every text is limited. It does not
+// refer to memory of the request, so it may be kept.
 type Event struct {
 	Type      Type   `json:"type"`
-	Kind      string `json:"kind,omitempty"`       // of account, one of Config.Entities
-	Subject   string `json:"subject,omitempty"`    // primary key of the account; empty where nothing proved who it is
-	SessionID string `json:"session_id,omitempty"` // fiberjwt.Session.ID
-	// Reason is why something was refused: the code of the answer, but for
-	// access tokens token_malformed, token_claims, token_expired or
-	// token_revoked, and "refused" for an error of a hook's own. A fixed set,
-	// empty for what went well.
+	Kind      string `json:"kind,omitempty"`       // the kind of account, one of Config.Entities
+	Subject   string `json:"subject,omitempty"`    // the primary key of the account; empty if the request did not prove which account it is for
+	SessionID string `json:"session_id,omitempty"` // as fiberjwt.Session.ID
+	// Reason is why the request was refused or failed: the code of the response, except that
+	// access tokens have token_malformed, token_claims, token_expired or token_revoked, and
+	// that other errors of a hook have "refused". The set of values is fixed. Empty if
+	// nothing was refused.
 	Reason    string `json:"reason,omitempty"`
-	Address   string `json:"address,omitempty"`    // of the client, as c.IP() has it
-	UserAgent string `json:"user_agent,omitempty"` // what the client says of itself, at most 255 bytes, printable
+	Address   string `json:"address,omitempty"`    // of the client; behind a trusted proxy from fiber.Config.ProxyHeader; empty if it is not known
+	UserAgent string `json:"user_agent,omitempty"` // the User-Agent of the client, cut to 255 printable ASCII bytes
 }
 
-// LogValue is the event as a group, for slog.
+// LogValue returns the event as a slog group. Empty fields are left out.
 func (e Event) LogValue() slog.Value {
 	attributes := []slog.Attr{slog.String("type", string(e.Type))}
 	for _, part := range [...]struct{ name, value string }{

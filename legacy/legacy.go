@@ -1,50 +1,60 @@
-// Package legacy keeps users signed in on the day an application moves to fiberjwt:
-// [Tokens] accepts the access tokens that the system before it has issued. Remove it
-// from the Config when they have expired.
+// Package legacy keeps users signed in when an application moves to fiberjwt. [Tokens]
+// accepts the access tokens that the former system of the application has issued. Remove it
+// from the Config when these tokens have expired.
 package legacy
 
 import "time"
 
-// Tokens lets access tokens in that the system which an application is moved
-// from has issued: Flask-JWT-Router, Flask-JWT, Flask-JWT-Extended,
-// flask-jwtlogin and their like, all signed by HS256. So users stay signed in on
-// the day of the move.
+// Tokens configures which access tokens of a former system are accepted, such as those of
+// Flask-JWT-Router, Flask-JWT, Flask-JWT-Extended and flask-jwtlogin. The tokens must be
+// signed by HS256. The zero value accepts none.
 //
 //	Tokens{Secret: old, Until: day}                                 // Flask-JWT-Router: table_name, and the key by its column
 //	Tokens{Secret: old, Until: day, Kind: "users", Claim: "sub"}      // Flask-JWT-Extended from 4.0, flask-jwtlogin
-//	Tokens{Secret: old, Until: day, Kind: "users", Claim: "sub", Column: "username"} // the same, where identity is a name
+//	Tokens{Secret: old, Until: day, Kind: "users", Claim: "sub", Column: "username"} // the same, if identity is a name
 //	Tokens{Secret: old, Until: day, Kind: "users", Claim: "identity"} // Flask-JWT, Flask-JWT-Extended before 4.0, gin-jwt
 //	Tokens{Secret: old, Until: day, Kind: "users", Claim: "user_id"}  // APILoginManager
 //
-// Such a token needs exp, signs its account in if the row is there and
-// [Entity].Allow lets it, and is never [Fresh]. It has no session: [Session].ID
-// is empty, and it is not refreshed. Nothing but its expiry ends it: not
-// [Logout], RevokeAll, [ResetPassword] or a change of the password. What the old
-// system had revoked is good again, and so are its tokens for other purposes, but
-// for those that say so in the claim type: if it had any, refuse them in a
-// handler below the middleware, by [Session].Claim.
+// # What an old token does
 //
-// A route below the middleware that calls [Login] exchanges it for a session,
-// which is as little fresh, and which lives on after Until.
+// An old token must have exp. It signs its account in if the row exists and Entity.Allow
+// accepts it. It is never fresh, see fiberjwt.Fresh. It has no session: Session.ID is empty,
+// and the token cannot be refreshed.
+//
+// Only its expiry ends an old token. Logout, RevokeAll, ResetPassword and a change of the
+// password do not. Tokens that the old system had revoked are accepted again. So are tokens
+// that it issued for other purposes, unless their claim type says so. If there were tokens
+// for other purposes without this claim, refuse them in a handler below the middleware, by
+// Session.Claim.
+//
+// # Exchange for a session
+//
+// A route below the middleware that calls fiberjwt.Login exchanges an old token for a
+// session. The session is not fresh either, and it stays valid after Until.
+//
+// # Security
 //
 // An attacker who knows the old secret can sign in as any account until Until, and keep the
-// sessions that it started with them; short secrets are guessed from any old token. Keep
-// the time short.
+// sessions that it started with such tokens. An attacker can find a short secret by trying
+// values against any old token. Keep the time short.
 type Tokens struct {
-	// Secret of the old system, as it is.
+	// Secret is the secret of the old system, unchanged. It must differ from
+	// Config.Secret and from all Config.OldSecrets. Required.
 	Secret []byte
-	// Until is when they are refused at last, a year from now at most. Give the
-	// day of the move and the life of an old token.
+	// Until is when old tokens are refused in any case, at most a year from now. Set it to
+	// the day of the move plus the lifetime of an old token. Required.
 	Until time.Time
-	// Kind of account that they sign in; a claim table_name must name its table if
-	// there is one. Default: the kind whose table that claim names.
+	// Kind is the kind of account that old tokens sign in. If a token has a claim
+	// table_name, it must name the table of this kind. Default: the kind whose table that
+	// claim names.
 	Kind string
-	// Claim that has the primary key, as a string or an integer. Default: "sub",
-	// and where table_name says the kind the key's column.
+	// Claim is the claim that contains the primary key, as a string or an integer. Default:
+	// "sub"; or the column of the primary key, if table_name determines the kind.
 	Claim string
-	// Column that Claim has instead of the primary key, such as the name of a user: a
-	// column of text of Kind, in which no two accounts have the same. It is compared
-	// exactly, also where the database folds case. Whoever takes a name over that an
-	// earlier account had, takes its old tokens over too. Default: the primary key.
+	// Column is the column whose value Claim contains, if that is not the primary key, such
+	// as the name of a user. It requires Kind, and must be a text column of that kind in
+	// which no two accounts have the same value. It is compared exactly, even if the
+	// database ignores case. An account that takes the name of an earlier account is also
+	// signed in by the old tokens of that account. Default: the primary key.
 	Column string
 }
