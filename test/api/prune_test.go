@@ -209,3 +209,42 @@ func TestPruningSurvivesClockSetBack(t *testing.T) {
 	awaitPruning(w.auth)
 	require.EqualValues(t, 2, store.calls.Load())
 }
+
+// The functions of Auth.
+
+func TestPruneDeletesOnlyExpiredSessions(t *testing.T) {
+	w := quickWorld(t)
+	now := w.clock.Now().UnixMilli()
+	insert := func(n int, ends int64, revoked string) {
+		w.sql(fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+			INSERT INTO fiberjwt_sessions SELECT randomblob(16), 'users', '1', 0, -1, 0, %d, %d, %s, 0, 0, '', '' FROM n`, n, ends, ends, revoked))
+	}
+	insert(1203, now-1, "NULL")
+	insert(7, now-1, "5")
+	insert(1, now, "NULL")
+	insert(3, now+1, "5") // ended, but a late refresh token must still be told so
+	insert(4, now+90*24*3600_000, "NULL")
+	deleted, err := w.auth.Prune(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1210, deleted)
+	require.Equal(t, 8, w.count("fiberjwt_sessions"))
+	deleted, err = w.auth.Prune(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, deleted)
+	w.clock.Advance(365 * 24 * time.Hour)
+	deleted, err = w.auth.Prune(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 8, deleted)
+}
+
+func TestPruneStopsWhenContextIsCancelled(t *testing.T) {
+	w, f := troubledWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := w.auth.Prune(ctx)
+	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
+	require.ErrorIs(t, err, context.Canceled)
+	f.set(errors.New("marker"), false, "DELETE")
+	_, err = w.auth.Prune(t.Context())
+	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
+}

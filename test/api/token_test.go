@@ -9,6 +9,7 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -1298,4 +1299,48 @@ func TestIssuedTokenCanAlwaysBeVerified(t *testing.T) {
 		require.LessOrEqual(t, n, 300, "there is no end to %s", name)
 	}
 	require.Contains(t, w.log.String(), "Entity.Claims")
+}
+
+func TestVerifyChecksLikeMiddleware(t *testing.T) {
+	refuse := false
+	w, f := troubledWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.Entities[0] = fiberjwt.Entity[User]{Allow: func(context.Context, *User) error {
+			if refuse {
+				return errors.New("marker")
+			}
+			return nil
+		}}
+	})
+	w.addUser("ann@example.com")
+	pair := w.enter("users", 1)
+	s, err := w.auth.Verify(t.Context(), pair.Access)
+	require.NoError(t, err)
+	require.Equal(t, "ann@example.com", s.Account.(*User).Email)
+	require.Empty(t, s.Source)
+	require.Equal(t, w.clock.Now(), s.AuthTime.UTC())
+	require.Equal(t, w.clock.Now().Add(10*time.Minute), s.ExpiresAt.UTC())
+
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	refused := func(ctx context.Context, token string, want error) {
+		t.Helper()
+		s, err := w.auth.Verify(ctx, token)
+		require.ErrorIs(t, err, want)
+		require.Nil(t, s, "who overlooks the error must not get a session")
+	}
+	refused(t.Context(), "", fiberjwt.ErrTokenMalformed)
+	refused(t.Context(), pair.Access+"x", fiberjwt.ErrTokenMalformed)
+	refused(t.Context(), pair.Refresh, fiberjwt.ErrTokenMalformed)
+	refused(cancelled, pair.Access, fiberjwt.ErrUnavailable)
+	f.set(errors.New("marker"), false, "")
+	refused(t.Context(), pair.Access, fiberjwt.ErrUnavailable)
+	f.over()
+	refuse = true
+	refused(t.Context(), pair.Access, fiberjwt.ErrTokenRevoked)
+	refuse = false
+	w.clock.Advance(11 * time.Minute)
+	refused(t.Context(), pair.Access, fiberjwt.ErrTokenExpired)
+	w.clock.Advance(-11 * time.Minute)
+	require.NoError(t, w.auth.Revoke(t.Context(), s.ID))
+	refused(t.Context(), pair.Access, fiberjwt.ErrTokenRevoked)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt"
 	"github.com/fiberjwt/fiberjwt/fiberjwttest"
@@ -329,4 +330,81 @@ func (m *memory) Prune(ctx context.Context, now int64) (deleted int64, err error
 		}
 	})
 	return deleted, err
+}
+
+// Sessions in another place than the accounts.
+
+// apart keeps the sessions in a database of their own.
+func apart(t *testing.T) (configure func(*fiberjwt.Config), elsewhere *bun.DB, watched *queries) {
+	elsewhere, watched = newDB(t), &queries{}
+	return func(cfg *fiberjwt.Config) { cfg.Store = session.NewSQL(elsewhere.WithQueryHook(watched)) }, elsewhere, watched
+}
+
+func TestSessionsWorkInSeparateDatabase(t *testing.T) {
+	configure, elsewhere, _ := apart(t)
+	w := quickWorld(t, configure)
+	pair := w.register("users", "ann@example.com")
+	phone := w.enter("users", 1)
+	require.Equal(t, 0, w.count("fiberjwt_sessions"))
+	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+	w.clock.Advance(6 * time.Minute)
+	a := w.refresh("users", pair.Refresh)
+	require.Equal(t, 200, a.Status, a.Body)
+	pair = w.tokensOf(a)
+	requireRefusal(t, w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword)), 409, "taken")
+	require.Equal(t, 204, w.requests(pair)["password by header"]().Status)
+	require.Equal(t, 401, w.get("/users/me", phone.Access).Status)
+	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+	require.Equal(t, 204, w.do("POST", "/auth/users/logout", "", "Authorization", "Bearer "+pair.Access).Status)
+	require.Equal(t, 401, w.get("/users/me", pair.Access).Status)
+
+	living := w.enter("users", 1)
+	require.NoError(t, elsewhere.Close())
+	for request, send := range w.requests(living) {
+		if request == "login of an unknown account" || strings.HasPrefix(request, "login") {
+			continue // a password of before
+		}
+		a := send()
+		requireRefusal(t, a, 503, "temporarily_unavailable", request)
+		require.Empty(t, a.Header.Values("Set-Cookie"), request)
+	}
+	require.Equal(t, 1, w.count("users"), "an account was left behind that its owner was told failed")
+}
+
+func TestRacingLoginEndsWithPasswordChangeInSeparateStore(t *testing.T) {
+	configure, _, there := apart(t)
+	here := &queries{}
+	w := quickWorld(t, configure, here.watch)
+	w.addUser("ann@example.com")
+	there.once(`INTO "fiberjwt_sessions"`, func() { w.sql(`UPDATE users SET password_hash = '` + bcryptOfTestPassword + `'`) })
+	a := w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword))
+	requireRefusal(t, a, 401, "invalid_credentials")
+	infos, err := fiberjwt.Sessions(t.Context(), w.auth, &User{ID: 1})
+	require.NoError(t, err)
+	require.Empty(t, infos)
+
+	// Now the login comes when the other sessions have ended, before the change.
+	w.sql(`UPDATE users SET password_hash = '` + hashOfTestPassword + `'`)
+	pair := w.enter("users", 1)
+	var raced answer
+	here.once(`UPDATE "users"`, func() {
+		raced = w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword))
+	})
+	require.Equal(t, 204, w.requests(pair)["password by header"]().Status)
+	require.NotZero(t, raced.Status)
+	if raced.Status == 200 {
+		require.Equal(t, 401, w.get("/users/me", w.tokensOf(raced).Access).Status, "a login with the old password outlived the change")
+	}
+	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
+}
+
+func TestQueryHookDoesNotHideThatDatabaseIsShared(t *testing.T) {
+	// A second connection inside a transaction would wait for the first one for ever.
+	w := quickWorld(t, func(cfg *fiberjwt.Config) {
+		cfg.Store = session.NewSQL(cfg.DB)
+		cfg.DB = cfg.DB.WithQueryHook(&queries{})
+		cfg.WriteTimeout = 30 * time.Second
+	})
+	a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword))
+	require.Equal(t, 201, a.Status, "%s %s", a.Body, w.log)
 }

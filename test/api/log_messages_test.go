@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
@@ -165,30 +164,6 @@ func TestBuiltInRoutesBelowMiddlewareAreLoggedOnce(t *testing.T) {
 	require.Contains(t, log.String(), "call Auth.Mount before app.Use")
 }
 
-func TestPasswordFloodIsOneLogLineAMinute(t *testing.T) {
-	w := newWorld(t)
-	open := closeGate(w.auth)
-	flood := func() {
-		for i := range 64 {
-			a := w.do("POST", "/auth/users/login", credentials("users", fmt.Sprintf("%d@example.com", i), testPassword))
-			requireRefusal(t, a, 503, "temporarily_unavailable")
-			require.NotEmpty(t, a.Header.Get("Retry-After"))
-		}
-	}
-	flood()
-	require.Len(t, w.lines(), 1)
-	require.Contains(t, w.log.String(), "level=WARN")
-	require.Contains(t, w.log.String(), "too many passwords are being hashed")
-	require.NotContains(t, w.log.String(), "ERROR")
-
-	w.clock.Advance(time.Hour)
-	flood()
-	require.Len(t, w.lines(), 2, "a minute later")
-	require.Contains(t, w.lines()[1], "count=64", "it says how many there were in between")
-	open()
-	w.register("users", "ann@example.com")
-}
-
 func TestLogNamesCorrectLocalsKey(t *testing.T) {
 	w := newWorld(t)
 	w.app.Get("/typo", func(c *fiber.Ctx) (err error) { return c.JSON(c.Locals("user").(*User)) })
@@ -259,52 +234,6 @@ func TestErrorHandlerFormatsHandlerErrors(t *testing.T) {
 	require.Contains(t, w.log.String(), "marker of the cause")
 	require.Contains(t, w.log.String(), "marker of the server")
 	require.NotContains(t, w.log.String(), "marker of the client")
-}
-
-func TestClockThatIsBehindIsLoggedOnceAMinute(t *testing.T) {
-	w := quickWorld(t)
-	w.addUser("ann@example.com")
-	pair := w.enter("users", 1)
-	refresh := func(ahead time.Duration) int {
-		w.log.Reset()
-		w.clock.Advance(-ahead)
-		defer w.clock.Advance(ahead)
-		require.Equal(t, 200, w.refresh("users", pair.Refresh).Status)
-		return len(w.lines())
-	}
-	require.Zero(t, refresh(5*time.Second))
-	require.Equal(t, 1, refresh(6*time.Second))
-	require.Contains(t, w.log.String(), "NTP")
-	require.Zero(t, refresh(6*time.Second), "again at once")
-	w.clock.Advance(time.Minute)
-	w.sql(`UPDATE fiberjwt_sessions SET issued = issued + 60000`)
-	require.Equal(t, 1, refresh(6*time.Second))
-}
-
-func TestTokenFromFutureIsLoggedOnceAMinute(t *testing.T) {
-	w := quickWorld(t)
-	w.addUser("ann@example.com")
-	access := w.enter("users", 1).Access
-	get := func(ahead time.Duration, access string) int {
-		w.clock.Advance(-ahead)
-		defer w.clock.Advance(ahead)
-		return w.get("/users/me", access).Status
-	}
-	const far = 61 * time.Second
-	require.Equal(t, 200, get(60*time.Second, access))
-	require.Equal(t, 401, get(far, access[:len(access)-10]+"AAAAAAAAAA"))
-	require.Empty(t, w.log.String(), "a signature that does not hold says nothing")
-	for range 2 {
-		require.Equal(t, 401, get(far, access))
-	}
-	require.Len(t, w.lines(), 1)
-	require.Contains(t, w.log.String(), "by=1m1s")
-	require.Contains(t, w.log.String(), "NTP")
-
-	w.clock.Advance(time.Minute)
-	require.Equal(t, 401, get(far, w.enter("users", 1).Access))
-	require.Len(t, w.lines(), 2, "a minute later")
-	require.Contains(t, w.lines()[1], "count=2 ")
 }
 
 // OPTIONS of a built-in route goes on to the middleware, by right.
