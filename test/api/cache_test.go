@@ -76,7 +76,7 @@ func cachedWorldOn(t *testing.T, m *machine, configure ...func(*fiberjwt.Config)
 	t.Helper()
 	caching := func(cfg *fiberjwt.Config) { cfg.CacheTTL = time.Minute }
 	w := newWorld(t, append([]func(*fiberjwt.Config){caching}, configure...)...)
-	onMachine(w.auth, m.Now)
+	setMachineClock(w.auth, m.Now)
 	t.Cleanup(func() { require.NoError(t, w.auth.Close()) })
 	counted := &selectCounter{}
 	w.db.AddQueryHook(counted)

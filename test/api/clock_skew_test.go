@@ -39,7 +39,7 @@ func (w *world) serverAhead(ahead time.Duration, configure ...func(*fiberjwt.Con
 		cfg.Now = func() time.Time { return w.clock.Now().Add(ahead) }
 	}}, configure...)...)
 	other.db = w.db
-	letStoreJudge(other.auth)
+	useStoreClock(other.auth)
 	return other
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// C6: what looks like a name that is taken, or is that name in another form, makes
-// no second account.
+// A name that looks like a registered name, or is another form of it, does not
+// create a second account.
 func TestUnicodeVariantsOfIdentityAreRefused(t *testing.T) {
 	w := quickWorld(t)
 	register := func(identity string) answer {
@@ -32,7 +32,7 @@ func TestUnicodeVariantsOfIdentityAreRefused(t *testing.T) {
 	} {
 		requireRefusal(t, register(identity), 409, "taken", fmt.Sprintf("%+q", identity))
 	}
-	for name, unseen := range map[string]string{
+	for name, invisible := range map[string]string{
 		"zero width space": "\u200B", "soft hyphen": "\u00AD", "direction override": "\u202E", "byte order mark": "\uFEFF", "zero width joiner": "\u200D",
 		"zero width non-joiner": "\u200C", "word joiner": "\u2060", "left-to-right mark": "\u200E", "isolate": "\u2066", "invisible times": "\u2062",
 		"combining grapheme joiner": "\u034F", "Hangul filler": "\u3164", "halfwidth Hangul filler": "\uFFA0", "Hangul choseong filler": "\u115F",
@@ -42,15 +42,15 @@ func TestUnicodeVariantsOfIdentityAreRefused(t *testing.T) {
 		"Khmer inherent vowel": "\u17B4", "next line": "\u0085", "control": "\u0090", "delete": "\u007F", "annotation": "\uFFF9", "replacement": "\uFFFD",
 		"shorthand": "\U0001BCA0", "ogham space": "\u1680",
 	} {
-		a := register("an" + unseen + "n@example.com")
+		a := register("an" + invisible + "n@example.com")
 		requireRefusal(t, a, 422, "invalid_fields", name)
 		require.Equal(t, map[string]any{"email": "has characters that are not allowed"}, a.JSON(t)["fields"], name)
 	}
 	require.Equal(t, 4, w.count("users"))
 }
 
-// C6: a sign-in does not tell a name that is refused from one that is unknown, and
-// finds the account however the name is typed.
+// Login finds the account in every form of its name. A refused name and an unknown
+// name get the same response.
 func TestLoginNormalizesIdentity(t *testing.T) {
 	w := newWorld(t)
 	w.register("users", "Rene\u0301@example.com")
@@ -69,7 +69,7 @@ func TestLoginNormalizesIdentity(t *testing.T) {
 	}
 }
 
-// Rows that are older than the rule keep their name, and their counter of failures.
+// Rows that were stored before names were normalized keep their names.
 func TestLegacyNonCanonicalIdentitySignsIn(t *testing.T) {
 	w := newWorld(t)
 	w.register("users", "ann@example.com")
@@ -79,7 +79,7 @@ func TestLegacyNonCanonicalIdentitySignsIn(t *testing.T) {
 	}
 }
 
-// staffNumber is an identity of an application's own.
+// staffNumber is an application's Canonical hook, with one input for each way to fail.
 func staffNumber(typed string) (string, error) {
 	digits := strings.TrimPrefix(strings.ToUpper(typed), "T-")
 	switch {
@@ -88,7 +88,7 @@ func staffNumber(typed string) (string, error) {
 	case digits == "500":
 		return "", fiberjwt.ErrForbidden
 	case digits == "501":
-		panic("a hook that fails")
+		panic("the hook panicked")
 	case digits == "502":
 		return "", nil
 	case digits == "503":
@@ -97,7 +97,6 @@ func staffNumber(typed string) (string, error) {
 	return "T-" + digits, nil
 }
 
-// C6.
 func TestCanonicalHookReplacesIdentityRules(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[1] = fiberjwt.Entity[Teacher]{Identity: "login", Register: fiberjwt.Anyone[Teacher], Canonical: staffNumber}
@@ -118,13 +117,12 @@ func TestCanonicalHookReplacesIdentityRules(t *testing.T) {
 	for _, route := range []string{"register", "login"} {
 		requireRefusal(t, post(route, "501"), 500, "server_error", route)
 	}
-	require.Contains(t, w.log.String(), "a hook that fails")
+	require.Contains(t, w.log.String(), "the hook panicked")
 	requireRefusal(t, post("register", "502"), 422, "invalid_fields")
 	requireRefusal(t, post("register", "503"), 422, "invalid_fields")
 	require.Equal(t, 1, w.count("teachers"))
 }
 
-// A password that is guessed under many forms of a name has one counter.
 func TestThrottleCountsAllFormsOfIdentityTogether(t *testing.T) {
 	w := clientsWorld(t)
 	w.addUser("rené@example.com")
@@ -141,7 +139,7 @@ func TestThrottleCountsAllFormsOfIdentityTogether(t *testing.T) {
 func TestCanonicalIdentityIsIdempotent(t *testing.T) {
 	for r := rune(0); r <= unicode.MaxRune; r++ {
 		if r >= 0x3400 && r < 0xD800 && r%64 != 0 || r > 0x20000 && r%1024 != 0 {
-			continue // ideographs and syllables are all alike
+			continue // a sample of the ideographs and syllables is enough
 		}
 		for _, typed := range []string{"a" + string(r), "a" + string(r) + "\u0307"} {
 			name, err := fiberjwt.CanonicalIdentity(typed)

@@ -14,8 +14,8 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// This file reaches inside an Auth, for what no request can bring about: a full
-// cache, a busy hasher, a cache that hears of nothing.
+// The functions in this file reach inside an Auth, to cause states that no request
+// can cause: a full cache, a busy hasher, a cache without its feed of revocations.
 
 // serviceOf returns the layer of a without HTTP.
 func serviceOf(a *fiberjwt.Auth) *auth.Service {
@@ -29,13 +29,13 @@ func shrinkCache(a *fiberjwt.Auth, n int) { serviceOf(a).Sessions.ShrinkCache(n)
 // trustCache lets the cache answer for an hour without its feed of revocations.
 func trustCache(a *fiberjwt.Auth) { serviceOf(a).Sessions.TrustCache() }
 
-// onMachine gives the cache another clock than that of this machine, before the
-// first request.
-func onMachine(a *fiberjwt.Auth, now func() time.Time) { serviceOf(a).Sessions.OnMachine(now) }
+// setMachineClock replaces the clock of this machine for the cache. Call it before
+// the first request.
+func setMachineClock(a *fiberjwt.Auth, now func() time.Time) { serviceOf(a).Sessions.OnMachine(now) }
 
-// letStoreJudge leaves refreshes to the clock of the store, as without Config.Now;
-// that is then the clock of this server.
-func letStoreJudge(a *fiberjwt.Auth) {
+// useStoreClock lets the clock of the store decide about refreshes, as an Auth
+// without Config.Now does. Config.Now then stands for the clock of this server.
+func useStoreClock(a *fiberjwt.Auth) {
 	service := serviceOf(a)
 	service.MachineClock = true
 	for _, k := range service.Kinds {
@@ -43,22 +43,22 @@ func letStoreJudge(a *fiberjwt.Auth) {
 	}
 }
 
-// awaitPruning waits for the round of pruning that runs, if one does.
+// awaitPruning waits for the round of pruning that is running, if any.
 func awaitPruning(a *fiberjwt.Auth) { serviceOf(a).Sessions.AwaitPruning() }
 
-// pruneAtOnce lets the next round start with the next row.
+// pruneAtOnce lets the next row that is added start a round of pruning.
 func pruneAtOnce(a *fiberjwt.Auth) { serviceOf(a).Sessions.PruneFrom(serviceOf(a).Now()) }
 
-// nextPruning is when the next round may start.
+// nextPruning returns the earliest time of the next round of pruning.
 func nextPruning(a *fiberjwt.Auth) time.Time { return serviceOf(a).Sessions.NextPruning() }
 
-// closeGate refuses every password that would be hashed, until open is called.
+// closeGate makes the hasher refuse every password until open is called.
 func closeGate(a *fiberjwt.Auth) (open func()) { return serviceOf(a).Hasher.CloseGate() }
 
-// takeSlots leaves no room for another hash, until free is called.
+// takeSlots occupies all slots of the hasher until free is called.
 func takeSlots(a *fiberjwt.Auth) (free func()) { return serviceOf(a).Hasher.TakeSlots() }
 
-// hashingSlots is how many passwords are hashed at once with the default Config.
+// hashingSlots returns how many passwords the default Config hashes concurrently.
 func hashingSlots(t *testing.T) int {
 	t.Helper()
 	a, err := fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret)})
@@ -72,7 +72,8 @@ func markDevice(a *fiberjwt.Auth, account string) string {
 	return serviceOf(a).Kinds[0].Mark(seal.Device{}, account, serviceOf(a).Now())
 }
 
-// deviceOf returns the device of a cookie, "" if it is not one of the account.
+// deviceOf returns the device that a cookie names, or "" if the cookie does not
+// belong to the account.
 func deviceOf(a *fiberjwt.Auth, value, account string) string {
 	device, _ := serviceOf(a).Kinds[0].Device(value)
 	id, _ := device.SignedIn(account)

@@ -18,10 +18,10 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// confirm is a purpose with everything.
+// confirm sets every field of Link.
 var confirm = fiberjwt.Link[User]{Name: "confirm-email", TTL: time.Hour, Binds: func(u *User) string { return u.Email }}
 
-// stored is the row of a kind's first account.
+// stored loads the account with the id 1.
 func stored[T any](w *world) *T {
 	w.t.Helper()
 	account := new(T)
@@ -34,11 +34,11 @@ func TestOneTimeTokenWorksOnce(t *testing.T) {
 	w.register("users", "ann@example.com")
 	token, err := confirm.Token(w.auth, stored[User](w))
 	require.NoError(t, err)
-	require.Regexp(t, `^fjo_[A-Za-z0-9_-]{80,160}$`, token, "it goes into a link as it is")
+	require.Regexp(t, `^fjo_[A-Za-z0-9_-]{80,160}$`, token, "the token must need no escaping in a URL")
 
 	for range 2 {
 		u, err := confirm.Check(t.Context(), w.auth, token)
-		require.NoError(t, err, "to look at it uses nothing up")
+		require.NoError(t, err, "Check must not use up the token")
 		require.Equal(t, "ann@example.com", u.Email)
 	}
 	u, err := confirm.Redeem(t.Context(), w.auth, token)
@@ -52,13 +52,13 @@ func TestOneTimeTokenWorksOnce(t *testing.T) {
 	another, err := confirm.Token(w.auth, stored[User](w))
 	require.NoError(t, err)
 	_, err = confirm.Redeem(t.Context(), w.auth, another)
-	require.NoError(t, err, "each token counts for itself")
+	require.NoError(t, err, "a redeemed token must not use up other tokens")
 }
 
 func TestConcurrentRedeemsSucceedOnce(t *testing.T) {
 	for name, configure := range map[string]func(*fiberjwt.Config){
-		"beside the accounts": func(*fiberjwt.Config) {},
-		"a store elsewhere": func(cfg *fiberjwt.Config) {
+		"the accounts' database": func(*fiberjwt.Config) {},
+		"a separate store": func(cfg *fiberjwt.Config) {
 			cfg.Store = struct{ session.Store }{session.NewSQL(newDB(t))}
 		},
 	} {
@@ -87,7 +87,7 @@ func TestConcurrentRedeemsSucceedOnce(t *testing.T) {
 	}
 }
 
-// B12: and of requests at once the one whose clock was read first may come last.
+// Of two concurrent requests, the one that read the clock first may come last.
 func TestOneTimeTokenWorksOnceAcrossSkewedClocks(t *testing.T) {
 	w := newWorld(t)
 	w.register("users", "ann@example.com")
@@ -108,7 +108,7 @@ func TestOneTimeTokenEndsByTimeOrAccountChange(t *testing.T) {
 			_, err := w.db.NewUpdate().Model((*User)(nil)).Set("email = ?", "other@example.com").Where("id = 1").Exec(context.Background())
 			require.NoError(w.t, err)
 		},
-		"the account is gone": func(w *world) {
+		"the account was deleted": func(w *world) {
 			_, err := w.db.NewDelete().Model((*User)(nil)).Where("id = 1").Exec(context.Background())
 			require.NoError(w.t, err)
 		},
@@ -118,8 +118,8 @@ func TestOneTimeTokenEndsByTimeOrAccountChange(t *testing.T) {
 			_, err = fiberjwt.ResetPassword[User](context.Background(), w.auth, reset, newPassword)
 			require.NoError(w.t, err)
 		},
-		"time":                     func(w *world) { w.clock.Advance(time.Hour) },
-		"nothing: this is a check": nil,
+		"the TTL is over":              func(w *world) { w.clock.Advance(time.Hour) },
+		"nothing changed: still valid": nil,
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -149,13 +149,13 @@ func TestOneTimeTokenIsBoundToPurposeAndKind(t *testing.T) {
 	require.NoError(t, err)
 
 	_, err = fiberjwt.Link[User]{Name: "magic", Binds: confirm.Binds}.Redeem(t.Context(), w.auth, token)
-	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "another purpose")
+	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "redeemed for another purpose")
 	_, err = fiberjwt.Link[Teacher]{Name: "confirm-email"}.Redeem(t.Context(), w.auth, token)
-	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "another kind")
+	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "redeemed for another kind")
 	_, err = fiberjwt.ResetPassword[User](t.Context(), w.auth, token, newPassword)
-	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "a reset")
-	require.Equal(t, "invalid_token", w.get("/any", token).Code(t), "an access token")
-	require.Equal(t, "session_ended", w.refresh("users", token).Code(t), "a refresh token")
+	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "used to reset a password")
+	require.Equal(t, "invalid_token", w.get("/any", token).Code(t), "used as an access token")
+	require.Equal(t, "session_ended", w.refresh("users", token).Code(t), "used as a refresh token")
 	_, err = w.auth.Verify(t.Context(), token)
 	require.ErrorIs(t, err, fiberjwt.ErrTokenMalformed)
 	for _, other := range []string{ann.Access, ann.Refresh, "", "fjo_", "fjo_!"} {
@@ -163,8 +163,8 @@ func TestOneTimeTokenIsBoundToPurposeAndKind(t *testing.T) {
 		require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
 	}
 	_, err = confirm.Redeem(t.Context(), w.auth, token)
-	require.NoError(t, err, "none of that used it up")
-	require.Len(t, w.sessions("users", "1"), 1, "and what remembers its use is no session")
+	require.NoError(t, err, "a refused use must not use up the token")
+	require.Len(t, w.sessions("users", "1"), 1, "the row of a used token must not be listed as a session")
 }
 
 func TestForgedOneTimeTokenIsRefusedWithoutQuery(t *testing.T) {
@@ -190,10 +190,10 @@ func TestForgedOneTimeTokenIsRefusedWithoutQuery(t *testing.T) {
 	require.Zero(t, queries.found)
 	_, err = confirm.Check(t.Context(), w.auth, token)
 	require.NoError(t, err)
-	require.NotEmpty(t, queries.lost, "a good one costs one")
+	require.NotEmpty(t, queries.lost, "the query hook must see the query of a valid token")
 }
 
-// C7: mail programs take a "-" or "_" at the end for punctuation behind the link.
+// Mail programs exclude a "-" or "_" at the end from a link: they read it as punctuation.
 func TestLinkTokensEndInLetterOrDigit(t *testing.T) {
 	w := newTicketWorld(t)
 	w.register("users", "ann@example.com")
@@ -240,7 +240,7 @@ func TestOneTimeTokenSurvivesSecretRotation(t *testing.T) {
 	_, err = confirm.Redeem(t.Context(), later.auth, token)
 	require.NoError(t, err)
 	_, err = confirm.Redeem(t.Context(), w.auth, token)
-	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "once in all processes")
+	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "the token was redeemed by another process")
 }
 
 func TestLinksOfAnotherIssuerAreRefused(t *testing.T) {
@@ -253,7 +253,7 @@ func TestLinksOfAnotherIssuerAreRefused(t *testing.T) {
 	ticket := w.ticket(access, "/films/7.mp4", "")
 	other := newTicketWorld(t, func(cfg *fiberjwt.Config) { cfg.DB, cfg.Now, cfg.Issuer = w.db, w.clock.Now, "another" })
 	_, err = confirm.Check(t.Context(), other.auth, token)
-	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "though secret and database are the same")
+	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken, "secret and database are the same, but the issuer is not")
 	_, err = fiberjwt.ResetPassword[User](t.Context(), other.auth, reset, newPassword)
 	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
 	require.Equal(t, 401, other.do("GET", "/films/7.mp4?ticket="+ticket, "").Status)
@@ -288,7 +288,7 @@ func TestUsedTokenIsRememberedUntilItExpires(t *testing.T) {
 	w.clock.Advance(time.Hour + 2*time.Minute)
 	_, err = w.auth.Prune(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, 1, w.count("fiberjwt_sessions"), "the session is left")
+	require.Equal(t, 1, w.count("fiberjwt_sessions"), "only the row of the session must remain")
 }
 
 func TestInvalidPurposeGetsErrSetup(t *testing.T) {
@@ -304,9 +304,9 @@ func TestInvalidPurposeGetsErrSetup(t *testing.T) {
 		"no model":               func() (string, error) { return fiberjwt.Link[world]{Name: "a"}.Token(w.auth, &world{}) },
 		"account is nil":         func() (string, error) { return fiberjwt.ResetToken[User](w.auth, nil, 0) },
 		"not between 0 and 24 h": func() (string, error) { return fiberjwt.ResetToken(w.auth, u, 25*time.Hour) },
-		"there are no sessions":  func() (string, error) { return confirm.Token(verifyOnly(t), u) },
-		"Binds broke on this user": func() (string, error) {
-			return fiberjwt.Link[User]{Name: "a", Binds: func(*User) string { panic("Binds broke on this user") }}.Token(w.auth, u)
+		"there are no sessions":  func() (string, error) { return confirm.Token(newVerifier(t).auth, u) },
+		"Binds panicked on this user": func() (string, error) {
+			return fiberjwt.Link[User]{Name: "a", Binds: func(*User) string { panic("Binds panicked on this user") }}.Token(w.auth, u)
 		},
 	} {
 		_, err := make()
@@ -318,13 +318,6 @@ func TestInvalidPurposeGetsErrSetup(t *testing.T) {
 		}
 		require.ErrorContains(t, err, why)
 	}
-}
-
-func verifyOnly(t *testing.T) *fiberjwt.Auth {
-	t.Helper()
-	auth, err := fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret)})
-	require.NoError(t, err)
-	return auth
 }
 
 func TestResetTokenWorksOnceAndEndsSessions(t *testing.T) {
@@ -339,15 +332,15 @@ func TestResetTokenWorksOnceAndEndsSessions(t *testing.T) {
 	require.NoError(t, err)
 
 	_, err = fiberjwt.ResetPassword[User](t.Context(), w.auth, token, "password1")
-	require.ErrorIs(t, err, fiberjwt.ErrFields, "a password that is not taken leaves the token as it was")
+	require.ErrorIs(t, err, fiberjwt.ErrFields, "a refused password must not use up the token")
 	u, err := fiberjwt.ResetPassword[User](t.Context(), w.auth, token, newPassword)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, u.ID)
 	require.Equal(t, []event.Event{{Type: event.Password, Kind: "users", Subject: "1"}}, seen.heard())
 
-	require.Equal(t, 401, w.get("/any", ann.Access).Status, "every session ended")
+	require.Equal(t, 401, w.get("/any", ann.Access).Status, "a reset must end every session of the account")
 	require.Equal(t, "session_ended", w.refresh("users", ann.Refresh).Code(t))
-	require.Equal(t, 200, w.get("/any", bob.Access).Status, "of that account only")
+	require.Equal(t, 200, w.get("/any", bob.Access).Status, "a reset must not end sessions of another account")
 	require.Equal(t, 401, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)).Status)
 	require.Equal(t, 200, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", newPassword)).Status)
 	for _, used := range []string{token, older} {
@@ -358,8 +351,8 @@ func TestResetTokenWorksOnceAndEndsSessions(t *testing.T) {
 
 func TestConcurrentResetsSucceedOnce(t *testing.T) {
 	for name, configure := range map[string]func(*fiberjwt.Config){
-		"beside the accounts": func(*fiberjwt.Config) {},
-		"a store elsewhere": func(cfg *fiberjwt.Config) {
+		"the accounts' database": func(*fiberjwt.Config) {},
+		"a separate store": func(cfg *fiberjwt.Config) {
 			cfg.Store = struct{ session.Store }{session.NewSQL(newDB(t))}
 		},
 	} {
@@ -416,8 +409,8 @@ func TestResetSetsFirstPasswordOfAccount(t *testing.T) {
 	w.login("users", "ann@example.com")
 }
 
-// B11: keys are given again to accounts that the application stores itself, and a
-// locked account may have the same hash as the next.
+// A database may reuse a primary key, and locked accounts may all have the same
+// placeholder as their hash.
 func TestLinkIsVoidAfterPrimaryKeyIsReused(t *testing.T) {
 	w := quickWorld(t)
 	confirm := fiberjwt.Link[User]{Name: "confirm"}

@@ -21,14 +21,14 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// linesWithCauses is how many lines a minute may have at most for one sort of
-// failure: one for each of 16 causes, and one for all others.
+// linesWithCauses is the maximum of lines per minute for one sort of failure: one
+// for each of 16 causes, and one for all others.
 const linesWithCauses = 17
 
 // refusedDial is what a driver returns while the database server is down.
 var refusedDial = &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 
-// counted is the sum of the attribute count over lines.
+// counted returns the sum of the attribute count over lines.
 func counted(t *testing.T, lines []string) (sum int) {
 	t.Helper()
 	for _, line := range lines {
@@ -65,24 +65,24 @@ func TestStoreOutageIsOneLogLineAMinute(t *testing.T) {
 		})
 	}
 	group.Wait()
-	require.EqualValues(t, clients*each, unavailable.Load(), "every request needs the store")
+	require.EqualValues(t, clients*each, unavailable.Load(), "every request must fail without the store")
 	require.Len(t, w.lines(), 1)
 	require.Contains(t, w.lines()[0], "level=ERROR")
 	require.Contains(t, w.lines()[0], "count=1 status=503 ")
-	require.Contains(t, w.lines()[0], "connect: connection refused", "the first line has the cause")
+	require.Contains(t, w.lines()[0], "connect: connection refused", "the first line must name the cause")
 
 	w.clock.Advance(time.Minute - time.Millisecond)
 	require.Equal(t, 503, w.get("/users/me", pair.Access).Status)
-	require.Len(t, w.lines(), 1, "the minute is not over")
+	require.Len(t, w.lines(), 1, "there must be no second line within a minute")
 	w.clock.Advance(time.Millisecond)
 	require.Equal(t, 503, w.get("/users/me", pair.Access).Status)
 	require.Len(t, w.lines(), 2)
-	require.Equal(t, 1+clients*each+1, counted(t, w.lines()), "all responses of 503")
+	require.Equal(t, 1+clients*each+1, counted(t, w.lines()), "the counts must add up to the number of 503 responses")
 
 	f.over()
 	w.clock.Advance(time.Minute)
 	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
-	require.Len(t, w.lines(), 2, "nothing failed")
+	require.Len(t, w.lines(), 2, "a success must not be logged")
 }
 
 func TestEachCauseOfAnOutageHasItsOwnLogLine(t *testing.T) {
@@ -102,17 +102,17 @@ func TestEachCauseOfAnOutageHasItsOwnLogLine(t *testing.T) {
 	f.set(fmt.Errorf("marker of a driver: %w", context.DeadlineExceeded), false, "")
 	require.Contains(t, fail(), "marker of a driver: context deadline exceeded")
 	f.set(fmt.Errorf("marker of a store: %w", &net.DNSError{Err: "no such host", Name: "db"}), false, "")
-	require.Contains(t, fail(), "no such host", "the type of the innermost error counts")
+	require.Contains(t, fail(), "no such host", "the type of the innermost error decides the cause")
 	f.over()
 	w.sql(`ALTER TABLE fiberjwt_sessions RENAME TO elsewhere`)
-	require.Contains(t, fail(), "call fiberjwt.Migrate(ctx, db) at every start", "an outage does not hide the missing table")
+	require.Contains(t, fail(), "call fiberjwt.Migrate(ctx, db) at every start", "an outage must not hide the missing table")
 	w.sql(`ALTER TABLE users RENAME TO people`)
 	require.Contains(t, fail(), "a table of Config.Entities is missing")
 
 	w.clock.Advance(time.Minute)
 	w.sql(`ALTER TABLE people RENAME TO users`)
 	require.Equal(t, 503, w.get("/users/me", access).Status)
-	require.Contains(t, w.lines()[5], "count=3 ", "each cause has its own count")
+	require.Contains(t, w.lines()[5], "count=3 ", "each cause must have its own count")
 }
 
 func TestStoreErrorTextDoesNotMultiplyLogLines(t *testing.T) {
@@ -123,11 +123,11 @@ func TestStoreErrorTextDoesNotMultiplyLogLines(t *testing.T) {
 		f.set(fmt.Errorf("no row for %d", i), false, "")
 		require.Equal(t, 503, w.get("/users/me", access).Status)
 	}
-	require.Len(t, w.lines(), 1, "clients may decide what is in the text")
+	require.Len(t, w.lines(), 1, "the text may come from clients, so it must not distinguish causes")
 }
 
-// panickingWorld has users whose Allow panics with what text returns, and an
-// access token of one.
+// panickingWorld has users whose Allow hook panics with what text returns. The third
+// result is the access token of a user.
 func panickingWorld(t *testing.T, text func() string) (*world, *trouble, string) {
 	t.Helper()
 	ready := false
@@ -147,7 +147,7 @@ func panickingWorld(t *testing.T, text func() string) (*world, *trouble, string)
 
 func TestHookPanicIsOneLogLineAMinute(t *testing.T) {
 	w, _, access := panickingWorld(t, func() string { return "the limit is broken" })
-	for range 50 { // each in a goroutine of its own, which the stack names
+	for range 50 { // each runs in another goroutine, whose number is in the stack
 		require.Equal(t, 500, w.get("/users/me", access).Status)
 	}
 	require.Len(t, w.lines(), 1)
@@ -162,7 +162,7 @@ func TestFloodOfDifferentPanicsHasABoundedLog(t *testing.T) {
 	text, panics := "", 0
 	w, f, access := panickingWorld(t, func() string { return text })
 	var all []string
-	// flood panics with different texts, each of them several times.
+	// flood panics with the given number of texts, each of them several times.
 	flood := func(texts, each int) {
 		w.log.Reset()
 		for i := range texts * each {
@@ -179,15 +179,15 @@ func TestFloodOfDifferentPanicsHasABoundedLog(t *testing.T) {
 	w.log.Reset()
 	f.set(refusedDial, false, "")
 	require.Equal(t, 503, w.get("/users/me", access).Status)
-	require.Contains(t, w.log.String(), "connection refused", "the flood does not hide an outage")
+	require.Contains(t, w.log.String(), "connection refused", "the flood must not hide an outage")
 	f.over()
 
 	w.clock.Advance(time.Minute)
 	flood(150, 3)
-	require.Contains(t, w.log.String(), "panic 451", "after a minute there is room for new causes")
+	require.Contains(t, w.log.String(), "panic 451", "after a minute, new causes must be logged")
 	w.clock.Advance(time.Minute)
 	flood(linesWithCauses, 1)
-	require.Equal(t, panics, counted(t, all), "every panic is in a count")
+	require.Equal(t, panics, counted(t, all), "the counts must add up to the number of panics")
 }
 
 func TestLongErrorsAreGroupedByTheirBeginning(t *testing.T) {
@@ -201,9 +201,7 @@ func TestLongErrorsAreGroupedByTheirBeginning(t *testing.T) {
 
 func TestRefusedRowsAreOneLogLineAMinute(t *testing.T) {
 	w := newWorld(t)
-	w.sql(`CREATE TABLE strict (id INTEGER PRIMARY KEY, email TEXT UNIQUE, full_name TEXT CHECK (full_name <> ''), admin, disabled, password_hash TEXT)`)
-	w.sql(`DROP TABLE users`)
-	w.sql(`ALTER TABLE strict RENAME TO users`)
+	w.requireFullName()
 	register := func(name string) {
 		require.Equal(t, 422, w.do("POST", "/auth/users/register", credentials("users", name+"@example.com", testPassword)).Status)
 	}
@@ -217,7 +215,7 @@ func TestRefusedRowsAreOneLogLineAMinute(t *testing.T) {
 	require.Contains(t, w.lines()[1], "count=3 ")
 }
 
-// refusedText is how PostgreSQL refuses a value, which it repeats.
+// refusedText is PostgreSQL's error for a value, which contains the value.
 type refusedText string
 
 func (r refusedText) Error() string  { return "invalid input syntax: " + string(r) }
@@ -231,24 +229,22 @@ func TestRefusedValuesDoNotMultiplyLogLines(t *testing.T) {
 		require.Equal(t, 422, a.Status, a.Body)
 	}
 	require.Len(t, w.lines(), 1)
-	require.NotContains(t, w.log.String(), "ann", "what clients sent stays out of the log")
+	require.NotContains(t, w.log.String(), "ann", "the log must not contain what clients sent")
 }
 
 func TestFailedAssertionsAreOneLogLineAMinute(t *testing.T) {
-	w := newWorld(t)
-	w.app.Get("/typo", func(c *fiber.Ctx) (err error) { return c.JSON(c.Locals("user").(*User)) })
-	access := w.register("users", "ann@example.com").Access
+	w, request := wrongLocalsKey(t)
 	for range 5 {
-		require.Panics(t, func() { serve(w.app.Handler(), "/typo", access) })
+		require.Panics(t, request)
 	}
 	require.Len(t, w.lines(), 1)
 	w.clock.Advance(time.Minute)
-	require.Panics(t, func() { serve(w.app.Handler(), "/typo", access) })
+	require.Panics(t, request)
 	require.Len(t, w.lines(), 2)
 	require.Contains(t, w.lines()[1], "count=5 ")
 }
 
-// Errors of an application's handlers are its own, and as many as its clients want.
+// Clients can make an application's handlers fail as often as they want.
 func TestErrorHandlerLogsOneLineAMinute(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Public = append(cfg.Public, "GET /errors/*") })
 	app := fiber.New(fiber.Config{ErrorHandler: fiberjwt.ErrorHandler})
@@ -283,8 +279,8 @@ func TestPasswordFloodIsOneLogLineAMinute(t *testing.T) {
 
 	w.clock.Advance(time.Hour)
 	flood()
-	require.Len(t, w.lines(), 2, "a minute later")
-	require.Contains(t, w.lines()[1], "count=64", "it says how many there were in between")
+	require.Len(t, w.lines(), 2, "the next line must come after a minute")
+	require.Contains(t, w.lines()[1], "count=64", "the line must count the failures since the last line")
 	open()
 	w.register("users", "ann@example.com")
 }
@@ -293,7 +289,7 @@ func TestClockThatIsBehindIsLoggedOnceAMinute(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
-	refresh := func(ahead time.Duration) int {
+	refresh := func(ahead time.Duration) (lines int) {
 		w.log.Reset()
 		w.clock.Advance(-ahead)
 		defer w.clock.Advance(ahead)
@@ -303,7 +299,7 @@ func TestClockThatIsBehindIsLoggedOnceAMinute(t *testing.T) {
 	require.Zero(t, refresh(5*time.Second))
 	require.Equal(t, 1, refresh(6*time.Second))
 	require.Contains(t, w.log.String(), "NTP")
-	require.Zero(t, refresh(6*time.Second), "again at once")
+	require.Zero(t, refresh(6*time.Second), "there must be no second line within a minute")
 	w.clock.Advance(time.Minute)
 	w.sql(`UPDATE fiberjwt_sessions SET issued = issued + 60000`)
 	require.Equal(t, 1, refresh(6*time.Second))
@@ -321,7 +317,7 @@ func TestTokenFromFutureIsLoggedOnceAMinute(t *testing.T) {
 	const far = 61 * time.Second
 	require.Equal(t, 200, get(60*time.Second, access))
 	require.Equal(t, 401, get(far, access[:len(access)-10]+"AAAAAAAAAA"))
-	require.Empty(t, w.log.String(), "a signature that does not hold says nothing")
+	require.Empty(t, w.log.String(), "a token with an invalid signature must not be logged")
 	for range 2 {
 		require.Equal(t, 401, get(far, access))
 	}
@@ -331,6 +327,6 @@ func TestTokenFromFutureIsLoggedOnceAMinute(t *testing.T) {
 
 	w.clock.Advance(time.Minute)
 	require.Equal(t, 401, get(far, w.enter("users", 1).Access))
-	require.Len(t, w.lines(), 2, "a minute later")
+	require.Len(t, w.lines(), 2, "the next line must come after a minute")
 	require.Contains(t, w.lines()[1], "count=2 ")
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// lines of the log.
+// lines returns the lines of the log.
 func (w *world) lines() []string {
 	text := strings.TrimSpace(w.log.String())
 	if text == "" {
@@ -29,7 +29,7 @@ func TestLogExplainsMissingTableOrColumn(t *testing.T) {
 	require.NoError(t, err)
 	a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword))
 	require.Equal(t, 503, a.Status)
-	require.Len(t, w.lines(), 1, "one fault, one line")
+	require.Len(t, w.lines(), 1, "one failure must be one line")
 	require.Contains(t, w.log.String(), "call fiberjwt.Migrate(ctx, db) at every start")
 	require.NotContains(t, a.Body, "Migrate")
 
@@ -54,39 +54,54 @@ func TestLogExplainsFailedConstraint(t *testing.T) {
 	}
 	require.Equal(t, 201, register("ann@example.com").Status)
 	require.Equal(t, 409, register("ann@example.com").Status)
-	require.Empty(t, w.log.String(), "taken is the client's to mend")
+	require.Empty(t, w.log.String(), "a taken name is not a failure of the server")
 
-	w.sql(`CREATE TABLE strict (id INTEGER PRIMARY KEY, email TEXT UNIQUE, full_name TEXT CHECK (full_name <> ''), admin, disabled, password_hash TEXT)`)
-	w.sql(`DROP TABLE users`)
-	w.sql(`ALTER TABLE strict RENAME TO users`)
+	w.requireFullName()
 	a := register("bob@example.com")
 	require.Equal(t, 422, a.Status)
 	require.JSONEq(t, `{"error":"invalid_fields","error_description":"Some fields are missing or wrong."}`, a.Body)
-	require.Len(t, w.lines(), 1, "one request, one line")
+	require.Len(t, w.lines(), 1, "one request must be one line")
 	require.Contains(t, w.log.String(), "level=WARN")
 	require.Contains(t, w.log.String(), "CHECK constraint failed: full_name")
 	require.Contains(t, w.log.String(), "a column that Fillable or Register does not set breaks a constraint")
 	require.NotContains(t, w.log.String(), "bob@example.com")
 }
 
+// requireFullName gives the table of users a constraint that registration violates.
+func (w *world) requireFullName() {
+	w.t.Helper()
+	w.sql(`CREATE TABLE strict (id INTEGER PRIMARY KEY, email TEXT UNIQUE, full_name TEXT CHECK (full_name <> ''), admin, disabled, password_hash TEXT)`,
+		`DROP TABLE users`, `ALTER TABLE strict RENAME TO users`)
+}
+
+// requireOneWarning requires exactly one line of the log, a warning that contains
+// each of the texts.
+func (w *world) requireOneWarning(texts ...string) {
+	w.t.Helper()
+	require.Len(w.t, w.lines(), 1)
+	for _, text := range append(texts, "level=WARN") {
+		require.Contains(w.t, w.log.String(), text)
+	}
+}
+
 func TestCookiesThatBrowserRefusesAreLoggedOnce(t *testing.T) {
-	cookie := strings.TrimSuffix(credentials("users", "ann@example.com", testPassword), "}") + `,"transport":"cookie"}`
+	cookie := loginBody("ann@example.com", testPassword, "transport", "cookie")
 	for name, test := range map[string]struct {
 		headers  []string
 		insecure bool
 		warned   bool
 	}{
-		"plain http":                         {nil, false, true},
-		"plain http from its own page":       {[]string{"Origin", "http://example.com"}, false, true},
-		"a proxy that says https":            {[]string{"X-Forwarded-Proto", "https"}, false, false},
-		"a silent proxy before a https page": {[]string{"Origin", "https://example.com", "Host", "example.com"}, false, false},
-		"https or localhost":                 {[]string{"Sec-Fetch-Site", "same-origin"}, false, false},
-		"Cookie.Insecure":                    {nil, true, false},
+		"plain http":                             {nil, false, true},
+		"plain http from the application's page": {[]string{"Origin", "http://example.com"}, false, true},
+		"https by X-Forwarded-Proto":             {[]string{"X-Forwarded-Proto", "https"}, false, false},
+		"https by Origin, no X-Forwarded-Proto":  {[]string{"Origin", "https://example.com", "Host", "example.com"}, false, false},
+		"https or localhost by Sec-Fetch-Site":   {[]string{"Sec-Fetch-Site", "same-origin"}, false, false},
+		"Cookie.Insecure":                        {nil, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Cookie.Insecure = test.insecure })
 			w.register("users", "ann@example.com")
-			require.Empty(t, w.log.String(), "tokens in the body are no cookies")
+			require.Empty(t, w.log.String(), "a sign-in without cookies must not warn")
 			for range 3 {
 				a := w.do("POST", "/auth/users/login", cookie, test.headers...)
 				require.Equal(t, 200, a.Status, a.Body)
@@ -95,23 +110,20 @@ func TestCookiesThatBrowserRefusesAreLoggedOnce(t *testing.T) {
 				require.Empty(t, w.log.String())
 				return
 			}
-			require.Len(t, w.lines(), 1)
-			require.Contains(t, w.log.String(), "level=WARN")
-			require.Contains(t, w.log.String(), "Config.Cookie.Insecure")
-			require.Contains(t, w.log.String(), "X-Forwarded-Proto")
+			w.requireOneWarning("Config.Cookie.Insecure", "X-Forwarded-Proto")
 		})
 	}
 }
 
 func TestWrongRefreshCookiePathIsLoggedOnce(t *testing.T) {
-	cookie := strings.TrimSuffix(credentials("users", "ann@example.com", testPassword), "}") + `,"transport":"cookie"}`
+	cookie := loginBody("ann@example.com", testPassword, "transport", "cookie")
 	for name, test := range map[string]struct {
-		prefix, login, path string // of the mounted app, as a client writes it, Cookie.Path
+		prefix, login, path string // the prefix of the mounted app, the path of the login, Cookie.Path
 		everywhere, warned  bool
 	}{
-		"an app that is mounted":          {"/api", "/api/auth/users/login", "", false, true},
+		"mounted app":                     {"/api", "/api/auth/users/login", "", false, true},
 		"mounted, Cookie.Path":            {"/api", "/api/auth/users/login", "/api/auth", false, false},
-		"mounted, a proxy and its path":   {"/api", "/api/auth/users/login", "/outside", false, false},
+		"mounted, Cookie.Path of a proxy": {"/api", "/api/auth/users/login", "/outside", false, false},
 		"mounted, cookies for every path": {"/api", "/api/auth/users/login", "", true, false},
 		"not mounted":                     {"", "/auth/users/login", "", false, false},
 		"not mounted, in capitals":        {"", "/AUTH/users/login", "", false, false},
@@ -127,7 +139,7 @@ func TestWrongRefreshCookiePathIsLoggedOnce(t *testing.T) {
 				w.app.Mount(test.prefix, sub)
 			}
 			require.Equal(t, 200, w.do("POST", test.login, credentials("users", "ann@example.com", testPassword), "Sec-Fetch-Site", "same-origin").Status)
-			require.Empty(t, w.log.String(), "tokens in the body are no cookies")
+			require.Empty(t, w.log.String(), "a sign-in without cookies must not warn")
 			for range 2 {
 				a := w.do("POST", test.login, cookie, "Sec-Fetch-Site", "same-origin")
 				require.Equal(t, 200, a.Status, a.Body)
@@ -136,10 +148,7 @@ func TestWrongRefreshCookiePathIsLoggedOnce(t *testing.T) {
 				require.Empty(t, w.log.String())
 				return
 			}
-			require.Len(t, w.lines(), 1)
-			require.Contains(t, w.log.String(), "level=WARN")
-			require.Contains(t, w.log.String(), "Config.Cookie.Path")
-			require.Contains(t, w.log.String(), "path=/auth/users")
+			w.requireOneWarning("Config.Cookie.Path", "path=/auth/users")
 		})
 	}
 }
@@ -165,12 +174,20 @@ func TestBuiltInRoutesBelowMiddlewareAreLoggedOnce(t *testing.T) {
 }
 
 func TestLogNamesCorrectLocalsKey(t *testing.T) {
-	w := newWorld(t)
-	w.app.Get("/typo", func(c *fiber.Ctx) (err error) { return c.JSON(c.Locals("user").(*User)) })
-	access := w.register("users", "ann@example.com").Access
-	require.Panics(t, func() { serve(w.app.Handler(), "/typo", access) }, "it is not ours to swallow")
+	w, request := wrongLocalsKey(t)
+	require.Panics(t, request, "the panic of the handler must not be recovered")
 	require.Len(t, w.lines(), 1)
 	require.Contains(t, w.log.String(), `c.Locals(\"users\")`)
+}
+
+// wrongLocalsKey returns a world and a request for a route that reads c.Locals("user")
+// instead of c.Locals("users"), and panics.
+func wrongLocalsKey(t *testing.T) (w *world, request func()) {
+	t.Helper()
+	w = newWorld(t)
+	w.app.Get("/typo", func(c *fiber.Ctx) error { return c.JSON(c.Locals("user").(*User)) })
+	access := w.register("users", "ann@example.com").Access
+	return w, func() { serve(w.app.Handler(), "/typo", access) }
 }
 
 func TestUnknownKindInGuardIsOneLogLine(t *testing.T) {
@@ -183,7 +200,7 @@ func TestUnknownKindInGuardIsOneLogLine(t *testing.T) {
 }
 
 func TestFailedLoginIsLoggedOnceUnderAnyErrorHandler(t *testing.T) {
-	for name, handler := range map[string]fiber.ErrorHandler{"Fiber's": nil, "ours": fiberjwt.ErrorHandler} {
+	for name, handler := range map[string]fiber.ErrorHandler{"Fiber's": nil, "fiberjwt.ErrorHandler": fiberjwt.ErrorHandler} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, func(cfg *fiberjwt.Config) {
 				cfg.Public = []string{"POST /magic"}
@@ -236,7 +253,8 @@ func TestErrorHandlerFormatsHandlerErrors(t *testing.T) {
 	require.NotContains(t, w.log.String(), "marker of the client")
 }
 
-// OPTIONS of a built-in route goes on to the middleware, by right.
+// An OPTIONS request to a built-in route continues to the middleware. That does not
+// mean that the middleware stands above the routes.
 func TestOPTIONSRequestLogsNoRouteWarning(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, 401, w.do("OPTIONS", "/auth/users/login", "").Status)

@@ -12,7 +12,7 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// storedUser registers a user and gives its row.
+// storedUser registers a user and returns its row.
 func storedUser(t *testing.T, w *world) *User {
 	t.Helper()
 	w.register("users", "ann@example.com")
@@ -81,7 +81,7 @@ func TestIssueRefusesInvalidOrDisabledAccount(t *testing.T) {
 			require.Equal(t, fiberjwt.Tokens{}, got)
 		})
 	}
-	require.Equal(t, 1, w.count("fiberjwt_sessions"), "that of the registration")
+	require.Equal(t, 1, w.count("fiberjwt_sessions"), "there must be only the session of the registration")
 }
 
 func TestGrantSettingsApplyToIssuedToken(t *testing.T) {
@@ -100,7 +100,7 @@ func TestGrantSettingsApplyToIssuedToken(t *testing.T) {
 	require.Equal(t, number(at.Unix()+90), claims.value("exp"))
 
 	_, err = w.auth.Verify(context.Background(), got.AccessToken)
-	require.ErrorIs(t, err, fiberjwt.ErrTokenClaims, "not before its time")
+	require.ErrorIs(t, err, fiberjwt.ErrTokenClaims, "a token must be refused before NotBefore")
 	w.clock.Advance(30 * time.Second)
 	s, err := w.auth.Verify(context.Background(), got.AccessToken)
 	require.NoError(t, err)
@@ -115,8 +115,8 @@ func TestGrantSettingsApplyToIssuedToken(t *testing.T) {
 
 	w.clock.Advance(time.Hour)
 	again := claimsOf(t, w.tokensOf(w.refresh("users", got.RefreshToken)).Access)
-	require.Equal(t, `"fiberjwt"`, again.value("aud"), "a refresh gives the Entity's tokens")
-	require.Equal(t, claims.value("auth_time"), again.value("auth_time"), "but proves no password")
+	require.Equal(t, `"fiberjwt"`, again.value("aud"), "a refresh must issue tokens without the options of the login")
+	require.Equal(t, claims.value("auth_time"), again.value("auth_time"), "a refresh must keep auth_time")
 }
 
 func TestInvalidGrantIsRefusedAndStoresNothing(t *testing.T) {
@@ -124,12 +124,12 @@ func TestInvalidGrantIsRefusedAndStoresNothing(t *testing.T) {
 	account := storedUser(t, w)
 	before := w.count("fiberjwt_sessions")
 	for fault, options := range map[string]fiberjwt.LoginOptions{
-		"TTL":                      {TTL: 25 * time.Hour},
-		"a TTL below 0":            {TTL: -time.Hour},
+		"TTL of 25 hours":          {TTL: 25 * time.Hour},
+		"TTL below 0":              {TTL: -time.Hour},
 		"TTL of 1 ms":              {TTL: time.Millisecond},
-		"Audience":                 {Audience: []string{""}},
-		"AuthTime":                 {AuthTime: w.clock.Now().Add(time.Minute)},
-		"NotBefore":                {NotBefore: time.Unix(-1, 0)},
+		"empty Audience":           {Audience: []string{""}},
+		"AuthTime in the future":   {AuthTime: w.clock.Now().Add(time.Minute)},
+		"NotBefore below 0":        {NotBefore: time.Unix(-1, 0)},
 		"the claim sub":            {Claims: map[string]any{"sub": "2"}},
 		"the claim kind":           {Claims: map[string]any{"kind": "admins"}},
 		"the claim exp":            {Claims: map[string]any{"exp": 1}},
@@ -185,8 +185,8 @@ func TestTokenMustHaveRequiredClaims(t *testing.T) {
 	require.Equal(t, 200, w.get("/users/me", got.Access).Status)
 	claims, mint := claimsOf(t, got.Access), outsider{testSecret}
 	for fault, payload := range map[string]claimSet{
-		"one is missing": claims.drop("tenant"), "both are": claims.drop("tenant").drop("role"), "one is null": claims.set("role", "null"),
-		"one is in another case": claims.drop("role").add("Role", `"x"`),
+		"one claim is missing": claims.drop("tenant"), "both claims are missing": claims.drop("tenant").drop("role"), "one claim is null": claims.set("role", "null"),
+		"one claim is in another case": claims.drop("role").add("Role", `"x"`),
 	} {
 		t.Run(fault, func(t *testing.T) {
 			token := mint.token("users", payload.String())

@@ -18,7 +18,7 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// captureLog gives what slog.Default gets during the test.
+// captureLog captures what is logged to slog.Default during the test.
 func captureLog(t *testing.T) *bytes.Buffer {
 	t.Helper()
 	var text bytes.Buffer
@@ -26,7 +26,7 @@ func captureLog(t *testing.T) *bytes.Buffer {
 	slog.SetDefault(slog.New(slog.NewTextHandler(&text, nil)))
 	t.Cleanup(func() {
 		slog.SetDefault(logger)
-		log.SetOutput(writer) // SetDefault bends these too
+		log.SetOutput(writer) // slog.SetDefault changes these, too
 		log.SetFlags(flags)
 	})
 	return &text
@@ -43,13 +43,13 @@ func TestGuardAboveMiddlewareNeverPasses(t *testing.T) {
 	app.Get("/require-any", fiberjwt.Require(), reached)
 	app.Get("/fresh", fiberjwt.Fresh(time.Hour), reached)
 	app.Get("/fresh-users", fiberjwt.Fresh(time.Hour, "users"), reached)
-	app.Use(w.auth.Handler()) // too late for all of them
+	app.Use(w.auth.Handler()) // too late for the routes above
 	for _, path := range []string{"/as", "/require", "/require-any", "/fresh", "/fresh-users"} {
 		text.Reset()
 		a := raw(t, app, getWith(path, ann.Access))[0]
 		require.Equal(t, 500, a.Status, path)
 		require.Equal(t, "server_error", a.Code(t), path)
-		require.NotContains(t, a.Body, "middleware", "the cause is for the log")
+		require.NotContains(t, a.Body, "middleware", "the client must not see the cause")
 		require.Contains(t, text.String(), "without the middleware above it", path)
 	}
 }
@@ -74,21 +74,21 @@ func TestRequestWithoutMiddlewareHasNoAccount(t *testing.T) {
 
 func TestGuardOfUnknownKindNeverPasses(t *testing.T) {
 	w, ann := newSignedInWorld(t, func(cfg *fiberjwt.Config) { cfg.Public = append(cfg.Public, "GET /public/*") })
-	type Stranger struct{ ID int64 }
+	type Unknown struct{ ID int64 }
 	for _, prefix := range []string{"/below", "/public"} {
 		w.app.Get(prefix+"/misspelled", fiberjwt.Require("user"), reached)
 		w.app.Get(prefix+"/one-misspelled", fiberjwt.Require("users", "teacher"), reached)
 		w.app.Get(prefix+"/empty", fiberjwt.Require(""), reached)
 		w.app.Get(prefix+"/fresh", fiberjwt.Fresh(time.Hour, "pupil"), reached)
-		w.app.Get(prefix+"/model", fiberjwt.As(func(c *fiber.Ctx, _ *Stranger) error { return reached(c) }))
+		w.app.Get(prefix+"/model", fiberjwt.As(func(c *fiber.Ctx, _ *Unknown) error { return reached(c) }))
 		w.app.Get(prefix+"/pointer", fiberjwt.As(func(c *fiber.Ctx, _ **User) error { return reached(c) }))
 		for _, header := range []string{"Authorization: Bearer " + ann.Access, "X-Nothing: 1"} {
 			if prefix == "/below" && strings.HasPrefix(header, "X-") {
-				continue // refused before
+				continue // the middleware refuses it before the guard runs
 			}
 			w.clock.Advance(time.Minute) // each cause is logged once a minute
 			for path, why := range map[string]string{
-				"/misspelled": "user", "/one-misspelled": "teacher", "/empty": "users, teachers", "/fresh": "pupil", "/model": "Stranger", "/pointer": "*api_test.User",
+				"/misspelled": "user", "/one-misspelled": "teacher", "/empty": "users, teachers", "/fresh": "pupil", "/model": "Unknown", "/pointer": "*api_test.User",
 			} {
 				w.log.Reset()
 				a := raw(t, w.app, request("GET", prefix+path, header))[0]
@@ -99,7 +99,7 @@ func TestGuardOfUnknownKindNeverPasses(t *testing.T) {
 		}
 	}
 	w.app.Get("/below/current", func(c *fiber.Ctx) error {
-		_, ok := fiberjwt.Current[Stranger](c)
+		_, ok := fiberjwt.Current[Unknown](c)
 		return c.JSON(ok)
 	})
 	require.Equal(t, "false", w.get("/below/current", ann.Access).Body)
@@ -164,7 +164,7 @@ func TestFreshCountsFromLastSignIn(t *testing.T) {
 	require.Equal(t, []string{`Bearer error="insufficient_user_authentication", max_age=300`}, a.Header["Www-Authenticate"])
 
 	refreshed := w.tokensOf(w.refresh("users", ann.Refresh)).Access
-	require.Equal(t, 401, w.get("/fresh", refreshed).Status, "a refresh proves no password")
+	require.Equal(t, 401, w.get("/fresh", refreshed).Status, "a refresh must not count as a sign-in")
 	require.Equal(t, 200, w.get("/users/me", refreshed).Status)
 	require.Equal(t, 200, w.get("/fresh", w.signIn("users", "ann@example.com").Access).Status)
 	require.Equal(t, 401, w.do("GET", "/fresh", "").Status)
@@ -198,9 +198,9 @@ func TestCurrentLocalsAndSessionAgree(t *testing.T) {
 		case isTeacher && (c.Locals("teachers") != any(v) || ts.Account != any(v)):
 			return fiber.NewError(500, "teachers")
 		case !isUser && (u != nil || c.Locals("users") != nil || us != nil), !isTeacher && (v != nil || c.Locals("teachers") != nil || ts != nil):
-			return fiber.NewError(500, "something of a kind that is not signed in")
+			return fiber.NewError(500, "a kind that is not signed in has a value")
 		case isUser && first != us, !isUser && first != ts:
-			return fiber.NewError(500, "not the first in the order of Config.Entities")
+			return fiber.NewError(500, "SessionOf does not return the first kind of Config.Entities")
 		}
 		return c.SendString(fmt.Sprint(isUser, isTeacher))
 	})
@@ -231,7 +231,7 @@ func TestFailedTypeAssertionOnLocalsGets401Or403(t *testing.T) {
 	} {
 		t.Run(test.who, func(t *testing.T) {
 			answers := raw(t, w.app, request("GET", test.path, test.credential), getWith("/users/me", user.Access))
-			require.Len(t, answers, 2, "the connection did not survive")
+			require.Len(t, answers, 2, "the connection was closed after the first response")
 			require.Equal(t, test.status, answers[0].Status)
 			require.Equal(t, test.code, answers[0].Code(t))
 			require.Equal(t, 200, answers[1].Status)
@@ -246,15 +246,15 @@ func TestUnrelatedHandlerPanicsAreNotRecovered(t *testing.T) {
 		"a panic":                                  func(*fiber.Ctx) error { panic("boom") },
 		"an index out of range":                    func(c *fiber.Ctx) error { return c.SendString(strings.Split(c.Path(), "?")[1]) },
 		"an assertion of another key":              func(c *fiber.Ctx) error { _ = c.Locals("other").(*int); return nil },
-		"an assertion to no account":               func(c *fiber.Ctx) error { _ = c.Locals("users").(string); return nil },
+		"an assertion to a string":                 func(c *fiber.Ctx) error { _ = c.Locals("users").(string); return nil },
 		"an assertion to a value":                  func(c *fiber.Ctx) error { _ = c.Locals("users").(User); return nil },
 		"an assertion to the other kind's":         func(c *fiber.Ctx) error { _ = c.Locals("teachers").(*User); return nil },
 		"an assertion after the local was removed": func(c *fiber.Ctx) error { c.Locals("teachers", nil); _ = c.Locals("teachers").(*Teacher); return nil },
-		"a text that only looks like the one":      func(*fiber.Ctx) error { panic("interface conversion: interface {} is nil, not *api_test.User") },
-		"an error that only looks like it": func(*fiber.Ctx) error {
+		"a string with the text of the error":      func(*fiber.Ctx) error { panic("interface conversion: interface {} is nil, not *api_test.User") },
+		"an error with the text of the error": func(*fiber.Ctx) error {
 			panic(fmt.Errorf("interface conversion: interface {} is nil, not *%T", User{}))
 		},
-		"a dereference of an account not here": func(c *fiber.Ctx) error { u, _ := fiberjwt.Current[User](c); return c.SendString(u.Email) },
+		"a dereference of a nil account": func(c *fiber.Ctx) error { u, _ := fiberjwt.Current[User](c); return c.SendString(u.Email) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := "/panics/" + strings.ReplaceAll(name, " ", "-")
@@ -268,7 +268,7 @@ func TestUnrelatedHandlerPanicsAreNotRecovered(t *testing.T) {
 	require.Equal(t, 200, w.get("/users/me", user.Access).Status)
 }
 
-// Root is a kind of a second Config.
+// Root is the model of a kind of the inner middleware.
 type Root struct {
 	bun.BaseModel `bun:"table:users"`
 	ID            int64  `bun:",pk,autoincrement" json:"id"`
@@ -276,8 +276,8 @@ type Root struct {
 	PasswordHash  string `bun:",notnull"          json:"-"`
 }
 
-// innerConfig is a Config on the rows of w under another secret, with the
-// token in a header of its own.
+// innerConfig is the Config of a second middleware on the rows of w. It has another
+// secret, and reads the token from the header X-Inner.
 func innerConfig(w *world, entity fiberjwt.AnyEntity) fiberjwt.Config {
 	return fiberjwt.Config{
 		DB: w.db, Secret: []byte(otherSecret), Now: w.clock.Now, ReadTimeout: patience, WriteTimeout: patience, Entities: []fiberjwt.AnyEntity{entity},
@@ -333,8 +333,8 @@ func TestHandlerSeesAccountsOfBothMiddlewares(t *testing.T) {
 	for path, status := range map[string]int{"/inner/admin": 401, "/inner/user": 200, "/inner/both": 401, "/inner/bare": 401} {
 		require.Equal(t, status, w.do("GET", path, "", outer...).Status, path)
 	}
-	require.Equal(t, 401, w.do("GET", "/inner/who", "", append(outer, "X-Inner", user.Access)...).Status, "the token of the outer one is no good for the inner")
-	require.Equal(t, 401, w.do("GET", "/inner/who", "", "X-Inner", w.tokensOf(a).Access).Status, "the inner one does not open the outer")
+	require.Equal(t, 401, w.do("GET", "/inner/who", "", append(outer, "X-Inner", user.Access)...).Status, "the inner middleware must refuse a token of the outer one")
+	require.Equal(t, 401, w.do("GET", "/inner/who", "", "X-Inner", w.tokensOf(a).Access).Status, "a token of the inner middleware must not pass the outer one")
 }
 
 func TestGuardsAgreeWithAsAcrossTwoMiddlewares(t *testing.T) {
@@ -377,11 +377,11 @@ func TestInnermostMiddlewareOfKindDecides(t *testing.T) {
 	inner.Get("/require", fiberjwt.Require("users"), reached)
 	inner.Get("/fresh", fiberjwt.Fresh(time.Hour, "users"), reached)
 	inner.Get("/bare", func(c *fiber.Ctx) error { _ = c.Locals("users").(*User); return reached(c) })
-	// Signed in to the outer one only: the inner one, a system of its own
-	// with a kind of the same name, knows nobody.
+	// The request is signed in to the outer middleware only. The inner one has a kind
+	// of the same name, but other accounts.
 	for _, path := range []string{"/inner/as", "/inner/bare", "/inner/require", "/inner/fresh"} {
 		a := w.get(path, user.Access)
-		require.Equal(t, 401, a.Status, "%s was opened by a session of another Config: %s", path, a.Body)
+		require.Equal(t, 401, a.Status, "%s accepted a session of the outer middleware: %s", path, a.Body)
 	}
 }
 
@@ -447,7 +447,7 @@ func TestNextSkipsTheMiddleware(t *testing.T) {
 	w, ann := newSignedInWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Next = func(c *fiber.Ctx) bool {
 			if c.Get("X-Panic") != "" {
-				panic("no ground under it")
+				panic("panic in Next")
 			}
 			return c.Get("X-Skip") == "1"
 		}
@@ -455,7 +455,7 @@ func TestNextSkipsTheMiddleware(t *testing.T) {
 	require.Equal(t, 401, w.do("GET", "/any", "").Status)
 	a := w.do("GET", "/any", "", "X-Skip", "1", "Authorization", "Bearer "+ann.Access)
 	require.Equal(t, 200, a.Status)
-	require.Empty(t, a.Body, "who skips it is not signed in by it")
+	require.Empty(t, a.Body, "a request that skips the middleware must be anonymous")
 	require.Equal(t, 401, w.do("GET", "/any", "", "Authorization", "Bearer x").Status)
 
 	captureLog(t)
@@ -464,10 +464,10 @@ func TestNextSkipsTheMiddleware(t *testing.T) {
 	}
 
 	answers := raw(t, w.app, request("GET", "/any", "X-Panic: 1", "Authorization: Bearer "+ann.Access), getWith("/any", ann.Access))
-	require.Len(t, answers, 2, "the connection did not survive")
+	require.Len(t, answers, 2, "the connection was closed after the first response")
 	require.Equal(t, 500, answers[0].Status)
-	require.NotContains(t, answers[0].Body, "ground")
-	require.Contains(t, w.log.String(), "no ground under it")
+	require.NotContains(t, answers[0].Body, "panic")
+	require.Contains(t, w.log.String(), "panic in Next")
 	require.Equal(t, "users:1", answers[1].Body)
 }
 
@@ -480,11 +480,11 @@ func TestPreflightIsAnsweredWithoutHandler(t *testing.T) {
 			a := raw(t, w.app, request("OPTIONS", path, "Origin: https://evil.example", "Access-Control-Request-Method: GET", credential))[0]
 			require.Equal(t, 204, a.Status, path)
 			require.Empty(t, a.Body)
-			require.Empty(t, a.Header.Get("Access-Control-Allow-Origin"), "it allows nothing")
-			require.False(t, served, "a preflight reached the handler")
+			require.Empty(t, a.Header.Get("Access-Control-Allow-Origin"), "the response must allow no origin")
+			require.False(t, served, "a preflight must not reach the handler")
 		}
 	}
-	// OPTIONS that is no preflight is a request like any other.
+	// An OPTIONS request that is not a preflight needs a token.
 	require.Equal(t, 401, w.do("OPTIONS", "/options", "").Status)
 	require.Equal(t, 200, w.do("OPTIONS", "/options", "", "Authorization", "Bearer "+ann.Access).Status)
 	require.True(t, served)
@@ -519,8 +519,6 @@ func TestGuardsUseConfigErrorHandler(t *testing.T) {
 	require.Equal(t, "Bearer", response.Header.Get("WWW-Authenticate"))
 }
 
-// Guards.
-
 func TestGuardStopsAtMiddlewareThatDeclaresKind(t *testing.T) {
 	w := quickWorld(t)
 	inner, err := fiberjwt.Open(fiberjwt.Config{
@@ -553,7 +551,7 @@ func TestGuardStopsAtMiddlewareThatDeclaresKind(t *testing.T) {
 	}
 	require.Equal(t, "", w.get("/inner/who", user.Access).Body)
 
-	teacher := w.enter("teachers", 1) // a kind that the inner one does not know
+	teacher := w.enter("teachers", 1) // a kind that the inner middleware does not declare
 	require.Equal(t, "passed", w.get("/inner/teachers", teacher.Access).Body)
 	require.Equal(t, "passed", w.get("/inner/any", teacher.Access).Body)
 	require.Equal(t, "teachers teachers", w.get("/inner/who", teacher.Access).Body)

@@ -19,21 +19,21 @@ func TestPublicRouteIsOpenAndUsesValidToken(t *testing.T) {
 	w, ann := newSignedInWorld(t)
 	expired := outsider{testSecret}.token("users", claimsOf(t, ann.Access).set("iat", "1").set("exp", "2").String())
 	for name, test := range map[string]struct{ credential, body string }{
-		"no token":            {"X-Nothing: 1", ""},
-		"a good token":        {"Authorization: Bearer " + ann.Access, "users:1"},
-		"a good cookie":       {"Cookie: __Host-Http-users=" + ann.Access, "users:1"},
-		"a bad token":         {"Authorization: Bearer x", ""},
-		"an expired token":    {"Authorization: Bearer " + expired, ""},
-		"a bad cookie":        {"Cookie: __Host-Http-users=x", ""},
-		"the scheme alone":    {"Authorization: Bearer", ""},
-		"bad before good one": {"Authorization: Bearer x\r\nCookie: __Host-Http-users=" + ann.Access, ""},
+		"no token":                 {"X-Nothing: 1", ""},
+		"a good token":             {"Authorization: Bearer " + ann.Access, "users:1"},
+		"a good cookie":            {"Cookie: __Host-Http-users=" + ann.Access, "users:1"},
+		"a bad token":              {"Authorization: Bearer x", ""},
+		"an expired token":         {"Authorization: Bearer " + expired, ""},
+		"a bad cookie":             {"Cookie: __Host-Http-users=x", ""},
+		"the scheme alone":         {"Authorization: Bearer", ""},
+		"a bad token, good cookie": {"Authorization: Bearer x\r\nCookie: __Host-Http-users=" + ann.Access, ""},
 	} {
 		a := raw(t, w.app, request("GET", "/open", test.credential))[0]
 		require.Equal(t, 200, a.Status, name)
 		require.Equal(t, test.body, a.Body, name)
 	}
 	two := request("GET", "/open", "Authorization: Bearer "+ann.Access, "Authorization: Bearer x")
-	require.Equal(t, 400, raw(t, w.app, two)[0].Status, "a request that nobody can answer for")
+	require.Equal(t, 400, raw(t, w.app, two)[0].Status, "two credentials of one sort must be refused")
 }
 
 func TestGuardOnPublicRouteStillApplies(t *testing.T) {
@@ -47,7 +47,7 @@ func TestGuardOnPublicRouteStillApplies(t *testing.T) {
 	}
 }
 
-// hostilePaths are tried against every pattern below.
+// hostilePaths returns paths that a router or a file server may take for another.
 func hostilePaths(path string) []string {
 	return []string{
 		path, path + "/", path + "//", "/" + path, "//" + path, path + "/.", path + "/..", path + "/../secret", path + "/%2e%2e/secret",
@@ -60,7 +60,7 @@ func hostilePaths(path string) []string {
 }
 
 func TestPublicPatternOpensOnlyItsOwnRoute(t *testing.T) {
-	patterns := map[string][]string{ // pattern: paths to begin from
+	patterns := map[string][]string{ // the pattern, and the paths from which hostile ones are made
 		"/":                         {"/", ""},
 		"/open":                     {"/open"},
 		"/open/":                    {"/open"},
@@ -78,11 +78,11 @@ func TestPublicPatternOpensOnlyItsOwnRoute(t *testing.T) {
 		"/very/long/fixed/part/:id": {"/very/long/fixed/part/1", "/VERY/long/fixed/PART/1"},
 	}
 	for name, config := range map[string]fiber.Config{
-		"as it comes":    {},
-		"strict":         {StrictRouting: true},
-		"case-sensitive": {CaseSensitive: true},
-		"both":           {StrictRouting: true, CaseSensitive: true},
-		"unescaping":     {UnescapePath: true},
+		"default":                      {},
+		"StrictRouting":                {StrictRouting: true},
+		"CaseSensitive":                {CaseSensitive: true},
+		"StrictRouting, CaseSensitive": {StrictRouting: true, CaseSensitive: true},
+		"UnescapePath":                 {UnescapePath: true},
 	} {
 		for pattern, paths := range patterns {
 			t.Run(name+" "+pattern, func(t *testing.T) {
@@ -90,10 +90,10 @@ func TestPublicPatternOpensOnlyItsOwnRoute(t *testing.T) {
 				var wrong []string
 				for _, path := range paths {
 					for _, method := range []string{"HEAD", "POST", "OPTIONS"} {
-						wrong = append(wrong, openedOtherwise(t, guarded, reference, method, path)...)
+						wrong = append(wrong, publicMismatches(t, guarded, reference, method, path)...)
 					}
 					for _, hostile := range hostilePaths(path) {
-						wrong = append(wrong, openedOtherwise(t, guarded, reference, "GET", hostile)...)
+						wrong = append(wrong, publicMismatches(t, guarded, reference, "GET", hostile)...)
 					}
 				}
 				slices.Sort(wrong)
@@ -103,7 +103,8 @@ func TestPublicPatternOpensOnlyItsOwnRoute(t *testing.T) {
 	}
 }
 
-// publicApp has the public route and one for everything else.
+// publicApp has a public route and a secret one for all other paths. Without the
+// middleware, it shows how the router alone decides.
 func publicApp(config fiber.Config, pattern string, guarded bool) *fiber.App {
 	config.ReadBufferSize = 16 << 10
 	app := fiber.New(config)
@@ -115,8 +116,8 @@ func publicApp(config fiber.Config, pattern string, guarded bool) *fiber.App {
 	return app
 }
 
-// openedOtherwise says where Public and the router do not agree.
-func openedOtherwise(t *testing.T, guarded, reference *fiber.App, method, path string) []string {
+// publicMismatches reports if Config.Public and the router disagree about a request.
+func publicMismatches(t *testing.T, guarded, reference *fiber.App, method, path string) []string {
 	t.Helper()
 	text := request(method, strings.ReplaceAll(path, " ", "%20"))
 	got, want := raw(t, guarded, text), raw(t, reference, text)
@@ -126,16 +127,17 @@ func openedOtherwise(t *testing.T, guarded, reference *fiber.App, method, path s
 	}
 	opened, routed := got[0].Header.Get("X-Route"), want[0].Header.Get("X-Route")
 	if opened == "secret" {
-		return []string{fmt.Sprintf("%s %q is opened, but another handler serves it", method, path)}
+		return []string{fmt.Sprintf("%s %q is public, but the router runs another handler", method, path)}
 	}
-	if routed == "public" && opened != "public" && !dotted(path) {
-		return []string{fmt.Sprintf("%s %q is routed there, but not opened", method, path)}
+	if routed == "public" && opened != "public" && !hasDotSegment(path) {
+		return []string{fmt.Sprintf("%s %q is not public, but the router runs the public handler", method, path)}
 	}
 	return nil
 }
 
-// dotted: whoever resolves the path as the name of a file ends elsewhere.
-func dotted(path string) bool {
+// hasDotSegment reports if path has a segment that a file server would resolve. Such
+// a path is never public.
+func hasDotSegment(path string) bool {
 	decoded, err := url.PathUnescape(path)
 	if err != nil {
 		decoded = path
@@ -144,7 +146,7 @@ func dotted(path string) bool {
 	return slices.Contains(segments, ".") || slices.Contains(segments, "..")
 }
 
-// Static resolves the path by rules of its own, after the router has matched it.
+// Static resolves the path after the router has matched it, by different rules.
 func TestPublicPatternResistsPathTraversal(t *testing.T) {
 	root := t.TempDir()
 	for _, name := range []string{"assets/open.txt", "assets/a..b.txt", "members/list.txt"} {
@@ -190,7 +192,7 @@ func TestPublicEntryOpensOneMethodOnly(t *testing.T) {
 
 func TestOpenRefusesInvalidPublicEntries(t *testing.T) {
 	for _, entry := range []string{
-		// A constraint is matched otherwise than by the router: without regard to case.
+		// Public ignores case where a constraint of the router does not.
 		"GET /item/:id<int>", "GET /item/:id<regex(^[a-z]+$)>", "GET /item/:id<minLen(3);alpha>",
 		"", "/open", "GET", "GET open", "get /open", "GET  /open", "GETS /open", " GET /open", "* /open", "GET\t/open",
 		// The router panics on these when they are registered; here they

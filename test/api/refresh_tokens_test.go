@@ -24,7 +24,7 @@ func requireSessionEnded(t *testing.T, a answer) {
 	require.Equal(t, 401, a.Status, a.Body)
 	require.Equal(t, "session_ended", a.Code(t))
 	require.Equal(t, []string{"Bearer"}, a.Header["Www-Authenticate"])
-	require.Empty(t, a.Header.Get("Set-Cookie"), "a refused refresh touched the cookies")
+	require.Empty(t, a.Header.Get("Set-Cookie"), "a refused refresh must not change cookies")
 }
 
 func TestAccessAndRefreshTokensAreNotInterchangeable(t *testing.T) {
@@ -37,15 +37,15 @@ func TestAccessAndRefreshTokensAreNotInterchangeable(t *testing.T) {
 	requireSessionEnded(t, w.refresh("users", teacher.Refresh))
 	requireSessionEnded(t, w.refresh("teachers", signedIn.Refresh))
 
-	// The same by cookie.
+	// The same tokens in cookies.
 	a := w.do("GET", "/users/me", "", "Cookie", "__Host-Http-users="+signedIn.Refresh)
 	requireRefused(t, a, signedIn.Refresh)
 	requireSessionEnded(t, w.do("POST", "/auth/users/refresh", "", "Cookie", userCookie+"="+signedIn.Access+"; "+refreshCookie+"="+signedIn.Access))
 	requireSessionEnded(t, w.do("POST", "/auth/teachers/refresh", "", "Cookie", teacherCookie+"="+teacher.Access+"; __Secure-teachers-refresh="+signedIn.Refresh))
 
 	w.clock.Advance(6 * time.Minute)
-	require.Equal(t, 200, w.refresh("users", signedIn.Refresh).Status, "a misuse ended the session")
-	require.Equal(t, 200, w.refresh("teachers", teacher.Refresh).Status, "a misuse ended the session")
+	require.Equal(t, 200, w.refresh("users", signedIn.Refresh).Status, "a token in the wrong place must not end the session")
+	require.Equal(t, 200, w.refresh("teachers", teacher.Refresh).Status, "a token in the wrong place must not end the session")
 }
 
 func TestRefreshIgnoresTokenInHeaderQueryOrAccessCookie(t *testing.T) {
@@ -83,7 +83,7 @@ func TestRefreshTokenWithFlippedBitIsRefusedWithoutQuery(t *testing.T) {
 		token := []byte(good.Refresh)
 		token[bit/8] ^= 1 << (bit % 8)
 		if token[bit/8] >= 0x80 {
-			// No JSON has it: the body is refused as a whole.
+			// The body is not UTF-8, so it is not JSON.
 			require.Equal(t, 400, w.refresh("users", string(token)).Status)
 			continue
 		}
@@ -93,7 +93,7 @@ func TestRefreshTokenWithFlippedBitIsRefusedWithoutQuery(t *testing.T) {
 		requireSessionEnded(t, a)
 		require.NotContains(t, a.Body, good.Refresh[8:24])
 	}
-	require.Zero(t, queries.n.Load(), "a forged token reached the database")
+	require.Zero(t, queries.n.Load(), "a forged token must not cause a query")
 	require.Equal(t, 200, w.refresh("users", good.Refresh).Status)
 	require.NotZero(t, queries.n.Load())
 }
@@ -107,7 +107,7 @@ func TestMalformedRefreshTokensAreRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, bytes44, 44)
 	forms := hostileRefreshTokens(good.Refresh)
-	for i, other := range respelled(t, text) {
+	for i, other := range equivalentBase64(t, text) {
 		forms[fmt.Sprint("another last character ", i)] = "fjr_" + other
 	}
 	for attack, token := range forms {
@@ -117,11 +117,11 @@ func TestMalformedRefreshTokensAreRefused(t *testing.T) {
 			requireSessionEnded(t, w.do("POST", "/auth/users/refresh", string(body)))
 		})
 	}
-	require.Zero(t, queries.n.Load(), "a malformed token reached the database")
+	require.Zero(t, queries.n.Load(), "a malformed token must not cause a query")
 	require.Equal(t, 200, w.refresh("users", good.Refresh).Status)
 }
 
-// hostileRefreshTokens are good put into another form.
+// hostileRefreshTokens returns malformed variants of a valid refresh token.
 func hostileRefreshTokens(good string) map[string]string {
 	text := strings.TrimPrefix(good, "fjr_")
 	return map[string]string{
@@ -131,17 +131,17 @@ func hostileRefreshTokens(good string) map[string]string {
 		"another prefix":             "fjt_" + text,
 		"the prefix in capitals":     "FJR_" + text,
 		"the prefix twice":           "fjr_" + good,
-		"a character short":          good[:len(good)-1],
-		"a character long":           good + "A",
+		"a missing character":        good[:len(good)-1],
+		"an extra character":         good + "A",
 		"padding":                    good + "=",
 		"a space before":             " " + good,
-		"a space behind":             good + " ",
-		"a line feed behind":         good + "\n",
+		"a space after":              good + " ",
+		"a line feed after":          good + "\n",
 		"a line feed inside":         "fjr_" + text[:20] + "\n" + text[20:],
-		"a line feed for a letter":   "fjr_" + text[:20] + "\n" + text[21:],
-		"a line break for the end":   good[:len(good)-2] + "\r\n",
-		"a NUL behind":               good + "\x00",
-		"the alphabet of plain":      "fjr_" + strings.NewReplacer("-", "+", "_", "/").Replace(text[:58]) + "+",
+		"a line feed as a letter":    "fjr_" + text[:20] + "\n" + text[21:],
+		"a line break as the end":    good[:len(good)-2] + "\r\n",
+		"a NUL after":                good + "\x00",
+		"the standard alphabet":      "fjr_" + strings.NewReplacer("-", "+", "_", "/").Replace(text[:58]) + "+",
 		"letters that are not ASCII": "fjr_" + strings.Repeat("é", 30)[:59],
 		"zeros":                      "fjr_" + strings.Repeat("A", 59),
 		"quotes around":              `"` + good + `"`,
@@ -156,14 +156,14 @@ func TestRefreshTokenOfWrongJSONTypeIsRefused(t *testing.T) {
 		body   string
 		status int
 	}{
-		"array":     {`{"refresh_token":["` + good.Refresh + `"]}`, 422},
-		"number":    {`{"refresh_token":1}`, 422},
-		"null":      {`{"refresh_token":null}`, 422},
-		"twice":     {`{"refresh_token":"` + good.Refresh + `","refresh_token":"` + good.Refresh + `"}`, 400},
-		"capitals":  {`{"Refresh_Token":"` + good.Refresh + `"}`, 401},
-		"a list":    {`[{"refresh_token":"` + good.Refresh + `"}]`, 400},
-		"trailing":  {`{"refresh_token":"` + good.Refresh + `"}{}`, 400},
-		"no object": {`"` + good.Refresh + `"`, 400},
+		"an array":       {`{"refresh_token":["` + good.Refresh + `"]}`, 422},
+		"a number":       {`{"refresh_token":1}`, 422},
+		"null":           {`{"refresh_token":null}`, 422},
+		"a duplicate":    {`{"refresh_token":"` + good.Refresh + `","refresh_token":"` + good.Refresh + `"}`, 400},
+		"another case":   {`{"Refresh_Token":"` + good.Refresh + `"}`, 401},
+		"an outer array": {`[{"refresh_token":"` + good.Refresh + `"}]`, 400},
+		"trailing data":  {`{"refresh_token":"` + good.Refresh + `"}{}`, 400},
+		"no object":      {`"` + good.Refresh + `"`, 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := w.do("POST", "/auth/users/refresh", test.body)
@@ -176,8 +176,8 @@ func TestRefreshTokenOfWrongJSONTypeIsRefused(t *testing.T) {
 func TestEachKindHasItsOwnRefreshTokenKey(t *testing.T) {
 	w, good := newSignedInWorld(t)
 	teacher := w.signIn("teachers", "ann")
-	// The byte that tells the kinds apart is only a shortcut: with the other
-	// kind's byte in place, the tag still does not hold.
+	// The byte that names the kind is not what protects: even with the byte of the
+	// other kind, the tag is invalid.
 	graft := func(token, kindOf string) string {
 		to, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(token, "fjr_"))
 		require.NoError(t, err)
@@ -188,7 +188,7 @@ func TestEachKindHasItsOwnRefreshTokenKey(t *testing.T) {
 	}
 	requireSessionEnded(t, w.refresh("teachers", graft(good.Refresh, teacher.Refresh)))
 	requireSessionEnded(t, w.refresh("users", graft(teacher.Refresh, good.Refresh)))
-	// Nor if it is tagged again by the access key of that kind.
+	// A tag by the access key of that kind is invalid, too.
 	mint := outsider{testSecret}
 	bytes44, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(graft(good.Refresh, teacher.Refresh), "fjr_"))
 	require.NoError(t, err)
@@ -198,7 +198,7 @@ func TestEachKindHasItsOwnRefreshTokenKey(t *testing.T) {
 	}
 }
 
-// Nothing but ours is tagged by our key, so this is for the next version.
+// Only this library can make the tag. The test keeps room for a next version.
 func TestRefreshTokenOfUnknownVersionIsRefused(t *testing.T) {
 	queries := &queryCounter{}
 	w, good := newSignedInWorld(t, countQueries(queries))
@@ -222,7 +222,7 @@ func TestRefreshTokenOfUnknownVersionIsRefused(t *testing.T) {
 		requireSessionEnded(t, w.refresh("users", again(change)))
 		require.Zero(t, queries.n.Load(), name)
 	}
-	requireSessionEnded(t, w.refresh("users", again(func(head []byte) { head[8]++ }))) // no such session
+	requireSessionEnded(t, w.refresh("users", again(func(head []byte) { head[8]++ }))) // an unknown session
 	require.Equal(t, 200, w.refresh("users", good.Refresh).Status)
 }
 
@@ -239,7 +239,7 @@ func TestRefreshTokenHasDocumentedFormat(t *testing.T) {
 	require.EqualValues(t, []byte{0, 0, 0, 0, 0}, b[3:8], "flags and generation")
 	require.Equal(t, tag(mint.derive("fiberjwt/v1/refresh/users", 32), b[:28]), b[28:], "tag")
 
-	// The table has a hash of rid, from which no token can be made.
+	// The table has only a hash of rid, which is not enough to make a token.
 	row := map[string]any{}
 	require.NoError(t, w.db.NewSelect().Table("fiberjwt_sessions").Scan(t.Context(), &row))
 	require.Equal(t, sum(b[8:28])[:16], row["sid"])

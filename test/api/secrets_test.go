@@ -28,7 +28,7 @@ import (
 
 const otherSecret = "u7Xn2Qe9LwB4sKd0PzR6yMf3HcT8gVa1"
 
-// publicKey is one in DER and in PEM, as anybody may have it.
+// publicKey encodes a public key in DER and in PEM, as an attacker may have it.
 func publicKey(t *testing.T, key any) (der, armored []byte) {
 	t.Helper()
 	der, err := x509.MarshalPKIXPublicKey(key)
@@ -36,7 +36,7 @@ func publicKey(t *testing.T, key any) (der, armored []byte) {
 	return der, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }
 
-// derThatEndsInSpace is a key whose last byte is one of white space by chance.
+// derThatEndsInSpace returns a key in DER that happens to end in white space.
 func derThatEndsInSpace(t *testing.T) []byte {
 	t.Helper()
 	for {
@@ -60,39 +60,39 @@ func TestOpenRefusesWeakOrPublicSecrets(t *testing.T) {
 	edDER, _ := publicKey(t, edKey)
 
 	for fault, secret := range map[string][]byte{
-		"nil":                              nil,
-		"empty":                            {},
-		"one byte":                         []byte("k"),
-		"31 bytes":                         []byte(testSecret[:31]),
-		"zeros":                            make([]byte, 32),
-		"one byte over and over":           bytes.Repeat([]byte("k"), 64),
-		"two bytes over and over":          bytes.Repeat([]byte("ab"), 32),
-		"few different bytes":              []byte("aabbaacabbacabacabbacacabbabcacab"),
-		"a word over and over":             bytes.Repeat([]byte("password"), 4),
-		"a word over and over, cut":        bytes.Repeat([]byte("password1"), 5)[:40],
-		"digits over and over":             []byte(strings.Repeat("1234567890", 4)),
-		"sixteen bytes twice":              []byte(strings.Repeat(testSecret[:16], 2)),
-		"the example of jwt.io":            []byte("a-string-secret-at-least-256-bits-long"),
-		"the long example of jwt.io":       []byte("a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long"),
-		"the example of Supabase":          []byte("super-secret-jwt-token-with-at-least-32-characters-long"),
-		"the alphabet":                     []byte("abcdefghijklmnopqrstuvwxyz123456"),
-		"an RSA key in DER":                rsaDER,
-		"an EC key in DER":                 ecDER,
-		"an Ed25519 key in DER":            edDER,
-		"a private RSA key in DER":         x509.MarshalPKCS1PrivateKey(rsaKey),
-		"a key in DER that ends in space":  derThatEndsInSpace(t),
-		"an RSA key in PEM":                rsaPEM,
-		"an EC key in PEM":                 ecPEM,
-		"a key in PEM behind a comment":    append([]byte("# key of the shop\r\n"), rsaPEM...),
-		"a key in PEM without its end":     rsaPEM[:64],
-		"an RSA key of SSH":                []byte("ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7 ann@example.com"),
-		"an Ed25519 key of SSH":            []byte("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5 ann@example.com"),
-		"an EC key of SSH":                 []byte("ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY ann@example.com"),
-		"a key of SSH on a token":          []byte("sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2g"),
-		"a key of SSH by RFC 4716":         []byte("---- BEGIN SSH2 PUBLIC KEY ----\nAAAAB3NzaC1yc2EAAAADAQABAAABgQC7\n---- END SSH2 PUBLIC KEY ----"),
-		"an example with a line end":       []byte("a-string-secret-at-least-256-bits-long\n"),
-		"the name of a setting, not set":   []byte(strings.Repeat("change-me-", 4)),
-		"the same byte but for the ending": append(bytes.Repeat([]byte("x"), 40), "abc"...),
+		"nil":                             nil,
+		"empty":                           {},
+		"one byte":                        []byte("k"),
+		"31 bytes":                        []byte(testSecret[:31]),
+		"zeros":                           make([]byte, 32),
+		"one repeated byte":               bytes.Repeat([]byte("k"), 64),
+		"two repeated bytes":              bytes.Repeat([]byte("ab"), 32),
+		"few different bytes":             []byte("aabbaacabbacabacabbacacabbabcacab"),
+		"a repeated word":                 bytes.Repeat([]byte("password"), 4),
+		"a repeated word, cut":            bytes.Repeat([]byte("password1"), 5)[:40],
+		"repeated digits":                 []byte(strings.Repeat("1234567890", 4)),
+		"sixteen bytes twice":             []byte(strings.Repeat(testSecret[:16], 2)),
+		"the example of jwt.io":           []byte("a-string-secret-at-least-256-bits-long"),
+		"the long example of jwt.io":      []byte("a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long"),
+		"the example of Supabase":         []byte("super-secret-jwt-token-with-at-least-32-characters-long"),
+		"the alphabet":                    []byte("abcdefghijklmnopqrstuvwxyz123456"),
+		"an RSA key in DER":               rsaDER,
+		"an EC key in DER":                ecDER,
+		"an Ed25519 key in DER":           edDER,
+		"a private RSA key in DER":        x509.MarshalPKCS1PrivateKey(rsaKey),
+		"a key in DER that ends in space": derThatEndsInSpace(t),
+		"an RSA key in PEM":               rsaPEM,
+		"an EC key in PEM":                ecPEM,
+		"a key in PEM behind a comment":   append([]byte("# key of the shop\r\n"), rsaPEM...),
+		"a key in PEM without its end":    rsaPEM[:64],
+		"an RSA key of SSH":               []byte("ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7 ann@example.com"),
+		"an Ed25519 key of SSH":           []byte("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5 ann@example.com"),
+		"an EC key of SSH":                []byte("ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY ann@example.com"),
+		"a key of SSH on a token":         []byte("sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2g"),
+		"a key of SSH by RFC 4716":        []byte("---- BEGIN SSH2 PUBLIC KEY ----\nAAAAB3NzaC1yc2EAAAADAQABAAABgQC7\n---- END SSH2 PUBLIC KEY ----"),
+		"an example with a line feed":     []byte("a-string-secret-at-least-256-bits-long\n"),
+		"a repeated placeholder":          []byte(strings.Repeat("change-me-", 4)),
+		"one repeated byte and an ending": append(bytes.Repeat([]byte("x"), 40), "abc"...),
 	} {
 		t.Run(fault, func(t *testing.T) {
 			_, err := fiberjwt.Open(fiberjwt.Config{Secret: secret})
@@ -136,7 +136,7 @@ func TestOpenCopiesSecrets(t *testing.T) {
 	}
 }
 
-// requireNoSecret: text shows a secret in no usual spelling.
+// requireNoSecret requires that text contains the secret in no usual encoding.
 func requireNoSecret(t *testing.T, text string, secret []byte) {
 	t.Helper()
 	if len(secret) < 8 {
@@ -165,8 +165,8 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 	require.NoError(t, err)
 
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%#x", "%d", "%o", "%b", "%c", "%U", "%t", "%e", "%T", "%10.3v"} {
-		// Not %p and %w, which fmt itself refuses for a slice that is no error
-		// (vet says so) and then prints without asking.
+		// Not %p and %w: for these, fmt prints the bytes without calling Format. go vet
+		// reports both.
 		for _, value := range []any{secret, &secret, []any{secret}, holder, &holder, config, &config, *auth, auth} {
 			text := fmt.Sprintf(verb, value)
 			requireNoSecret(t, text, []byte(testSecret))
@@ -195,7 +195,7 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 	requireNoSecret(t, log.String(), []byte(otherSecret))
 }
 
-// sameDatabase makes a world of the accounts and sessions of another.
+// sameDatabase makes a world share the accounts and sessions of w.
 func sameDatabase(w *world, secret string, old ...string) func(*fiberjwt.Config) {
 	return func(cfg *fiberjwt.Config) {
 		cfg.DB, cfg.Now, cfg.Secret = w.db, w.clock.Now, []byte(secret)
@@ -216,8 +216,8 @@ func TestSecretRotationKeepsSessions(t *testing.T) {
 	second := during.tokensOf(a)
 	require.NotEmpty(t, second.Refresh)
 	require.NotEqual(t, first.Refresh, second.Refresh)
-	require.Equal(t, outsider{otherSecret}.header("users"), headerOf(t, second.Access), "a new token is signed by the new secret")
-	require.Equal(t, second.Refresh, during.tokensOf(during.refresh("users", first.Refresh)).Refresh, "a racing tab gets the same bits")
+	require.Equal(t, outsider{otherSecret}.header("users"), headerOf(t, second.Access), "a new token must be signed by the new secret")
+	require.Equal(t, second.Refresh, during.tokensOf(during.refresh("users", first.Refresh)).Refresh, "a concurrent refresh must get the same refresh token")
 
 	after := newWorld(t, sameDatabase(before, otherSecret))
 	requireRefused(t, after.get("/users/me", first.Access), first.Access)
@@ -234,8 +234,8 @@ func headerOf(t *testing.T, token string) string {
 	return string(text)
 }
 
-// In a rolling restart some processes have the new secret before others: those
-// may know it as one to verify by.
+// In a rolling restart, some processes get the new secret before others. The others
+// can already verify by it if it is in their OldSecrets.
 func TestNewSecretCanVerifyBeforeItSigns(t *testing.T) {
 	behind, _ := newSignedInWorld(t, func(cfg *fiberjwt.Config) { cfg.OldSecrets = []keys.Secret{[]byte(otherSecret)} })
 	ahead := newWorld(t, openSignIn, sameDatabase(behind, otherSecret, testSecret))
@@ -251,7 +251,7 @@ func TestNewSecretCanVerifyBeforeItSigns(t *testing.T) {
 
 func TestTwoApplicationsInOneProcessShareNoTokens(t *testing.T) {
 	one, first := newSignedInWorld(t)
-	other := newWorld(t, openSignIn, sameDatabase(one, otherSecret)) // even on the same rows
+	other := newWorld(t, openSignIn, sameDatabase(one, otherSecret)) // the same rows, the strictest case
 	other.routeSignIn()
 	other.db = one.db
 	second := other.signIn("users", "ann@example.com")

@@ -229,7 +229,7 @@ func (s *server) machine(t *testing.T, who people, first *world, sessions *shelf
 	})
 	if first != nil {
 		w.db = first.db
-		letStoreJudge(w.auth)
+		useStoreClock(w.auth)
 	} else {
 		s.clock, s.begin = w.clock, w.clock.Now()
 		if sessions != nil {

@@ -696,7 +696,7 @@ func TestNonCanonicalBase64InTokenIsRefused(t *testing.T) {
 	w, good := newSignedInWorld(t)
 	mint, parts := outsider{testSecret}, strings.Split(good.Access, ".")
 
-	spellings := respelled(t, parts[2])
+	spellings := equivalentBase64(t, parts[2])
 	require.Len(t, spellings, 3, "32 bytes leave two bits of the last character to play with")
 	for _, signature := range spellings {
 		token := parts[0] + "." + parts[1] + "." + signature
@@ -708,13 +708,13 @@ func TestNonCanonicalBase64InTokenIsRefused(t *testing.T) {
 	for _, more := range []string{"x", "xx", "xxx"} {
 		payload := segment(claimsOf(t, good.Access).add("x", `"`+more+`"`).String())
 		require.Equal(t, 200, w.get("/users/me", mint.signSegments(mint.key("users"), parts[0], payload)).Status)
-		for _, other := range respelled(t, payload) {
+		for _, other := range equivalentBase64(t, payload) {
 			token := mint.signSegments(mint.key("users"), parts[0], other)
 			requireRefused(t, w.get("/users/me", token), token)
 			requireVerifyError(t, w.auth, token, fiberjwt.ErrTokenMalformed, jwt.ErrTokenMalformed)
 		}
 	}
-	for _, other := range respelled(t, parts[0]) {
+	for _, other := range equivalentBase64(t, parts[0]) {
 		token := mint.signSegments(mint.key("users"), other, parts[1])
 		requireRefused(t, w.get("/users/me", token), token)
 	}
@@ -736,8 +736,8 @@ func TestLineBreakInSignedPayloadIsRefused(t *testing.T) {
 	}
 }
 
-// respelled gives the other texts that a lenient decoder takes for the same bytes.
-func respelled(t *testing.T, segment string) (others []string) {
+// equivalentBase64 gives the other texts that a lenient decoder takes for the same bytes.
+func equivalentBase64(t *testing.T, segment string) (others []string) {
 	t.Helper()
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	want, err := base64.RawURLEncoding.DecodeString(segment)
