@@ -55,6 +55,25 @@ func TestOneTimeTokenWorksOnce(t *testing.T) {
 	require.NoError(t, err, "a redeemed token must not use up other tokens")
 }
 
+// requireOneSuccess calls use concurrently: exactly one call must succeed, and the
+// others must fail with ErrOneTimeToken.
+func requireOneSuccess(t *testing.T, calls int, use func() error) {
+	t.Helper()
+	var successes atomic.Int32
+	var all sync.WaitGroup
+	for range calls {
+		all.Go(func() {
+			if err := use(); err == nil {
+				successes.Add(1)
+			} else if !errors.Is(err, fiberjwt.ErrOneTimeToken) {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	require.EqualValues(t, 1, successes.Load())
+}
+
 func TestConcurrentRedeemsSucceedOnce(t *testing.T) {
 	for name, configure := range map[string]func(*fiberjwt.Config){
 		"the accounts' database": func(*fiberjwt.Config) {},
@@ -68,20 +87,10 @@ func TestConcurrentRedeemsSucceedOnce(t *testing.T) {
 			for range 5 {
 				token, err := confirm.Token(w.auth, stored[User](w))
 				require.NoError(t, err)
-				var winners atomic.Int32
-				var all sync.WaitGroup
-				for range 16 {
-					all.Go(func() {
-						_, err := confirm.Redeem(context.Background(), w.auth, token)
-						if err == nil {
-							winners.Add(1)
-						} else if !errors.Is(err, fiberjwt.ErrOneTimeToken) {
-							t.Error(err)
-						}
-					})
-				}
-				all.Wait()
-				require.EqualValues(t, 1, winners.Load())
+				requireOneSuccess(t, 16, func() error {
+					_, err := confirm.Redeem(context.Background(), w.auth, token)
+					return err
+				})
 			}
 		})
 	}
@@ -361,20 +370,10 @@ func TestConcurrentResetsSucceedOnce(t *testing.T) {
 			ann := w.register("users", "ann@example.com")
 			token, err := fiberjwt.ResetToken(w.auth, stored[User](w), 0)
 			require.NoError(t, err)
-			var winners atomic.Int32
-			var all sync.WaitGroup
-			for range 4 {
-				all.Go(func() {
-					_, err := fiberjwt.ResetPassword[User](context.Background(), w.auth, token, newPassword)
-					if err == nil {
-						winners.Add(1)
-					} else if !errors.Is(err, fiberjwt.ErrOneTimeToken) {
-						t.Error(err)
-					}
-				})
-			}
-			all.Wait()
-			require.EqualValues(t, 1, winners.Load())
+			requireOneSuccess(t, 4, func() error {
+				_, err := fiberjwt.ResetPassword[User](context.Background(), w.auth, token, newPassword)
+				return err
+			})
 			require.Equal(t, 401, w.get("/any", ann.Access).Status)
 		})
 	}

@@ -191,20 +191,37 @@ func TestPublicEntryOpensOneMethodOnly(t *testing.T) {
 }
 
 func TestOpenRefusesInvalidPublicEntries(t *testing.T) {
-	for _, entry := range []string{
-		// Public ignores case where a constraint of the router does not.
-		"GET /item/:id<int>", "GET /item/:id<regex(^[a-z]+$)>", "GET /item/:id<minLen(3);alpha>",
-		"", "/open", "GET", "GET open", "get /open", "GET  /open", "GETS /open", " GET /open", "* /open", "GET\t/open",
-		// The router panics on these when they are registered; here they
-		// would do so on the first request.
-		"GET /o/:id<regex(()>", "GET /" + strings.Repeat(":a/", 40),
+	for name, entry := range map[string]string{
+		// The router compares constraints case-sensitively. Public would not.
+		"a constraint":                        "GET /item/:id<int>",
+		"a constraint by regular expression":  "GET /item/:id<regex(^[a-z]+$)>",
+		"two constraints":                     "GET /item/:id<minLen(3);alpha>",
+		"a constraint between two parameters": `POST /x/:a<int>/:b<regex((\d)>/:c`,
+
+		"empty":                   "",
+		"no method":               "/open",
+		"no path":                 "GET",
+		"no slash":                "GET open",
+		"method in small letters": "get /open",
+		"two spaces":              "GET  /open",
+		"unknown method":          "GETS /open",
+		"a space before":          " GET /open",
+		"any method":              "* /open",
+		"a tab":                   "GET\t/open",
+
+		// The router panics when such a route is registered. Here it would panic on the
+		// first request.
+		"an invalid regular expression":      "GET /o/:id<regex(()>",
+		"an unclosed character class":        "GET /o/:id<regex([)>",
+		"40 parameters":                      "GET /" + strings.Repeat(":a/", 40),
+		"40 parameters after a fixed prefix": "GET /x" + strings.Repeat("/:a", 40),
 	} {
-		t.Run(entry, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			auth, err := fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret), Public: []string{"GET /good", entry}})
 			if err == nil {
 				app := fiber.New()
 				app.Use(auth.Handler())
-				require.NotPanics(t, func() { raw(t, app, request("GET", "/o/1"), request("GET", "/"+strings.Repeat("a/", 40))) }, "a request ends the process")
+				require.NotPanics(t, func() { raw(t, app, request("GET", "/o/1"), request("GET", "/"+strings.Repeat("a/", 40))) }, "a request must not panic in an entry that Open accepted")
 			}
 			require.ErrorContains(t, err, "Config.Public[1]")
 		})

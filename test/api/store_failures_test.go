@@ -388,17 +388,6 @@ func (field) Error() string { return "marker" }
 
 func (f field) Field(key byte) string { return map[byte]string{'C': string(f)}[key] }
 
-func TestPostgresErrorsOfPgdriverAreClassified(t *testing.T) {
-	for state, want := range map[string]int{"23505": 409, "23514": 422, "22001": 422, "42P01": 503, "53300": 503} {
-		w, f := troubledWorld(t)
-		f.set(field(state), false, `INSERT INTO "users"`)
-		a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword))
-		require.Equal(t, want, a.Status, "%s: %s", state, a.Body)
-		require.NotContains(t, a.Body, "marker")
-		require.Equal(t, state == "42P01", strings.Contains(w.log.String(), "a table of Config.Entities is missing"))
-	}
-}
-
 // mattn has fields, which hold the plain code and the extended one; modernc has a
 // method for the extended one.
 type (
@@ -410,15 +399,35 @@ func (mattnError) Error() string    { return "marker" }
 func (*moderncError) Error() string { return "marker" }
 func (e *moderncError) Code() int   { return e.code }
 
-func TestSQLiteErrorsAreClassifiedForBothDrivers(t *testing.T) {
-	for extended, want := range map[int]int{2067: 409, 1555: 409, 275: 422, 1299: 422, 13: 503} {
-		for _, refusal := range []error{mattnError{extended & 0xff, extended}, &moderncError{extended}} {
+func TestDriverErrorsDecideStatus(t *testing.T) {
+	for name, test := range map[string]struct {
+		err    error
+		status int
+	}{
+		"pgdriver: unique":                {field("23505"), 409},
+		"pgdriver: check":                 {field("23514"), 422},
+		"pgdriver: value too long":        {field("22001"), 422},
+		"pgdriver: no such table":         {field("42P01"), 503},
+		"pgdriver: too many connections":  {field("53300"), 503},
+		"mattn/go-sqlite3: unique":        {mattnError{2067 & 0xff, 2067}, 409},
+		"mattn/go-sqlite3: primary key":   {mattnError{1555 & 0xff, 1555}, 409},
+		"mattn/go-sqlite3: check":         {mattnError{275 & 0xff, 275}, 422},
+		"mattn/go-sqlite3: not null":      {mattnError{1299 & 0xff, 1299}, 422},
+		"mattn/go-sqlite3: disk full":     {mattnError{13, 13}, 503},
+		"modernc.org/sqlite: unique":      {&moderncError{2067}, 409},
+		"modernc.org/sqlite: primary key": {&moderncError{1555}, 409},
+		"modernc.org/sqlite: check":       {&moderncError{275}, 422},
+		"modernc.org/sqlite: not null":    {&moderncError{1299}, 422},
+		"modernc.org/sqlite: disk full":   {&moderncError{13}, 503},
+	} {
+		t.Run(name, func(t *testing.T) {
 			w, f := troubledWorld(t)
-			f.set(refusal, false, `INSERT INTO "users"`)
+			f.set(test.err, false, `INSERT INTO "users"`)
 			a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword))
-			require.Equal(t, want, a.Status, "%T %d: %s", refusal, extended, a.Body)
+			require.Equal(t, test.status, a.Status, a.Body)
 			require.NotContains(t, a.Body, "marker")
-		}
+			require.Equal(t, test.err == field("42P01"), strings.Contains(w.log.String(), "a table of Config.Entities is missing"))
+		})
 	}
 }
 
