@@ -111,7 +111,7 @@ func TestAliveOfSessionlessTokenEndsWithToken(t *testing.T) {
 		token string
 	}{
 		"another issuer":      {f.world, f.token()},
-		"the previous system": {old, oldToken(fmt.Sprintf(`{"sub":"1","exp":%d}`, old.hence(time.Hour)))},
+		"the previous system": {old, oldToken(fmt.Sprintf(`{"sub":"1","exp":%d}`, old.unixIn(time.Hour)))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := test.w

@@ -148,7 +148,7 @@ func TestLogoutWithoutEffectEmitsNoEvent(t *testing.T) {
 	require.Equal(t, 200, w.refresh("users", other.Refresh).Status, "the other session must stay alive")
 	seen.heard()
 
-	old := "Bearer " + oldToken(fmt.Sprintf(`{"sub":"1","exp":%d}`, w.hence(time.Hour)))
+	old := "Bearer " + oldToken(fmt.Sprintf(`{"sub":"1","exp":%d}`, w.unixIn(time.Hour)))
 	require.Equal(t, 200, w.do("POST", "/leave", "", "Authorization", old).Status)
 	require.Equal(t, 204, w.do("POST", "/auth/users/logout", "", "Authorization", old).Status)
 	require.Equal(t, 403, w.do("POST", "/auth/users/logout-all", "", "Authorization", old).Status, "logout-all must refuse tokens without a session")

@@ -13,14 +13,14 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// These tests are about what is left when hashing or one statement of several
-// fails: nothing half done, and nothing that the client cannot try again.
+// In these tests, hashing or one statement of several fails. No change may be half
+// done, and the client must be able to try again.
 
-// impatient lets the application give up requests that say when. Nothing that a
-// test expects depends on when that time is over.
-func impatient(cfg *fiberjwt.Config) {
+// timeoutFromHeader makes the application cancel a request after the time in the
+// header X-Timeout. The length of that time does not change the result of a test.
+func timeoutFromHeader(cfg *fiberjwt.Config) {
 	cfg.Routes = cfg.Routes.(*fiber.Group).Group("", func(c *fiber.Ctx) error {
-		limit, err := time.ParseDuration(c.Get("Impatient"))
+		limit, err := time.ParseDuration(c.Get("X-Timeout"))
 		if err != nil {
 			return c.Next()
 		}
@@ -32,9 +32,9 @@ func impatient(cfg *fiberjwt.Config) {
 }
 
 func TestRegisterWithoutHashingSlotStoresNothing(t *testing.T) {
-	w := quickWorld(t, impatient)
+	w := quickWorld(t, timeoutFromHeader)
 	free := takeSlots(w.auth)
-	a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword), "Impatient", "1s")
+	a := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword), "X-Timeout", "1s")
 	requireRefusal(t, a, 503, "temporarily_unavailable")
 	require.Zero(t, w.count("users"))
 	require.Zero(t, w.count("fiberjwt_sessions"))
@@ -46,8 +46,8 @@ func TestRegisterWithoutHashingSlotStoresNothing(t *testing.T) {
 func TestRehashWithoutHashingSlotKeepsTheHash(t *testing.T) {
 	var w *world
 	var free func()
-	w = quickWorld(t, impatient, func(cfg *fiberjwt.Config) {
-		cfg.Password.Iterations = 3 // so the stored hash is weaker than new ones
+	w = quickWorld(t, timeoutFromHeader, func(cfg *fiberjwt.Config) {
+		cfg.Password.Iterations = 3 // makes the stored hash weaker than new ones
 		cfg.Entities[0] = fiberjwt.Entity[User]{Allow: func(context.Context, *User) error {
 			if free == nil {
 				free = takeSlots(w.auth) // Allow runs between the comparison and the new hash
@@ -56,17 +56,17 @@ func TestRehashWithoutHashingSlotKeepsTheHash(t *testing.T) {
 		}}
 	})
 	w.addUser("ann@example.com")
-	requireRefusal(t, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword), "Impatient", "10s"), 503, "temporarily_unavailable")
+	requireRefusal(t, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword), "X-Timeout", "10s"), 503, "temporarily_unavailable")
 	require.Equal(t, hashOfTestPassword, stored[User](w).PasswordHash)
 	require.Zero(t, w.count("fiberjwt_sessions"))
 
 	free()
 	w.login("users", "ann@example.com")
-	require.NotEqual(t, hashOfTestPassword, stored[User](w).PasswordHash, "the hash was not raised afterwards")
+	require.NotEqual(t, hashOfTestPassword, stored[User](w).PasswordHash, "the next login must replace the weak hash")
 }
 
 func TestPasswordChangeWithoutHashingSlotChangesNothing(t *testing.T) {
-	w := quickWorld(t, impatient)
+	w := quickWorld(t, timeoutFromHeader)
 	w.addUser("ann@example.com")
 	pair, other := w.enter("users", 1), w.enter("users", 1)
 	change := func(headers ...string) answer {
@@ -74,7 +74,7 @@ func TestPasswordChangeWithoutHashingSlotChangesNothing(t *testing.T) {
 		return w.do("POST", "/auth/users/password", `{"current_password":"`+testPassword+`","password":"`+newPassword+`"}`, headers...)
 	}
 	free := takeSlots(w.auth)
-	requireRefusal(t, change("Impatient", "1s"), 503, "temporarily_unavailable")
+	requireRefusal(t, change("X-Timeout", "1s"), 503, "temporarily_unavailable")
 	require.Equal(t, hashOfTestPassword, stored[User](w).PasswordHash)
 	require.Equal(t, 200, w.get("/users/me", other.Access).Status)
 
@@ -112,7 +112,7 @@ func TestResetFailingInStoreKeepsLinkValid(t *testing.T) {
 
 			f.over()
 			require.Equal(t, hashOfTestPassword, stored[User](w).PasswordHash)
-			require.Equal(t, 200, w.get("/users/me", pair.Access).Status, "the session ended without a new password")
+			require.Equal(t, 200, w.get("/users/me", pair.Access).Status, "a failed reset must not end sessions")
 			_, err = fiberjwt.ResetPassword[User](t.Context(), w.auth, token, newPassword)
 			require.NoError(t, err)
 			requireRefusal(t, w.get("/users/me", pair.Access), 401, "invalid_token")
@@ -134,7 +134,7 @@ func TestRedeemFailingInStoreReturnsNoAccount(t *testing.T) {
 
 			f.over()
 			_, err = confirm.Redeem(t.Context(), w.auth, token)
-			require.NoError(t, err, "nothing was claimed, so the token is still good")
+			require.NoError(t, err, "a failed Redeem must not use up the token")
 			_, err = confirm.Redeem(t.Context(), w.auth, token)
 			require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
 		})
@@ -145,11 +145,11 @@ func TestSessionListFailingInStoreIsUnavailable(t *testing.T) {
 	w, f := troubledWorld(t)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
-	f.set(errors.New("the disk is full"), false, "ORDER BY") // the list alone: the session of the request is found
+	f.set(errors.New("the disk is full"), false, "ORDER BY") // only the list fails: the session of the request is found
 	requireRefusal(t, w.get("/auth/users/sessions", pair.Access), 503, "temporarily_unavailable")
 	infos, err := fiberjwt.Sessions(t.Context(), w.auth, &User{ID: 1})
 	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
-	require.Empty(t, infos, "a list that could not be read must not look like no sessions")
+	require.Empty(t, infos, "there must be no list beside the error")
 
 	f.over()
 	require.Equal(t, 1, strings.Count(w.get("/auth/users/sessions", pair.Access).Body, `"id"`))

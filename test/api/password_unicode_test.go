@@ -13,7 +13,6 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/password"
 )
 
-// C11.
 func TestPasswordIsUnicodeNormalized(t *testing.T) {
 	const composed, decomposed = "crème brûlée à la carte", "cre\u0300me bru\u0302le\u0301e a\u0300 la carte"
 	spaced := strings.ReplaceAll(composed, " ", "\u00A0")
@@ -36,7 +35,7 @@ func passwords(current, password string) string {
 	return strings.Replace(credentials("users", "", password), `"email":""`, fmt.Sprintf(`"current_password":%q`, current), 1)
 }
 
-// C11: hashes that are older than the rule.
+// These hashes were stored before passwords were normalized.
 func TestUnnormalizedHashVerifiesAndIsReplaced(t *testing.T) {
 	const decomposed = "cre\u0300me bru\u0302le\u0301e a\u0300 la carte"
 	w := newWorld(t)
@@ -49,16 +48,16 @@ func TestUnnormalizedHashVerifiesAndIsReplaced(t *testing.T) {
 	for name, hash := range map[string]string{"argon2id": password.HashAsTyped(decomposed), "bcrypt": string(bcrypted)} {
 		w.sql(`UPDATE users SET password_hash = '` + hash + `'`)
 		require.Equal(t, 401, login("cre\u0300me bru\u0302le\u0301e"), name)
-		require.Equal(t, 401, login(norm.NFC.String(decomposed)), "%s: nothing was typed that it is the hash of", name)
+		require.Equal(t, 401, login(norm.NFC.String(decomposed)), "%s: the hash is of the decomposed form", name)
 		require.Equal(t, hash, w.text("SELECT password_hash FROM users"), name)
 		require.Equal(t, 200, login(decomposed), name)
-		require.NotEqual(t, hash, w.text("SELECT password_hash FROM users"), "%s was not raised", name)
+		require.NotEqual(t, hash, w.text("SELECT password_hash FROM users"), "%s: the login must replace the hash", name)
 		require.Equal(t, 200, login(norm.NFC.String(decomposed)), name)
 		require.Equal(t, 200, login(decomposed), name)
 	}
 }
 
-// C11: lengths are those of what is hashed.
+// The limits apply to the normalized password, which is hashed.
 func TestPasswordLengthCountsComposedForm(t *testing.T) {
 	w := newWorld(t)
 	register := func(email, password string) answer {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FAULTS A7: GOMAXPROCS is read before Fiber sets it to 1 in its children.
+// GOMAXPROCS is read before Fiber sets it to 1 in its children.
 func TestPreforkChildHashesOneAtATime(t *testing.T) {
 	before := runtime.GOMAXPROCS(8)
 	t.Cleanup(func() { runtime.GOMAXPROCS(before) })

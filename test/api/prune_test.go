@@ -17,20 +17,18 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// D4: nobody has to call Prune.
-
 func prunes(cfg *fiberjwt.Config) { cfg.ManualPrune = false }
 
-// deadRows adds sessions that are long over, and a failed sign-in that is.
-func (w *world) deadRows(n int) {
+// addExpiredRows adds n expired sessions and one expired record of a failed sign-in.
+func (w *world) addExpiredRows(n int) {
 	w.t.Helper()
 	w.sql(fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)
 		INSERT INTO fiberjwt_sessions SELECT randomblob(16), 'users', '1', 0, -1, 0, 1, 1, NULL, 0, 0, '', '' FROM n`, n),
 		`INSERT INTO fiberjwt_throttle VALUES (randomblob(32), 1, 0, 1, x'')`)
 }
 
-// dead says how many rows of deadRows are left.
-func (w *world) dead() int {
+// expiredRows returns how many rows of addExpiredRows are left.
+func (w *world) expiredRows() int {
 	w.t.Helper()
 	awaitPruning(w.auth)
 	var n int
@@ -60,20 +58,20 @@ func TestRequestsThatAddRowsPruneOnceAnHour(t *testing.T) {
 			*ann = *w.addUser("ann@example.com")
 			pair := w.enter("users", 1)
 			w.clock.Advance(time.Hour)
-			w.deadRows(1203)
+			w.addExpiredRows(1203)
 			require.Equal(t, 200, w.refresh("users", pair.Refresh).Status)
-			require.Equal(t, 1204, w.dead(), "a refresh adds no row")
+			require.Equal(t, 1204, w.expiredRows(), "a refresh adds no row, so it must not prune")
 			grow(w)
-			require.Zero(t, w.dead())
+			require.Zero(t, w.expiredRows())
 			require.Equal(t, 200, w.refresh("users", pair.Refresh).Status)
 
-			w.deadRows(1)
+			w.addExpiredRows(1)
 			w.clock.Advance(time.Hour - time.Millisecond)
 			w.enter("users", 1)
-			require.Equal(t, 2, w.dead(), "less than an hour later")
+			require.Equal(t, 2, w.expiredRows(), "there must be no second round within an hour")
 			w.clock.Advance(time.Millisecond)
 			w.enter("users", 1)
-			require.Zero(t, w.dead())
+			require.Zero(t, w.expiredRows())
 		})
 	}
 }
@@ -82,7 +80,7 @@ func TestMiddlewareFromNewPrunes(t *testing.T) {
 	pruned := make(chan struct{})
 	cfg := fiberjwt.Config{}
 	w := quickWorld(t, prunes, func(c *fiberjwt.Config) {
-		c.Store = &prunable{SQL: session.NewSQL(c.DB), do: func(context.Context) error { close(pruned); return nil }}
+		c.Store = &fakePrune{SQL: session.NewSQL(c.DB), do: func(context.Context) error { close(pruned); return nil }}
 		cfg = *c
 	})
 	w.addUser("ann@example.com")
@@ -99,7 +97,7 @@ func TestMiddlewareFromNewPrunes(t *testing.T) {
 	<-pruned
 }
 
-// A fleet that was started at once must not prune at once.
+// Processes that start at the same time must not prune at the same time.
 func TestFirstPruneIsAtRandomTime(t *testing.T) {
 	moments := map[time.Time]bool{}
 	for range 20 {
@@ -116,9 +114,9 @@ func TestFirstPruneIsAtRandomTime(t *testing.T) {
 }
 
 func TestManualPruneDisablesAutomaticPruning(t *testing.T) {
-	w := quickWorld(t) // has it set
+	w := quickWorld(t) // sets ManualPrune
 	w.addUser("ann@example.com")
-	w.deadRows(3)
+	w.addExpiredRows(3)
 	w.clock.Advance(24 * time.Hour)
 	w.enter("users", 1)
 	require.NoError(t, w.auth.Close())
@@ -127,14 +125,14 @@ func TestManualPruneDisablesAutomaticPruning(t *testing.T) {
 	require.EqualValues(t, 4, deleted)
 }
 
-// prunable is a store whose Prune does as it is told.
-type prunable struct {
+// fakePrune is an SQL store whose Prune calls do.
+type fakePrune struct {
 	*session.SQL
 	do    func(ctx context.Context) error
 	calls atomic.Int64
 }
 
-func (s *prunable) Prune(ctx context.Context, _ int64) (int64, error) {
+func (s *fakePrune) Prune(ctx context.Context, _ int64) (int64, error) {
 	s.calls.Add(1)
 	if s.do == nil {
 		return 0, nil
@@ -142,9 +140,9 @@ func (s *prunable) Prune(ctx context.Context, _ int64) (int64, error) {
 	return 0, s.do(ctx)
 }
 
-func prunableWorld(t *testing.T, do func(context.Context) error) (*world, *prunable) {
+func fakePruneWorld(t *testing.T, do func(context.Context) error) (*world, *fakePrune) {
 	t.Helper()
-	store := &prunable{do: do}
+	store := &fakePrune{do: do}
 	w := quickWorld(t, prunes, func(cfg *fiberjwt.Config) {
 		store.SQL = session.NewSQL(cfg.DB)
 		cfg.Store = store
@@ -160,7 +158,7 @@ func TestFailedPruneIsLoggedButSignInSucceeds(t *testing.T) {
 		"panics": func(context.Context) error { panic("marker") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, store := prunableWorld(t, do)
+			w, store := fakePruneWorld(t, do)
 			for range 3 {
 				w.enter("users", 1)
 				awaitPruning(w.auth)
@@ -172,15 +170,14 @@ func TestFailedPruneIsLoggedButSignInSucceeds(t *testing.T) {
 			w.clock.Advance(time.Hour)
 			w.enter("users", 1)
 			awaitPruning(w.auth)
-			require.Len(t, w.lines(), 2, "an hour later")
+			require.Len(t, w.lines(), 2, "the next failure must be logged")
 		})
 	}
 }
 
-// Many sign-ins while one round runs start no other.
 func TestOnePruneRunsAtATimeAndCloseStopsIt(t *testing.T) {
 	ended := false
-	w, store := prunableWorld(t, func(ctx context.Context) error {
+	w, store := fakePruneWorld(t, func(ctx context.Context) error {
 		<-ctx.Done()
 		ended = true
 		return ctx.Err()
@@ -190,18 +187,18 @@ func TestOnePruneRunsAtATimeAndCloseStopsIt(t *testing.T) {
 		w.clock.Advance(2 * time.Hour)
 	}
 	require.NoError(t, w.auth.Close())
-	require.True(t, ended, "Close has not waited for it")
+	require.True(t, ended, "Close must wait for the round of pruning")
 	require.EqualValues(t, 1, store.calls.Load())
-	require.Empty(t, w.log.String(), "it was told to end")
+	require.Empty(t, w.log.String(), "a round that Close stops must not be logged")
 	w.clock.Advance(2 * time.Hour)
 	w.enter("users", 1)
 	awaitPruning(w.auth)
-	require.EqualValues(t, 1, store.calls.Load(), "after Close")
-	require.NoError(t, w.auth.Close(), "twice")
+	require.EqualValues(t, 1, store.calls.Load(), "there must be no round after Close")
+	require.NoError(t, w.auth.Close(), "a second Close must not fail")
 }
 
 func TestPruningSurvivesClockSetBack(t *testing.T) {
-	w, store := prunableWorld(t, nil)
+	w, store := fakePruneWorld(t, nil)
 	w.enter("users", 1)
 	awaitPruning(w.auth)
 	w.clock.Advance(-48 * time.Hour)
@@ -222,7 +219,7 @@ func TestPruneDeletesOnlyExpiredSessions(t *testing.T) {
 	insert(1203, now-1, "NULL")
 	insert(7, now-1, "5")
 	insert(1, now, "NULL")
-	insert(3, now+1, "5") // ended, but a late refresh token must still be told so
+	insert(3, now+1, "5") // ended, but a late refresh must still be answered session_revoked
 	insert(4, now+90*24*3600_000, "NULL")
 	deleted, err := w.auth.Prune(t.Context())
 	require.NoError(t, err)

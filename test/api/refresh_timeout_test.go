@@ -12,14 +12,14 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// hurried is a store that notes the longest time it was given to answer.
-type hurried struct {
+// deadlineStore records the longest time until the deadline of a call.
+type deadlineStore struct {
 	*session.SQL
 	calls   int
 	longest time.Duration
 }
 
-func (s *hurried) note(ctx context.Context) {
+func (s *deadlineStore) record(ctx context.Context) {
 	left := time.Duration(math.MaxInt64)
 	if deadline, ok := ctx.Deadline(); ok {
 		left = time.Until(deadline)
@@ -27,20 +27,20 @@ func (s *hurried) note(ctx context.Context) {
 	s.calls, s.longest = s.calls+1, max(s.longest, left)
 }
 
-func (s *hurried) Refresh(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
-	s.note(ctx)
+func (s *deadlineStore) Refresh(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
+	s.record(ctx)
 	return s.SQL.Refresh(ctx, kind, sid, g, now, t)
 }
 
-func (s *hurried) Find(ctx context.Context, kind string, sid []byte) (session.Row, bool, error) {
-	s.note(ctx)
+func (s *deadlineStore) Find(ctx context.Context, kind string, sid []byte) (session.Row, bool, error) {
+	s.record(ctx)
 	return s.SQL.Find(ctx, kind, sid)
 }
 
-// B14: ReadTimeout and WriteTimeout are a minute here. A refresh that is done when
-// its client has long given up may be taken for a theft.
+// ReadTimeout and WriteTimeout are a minute here. If a refresh took effect long after
+// its client gave up, the client's next refresh could look like reuse.
 func TestRefreshGetsDeadlineOfRefreshTimeout(t *testing.T) {
-	store := &hurried{}
+	store := &deadlineStore{}
 	w := pagesWorld(t, func(cfg *fiberjwt.Config) {
 		store.SQL = session.NewSQL(cfg.DB)
 		cfg.Store = store
@@ -62,17 +62,17 @@ func TestRefreshGetsDeadlineOfRefreshTimeout(t *testing.T) {
 		send  func() answer
 		calls int
 	}{
-		"by body":                        {func() answer { return w.refresh("users", pair.Refresh) }, 1},
-		"by cookie":                      {func() answer { return byCookie(pair.Access, pair.Refresh) }, 1},
-		"by cookies of two sessions":     {func() answer { return byCookie(other.Access, pair.Refresh) }, 3},
-		"an exchange":                    {func() answer { return w.exchange("users", pair.Refresh) }, 1},
-		"an exchange that finds a reuse": {func() answer { return w.exchange("users", old) }, 2},
+		"by body":                      {func() answer { return w.refresh("users", pair.Refresh) }, 1},
+		"by cookie":                    {func() answer { return byCookie(pair.Access, pair.Refresh) }, 1},
+		"by cookies of two sessions":   {func() answer { return byCookie(other.Access, pair.Refresh) }, 3},
+		"an exchange":                  {func() answer { return w.exchange("users", pair.Refresh) }, 1},
+		"an exchange that finds reuse": {func() answer { return w.exchange("users", old) }, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			store.calls, store.longest = 0, 0
 			require.Less(t, test.send().Status, 500)
 			require.Equal(t, test.calls, store.calls)
-			require.LessOrEqual(t, store.longest, 10*time.Second, "Refresh.Timeout")
+			require.LessOrEqual(t, store.longest, 10*time.Second, "the deadline must be that of Refresh.Timeout")
 		})
 	}
 }

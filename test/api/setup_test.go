@@ -26,7 +26,8 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// User and Teacher are the two kinds of most tests. Their ids collide on purpose.
+// User and Teacher are the two kinds of most tests. Both start with the id 1, so that
+// a confusion of kinds finds an account.
 type User struct {
 	bun.BaseModel `bun:"table:users"`
 	ID            int64  `bun:",pk,autoincrement" json:"id"`
@@ -50,10 +51,10 @@ const (
 	newPassword  = "staple a better battery"
 )
 
-// patience with what is sure to come, on however busy a machine.
+// patience is a timeout that does not expire in a test, even on a busy machine.
 const patience = time.Minute
 
-// clock is moved by tests, never by waiting.
+// clock is a clock that tests move.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -71,13 +72,13 @@ func (k *clock) Advance(d time.Duration) {
 	k.now = k.now.Add(d)
 }
 
-// world is an application with users and teachers on a database of its own.
+// world is an application with users and teachers, on a separate database.
 type world struct {
 	t     *testing.T
 	app   *fiber.App
 	db    *bun.DB
 	clock *clock
-	log   *bytes.Buffer // what Config.Logger got
+	log   *bytes.Buffer // the output of Config.Logger
 	auth  *fiberjwt.Auth
 }
 
@@ -101,9 +102,9 @@ func newWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 		Public: []string{"GET /open"},
 		Logger: slog.New(slog.NewTextHandler(w.log, nil)),
 		Now:    w.clock.Now,
-		// Tests count statements and rows.
+		// Some tests count statements and rows.
 		ManualPrune: true,
-		// These are of real time.
+		// Timeouts run in real time, not by Config.Now.
 		ReadTimeout: patience, WriteTimeout: patience,
 	}
 	for _, change := range configure {
@@ -112,7 +113,7 @@ func newWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 	auth, err := fiberjwt.Open(cfg)
 	require.NoError(t, err)
 	w.auth = auth
-	if cfg.CacheTTL > 0 { // its feed would go on asking the database
+	if cfg.CacheTTL > 0 { // the feed of the cache queries the database until Close
 		t.Cleanup(func() { require.NoError(t, auth.Close()) })
 	}
 	w.app.Use(auth.Handler())
@@ -140,7 +141,7 @@ func (w *world) routes() {
 	w.app.All("/any", who)
 }
 
-// newDB is an SQLite file with all tables.
+// newDB opens a new SQLite file with all tables.
 func newDB(t *testing.T) *bun.DB {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "test.db")
@@ -157,14 +158,14 @@ func newDB(t *testing.T) *bun.DB {
 	return db
 }
 
-// answer is a response that was read to its end.
+// answer is a complete response.
 type answer struct {
 	Status int
 	Header http.Header
 	Body   string
 }
 
-// JSON is the body as an object.
+// JSON decodes the body as an object.
 func (a answer) JSON(t *testing.T) map[string]any {
 	t.Helper()
 	var object map[string]any
@@ -172,15 +173,15 @@ func (a answer) JSON(t *testing.T) map[string]any {
 	return object
 }
 
-// Code is the member "error".
+// Code returns the member "error" of the body.
 func (a answer) Code(t *testing.T) string {
 	t.Helper()
 	code, _ := a.JSON(t)["error"].(string)
 	return code
 }
 
-// do sends a request: body is "" for none or a string of JSON; headers are
-// name, value pairs.
+// do sends a request. The body is JSON, or "" for no body. headers are pairs of name
+// and value.
 func (w *world) do(method, path, body string, headers ...string) answer {
 	w.t.Helper()
 	request := httptest.NewRequest(method, path, strings.NewReader(body))
@@ -203,7 +204,7 @@ func (w *world) send(request *http.Request) answer {
 	return answer{response.StatusCode, response.Header, string(text)}
 }
 
-// tokens of a sign-in.
+// tokens are those that a sign-in or refresh returned.
 type tokens struct {
 	Access  string
 	Refresh string
@@ -217,7 +218,7 @@ func (w *world) tokensOf(a answer) tokens {
 	return tokens{access, refresh}
 }
 
-// register makes an account; kind is users or teachers.
+// register creates an account by the route; kind is users or teachers.
 func (w *world) register(kind, identity string) tokens {
 	w.t.Helper()
 	a := w.do("POST", "/auth/"+kind+"/register", credentials(kind, identity, testPassword))
@@ -242,14 +243,14 @@ func (w *world) get(path, access string) answer {
 	return w.do("GET", path, "", "Authorization", "Bearer "+access)
 }
 
-// credentials is the body of register and login.
+// credentials returns the body of register and login.
 func credentials(kind, identity, password string) string {
 	column := map[string]string{"users": "email", "teachers": "login"}[kind]
 	body, _ := json.Marshal(map[string]string{column: identity, "password": password})
 	return string(body)
 }
 
-// count of the rows of a table.
+// count returns the number of rows of a table.
 func (w *world) count(table string) int {
 	w.t.Helper()
 	var n int
@@ -257,8 +258,8 @@ func (w *world) count(table string) int {
 	return n
 }
 
-// browser keeps cookies by name and path as a browser does, and sends
-// Sec-Fetch-Site as one on the application's own page.
+// browser keeps cookies and sends them by path. It sends Sec-Fetch-Site as a browser
+// does on a page of the application.
 type browser struct {
 	w    *world
 	jar  map[string]*http.Cookie // of sign-ins
@@ -297,7 +298,7 @@ func (b *browser) do(method, path, body string, headers ...string) answer {
 	return a
 }
 
-// register makes an account and signs in by cookies.
+// register creates an account and signs in by cookies.
 func (b *browser) register(kind, identity string) {
 	b.w.t.Helper()
 	body := strings.TrimSuffix(credentials(kind, identity, testPassword), "}") + `,"transport":"cookie"}`
@@ -305,7 +306,7 @@ func (b *browser) register(kind, identity string) {
 	require.Equal(b.w.t, 201, a.Status, a.Body)
 }
 
-// serve calls a handler without a connection, for tests of many requests.
+// serve calls a handler without a connection, for tests with many requests.
 func serve(handler fasthttp.RequestHandler, path, access string) string {
 	var c fasthttp.RequestCtx
 	c.Request.SetRequestURI(path)
@@ -314,10 +315,8 @@ func serve(handler fasthttp.RequestHandler, path, access string) string {
 	return string(c.Response.Body())
 }
 
-// What a review found and what must not come back.
-
-// mounted puts the built-in routes of w, whose Config has no Routes, below
-// /auth of app and everything else of newWorld behind the middleware.
+// mounted sets up app in place of the app of w, whose Config has no Routes: the
+// built-in routes below /auth, and the other routes of newWorld below the middleware.
 func (w *world) mounted(app *fiber.App) {
 	w.app = app
 	w.auth.Mount(app.Group("/auth"))

@@ -13,7 +13,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// Tables that may be that of User.
+// Models whose table is, or may be, the table of User.
 type (
 	SchemaUser struct {
 		bun.BaseModel `bun:"table:main.users,alias:people"`
@@ -49,7 +49,6 @@ func isAdmin(_ context.Context, a *Admin) error {
 	return nil
 }
 
-// B6: two kinds on one table.
 func TestSecondKindOfTableNeedsLoadOrAllow(t *testing.T) {
 	db := newDB(t)
 	open := func(entities ...fiberjwt.AnyEntity) error {
@@ -61,11 +60,11 @@ func TestSecondKindOfTableNeedsLoadOrAllow(t *testing.T) {
 		"another type":      fiberjwt.Entity[Admin]{Name: "admins"},
 		"without a Name":    fiberjwt.Entity[Admin]{},
 		"without passwords": fiberjwt.Entity[Admin]{Name: "admins", Password: "-"},
-		"with a schema":     fiberjwt.Entity[SchemaUser]{Name: "admins"},
-		"in capitals":       fiberjwt.Entity[CapitalUser]{Name: "admins"},
+		"schema in the tag": fiberjwt.Entity[SchemaUser]{Name: "admins"},
+		"table in capitals": fiberjwt.Entity[CapitalUser]{Name: "admins"},
 		"read by select":    fiberjwt.Entity[SelectedUser]{Name: "admins"},
 		"the same model":    fiberjwt.Entity[User]{Name: "admins"},
-		"a narrowed copy":   fiberjwt.Entity[User]{Name: "admins", Allow: notDisabled},
+		"Allow on a copy":   fiberjwt.Entity[User]{Name: "admins", Allow: notDisabled},
 		"with another key":  fiberjwt.Entity[OtherKeyUser]{Name: "admins", Identity: "full_name"},
 		"a third one":       admins,
 	} {
@@ -82,10 +81,10 @@ func TestSecondKindOfTableNeedsLoadOrAllow(t *testing.T) {
 	require.ErrorContains(t, open(fiberjwt.Entity[User]{}, fiberjwt.Entity[OtherKeyUser]{Name: "admins", Identity: "full_name", Allow: func(context.Context, *OtherKeyUser) error { return nil }}),
 		"primary key")
 	require.NoError(t, open(fiberjwt.Entity[User]{}, admins))
-	require.NoError(t, open(admins, fiberjwt.Entity[User]{}), "either of the two may be the narrow one")
+	require.NoError(t, open(admins, fiberjwt.Entity[User]{}), "either kind may be the one with Allow")
 }
 
-// B6: an Allow that is for something else narrows no other kind of the table.
+// Allow of one kind does not restrict another kind on the table.
 func TestClosedKindBesideOpenKindMustBeNarrowed(t *testing.T) {
 	db := newDB(t)
 	users := fiberjwt.Entity[User]{Register: fiberjwt.Anyone[User], Allow: notDisabled}
@@ -96,7 +95,7 @@ func TestClosedKindBesideOpenKindMustBeNarrowed(t *testing.T) {
 	const fault = `set Load or Allow of kind "admins"`
 	for name, c := range map[string]struct {
 		entities []fiberjwt.AnyEntity
-		want     string // "" for nothing
+		want     string // "" for no error
 	}{
 		"the closed kind takes all":           {[]fiberjwt.AnyEntity{users, all}, fault},
 		"the closed kind, which comes first":  {[]fiberjwt.AnyEntity{all, users}, fault},
@@ -119,7 +118,6 @@ func TestClosedKindBesideOpenKindMustBeNarrowed(t *testing.T) {
 	}
 }
 
-// B6: tables of one name in two schemas are told apart by the schemas of both.
 func TestTablesOfTwoSchemasNeedBothSchemaNames(t *testing.T) {
 	type Staff struct {
 		bun.BaseModel `bun:"table:staff.users,alias:s"`
@@ -138,13 +136,14 @@ func TestTablesOfTwoSchemasNeedBothSchemaNames(t *testing.T) {
 	require.NoError(t, open(fiberjwt.Entity[SchemaUser]{Name: "users"}, staff))
 }
 
-// twoKinds is a world with users and admins in one table. Both are signed in to row 1.
+// twoKinds returns a world with the kinds users and admins on one table, and the
+// tokens of row 1 for each.
 func twoKinds(t *testing.T, configure ...func(*fiberjwt.Config)) (w *world, user, admin tokens) {
 	t.Helper()
 	w = newWorld(t, append(configure, func(cfg *fiberjwt.Config) {
 		cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Admin]{Name: "admins", Allow: isAdmin})
 	})...)
-	// SQLite gives the highest key of such a table again.
+	// SQLite reuses the highest key of a table without AUTOINCREMENT.
 	w.sql(`DROP TABLE users`, `CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE, full_name TEXT, admin BOOL, disabled BOOL, password_hash TEXT)`)
 	w.add(&User{Email: "root@example.com", Admin: true, PasswordHash: hashOfTestPassword})
 	login := func(kind string) tokens {
@@ -160,7 +159,6 @@ func (w *world) isAdmin(access string) bool {
 	return a.Status == 200
 }
 
-// B6: what ends the sessions of an account ends them under every kind of its row.
 func TestSessionsOfRowEndForEveryKind(t *testing.T) {
 	reset := func(w *world) {
 		ann := &User{}
@@ -171,15 +169,15 @@ func TestSessionsOfRowEndForEveryKind(t *testing.T) {
 		require.NoError(w.t, err)
 	}
 	for store, configure := range map[string]func(*fiberjwt.Config){
-		"beside the accounts": func(*fiberjwt.Config) {},
-		"elsewhere":           func(cfg *fiberjwt.Config) { cfg.Store = session.NewSQL(newDB(t)) },
-		"with a cache":        func(cfg *fiberjwt.Config) { cfg.CacheTTL = time.Hour },
+		"in the accounts' database": func(*fiberjwt.Config) {},
+		"in a separate store":       func(cfg *fiberjwt.Config) { cfg.Store = session.NewSQL(newDB(t)) },
+		"with a cache":              func(cfg *fiberjwt.Config) { cfg.CacheTTL = time.Hour },
 	} {
-		for way, end := range map[string]func(w *world, user tokens){
+		for cause, end := range map[string]func(w *world, user tokens){
 			"a new password": func(w *world, user tokens) {
 				body := `{"current_password":"` + testPassword + `","password":"` + newPassword + `"}`
 				require.Equal(w.t, 204, w.do("POST", "/auth/users/password", body, "Authorization", "Bearer "+user.Access).Status)
-				require.Equal(w.t, 200, w.get("/users/me", user.Access).Status, "the session that changed it goes on")
+				require.Equal(w.t, 200, w.get("/users/me", user.Access).Status, "a password change must keep the session that made it")
 			},
 			"a reset": func(w *world, _ tokens) { reset(w) },
 			"RevokeAll": func(w *world, _ tokens) {
@@ -188,24 +186,23 @@ func TestSessionsOfRowEndForEveryKind(t *testing.T) {
 			"logout-all": func(w *world, user tokens) {
 				require.Equal(w.t, 204, w.do("POST", "/auth/users/logout-all", "", "Authorization", "Bearer "+user.Access).Status)
 			},
-			"the row is gone, and its key given again": func(w *world, _ tokens) {
+			"the row was deleted and its key reused": func(w *world, _ tokens) {
 				w.sql(`DELETE FROM users`)
 				w.register("users", "bob@example.com")
 				w.sql(`UPDATE users SET admin = true WHERE id = 1`)
 			},
 		} {
-			t.Run(way+", sessions "+store, func(t *testing.T) {
+			t.Run(cause+", sessions "+store, func(t *testing.T) {
 				w, user, admin := twoKinds(t, configure)
 				require.True(t, w.isAdmin(admin.Access))
 				end(w, user)
-				require.False(t, w.isAdmin(admin.Access), "the session of the other kind goes on")
+				require.False(t, w.isAdmin(admin.Access), "the session of the other kind must end")
 				require.Equal(t, 401, w.refresh("admins", admin.Refresh).Status)
 			})
 		}
 	}
 }
 
-// B6: links end with the password of the row, whatever kind they are of.
 func TestPasswordChangeEndsLinksOfEveryKind(t *testing.T) {
 	w, user, _ := twoKinds(t)
 	admin := &Admin{}
@@ -221,7 +218,6 @@ func TestPasswordChangeEndsLinksOfEveryKind(t *testing.T) {
 	require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
 }
 
-// B6: a password that two kinds share is guessed at as often as one.
 func TestThrottleCountsGuessesAcrossKindsOfRow(t *testing.T) {
 	w, _, _ := twoKinds(t)
 	wrong := func(kind string) int {
@@ -233,17 +229,16 @@ func TestThrottleCountsGuessesAcrossKindsOfRow(t *testing.T) {
 		}
 	}
 	require.Equal(t, 429, wrong("users"))
-	require.Equal(t, 429, wrong("admins"), "the other kind gives further guesses")
+	require.Equal(t, 429, wrong("admins"), "the other kind must not allow further guesses")
 }
 
-// B6: a Load that leaves no row out does not tell kinds apart.
 func TestLoadThatKeepsEveryRowDoesNotNarrowKind(t *testing.T) {
 	db := newDB(t)
 	for name, test := range map[string]struct {
 		load   func(q *bun.SelectQuery) *bun.SelectQuery
 		narrow bool
 	}{
-		"nothing":       {func(q *bun.SelectQuery) *bun.SelectQuery { return q }, false},
+		"no change":     {func(q *bun.SelectQuery) *bun.SelectQuery { return q }, false},
 		"an order":      {func(q *bun.SelectQuery) *bun.SelectQuery { return q.Order("id") }, false},
 		"columns":       {func(q *bun.SelectQuery) *bun.SelectQuery { return q.Column("id", "email", "password_hash") }, false},
 		"always true":   {func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("1 = 1") }, false},

@@ -13,8 +13,8 @@ import (
 	"github.com/fiberjwt/fiberjwt/keys"
 )
 
-// BenchmarkVerifyToken is Auth.Verify of a service that only verifies, beside
-// golang-jwt's parser with the same demands, on a good token and on a forged one.
+// BenchmarkVerifyToken compares Auth.Verify of a verify-only service with golang-jwt's
+// parser with the same checks, on a valid and on a forged token.
 func BenchmarkVerifyToken(b *testing.B) {
 	for _, algorithm := range append([]keys.Algorithm{keys.HS256}, keys.ES256, keys.EdDSA, keys.RS256, keys.PS256) {
 		v := newVerification(b, algorithm)

@@ -39,7 +39,7 @@ func withKeys(set keys.Source) func(*fiberjwt.Config) {
 	return func(cfg *fiberjwt.Config) { cfg.Keys = set }
 }
 
-// signed is a token of any header and payload by a key.
+// signed returns a token with any header and payload, signed by k.
 func signed(t testing.TB, k keys.Key, header, payload string) string {
 	t.Helper()
 	text := segment(header) + "." + segment(payload)
@@ -48,7 +48,7 @@ func signed(t testing.TB, k keys.Key, header, payload string) string {
 	return text + "." + segment(string(signature))
 }
 
-// serveKeys publishes a set on a real socket and gives its address.
+// serveKeys publishes a set on a TCP socket and returns its URL.
 func serveKeys(t testing.TB, set *keys.Set) string {
 	t.Helper()
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
@@ -75,7 +75,8 @@ func TestTokensOfEveryAlgorithmAreAccepted(t *testing.T) {
 	}
 }
 
-// requireGolangJWTVerifies: a parser that knows only the published JWK agrees.
+// requireGolangJWTVerifies requires that golang-jwt verifies the token by the
+// published JWK.
 func requireGolangJWTVerifies(t *testing.T, k keys.Key, token string) {
 	t.Helper()
 	text, err := json.Marshal(k)
@@ -157,7 +158,7 @@ func TestSharedSecretFromKeySourceIsRefused(t *testing.T) {
 	require.ErrorIs(t, err, fiberjwt.ErrTokenMalformed)
 }
 
-// forgeries are tokens that must not pass where k is trusted.
+// forgeries returns tokens that must be refused although k is trusted.
 func forgeries(t *testing.T, k keys.Key, good string) map[string]string {
 	header, payload := headerOf(t, good), claimsOf(t, good)
 	public, err := json.Marshal(k)
@@ -195,7 +196,7 @@ func forgeries(t *testing.T, k keys.Key, good string) map[string]string {
 		"another key":                      signed(t, newKey(t, keys.ES256), header, payload.String()),
 		"no kind":                          signed(t, k, header, payload.drop("kind").String()),
 		"a kind that is not declared":      signed(t, k, header, payload.set("kind", `"admins"`).String()),
-		"a kind that is no kind":           signed(t, k, header, payload.set("kind", `"../users"`).String()),
+		"a kind with an invalid name":      signed(t, k, header, payload.set("kind", `"../users"`).String()),
 		"another issuer":                   signed(t, k, header, payload.set("iss", `"x"`).String()),
 		"another audience":                 signed(t, k, header, payload.set("aud", `"x"`).String()),
 		"a second sub":                     signed(t, k, header, payload.add("sub", `"2"`).String()),
@@ -223,7 +224,7 @@ func TestTokenOfOtherKindIsRefusedDespiteSharedKey(t *testing.T) {
 	require.Equal(t, 200, w.get("/teachers/me", teacher).Status)
 	require.Equal(t, 403, w.get("/users/me", teacher).Status)
 	require.Equal(t, 401, w.do("GET", "/users/me", "", "Cookie", "__Host-Http-users="+teacher, "Sec-Fetch-Site", "same-origin").Status)
-	// The claim is signed, and the session is one of teachers whatever a token says.
+	// The signature is valid, but the session belongs to a teacher.
 	forged := signed(t, k, headerOf(t, teacher), claimsOf(t, teacher).set("kind", `"users"`).String())
 	require.Equal(t, 401, w.get("/users/me", forged).Status)
 }
@@ -237,7 +238,7 @@ func TestRetiredKeyVerifiesUntilItIsRemoved(t *testing.T) {
 			set.Now = w.clock.Now
 			old := w.register("users", "ann@example.com")
 			require.NoError(t, set.Add(second))
-			require.Contains(t, headerOf(t, w.login("users", "ann@example.com").Access), first.ID(), "an added key does not sign yet")
+			require.Contains(t, headerOf(t, w.login("users", "ann@example.com").Access), first.ID(), "an added key must not sign before Promote")
 			require.NoError(t, set.Promote(second.ID()))
 			fresh := w.login("users", "ann@example.com")
 			require.Contains(t, headerOf(t, fresh.Access), second.ID())
@@ -245,7 +246,7 @@ func TestRetiredKeyVerifiesUntilItIsRemoved(t *testing.T) {
 			require.NoError(t, set.Remove(first.ID()))
 			requireRefused(t, w.get("/users/me", old.Access), old.Access)
 			require.Equal(t, 200, w.get("/users/me", fresh.Access).Status)
-			require.Equal(t, 200, w.refresh("users", old.Refresh).Status, "the session goes on")
+			require.Equal(t, 200, w.refresh("users", old.Refresh).Status, "the session must survive the removal of the key")
 		})
 	}
 }
@@ -277,8 +278,6 @@ func number(n int64) string {
 	return string(text)
 }
 
-// Every token is one that was handed out, by a key that still verifies, so not
-// one refusal is right, however often the keys change.
 func TestKeyRotationUnderLoadRefusesNoValidToken(t *testing.T) {
 	set := newSet(t, newKey(t, keys.EdDSA))
 	w := newWorld(t, withKeys(set))
@@ -312,5 +311,5 @@ func TestKeyRotationUnderLoadRefusesNoValidToken(t *testing.T) {
 	}
 	close(stop)
 	all.Wait()
-	require.Zero(t, refused.Load(), "of %d", asked.Load())
+	require.Zero(t, refused.Load(), "valid tokens were refused, of %d", asked.Load())
 }

@@ -206,7 +206,7 @@ func TestOldTokenGetsNoTicket(t *testing.T) {
 		cfg.OldTokens = legacy.Tokens{Secret: []byte(oldSecret), Until: cfg.Now().Add(time.Hour), Kind: "users"}
 	})
 	w.register("users", "ann@example.com")
-	a := w.get("/ticket?path=/films/7", oldToken(fmt.Sprintf(`{"sub":"1","exp":%d}`, w.hence(time.Minute))))
+	a := w.get("/ticket?path=/films/7", oldToken(fmt.Sprintf(`{"sub":"1","exp":%d}`, w.unixIn(time.Minute))))
 	require.Equal(t, 403, a.Status, a.Body)
 	require.Empty(t, w.log.String())
 }
