@@ -207,8 +207,6 @@ func TestPruningSurvivesClockSetBack(t *testing.T) {
 	require.EqualValues(t, 2, store.calls.Load())
 }
 
-// The functions of Auth.
-
 func TestPruneDeletesOnlyExpiredSessions(t *testing.T) {
 	w := quickWorld(t)
 	now := w.clock.Now().UnixMilli()

@@ -18,73 +18,74 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// shaky is a store elsewhere. One of its calls, counted from 1, goes wrong.
-type shaky struct {
+// flakyStore is a separate store of sessions, of which one call fails.
+type flakyStore struct {
 	session.Store
-	calls  int
-	wrong  int
-	how    func(ctx context.Context) error
-	before func() // each call
+	calls   int
+	failing int // the number of the call that fails, from 1
+	fail    func(ctx context.Context) error
+	before  func() // runs before each call
 }
 
-func (s *shaky) step(ctx context.Context) error {
+func (s *flakyStore) step(ctx context.Context) error {
 	s.calls++
 	if s.before != nil {
 		s.before()
 	}
-	if s.calls == s.wrong {
-		return s.how(ctx)
+	if s.calls == s.failing {
+		return s.fail(ctx)
 	}
 	return nil
 }
 
-func (s *shaky) Create(ctx context.Context, row session.Row) error {
+func (s *flakyStore) Create(ctx context.Context, row session.Row) error {
 	if err := s.step(ctx); err != nil {
 		return err
 	}
 	return s.Store.Create(ctx, row)
 }
 
-func (s *shaky) Prove(ctx context.Context, sid []byte, now int64) error {
+func (s *flakyStore) Prove(ctx context.Context, sid []byte, now int64) error {
 	if err := s.step(ctx); err != nil {
 		return err
 	}
 	return s.Store.Prove(ctx, sid, now)
 }
 
-func (s *shaky) RevokeAll(ctx context.Context, kind, subject string, except []byte, now int64) error {
+func (s *flakyStore) RevokeAll(ctx context.Context, kind, subject string, except []byte, now int64) error {
 	if err := s.step(ctx); err != nil {
 		return err
 	}
 	return s.Store.RevokeAll(ctx, kind, subject, except, now)
 }
 
-// wrongs are the ways in which a call goes wrong, with the WriteTimeout.
-var wrongs = map[string]struct {
-	how   func(context.Context) error
+// failures are the ways in which a call fails, with the WriteTimeout for each.
+var failures = map[string]struct {
+	fail  func(context.Context) error
 	write time.Duration
 }{
 	"fails": {func(context.Context) error { return errors.New("marker") }, patience},
-	"hangs": {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 5 * time.Second}, // which also bounds what must succeed before,
+	"hangs": {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 5 * time.Second}, // also the limit of the calls that must succeed
 }
 
-// shakyWorld writes to the accounts in every call: were a transaction open
-// there, it would have to wait for its end, which is after the call.
-func shakyWorld(t *testing.T, write time.Duration) (*world, *shaky, *trouble) {
+// flakyWorld has a separate store. Each call to it writes to the database of the
+// accounts: if a transaction were open there, the write would never end.
+func flakyWorld(t *testing.T, write time.Duration) (*world, *flakyStore, *trouble) {
 	t.Helper()
-	s := &shaky{Store: session.NewSQL(newDB(t))}
+	s := &flakyStore{Store: session.NewSQL(newDB(t))}
 	w, f := troubledWorld(t, func(cfg *fiberjwt.Config) { cfg.Store, cfg.WriteTimeout = s, write })
 	w.sql("CREATE TABLE others (n INTEGER)")
 	return w, s, f
 }
 
-func (s *shaky) from(w *world, wrong int, how func(context.Context) error) {
-	s.calls, s.wrong, s.how = 0, wrong, how
+// failAt makes a call fail, counted from now. With 0, no call fails.
+func (s *flakyStore) failAt(w *world, call int, fail func(context.Context) error) {
+	s.calls, s.failing, s.fail = 0, call, fail
 	s.before = func() { w.sql("INSERT INTO others VALUES (1)") }
 }
 
-// afterwards is another process on the stores of w, with time for what succeeds.
-func (s *shaky) afterwards(w *world) *world {
+// otherProcess is another process on the database and store of w, with a longer timeout.
+func (s *flakyStore) otherProcess(w *world) *world {
 	w.t.Helper()
 	other := quickWorld(w.t, func(cfg *fiberjwt.Config) { cfg.DB, cfg.Store = w.db, s })
 	other.db = w.db
@@ -92,11 +93,11 @@ func (s *shaky) afterwards(w *world) *world {
 }
 
 func TestRegisterSurvivesFailingSessionStore(t *testing.T) {
-	for name, wrong := range wrongs {
+	for name, failure := range failures {
 		for call, former := range map[int]bool{1: true, 2: false} { // RevokeAll, Create
 			t.Run(fmt.Sprint(name, call), func(t *testing.T) {
-				w, s, _ := shakyWorld(t, wrong.write)
-				s.from(w, call, wrong.how)
+				w, s, _ := flakyWorld(t, failure.write)
+				s.failAt(w, call, failure.fail)
 				a := w.requests(tokens{})["register by cookie"]()
 				require.Equal(t, 201, a.Status, a.Body)
 				require.Empty(t, a.Header.Values("Set-Cookie"))
@@ -104,45 +105,45 @@ func TestRegisterSurvivesFailingSessionStore(t *testing.T) {
 				require.Contains(t, a.Body, `"email":"new@example.com"`)
 				require.Contains(t, w.log.String(), "registered without a session")
 				require.Equal(t, former, strings.Contains(w.log.String(), "call fiberjwt.RevokeAll"))
-				require.Equal(t, 200, s.afterwards(w).do("POST", "/auth/users/login", credentials("users", "new@example.com", testPassword)).Status)
+				require.Equal(t, 200, s.otherProcess(w).do("POST", "/auth/users/login", credentials("users", "new@example.com", testPassword)).Status)
 			})
 		}
 	}
 }
 
 func TestRegisterCreatesNoSessionIfCommitFails(t *testing.T) {
-	w, s, f := shakyWorld(t, patience)
-	s.from(w, 0, nil)
+	w, s, f := flakyWorld(t, patience)
+	s.failAt(w, 0, nil)
 	f.set(errors.New("marker"), false, "COMMIT")
 	requireRefusal(t, w.requests(tokens{})["register"](), 503, "temporarily_unavailable")
-	require.Zero(t, s.calls, "a session of no account")
+	require.Zero(t, s.calls, "there must be no session without an account")
 	require.Zero(t, w.count("users"))
 }
 
 // The steps are Prove, RevokeAll, the change, RevokeAll.
 func TestPasswordChangeRollsBackIfSessionStoreFails(t *testing.T) {
-	for name, wrong := range wrongs {
+	for name, failure := range failures {
 		for step := 1; step <= 3; step++ {
-			t.Run(name+" at call "+string(rune('0'+step)), func(t *testing.T) {
-				w, s, _ := shakyWorld(t, wrong.write)
+			t.Run(fmt.Sprint(name, " at call ", step), func(t *testing.T) {
+				w, s, _ := flakyWorld(t, failure.write)
 				w.addUser("ann@example.com")
 				pair := w.enter("users", 1)
-				s.from(w, step, wrong.how)
+				s.failAt(w, step, failure.fail)
 				requireRefusal(t, w.requests(pair)["password by header"](), 503, "temporarily_unavailable")
 				require.Equal(t, step, s.calls)
-				require.Equal(t, hashOfTestPassword, w.text("SELECT password_hash FROM users"), "it is told to have failed")
-				require.Equal(t, 200, w.get("/users/me", pair.Access).Status, "the one that asked goes on")
-				require.Equal(t, 204, s.afterwards(w).requests(pair)["password by header"]().Status)
+				require.Equal(t, hashOfTestPassword, w.text("SELECT password_hash FROM users"), "the response was an error, so the hash must be the old one")
+				require.Equal(t, 200, w.get("/users/me", pair.Access).Status, "the session that asked for the change must stay valid")
+				require.Equal(t, 204, s.otherProcess(w).requests(pair)["password by header"]().Status)
 			})
 		}
 	}
 }
 
 func TestPasswordChangeChangesNothingIfUpdateFails(t *testing.T) {
-	w, s, f := shakyWorld(t, patience)
+	w, s, f := flakyWorld(t, patience)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
-	s.from(w, 0, nil)
+	s.failAt(w, 0, nil)
 	f.set(errors.New("marker"), false, `UPDATE "users"`)
 	requireRefusal(t, w.requests(pair)["password by header"](), 503, "temporarily_unavailable")
 	f.over()
@@ -150,28 +151,26 @@ func TestPasswordChangeChangesNothingIfUpdateFails(t *testing.T) {
 	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
 }
 
-// If both stores fail, one after the other, the answer is still that of a store.
+// First the store of sessions fails, then the database of the accounts.
 func TestPasswordChangeGets503IfRollbackFails(t *testing.T) {
-	w, s, f := shakyWorld(t, patience)
+	w, s, f := flakyWorld(t, patience)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
-	s.from(w, 3, func(context.Context) error {
+	s.failAt(w, 3, func(context.Context) error {
 		f.set(errors.New("marker"), false, "")
 		return errors.New("marker")
 	})
 	requireRefusal(t, w.requests(pair)["password by header"](), 503, "temporarily_unavailable")
 }
 
-// Stores of the application's own.
-
-// counting wraps the store beside the accounts.
-type counting struct {
+// countingStore counts refreshes. It embeds the SQL store, as an application may.
+type countingStore struct {
 	*session.SQL
 	mu        sync.Mutex
 	refreshes int
 }
 
-func (s *counting) Refresh(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
+func (s *countingStore) Refresh(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
 	s.mu.Lock()
 	s.refreshes++
 	s.mu.Unlock()
@@ -179,7 +178,9 @@ func (s *counting) Refresh(ctx context.Context, kind string, sid []byte, g, now 
 }
 
 func TestWrappedSQLStoreJoinsAccountTransactions(t *testing.T) {
-	wrapper := &counting{} // outside of them, a second connection would wait for the first
+	// A store outside of the transaction would use a second connection, which would
+	// wait for the first one.
+	wrapper := &countingStore{}
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
 		wrapper.SQL = session.NewSQL(cfg.DB)
 		cfg.Store = wrapper
@@ -197,7 +198,7 @@ func TestSessionsWorkInCustomStore(t *testing.T) {
 	require.Equal(t, 0, w.count("fiberjwt_sessions"))
 }
 
-// useStore goes through everything that a store of sessions is for, in two sessions.
+// useStore uses everything that a store of sessions does, with two sessions.
 func useStore(t *testing.T, w *world) {
 	t.Helper()
 	laptop := w.register("users", "ann@example.com")
@@ -218,7 +219,7 @@ func useStore(t *testing.T, w *world) {
 	a = w.do("POST", "/auth/users/password", `{"current_password":"`+testPassword+`","password":"`+newPassword+`"}`, "Authorization", "Bearer "+laptop.Access)
 	require.Equal(t, 204, a.Status, a.Body)
 	require.Equal(t, 200, w.get("/users/me", laptop.Access).Status)
-	require.Equal(t, 401, w.get("/users/me", phone.Access).Status, "a password change ends the other sessions")
+	require.Equal(t, 401, w.get("/users/me", phone.Access).Status, "a password change must end the other sessions")
 	requireRefusal(t, w.refresh("users", phone.Refresh), 401, "session_ended")
 
 	require.Equal(t, 204, w.do("POST", "/auth/users/logout", "", "Authorization", "Bearer "+laptop.Access).Status)
@@ -226,7 +227,7 @@ func useStore(t *testing.T, w *world) {
 	requireRefusal(t, w.refresh("users", laptop.Refresh), 401, "session_ended")
 }
 
-// memory is a store in memory: the rule of rotation under a lock.
+// memory is a store in memory: session.Decide under a lock.
 type memory struct {
 	mu   sync.Mutex
 	rows map[string]session.Row // by SID
@@ -239,7 +240,7 @@ func TestMemoryStoreMeetsStoreContract(t *testing.T) {
 	fiberjwttest.TestStore(t, func(*testing.T) session.Store { return store })
 }
 
-// locked runs do under the lock, unless ctx is done.
+// locked runs do under the lock, or returns the error of ctx.
 func (m *memory) locked(ctx context.Context, do func()) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -332,9 +333,7 @@ func (m *memory) Prune(ctx context.Context, now int64) (deleted int64, err error
 	return deleted, err
 }
 
-// Sessions in another place than the accounts.
-
-// apart keeps the sessions in a database of their own.
+// apart keeps the sessions in a separate database.
 func apart(t *testing.T) (configure func(*fiberjwt.Config), elsewhere *bun.DB, watched *queries) {
 	elsewhere, watched = newDB(t), &queries{}
 	return func(cfg *fiberjwt.Config) { cfg.Store = session.NewSQL(elsewhere.WithQueryHook(watched)) }, elsewhere, watched
@@ -362,13 +361,13 @@ func TestSessionsWorkInSeparateDatabase(t *testing.T) {
 	require.NoError(t, elsewhere.Close())
 	for request, send := range w.requests(living) {
 		if request == "login of an unknown account" || strings.HasPrefix(request, "login") {
-			continue // a password of before
+			continue // the password was changed above
 		}
 		a := send()
 		requireRefusal(t, a, 503, "temporarily_unavailable", request)
 		require.Empty(t, a.Header.Values("Set-Cookie"), request)
 	}
-	require.Equal(t, 1, w.count("users"), "an account was left behind that its owner was told failed")
+	require.Equal(t, 1, w.count("users"), "a failed registration must not leave an account")
 }
 
 func TestRacingLoginEndsWithPasswordChangeInSeparateStore(t *testing.T) {
@@ -383,7 +382,7 @@ func TestRacingLoginEndsWithPasswordChangeInSeparateStore(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, infos)
 
-	// Now the login comes when the other sessions have ended, before the change.
+	// This login runs after the other sessions have ended and before the hash changes.
 	w.sql(`UPDATE users SET password_hash = '` + hashOfTestPassword + `'`)
 	pair := w.enter("users", 1)
 	var raced answer
@@ -393,13 +392,13 @@ func TestRacingLoginEndsWithPasswordChangeInSeparateStore(t *testing.T) {
 	require.Equal(t, 204, w.requests(pair)["password by header"]().Status)
 	require.NotZero(t, raced.Status)
 	if raced.Status == 200 {
-		require.Equal(t, 401, w.get("/users/me", w.tokensOf(raced).Access).Status, "a login with the old password outlived the change")
+		require.Equal(t, 401, w.get("/users/me", w.tokensOf(raced).Access).Status, "a login with the old password must not survive the change")
 	}
 	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
 }
 
 func TestQueryHookDoesNotHideThatDatabaseIsShared(t *testing.T) {
-	// A second connection inside a transaction would wait for the first one for ever.
+	// A second connection inside a transaction would wait for the first one forever.
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Store = session.NewSQL(cfg.DB)
 		cfg.DB = cfg.DB.WithQueryHook(&queries{})

@@ -29,7 +29,7 @@ func TestRevokeEndsOneSessionAndRevokeAllEndsAll(t *testing.T) {
 	}
 	require.Equal(t, 200, w.get("/users/me", two.Access).Status)
 
-	require.NoError(t, fiberjwt.RevokeAll(t.Context(), w.auth, &User{ID: 7}), "an account without sessions")
+	require.NoError(t, fiberjwt.RevokeAll(t.Context(), w.auth, &User{ID: 7}), "RevokeAll must accept an account without sessions")
 	for _, account := range []*User{nil, {}} {
 		require.ErrorIs(t, fiberjwt.RevokeAll(t.Context(), w.auth, account), fiberjwt.ErrSetup, "%v", account)
 		_, err := fiberjwt.Sessions(t.Context(), w.auth, account)
@@ -75,13 +75,13 @@ func TestSessionsReturnsAtMost100NewestFirst(t *testing.T) {
 	require.Len(t, infos, 100)
 	for i, info := range infos {
 		require.Equal(t, w.clock.Now().Add(-time.Duration(i+1)*time.Second), info.Created)
-		require.Equal(t, w.clock.Now().Add(50*time.Second), info.Expires, "the earlier of the two deadlines")
+		require.Equal(t, w.clock.Now().Add(50*time.Second), info.Expires, "Expires must be the earlier of the two deadlines")
 		require.Equal(t, time.UTC, info.Created.Location())
 	}
 	none, err := fiberjwt.Sessions(t.Context(), w.auth, &User{ID: 2})
 	require.NoError(t, err)
 	require.Empty(t, none)
-	require.NotNil(t, none, "an empty list in JSON is [], not null")
+	require.NotNil(t, none, "the list must not be nil: its JSON is [], not null")
 	w.clock.Advance(50 * time.Second)
 	none, err = fiberjwt.Sessions(t.Context(), w.auth, &User{ID: 1})
 	require.NoError(t, err)

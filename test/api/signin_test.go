@@ -23,7 +23,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// FAULTS A1: what an attacker makes fail gives no further guess.
+// An attacker who makes the store fail must not get more guesses.
 func TestStoreFailureGivesNoExtraPasswordGuess(t *testing.T) {
 	w, f := troubledWorld(t)
 	w.addUser("ann@example.com")
@@ -42,7 +42,6 @@ func TestStoreFailureGivesNoExtraPasswordGuess(t *testing.T) {
 	require.Equal(t, 5, compared)
 }
 
-// FAULTS A2.
 func TestKnownNetworkSignsInDuringAttack(t *testing.T) {
 	w := clientsWorld(t)
 	require.Equal(t, 200, w.signInFrom("198.51.100.1", "ann@example.com").Status)
@@ -59,11 +58,10 @@ func TestIPv6ClientIsKnownByItsNetwork(t *testing.T) {
 	w := clientsWorld(t)
 	require.Equal(t, 200, w.signInFrom("2001:db8:1:2::1", "ann@example.com").Status)
 	w.siege()
-	require.Equal(t, 200, w.signInFrom("2001:db8:1:2:ffff::9", "ann@example.com").Status, "an address that the host took meanwhile")
+	require.Equal(t, 200, w.signInFrom("2001:db8:1:2:ffff::9", "ann@example.com").Status, "another address in the known network")
 	require.Equal(t, 429, w.signInFrom("2001:db8:1:3::1", "ann@example.com").Status)
 }
 
-// FAULTS A4.
 func TestRegistrationsOfOneAddressAreBounded(t *testing.T) {
 	w := clientsWorld(t)
 	made := 0
@@ -92,7 +90,6 @@ func TestSignInsOfOneAddressAreBounded(t *testing.T) {
 	require.Equal(t, 200, w.signInFrom("192.0.2.1", "ann@example.com").Status)
 }
 
-// FAULTS A5.
 func TestNineConcurrentSignInsAllSucceed(t *testing.T) {
 	for name, known := range map[string]bool{"known": true, "new": false} {
 		t.Run(name, func(t *testing.T) {
@@ -111,7 +108,6 @@ func TestNineConcurrentSignInsAllSucceed(t *testing.T) {
 	}
 }
 
-// FAULTS A3.
 func TestSignInWithoutHashingSlotSendsNoQuery(t *testing.T) {
 	watched := &queries{}
 	w := newWorld(t, watched.watch)
@@ -127,7 +123,7 @@ func TestSignInWithoutHashingSlotSendsNoQuery(t *testing.T) {
 	watched.reset()
 	a := w.do("POST", "/auth/users/password", `{"current_password":"`+testPassword+`","password":"`+newPassword+`"}`, "Authorization", "Bearer "+pair.Access)
 	requireRefusal(t, a, 503, "temporarily_unavailable")
-	require.Len(t, watched.seen, 1, "who is signed in")
+	require.Len(t, watched.seen, 1, "only the query for the account of the session is allowed")
 	require.Equal(t, 200, w.get("/users/me", pair.Access).Status)
 	open()
 	w.login("users", "ann@example.com")
@@ -149,24 +145,23 @@ func TestThrottledFloodSendsNoQuery(t *testing.T) {
 	require.Empty(t, watched.seen)
 }
 
-// FAULTS A8.
 func TestClientAddressIsReadFromProxyHeader(t *testing.T) {
 	for name, test := range map[string]struct {
 		header func(i int) string
 		listed string
 	}{
-		"with a port":           {func(i int) string { return fmt.Sprintf("203.0.113.7:%d", 40001+i) }, "203.0.113.7"},
-		"in brackets":           {func(i int) string { return fmt.Sprintf("[2001:db8::%x]:%d", i+1, 40001+i) }, "2001:db8::1"},
-		"with a zone":           {func(i int) string { return fmt.Sprintf("fe80::1%%eth%d", i) }, "fe80::1"},
-		"IPv4 in IPv6":          {func(int) string { return "::ffff:203.0.113.7" }, "203.0.113.7"},
-		"a list":                {func(int) string { return "203.0.113.7, 10.0.0.1" }, "203.0.113.7"},
-		"a list with a forgery": {func(i int) string { return fmt.Sprintf("192.0.2.%d, 203.0.113.7", i) }, "203.0.113.7"},
-		"garbage":               {func(i int) string { return fmt.Sprintf("unknown%d", i) }, ""},
-		"nothing":               {func(int) string { return " " }, ""},
+		"a port":                     {func(i int) string { return fmt.Sprintf("203.0.113.7:%d", 40001+i) }, "203.0.113.7"},
+		"brackets":                   {func(i int) string { return fmt.Sprintf("[2001:db8::%x]:%d", i+1, 40001+i) }, "2001:db8::1"},
+		"a zone":                     {func(i int) string { return fmt.Sprintf("fe80::1%%eth%d", i) }, "fe80::1"},
+		"IPv4 in IPv6":               {func(int) string { return "::ffff:203.0.113.7" }, "203.0.113.7"},
+		"a list":                     {func(int) string { return "203.0.113.7, 10.0.0.1" }, "203.0.113.7"},
+		"a list with a forged entry": {func(i int) string { return fmt.Sprintf("192.0.2.%d, 203.0.113.7", i) }, "203.0.113.7"},
+		"garbage":                    {func(i int) string { return fmt.Sprintf("unknown%d", i) }, ""},
+		"no address":                 {func(int) string { return " " }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := quickWorld(t, withoutRoutes)
-			w.mounted(fiber.New(fiber.Config{ProxyHeader: "X-Forwarded-For", EnableIPValidation: name == "a list with a forgery"}))
+			w.mounted(fiber.New(fiber.Config{ProxyHeader: "X-Forwarded-For", EnableIPValidation: name == "a list with a forged entry"}))
 			w.addUser("ann@example.com")
 			guess := func(i int) int {
 				return w.do("POST", "/auth/users/login", credentials("users", fmt.Sprintf("%d@example.com", i), newPassword), "X-Forwarded-For", test.header(i)).Status
@@ -221,7 +216,7 @@ func TestUnixSocketClientsShareOneLimit(t *testing.T) {
 	require.Equal(t, 1, strings.Count(w.log.String(), "the address of clients is not known"))
 }
 
-// Whatever is behind a name, a wrong password looks the same.
+// A wrong password gets the same response and the same statements for every account.
 func TestSignInDoesNotRevealWhichAccountsExist(t *testing.T) {
 	watched := &queries{}
 	w := clientsWorld(t, watched.watch, func(cfg *fiberjwt.Config) {
@@ -265,7 +260,7 @@ func TestSignInDoesNotRevealWhichAccountsExist(t *testing.T) {
 		}
 	}
 	for _, right := range []string{"disabled@example.com", "Capitals@example.com"} {
-		require.Equal(t, want, try(right, testPassword), "an account that Allow refuses, with its right password")
+		require.Equal(t, want, try(right, testPassword), "the correct password of an account that Allow refuses must look like a wrong one")
 	}
 
 	var throttled look
@@ -305,7 +300,7 @@ func TestUnlockTokenAdmitsNewNetworkDuringAttack(t *testing.T) {
 	reset, err := fiberjwt.ResetToken(w.auth, ann, 0)
 	require.NoError(t, err)
 	for name, wrong := range map[string]string{
-		"another account's": bobs, "of another purpose": reset, "forged": token[:len(token)-8] + "AAAAAAAA", "cut": token[:20], "none": "", "long": strings.Repeat("A", 9000),
+		"of another account": bobs, "for another purpose": reset, "forged": token[:len(token)-8] + "AAAAAAAA", "cut": token[:20], "empty": "", "long": strings.Repeat("A", 9000),
 	} {
 		require.Equal(t, 429, unlock("203.0.113.1", wrong, testPassword), name)
 	}
@@ -313,16 +308,16 @@ func TestUnlockTokenAdmitsNewNetworkDuringAttack(t *testing.T) {
 		require.Equal(t, 401, unlock("203.0.113.2", token, newPassword))
 	}
 	require.Equal(t, 200, unlock("203.0.113.3", token, testPassword))
-	require.Equal(t, 200, w.signInFrom("203.0.113.3", "ann@example.com").Status, "the network is known from now on")
+	require.Equal(t, 200, w.signInFrom("203.0.113.3", "ann@example.com").Status, "a sign-in with an unlock token must make the network known")
 	for range 5 {
 		require.Equal(t, 401, unlock("203.0.113.4", token, newPassword))
 	}
-	require.Equal(t, 429, unlock("203.0.113.5", token, newPassword), "a stolen link buys a counter of its own")
+	require.Equal(t, 429, unlock("203.0.113.5", token, newPassword), "guesses with one unlock token must share one counter")
 
 	w.clock.Advance(time.Hour)
 	w.siege()
-	require.Equal(t, 429, unlock("203.0.113.6", token, testPassword), "it has expired")
-	require.Equal(t, 200, unlock("203.0.113.3", "not one", testPassword), "a known network needs none")
+	require.Equal(t, 429, unlock("203.0.113.6", token, testPassword), "the unlock token has expired")
+	require.Equal(t, 200, unlock("203.0.113.3", "not one", testPassword), "a known network needs no valid unlock token")
 }
 
 func TestUnlockTokenRefusesInvalidArguments(t *testing.T) {
@@ -339,20 +334,20 @@ func TestUnlockTokenRefusesInvalidArguments(t *testing.T) {
 	}
 }
 
-// stubborn is a store that can be made to panic, as a driver may.
-type stubborn struct {
+// panickingStore is a store that panics in one method, as a driver may.
+type panickingStore struct {
 	*session.SQL
 	panics string
 }
 
-func (s *stubborn) LoadAttempts(ctx context.Context, keys [][]byte) ([]session.AttemptRecord, error) {
+func (s *panickingStore) LoadAttempts(ctx context.Context, keys [][]byte) ([]session.AttemptRecord, error) {
 	if s.panics == "load" {
 		panic("the driver")
 	}
 	return s.SQL.LoadAttempts(ctx, keys)
 }
 
-func (s *stubborn) SwapAttempts(ctx context.Context, swaps []session.AttemptSwap) ([]bool, error) {
+func (s *panickingStore) SwapAttempts(ctx context.Context, swaps []session.AttemptSwap) ([]bool, error) {
 	if s.panics == "swap" {
 		panic("the driver")
 	}
@@ -360,10 +355,10 @@ func (s *stubborn) SwapAttempts(ctx context.Context, swaps []session.AttemptSwap
 }
 
 func TestPanicInStoreOrHookReleasesSlot(t *testing.T) {
-	var store *stubborn
+	var store *panickingStore
 	hook := false
 	w := newWorld(t, func(cfg *fiberjwt.Config) {
-		store = &stubborn{SQL: session.NewSQL(cfg.DB)}
+		store = &panickingStore{SQL: session.NewSQL(cfg.DB)}
 		cfg.Store = store
 		panics := func() {
 			if hook {
@@ -391,7 +386,6 @@ func TestPanicInStoreOrHookReleasesSlot(t *testing.T) {
 	w.login("users", "ann@example.com")
 }
 
-// Others are hashed while a hook takes its time.
 func TestSlowHookHoldsNoHashingSlot(t *testing.T) {
 	slow := make(chan struct{})
 	var waiting sync.WaitGroup
@@ -417,7 +411,6 @@ func TestSlowHookHoldsNoHashingSlot(t *testing.T) {
 	require.Equal(t, 21, w.count("users"))
 }
 
-// Those who have signed in with the old password share a counter.
 func TestFormerBrowsersShareOneCounterAfterPasswordChange(t *testing.T) {
 	w := clientsWorld(t)
 	own, other, third := w.browser(), w.browser(), w.browser()
@@ -434,7 +427,7 @@ func TestFormerBrowsersShareOneCounterAfterPasswordChange(t *testing.T) {
 		enter(w.browser(), fmt.Sprintf("192.0.2.%d", i), testPassword)
 		w.clock.Advance(time.Minute)
 	}
-	require.Equal(t, 200, enter(third, "203.0.113.1", newPassword), "strangers do not slow it down")
+	require.Equal(t, 200, enter(third, "203.0.113.1", newPassword), "guesses from unknown browsers must not delay a known browser")
 	compared := 0
 	for i := range 20 {
 		if enter([]*browser{other, third}[i%2], fmt.Sprintf("203.0.113.%d", 10+i), testPassword) == 401 {
@@ -444,7 +437,7 @@ func TestFormerBrowsersShareOneCounterAfterPasswordChange(t *testing.T) {
 	require.LessOrEqual(t, compared, 6)
 	require.Equal(t, 429, enter(third, "203.0.113.1", newPassword))
 	require.Equal(t, 200, enter(own, "203.0.113.2", newPassword))
-	require.Equal(t, 200, enter(w.browser(), "198.51.100.9", newPassword), "the network where it was changed")
+	require.Equal(t, 200, enter(w.browser(), "198.51.100.9", newPassword), "the network of the password change must stay known")
 }
 
 func TestOwnerSignsInAfterResetDuringAttack(t *testing.T) {
@@ -461,12 +454,12 @@ func TestOwnerSignsInAfterResetDuringAttack(t *testing.T) {
 		w.guess(fmt.Sprintf("192.0.2.%d", 100+i), "ann@example.com", testPassword)
 		w.clock.Advance(time.Minute)
 	}
-	require.Equal(t, 200, w.guess("198.51.100.1", "ann@example.com", newPassword).Status, "the known network")
+	require.Equal(t, 200, w.guess("198.51.100.1", "ann@example.com", newPassword).Status, "the known network must be let in")
 	a := b.do("POST", "/auth/users/login", loginBody("ann@example.com", newPassword), "X-Real-IP", "203.0.113.1")
-	require.Equal(t, 200, a.Status, "the known browser")
+	require.Equal(t, 200, a.Status, "the known browser must be let in")
 }
 
-// A sibling host can set a cookie of the same name for the same path.
+// A sibling subdomain can set a cookie of the same name for the same path.
 func TestPlantedDeviceCookieDoesNotHideTheRealOne(t *testing.T) {
 	w := clientsWorld(t)
 	b := w.browser()
@@ -486,13 +479,11 @@ func TestUnlockTokenMayBeNull(t *testing.T) {
 	require.Equal(t, 200, w.do("POST", "/auth/users/login", body).Status)
 }
 
-// Passwords and the throttle.
-
 func TestConcurrentLoginsSucceedDuringRehash(t *testing.T) {
 	w := newWorld(t)
 	w.addUser("ann@example.com")
 	w.sql(`UPDATE users SET password_hash = '` + bcryptOfTestPassword + `'`)
-	answers := make([]answer, 5) // more would have to wait
+	answers := make([]answer, 5) // a sixth would have to wait
 	var group sync.WaitGroup
 	for i := range answers {
 		group.Go(func() {
@@ -509,12 +500,12 @@ func TestConcurrentLoginsSucceedDuringRehash(t *testing.T) {
 
 func TestLoginRechecksHashThatChangedDuringRehash(t *testing.T) {
 	for name, test := range map[string]struct {
-		hash   string // that the row gets while the login raises the old one
+		hash   string // what the row contains when the login replaces the old hash
 		status int
 	}{
-		"another login raised it":  {hashOfTestPassword, 200},
-		"the password was changed": {strings.Replace(hashOfTestPassword, "c2Fsd", "d2Fsd", 1), 401},
-		"the password was removed": {"", 401},
+		"another login replaced it": {hashOfTestPassword, 200},
+		"the password was changed":  {strings.Replace(hashOfTestPassword, "c2Fsd", "d2Fsd", 1), 401},
+		"the password was removed":  {"", 401},
 	} {
 		t.Run(name, func(t *testing.T) {
 			watched := &queries{}
@@ -543,7 +534,7 @@ func TestAccountWithoutPasswordSignsInByLogin(t *testing.T) {
 
 		sessions := w.count("fiberjwt_sessions")
 		watched.once("INSERT INTO fiberjwt_sessions", func() { w.sql(`UPDATE users SET password_hash = '` + hashOfTestPassword + `'`) })
-		require.Equal(t, 401, w.do("POST", "/door/users/1", "").Status, "%s: it got a password meanwhile", none)
+		require.Equal(t, 401, w.do("POST", "/door/users/1", "").Status, "%s: the account got a password during the login", none)
 		require.Equal(t, sessions, w.count("fiberjwt_sessions"), none)
 	}
 }
@@ -559,7 +550,7 @@ func TestServerFailuresAreNotCountedByThrottle(t *testing.T) {
 	w.addUser("ann@example.com")
 	often := func(route, identity string) {
 		t.Helper()
-		for range 6 { // five failures are free
+		for range 6 { // the throttle refuses after five failures
 			a := w.do("POST", "/auth/users/"+route, credentials("users", identity, testPassword))
 			requireRefusal(t, a, 503, "temporarily_unavailable")
 		}

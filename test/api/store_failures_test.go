@@ -23,15 +23,15 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// trouble is what befalls the statements of a database that have match in them.
+// trouble makes statements of a database fail.
 type trouble struct {
 	mu    sync.Mutex
-	err   error
-	hang  bool // until the context ends
-	after int  // it begins after so many
-	times int  // it is over after so many, if not 0
-	match string
-	seen  map[string]time.Duration // the longest time that a statement was given; -1: without end
+	err   error                    // what they return
+	hang  bool                     // they block until the context ends
+	after int                      // the number of statements that succeed first
+	times int                      // the number of statements that fail, 0 for all
+	match string                   // a text that they contain
+	seen  map[string]time.Duration // by statement, the longest time to the deadline; -1 without a deadline
 }
 
 func (f *trouble) set(err error, hang bool, match string) {
@@ -42,7 +42,7 @@ func (f *trouble) set(err error, hang bool, match string) {
 
 func (f *trouble) over() { f.set(nil, false, "") }
 
-func (f *trouble) strike(ctx context.Context, statement string) error {
+func (f *trouble) intercept(ctx context.Context, statement string) error {
 	left := time.Duration(-1)
 	if deadline, ok := ctx.Deadline(); ok {
 		left = time.Until(deadline)
@@ -80,14 +80,14 @@ func (f *trouble) strike(ctx context.Context, statement string) error {
 // errPanic makes the driver panic.
 var errPanic = errors.New("panic")
 
-// troubled is the driver under an *sql.DB, with trouble.
+// troubled is a driver.Connector with trouble.
 type troubled struct {
 	driver.Connector
 	trouble *trouble
 }
 
 func (d *troubled) Connect(ctx context.Context) (driver.Conn, error) {
-	if err := d.trouble.strike(ctx, "CONNECT"); err != nil {
+	if err := d.trouble.intercept(ctx, "CONNECT"); err != nil {
 		return nil, err
 	}
 	conn, err := d.Connector.Connect(ctx)
@@ -100,21 +100,21 @@ type troubledConn struct {
 }
 
 func (c *troubledConn) PrepareContext(ctx context.Context, statement string) (driver.Stmt, error) {
-	if err := c.trouble.strike(ctx, statement); err != nil {
+	if err := c.trouble.intercept(ctx, statement); err != nil {
 		return nil, err
 	}
 	return c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, statement)
 }
 
 func (c *troubledConn) ExecContext(ctx context.Context, statement string, args []driver.NamedValue) (driver.Result, error) {
-	if err := c.trouble.strike(ctx, statement); err != nil {
+	if err := c.trouble.intercept(ctx, statement); err != nil {
 		return nil, err
 	}
 	return c.Conn.(driver.ExecerContext).ExecContext(ctx, statement, args)
 }
 
 func (c *troubledConn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
-	if err := c.trouble.strike(ctx, "BEGIN"); err != nil {
+	if err := c.trouble.intercept(ctx, "BEGIN"); err != nil {
 		return nil, err
 	}
 	tx, err := c.Conn.(driver.ConnBeginTx).BeginTx(ctx, options)
@@ -126,17 +126,17 @@ type troubledTx struct {
 	trouble *trouble
 }
 
-// Commit fails as one does whose connection breaks: nothing is committed.
+// Commit with trouble does not commit, as if the connection broke.
 func (tx troubledTx) Commit() error {
-	if err := tx.trouble.strike(context.Background(), "COMMIT"); err != nil {
+	if err := tx.trouble.intercept(context.Background(), "COMMIT"); err != nil {
 		_ = tx.Rollback()
 		return err
 	}
 	return tx.Tx.Commit()
 }
 
-// troubledWorld has a door like quickWorld; the library works on the same
-// database as the test does, but by way of trouble.
+// troubledWorld is a quickWorld whose library reaches the database through trouble.
+// The test itself reaches it directly.
 func troubledWorld(t *testing.T, configure ...func(*fiberjwt.Config)) (*world, *trouble) {
 	t.Helper()
 	f := &trouble{}
@@ -152,7 +152,7 @@ func troubledWorld(t *testing.T, configure ...func(*fiberjwt.Config)) (*world, *
 	return quickWorld(t, append([]func(*fiberjwt.Config){through}, configure...)...), f
 }
 
-// requests are all that need the store, of an account with tokens.
+// requests returns all requests that need the store, for an account with these tokens.
 func (w *world) requests(p tokens) map[string]func() answer {
 	bearer := []string{"Authorization", "Bearer " + p.Access}
 	cookies := []string{"Cookie", userCookie + "=" + p.Access + "; " + refreshCookie + "=" + p.Refresh}
@@ -189,16 +189,16 @@ func (w *world) requests(p tokens) map[string]func() answer {
 func TestFailingStoreGets503EverywhereAndChangesNothing(t *testing.T) {
 	for name, test := range map[string]struct {
 		trouble error
-		sql     []string // how it begins, in the database itself
-		back    []string // and ends
+		sql     []string // statements that cause the failure
+		back    []string // statements that end it
 	}{
-		"it returns errors":          {trouble: errors.New("marker: connection refused")},
-		"its connections are bad":    {trouble: driver.ErrBadConn},
-		"it is closed":               {trouble: sql.ErrConnDone},
-		"it does not answer in time": {trouble: context.DeadlineExceeded},
-		"an error that says no row":  {trouble: fmt.Errorf("marker: %w", context.Canceled)},
-		"no table of sessions":       {sql: []string{`ALTER TABLE fiberjwt_sessions RENAME TO marker`}, back: []string{`ALTER TABLE marker RENAME TO fiberjwt_sessions`}},
-		"no table of accounts":       {sql: []string{`ALTER TABLE users RENAME TO marker`}, back: []string{`ALTER TABLE marker RENAME TO users`}},
+		"an error":              {trouble: errors.New("marker: connection refused")},
+		"bad connections":       {trouble: driver.ErrBadConn},
+		"a closed connection":   {trouble: sql.ErrConnDone},
+		"a timeout":             {trouble: context.DeadlineExceeded},
+		"a cancelled statement": {trouble: fmt.Errorf("marker: %w", context.Canceled)},
+		"no table of sessions":  {sql: []string{`ALTER TABLE fiberjwt_sessions RENAME TO marker`}, back: []string{`ALTER TABLE marker RENAME TO fiberjwt_sessions`}},
+		"no table of accounts":  {sql: []string{`ALTER TABLE users RENAME TO marker`}, back: []string{`ALTER TABLE marker RENAME TO users`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ran := false
@@ -213,7 +213,7 @@ func TestFailingStoreGets503EverywhereAndChangesNothing(t *testing.T) {
 			f.set(test.trouble, false, "")
 			w.sql(test.sql...)
 			for request, send := range requests {
-				if needsOnlyTheOther(name, request) {
+				if doesNotUseMissingTable(name, request) {
 					continue
 				}
 				a := send()
@@ -221,12 +221,12 @@ func TestFailingStoreGets503EverywhereAndChangesNothing(t *testing.T) {
 				require.NotEmpty(t, a.Header.Get("Retry-After"), request)
 				require.Empty(t, a.Header.Values("Set-Cookie"), request)
 				require.NotContains(t, a.Body, "marker", request)
-				require.False(t, ran, "the handler ran")
+				require.False(t, ran, "the handler must not run")
 			}
-			for range 6 { // more than may fail before one has to wait
-				requireRefusal(t, requests["login"](), 503, "temporarily_unavailable", "a failure of the store counts as a guess")
+			for range 6 { // more failures than the throttle allows without a delay
+				requireRefusal(t, requests["login"](), 503, "temporarily_unavailable", "a failure of the store must not count as a guess")
 			}
-			// What needs no store is answered as ever.
+			// Requests that do not need the store are answered as usual.
 			require.Equal(t, 200, w.do("GET", "/open", "").Status)
 			requireRefusal(t, w.do("GET", "/any", ""), 401, "no_token")
 			requireRefusal(t, w.get("/any", "x.y.z"), 401, "invalid_token")
@@ -236,17 +236,17 @@ func TestFailingStoreGets503EverywhereAndChangesNothing(t *testing.T) {
 
 			f.over()
 			w.sql(test.back...)
-			require.Equal(t, 1, w.count("users"), "an account was left behind")
-			require.Equal(t, 1, w.count("fiberjwt_sessions"), "a session was left behind")
-			require.Equal(t, 200, w.get("/users/me", pair.Access).Status, "the session did not survive")
+			require.Equal(t, 1, w.count("users"), "a failed request must not leave an account")
+			require.Equal(t, 1, w.count("fiberjwt_sessions"), "a failed request must not leave a session")
+			require.Equal(t, 200, w.get("/users/me", pair.Access).Status, "the session must survive the failure")
 			require.Equal(t, 200, w.refresh("users", pair.Refresh).Status)
 			require.Equal(t, 200, requests["login"]().Status)
 		})
 	}
 }
 
-// needsOnlyTheOther: the request does not touch the table that is missing.
-func needsOnlyTheOther(trouble, request string) bool {
+// doesNotUseMissingTable reports if a request does not need the table that is missing.
+func doesNotUseMissingTable(trouble, request string) bool {
 	switch trouble {
 	case "no table of sessions":
 		return request == "login of an unknown account"
@@ -264,7 +264,7 @@ func TestClosedDatabaseGets503(t *testing.T) {
 	for _, path := range []string{"/users/me", "/open", "/any", "/auth/users/me"} {
 		requireRefusal(t, w.get(path, pair.Access), 503, "temporarily_unavailable", path)
 	}
-	require.Equal(t, 200, w.do("GET", "/any", "").Status, "anonymous needs no store")
+	require.Equal(t, 200, w.do("GET", "/any", "").Status, "an anonymous request must not need the store")
 	require.Contains(t, w.log.String(), "database is closed")
 	for _, secret := range []string{pair.Access, pair.Refresh, testSecret} {
 		require.NotContains(t, w.log.String(), secret)
@@ -308,10 +308,10 @@ func TestEveryStatementHasADeadline(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, len(f.seen), 8)
 	for statement, left := range f.seen {
-		require.Positive(t, left, "without a deadline: %s", statement)
+		require.Positive(t, left, "no deadline: %s", statement)
 		require.LessOrEqual(t, left, write, statement)
 		readBack := strings.Contains(statement, `'new@example.com'`) || strings.Contains(statement, `"password_hash" =`) || strings.HasPrefix(statement, `SELECT "user"."id", "user"."email", "user"."password_hash" FROM`)
-		if strings.HasPrefix(statement, "SELECT") && strings.Contains(statement, `FROM "users"`) && !readBack { // it is in a transaction that writes
+		if strings.HasPrefix(statement, "SELECT") && strings.Contains(statement, `FROM "users"`) && !readBack { // statements that read back run in a transaction that writes
 			require.LessOrEqual(t, left, read, statement)
 		}
 	}
@@ -327,7 +327,7 @@ func TestRefreshCanBeRepeatedWhenAccountFailsToLoad(t *testing.T) {
 	f.over()
 	w.clock.Advance(10 * time.Second)
 	a := w.refresh("users", pair.Refresh)
-	require.Equal(t, 200, a.Status, "the client was told to come again, but its token is used up: %s", a.Body)
+	require.Equal(t, 200, a.Status, "the client must be able to repeat the refresh after a 503: %s", a.Body)
 	require.NotEmpty(t, w.tokensOf(a).Refresh)
 	require.Equal(t, 200, w.refresh("users", w.tokensOf(a).Refresh).Status)
 }
@@ -375,21 +375,21 @@ func TestRequestThatFailsHalfWayIsRolledBack(t *testing.T) {
 	}
 }
 
-// deadlock is what PostgreSQL says of a statement that it has rolled back.
+// deadlock is the error of PostgreSQL for a statement that it has rolled back.
 type deadlock struct{}
 
 func (deadlock) Error() string    { return "marker: deadlock detected" }
 func (deadlock) SQLState() string { return "40P01" }
 
-// field is an error as Bun's pgdriver has them.
+// field is an error like those of Bun's pgdriver.
 type field string
 
 func (field) Error() string { return "marker" }
 
 func (f field) Field(key byte) string { return map[byte]string{'C': string(f)}[key] }
 
-// mattn has fields, which hold the plain code and the extended one; modernc has a
-// method for the extended one.
+// The errors of mattn/go-sqlite3 have a field for the code and one for the extended
+// code. Those of modernc.org/sqlite have a method for the extended code.
 type (
 	mattnError   struct{ Code, ExtendedCode int }
 	moderncError struct{ code int }
@@ -456,14 +456,14 @@ func TestDeadlockIsRetried(t *testing.T) {
 	}
 }
 
-// restart is what serializable databases answer to any statement, and to COMMIT.
+// restart is the error of a serializable database for any statement or COMMIT.
 type restart struct{}
 
 func (restart) Error() string    { return "marker: restart transaction" }
 func (restart) SQLState() string { return "40001" }
 
-// B10: a conflict with another node or transaction is more often than a deadlock,
-// and may meet whatever is asked, also what only reads.
+// A conflict with another node or transaction is more frequent than a deadlock, and
+// any statement may cause it, even one that only reads.
 func TestSerializationFailureIsRetriedForEveryStatement(t *testing.T) {
 	enter := func(t *testing.T) (*world, *trouble, tokens) {
 		t.Helper()
@@ -511,7 +511,7 @@ func TestSerializationFailureIsRetriedForEveryStatement(t *testing.T) {
 				f.times, f.after = 4, statement
 				f.set(restart{}, false, "")
 				got := send(w, pair)
-				if f.times == 4 { // it has not so many statements
+				if f.times == 4 { // the request has fewer statements
 					require.Positive(t, statement)
 					return
 				}
@@ -525,7 +525,7 @@ func TestSerializationFailureIsRetriedForEveryStatement(t *testing.T) {
 	}
 }
 
-// B10: as go-sql-driver does when a server answers nonsense.
+// go-sql-driver/mysql panics if a server sends invalid packets.
 func TestDriverPanicGets503(t *testing.T) {
 	for request, match := range map[string]string{"refresh": "fiberjwt_sessions", "logout by header": "SET revoked", "login": "fiberjwt_throttle"} {
 		w, f := troubledWorld(t)
@@ -540,11 +540,11 @@ func TestDriverPanicGets503(t *testing.T) {
 	}
 }
 
-// The outcome is stored when the session is begun already.
+// The result of the attempt is stored after the session.
 func TestLoginSucceedsWhenAttemptResultIsNotStored(t *testing.T) {
 	lose := false
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.Store = &outcomes{SQL: session.NewSQL(cfg.DB), lose: &lose}
+		cfg.Store = &flakySwaps{SQL: session.NewSQL(cfg.DB), lose: &lose}
 	})
 	w.addUser("ann@example.com")
 	lose = true
@@ -555,21 +555,21 @@ func TestLoginSucceedsWhenAttemptResultIsNotStored(t *testing.T) {
 	require.Equal(t, 200, w.requests(tokens{})["login"]().Status)
 }
 
-// outcomes loses every second swap, which is the outcome of an attempt.
-type outcomes struct {
+// flakySwaps fails every second SwapAttempts, which stores the result of an attempt.
+type flakySwaps struct {
 	*session.SQL
 	lose  *bool
 	swaps int
 }
 
-func (o *outcomes) SwapAttempts(ctx context.Context, swaps []session.AttemptSwap) ([]bool, error) {
+func (o *flakySwaps) SwapAttempts(ctx context.Context, swaps []session.AttemptSwap) ([]bool, error) {
 	if o.swaps++; *o.lose && o.swaps%2 == 0 {
 		return nil, errors.New("marker")
 	}
 	return o.SQL.SwapAttempts(ctx, swaps)
 }
 
-// Two processes on one database, of which a guesser asks the other each time.
+// An attacker alternates between two processes on one database.
 func TestProcessesCountFailedLoginsTogether(t *testing.T) {
 	w := quickWorld(t)
 	w.addUser("ann@example.com")
@@ -582,17 +582,17 @@ func TestProcessesCountFailedLoginsTogether(t *testing.T) {
 	}
 	for _, process := range []*world{w, other} {
 		requireRefusal(t, guess(process), 429, "rate_limited")
-		requireRefusal(t, process.requests(tokens{})["login"](), 429, "rate_limited", "the right password waits, too")
+		requireRefusal(t, process.requests(tokens{})["login"](), 429, "rate_limited", "the correct password must wait, too")
 	}
 	for _, process := range []*world{w, other} {
 		process.clock.Advance(time.Second)
 	}
 	require.Equal(t, 200, w.requests(tokens{})["login"]().Status)
 	for range 5 {
-		requireRefusal(t, guess(other), 401, "invalid_credentials", "a success is forgiven everywhere")
+		requireRefusal(t, guess(other), 401, "invalid_credentials", "a success must reset the count in every process")
 	}
 	requireRefusal(t, guess(w), 429, "rate_limited")
-	require.Equal(t, "0", w.text(`SELECT count(*) FROM fiberjwt_throttle WHERE hex(id) LIKE '%616E6E%' OR length(id) <> 32`), "the table names nobody")
+	require.Equal(t, "0", w.text(`SELECT count(*) FROM fiberjwt_throttle WHERE hex(id) LIKE '%616E6E%' OR length(id) <> 32`), "the table must not contain names of accounts")
 }
 
 func TestThrottleFallsBackToMemoryWithoutAttemptStore(t *testing.T) {
@@ -617,7 +617,7 @@ func TestCountingAnAttemptCostsThreeStatements(t *testing.T) {
 }
 
 func TestPasswordChangeStatusMatchesOutcome(t *testing.T) {
-	// A client that is told 503 tries again with the old password.
+	// After a 503 the client tries again with the old password.
 	w, f := troubledWorld(t)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
@@ -625,7 +625,7 @@ func TestPasswordChangeStatusMatchesOutcome(t *testing.T) {
 	a := w.requests(pair)["password by header"]()
 	f.over()
 	changed := w.text("SELECT password_hash FROM users") != hashOfTestPassword
-	require.Equal(t, changed, a.Status == 204, "the answer is %d, and the password has changed: %v", a.Status, changed)
+	require.Equal(t, changed, a.Status == 204, "the status is %d, and the password has changed: %v", a.Status, changed)
 }
 
 func TestLogoutIsConfirmedOnlyWhenStored(t *testing.T) {
@@ -638,8 +638,8 @@ func TestLogoutIsConfirmedOnlyWhenStored(t *testing.T) {
 	a := b.do("POST", "/leave", "")
 	require.Equal(t, 503, a.Status, a.Body)
 	require.NotContains(t, a.Body, "marker")
-	require.Equal(t, "1", a.Header.Get("Retry-After"), "as with Login")
-	require.Contains(t, w.log.String(), "marker", "as with Login")
+	require.Equal(t, "1", a.Header.Get("Retry-After"), "the response must be like that of Login")
+	require.Contains(t, w.log.String(), "marker", "the log must name the cause")
 	require.Empty(t, a.Header.Values("Set-Cookie"))
 	require.ErrorIs(t, w.auth.Revoke(t.Context(), w.onlySession("users", "1").ID), fiberjwt.ErrUnavailable)
 	require.ErrorIs(t, fiberjwt.RevokeAll(t.Context(), w.auth, &User{ID: 1}), fiberjwt.ErrUnavailable)
@@ -647,7 +647,8 @@ func TestLogoutIsConfirmedOnlyWhenStored(t *testing.T) {
 	require.Equal(t, 200, b.do("GET", "/users/me", "").Status)
 }
 
-// lossy does what it is asked; then, if lose is set, the answer is lost.
+// lossy executes each call. If lose is set, it then returns an error, as if the
+// answer of the database was lost.
 type lossy struct {
 	*session.SQL
 	lose atomic.Bool
@@ -688,10 +689,10 @@ func TestLostStoreAnswerIsNotCountedAsFailedLogin(t *testing.T) {
 		requireRefusal(t, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)), 503, "temporarily_unavailable")
 	}
 	store.lose.Store(false)
-	w.login("users", "ann@example.com") // which takes the charges back
+	w.login("users", "ann@example.com") // refunds the attempts that were charged
 	guesses := 0
 	for ; w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", newPassword)).Status == 401; guesses++ {
-		require.Less(t, guesses, 5, "what was taken back gives no further guess")
+		require.Less(t, guesses, 5, "the refund must not allow further guesses")
 	}
 	require.Equal(t, 5, guesses)
 }
