@@ -11,7 +11,7 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// Upserted is a model whose registration may meet the row of another account.
+// Upserted is a model whose hook turns an insert into an upsert.
 type Upserted struct {
 	bun.BaseModel `bun:"table:upserted"`
 	ID            int64  `bun:",pk,autoincrement" json:"id"`
@@ -24,13 +24,12 @@ func (*Upserted) BeforeInsert(_ context.Context, query *bun.InsertQuery) error {
 	return nil
 }
 
-// B5: a hook of the model, and what is taken back because of it.
 func TestRegisterNeverChangesAnotherAccount(t *testing.T) {
-	for _, store := range []string{"beside", "elsewhere"} {
+	for _, store := range []string{"the accounts' database", "a separate store"} {
 		t.Run(store, func(t *testing.T) {
 			w := newWorld(t, func(cfg *fiberjwt.Config) {
 				cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Upserted]{Register: fiberjwt.Anyone[Upserted]})
-				if store == "elsewhere" {
+				if store == "a separate store" {
 					cfg.Store = newMemory()
 				}
 			})
@@ -51,7 +50,7 @@ func TestRegisterNeverChangesAnotherAccount(t *testing.T) {
 	}
 }
 
-// C12: what Allow could not decide takes the row back, but no later password.
+// If Allow cannot decide, the row is deleted, unless its password was changed meanwhile.
 func TestUndoOfRegisterKeepsLaterPassword(t *testing.T) {
 	var db *bun.DB
 	w := newWorld(t, func(cfg *fiberjwt.Config) {

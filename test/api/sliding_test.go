@@ -16,7 +16,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// slidingWorld has tokens of ten minutes, and a claim that follows the row.
+// slidingWorld has Cookie.Sliding, and users whose claim name is their full name.
 func slidingWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 	t.Helper()
 	return quickWorld(t, append([]func(*fiberjwt.Config){func(cfg *fiberjwt.Config) {
@@ -25,7 +25,7 @@ func slidingWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 	}}, configure...)...)
 }
 
-// page is a browser that is signed in as the user 1 and looks at pages.
+// page stores user 1 and returns a browser that is signed in as this user.
 func (w *world) page() *browser {
 	w.t.Helper()
 	w.addUser("ann@example.com")
@@ -34,7 +34,7 @@ func (w *world) page() *browser {
 	return b
 }
 
-// look visits a page and gives what it did to the cookies.
+// look opens a page and returns the cookies that the response sets.
 func (b *browser) look(path string, headers ...string) map[string]*http.Cookie {
 	b.w.t.Helper()
 	a := b.do("GET", path, "", append([]string{"Sec-Fetch-Dest", "document"}, headers...)...)
@@ -47,28 +47,28 @@ func TestSlidingRenewsCookieInSecondHalfOfLife(t *testing.T) {
 	start := w.clock.Now()
 	require.Empty(t, b.look("/users/me"))
 	w.clock.Advance(4 * time.Minute)
-	require.Empty(t, b.look("/users/me"), "there is more than half of it left")
+	require.Empty(t, b.look("/users/me"), "the first half of the token's life is not over")
 
 	_, err := w.db.NewUpdate().Model((*User)(nil)).Set("full_name = 'Ann Archer'").Where("id = 1").Exec(context.Background())
 	require.NoError(t, err)
 	w.clock.Advance(2 * time.Minute)
 	a := b.do("GET", "/users/me", "", "Sec-Fetch-Dest", "document")
 	cookies := setCookies(t, a)
-	require.Len(t, cookies, 1, "the refresh token is none of its business")
+	require.Len(t, cookies, 1, "sliding must not set the refresh cookie")
 	require.Equal(t, fortnightInSec, cookies[userCookie].MaxAge)
 	require.True(t, cookies[userCookie].HttpOnly)
-	require.Equal(t, "private", a.Header.Get("Cache-Control"), "a shared cache would hand the cookie on")
+	require.Equal(t, "private", a.Header.Get("Cache-Control"), "a shared cache must not store the cookie")
 
 	w.clock.Advance(9 * time.Minute)
 	s, err := w.auth.Verify(context.Background(), b.jar[userCookie].Value)
-	require.NoError(t, err, "the renewed token lives for its full time")
-	require.Equal(t, start.Unix(), s.AuthTime.Unix(), "looking at pages proves no password")
+	require.NoError(t, err, "the renewed token must have the full AccessTTL")
+	require.Equal(t, start.Unix(), s.AuthTime.Unix(), "sliding must not change AuthTime")
 	var name string
 	require.True(t, s.Claim("name", &name))
-	require.Equal(t, "Ann Archer", name, "claims are those of the account as it is now")
+	require.Equal(t, "Ann Archer", name, "the claims must be those of the current row")
 }
 
-// It is the client's way back after a pause that was longer than a token lives.
+// After a pause longer than the life of a token, the client needs the refresh cookie.
 func TestRefreshCookieOutlivesSlidingCookie(t *testing.T) {
 	w := slidingWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[0] = fiberjwt.Entity[User]{AccessTTL: time.Hour, IdleTTL: 4 * time.Hour, SessionTTL: 48 * time.Hour}
@@ -82,7 +82,7 @@ func TestRefreshCookieOutlivesSlidingCookie(t *testing.T) {
 	}
 	w.clock.Advance(2 * time.Hour)
 	require.Equal(t, 401, b.do("GET", "/users/me", "", "Sec-Fetch-Dest", "document").Status)
-	require.True(t, w.clock.Now().Before(signedIn.Add(time.Duration(b.jar[refreshCookie].MaxAge)*time.Second)), "the browser has dropped it")
+	require.True(t, w.clock.Now().Before(signedIn.Add(time.Duration(b.jar[refreshCookie].MaxAge)*time.Second)), "the browser must still have the refresh cookie")
 	require.Equal(t, 200, b.do("POST", "/auth/users/refresh", "").Status)
 	require.Equal(t, 4*3600, b.jar[userCookie].MaxAge)
 }
@@ -118,11 +118,11 @@ func TestSlidingContinuesUntilSessionTTL(t *testing.T) {
 	for b.do("GET", "/users/me", "", "Sec-Fetch-Dest", "document").Status == 200 {
 		s, err := w.auth.Verify(context.Background(), b.jar[userCookie].Value)
 		require.NoError(t, err)
-		require.False(t, s.ExpiresAt.After(ends), "a token outlives the session")
+		require.False(t, s.ExpiresAt.After(ends), "a token must not outlive its session")
 		require.LessOrEqual(t, b.jar[userCookie].MaxAge, 4*3600)
 		w.clock.Advance(40 * time.Minute)
 	}
-	require.Equal(t, 24*time.Hour, w.clock.Now().Sub(start).Truncate(time.Hour), "the absolute deadline has moved, or an earlier one holds")
+	require.Equal(t, 24*time.Hour, w.clock.Now().Sub(start).Truncate(time.Hour), "the session must end exactly at its SessionTTL")
 }
 
 func TestSlidingNeedsOrdinaryRequestOfOwnPage(t *testing.T) {
@@ -132,27 +132,27 @@ func TestSlidingNeedsOrdinaryRequestOfOwnPage(t *testing.T) {
 		headers []string
 		renewed bool
 	}{
-		"a navigation":                {"same-origin", "/users/me", nil, true},
-		"an address that was typed":   {"none", "/users/me", nil, true},
-		"a fetch":                     {"same-origin", "/users/me", []string{"Sec-Fetch-Dest", "empty"}, true},
-		"another site":                {"cross-site", "/users/me", nil, false},
-		"a sibling":                   {"same-site", "/users/me", nil, false},
-		"a browser that says no more": {"", "/users/me", nil, false},
-		"an image":                    {"same-origin", "/users/me", []string{"Sec-Fetch-Dest", "image"}, false},
-		"a frame":                     {"same-origin", "/users/me", []string{"Sec-Fetch-Dest", "iframe"}, false},
-		"a prefetch":                  {"same-origin", "/users/me", []string{"Sec-Purpose", "prefetch;prerender"}, false},
-		"an old prefetch":             {"same-origin", "/users/me", []string{"Purpose", "prefetch"}, false},
-		"a prefetch of Firefox":       {"same-origin", "/users/me", []string{"X-Moz", "prefetch"}, false},
-		"an upgrade":                  {"same-origin", "/users/me", []string{"Upgrade", "websocket"}, false},
-		"a refusal":                   {"same-origin", "/teachers/me", nil, false},
-		"a handler that failed":       {"same-origin", "/failed", nil, false},
-		"an answer of 404":            {"same-origin", "/missing", nil, false},
-		"a public response":           {"same-origin", "/cached/public, max-age=60", nil, false},
-		"an answer for proxies":       {"same-origin", "/cached/s-maxage=60", nil, false},
-		"an answer but for a header":  {"same-origin", `/cached/max-age=60, private="x-name"`, nil, false},
-		"an answer but for headers":   {"same-origin", `/cached/max-age=60, private="x-name, private, x"`, nil, false},
-		"a private response":          {"same-origin", "/cached/private, max-age=60", nil, true},
-		"a no-store response":         {"same-origin", "/cached/no-store", nil, true},
+		"a navigation":             {"same-origin", "/users/me", nil, true},
+		"a typed address":          {"none", "/users/me", nil, true},
+		"a fetch":                  {"same-origin", "/users/me", []string{"Sec-Fetch-Dest", "empty"}, true},
+		"another site":             {"cross-site", "/users/me", nil, false},
+		"a sibling subdomain":      {"same-site", "/users/me", nil, false},
+		"no Sec-Fetch-Site":        {"", "/users/me", nil, false},
+		"an image":                 {"same-origin", "/users/me", []string{"Sec-Fetch-Dest", "image"}, false},
+		"a frame":                  {"same-origin", "/users/me", []string{"Sec-Fetch-Dest", "iframe"}, false},
+		"a prefetch":               {"same-origin", "/users/me", []string{"Sec-Purpose", "prefetch;prerender"}, false},
+		"a prefetch by Purpose":    {"same-origin", "/users/me", []string{"Purpose", "prefetch"}, false},
+		"a prefetch by X-Moz":      {"same-origin", "/users/me", []string{"X-Moz", "prefetch"}, false},
+		"an upgrade":               {"same-origin", "/users/me", []string{"Upgrade", "websocket"}, false},
+		"a 403":                    {"same-origin", "/teachers/me", nil, false},
+		"an error of the handler":  {"same-origin", "/failed", nil, false},
+		"a 404":                    {"same-origin", "/missing", nil, false},
+		"Cache-Control public":     {"same-origin", "/cached/public, max-age=60", nil, false},
+		"Cache-Control s-maxage":   {"same-origin", "/cached/s-maxage=60", nil, false},
+		"private for one header":   {"same-origin", `/cached/max-age=60, private="x-name"`, nil, false},
+		"private for some headers": {"same-origin", `/cached/max-age=60, private="x-name, private, x"`, nil, false},
+		"Cache-Control private":    {"same-origin", "/cached/private, max-age=60", nil, true},
+		"Cache-Control no-store":   {"same-origin", "/cached/no-store", nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := slidingWorld(t)
@@ -189,9 +189,9 @@ func TestSlidingDoesNotExtendGrantWithTTLOrClaims(t *testing.T) {
 		options fiberjwt.LoginOptions
 		renewed bool
 	}{
-		"its life":   {fiberjwt.LoginOptions{TTL: 2 * time.Minute}, false},
-		"its claims": {fiberjwt.LoginOptions{Claims: map[string]any{"support": true}}, false},
-		"its proof":  {fiberjwt.LoginOptions{AuthTime: time.Unix(1, 0)}, true},
+		"TTL":      {fiberjwt.LoginOptions{TTL: 2 * time.Minute}, false},
+		"Claims":   {fiberjwt.LoginOptions{Claims: map[string]any{"support": true}}, false},
+		"AuthTime": {fiberjwt.LoginOptions{AuthTime: time.Unix(1, 0)}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := slidingWorld(t, func(cfg *fiberjwt.Config) { cfg.Optional = true })
@@ -229,17 +229,17 @@ func TestResponsesThatSetCookiesAreNotCached(t *testing.T) {
 	require.Equal(t, "no-store", b.do("GET", "/out", "").Header.Get("Cache-Control"))
 }
 
-// TestProxyCheckAppliesCSRFRules is about the lines for nginx in docs/how-to/proxy.md.
+// This route is the auth_request of the nginx configuration in docs/how-to/proxy.md.
 func TestProxyCheckAppliesCSRFRules(t *testing.T) {
 	w := slidingWorld(t)
 	w.app.All("/check", fiberjwt.Require("users"), func(c *fiber.Ctx) error { return c.SendStatus(204) })
 	b := w.page()
 	require.Equal(t, 204, b.do("GET", "/check", "").Status)
-	require.Equal(t, 401, w.do("OPTIONS", "/check", "").Status, "an OPTIONS that asks for another origin is blanked by the proxy")
+	require.Equal(t, 401, w.do("OPTIONS", "/check", "").Status, "an OPTIONS request without a token must be refused")
 	b.site = "same-site"
 	require.Equal(t, 204, b.do("GET", "/check", "").Status)
 	require.Equal(t, 403, b.do("POST", "/check", "").Status)
-	require.Equal(t, 403, b.do("GET", "/check", "", "Upgrade", "websocket").Status, "a sibling opens a socket")
+	require.Equal(t, 403, b.do("GET", "/check", "", "Upgrade", "websocket").Status, "a sibling subdomain must not open a WebSocket")
 }
 
 func TestBuiltInRouteAcceptsItsKindOnly(t *testing.T) {
@@ -247,7 +247,7 @@ func TestBuiltInRouteAcceptsItsKindOnly(t *testing.T) {
 	teacher := w.register("teachers", "toby").Access
 	b := w.browser()
 	require.Equal(t, 200, b.do("POST", "/door/teachers/1?via=cookie", "").Status)
-	require.Equal(t, 401, b.do("GET", "/auth/users/me", "").Status, "the cookie of another kind is no credential here")
+	require.Equal(t, 401, b.do("GET", "/auth/users/me", "").Status, "a built-in route must ignore the cookie of another kind")
 	require.Equal(t, 200, b.do("GET", "/auth/teachers/me", "").Status)
 	require.Equal(t, 403, w.get("/auth/users/me", teacher).Status)
 }
@@ -265,11 +265,11 @@ func TestSlidingIgnoresTokensInHeaders(t *testing.T) {
 func TestSlidingNeverRevivesEndedSession(t *testing.T) {
 	w := slidingWorld(t)
 	w.app.Get("/leave", func(c *fiber.Ctx) error { return fiberjwt.Logout(c) })
-	w.app.Get("/kicked", func(c *fiber.Ctx) error { // ended from elsewhere, while the handler runs
+	w.app.Get("/revoked", func(c *fiber.Ctx) error { // as if another request ended the session
 		require.NoError(t, fiberjwt.RevokeAll(c.UserContext(), w.auth, &User{ID: 1}))
 		return c.SendString("bye")
 	})
-	for _, path := range []string{"/leave", "/kicked"} {
+	for _, path := range []string{"/leave", "/revoked"} {
 		b := w.browser()
 		if w.count("users") == 0 {
 			w.addUser("ann@example.com")
@@ -311,14 +311,14 @@ func TestLoginAndRegisterEndReplacedSession(t *testing.T) {
 				w.addUser("bob@example.com")
 			}
 			w.clock.Advance(6 * time.Minute)
-			// A page of ann's answers after the sign-in as bob.
+			// A page of ann is answered after the browser has signed in as bob.
 			w.app.Get("/slow", func(c *fiber.Ctx) error {
 				require.Less(t, b.do("POST", test.path, test.body).Status, 300)
 				return c.SendString("slow")
 			})
-			require.NotContains(t, b.look("/slow"), userCookie, "the session before comes back")
+			require.NotContains(t, b.look("/slow"), userCookie, "the response must not bring back ann's session")
 			require.Contains(t, b.do("GET", "/users/me", "").Body, "bob@example.com")
-			require.Empty(t, w.sessions("users", "1"), "ann is still signed in")
+			require.Empty(t, w.sessions("users", "1"), "the sign-in as bob must end ann's session")
 		})
 	}
 }
@@ -329,10 +329,10 @@ func TestLogoutEndsSessionsOfBothCookies(t *testing.T) {
 	late := b.jar[userCookie]
 	w.addUser("bob@example.com")
 	require.Equal(t, 200, b.do("POST", "/door/users/2?via=cookie", "").Status)
-	b.jar[userCookie] = late // of an answer that was on its way
+	b.jar[userCookie] = late // as if a response to ann arrived late
 	require.Equal(t, 204, b.do("POST", "/auth/users/logout", "").Status)
 	for _, subject := range []string{"1", "2"} {
-		require.Empty(t, w.sessions("users", subject), "a session is left over that no client has")
+		require.Empty(t, w.sessions("users", subject), "logout must end the sessions of both cookies")
 	}
 	require.Empty(t, b.jar)
 }
@@ -350,7 +350,7 @@ func TestSlidingRenewsOnlyTheKindThatNeedsIt(t *testing.T) {
 }
 
 func TestFailedSlidingDoesNotFailRequest(t *testing.T) {
-	store := &slideFails{}
+	store := &failingSlide{}
 	w := slidingWorld(t, func(cfg *fiberjwt.Config) {
 		store.SQL = session.NewSQL(cfg.DB)
 		cfg.Store = store
@@ -365,13 +365,13 @@ func TestFailedSlidingDoesNotFailRequest(t *testing.T) {
 	require.Contains(t, b.look("/users/me"), userCookie)
 }
 
-// slideFails cannot prolong at the moment.
-type slideFails struct {
+// failingSlide is an SQL store whose Slide fails if broken is set.
+type failingSlide struct {
 	*session.SQL
 	broken bool
 }
 
-func (s *slideFails) Slide(ctx context.Context, kind string, sid []byte, now, idle int64) (session.Row, bool, error) {
+func (s *failingSlide) Slide(ctx context.Context, kind string, sid []byte, now, idle int64) (session.Row, bool, error) {
 	if s.broken {
 		return session.Row{}, false, errors.New("no connection")
 	}
@@ -381,13 +381,13 @@ func (s *slideFails) Slide(ctx context.Context, kind string, sid []byte, now, id
 func TestSlidingReloadsAccount(t *testing.T) {
 	w := slidingWorld(t)
 	b := w.page()
-	w.app.Get("/ban", func(c *fiber.Ctx) error {
+	w.app.Get("/delete", func(c *fiber.Ctx) error {
 		_, err := w.db.NewDelete().Model((*User)(nil)).Where("id = 1").Exec(c.UserContext())
 		require.NoError(t, err)
 		return c.SendString("gone")
 	})
 	w.clock.Advance(6 * time.Minute)
-	require.Empty(t, b.look("/ban"), "an account that is gone gets a token")
+	require.Empty(t, b.look("/delete"), "a deleted account must not get a token")
 }
 
 func TestOpenRefusesSlidingWithoutCapableStore(t *testing.T) {

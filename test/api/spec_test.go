@@ -16,8 +16,8 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// This file reads as the specification of the library. The other test files
-// go through the details, room by room.
+// This file is a short specification of the library. The other files test the details
+// of each subject.
 
 func TestRegisterSignsIn(t *testing.T) {
 	w := newWorld(t)
@@ -64,7 +64,7 @@ func TestTokenOfOneKindIsRefusedForAnother(t *testing.T) {
 		require.Equal(t, "wrong_kind", a.Code(t), path)
 	}
 	require.Equal(t, "users:1", w.get("/any", user.Access).Body)
-	require.Equal(t, "teachers:1", w.get("/any", teacher.Access).Body, "the ids are the same on purpose")
+	require.Equal(t, "teachers:1", w.get("/any", teacher.Access).Body, "the id 1 belongs to a user and to a teacher")
 	require.Equal(t, "session_ended", w.refresh("teachers", user.Refresh).Code(t))
 }
 
@@ -99,7 +99,7 @@ func TestCookieSessionRefreshesWithoutBodyTokens(t *testing.T) {
 	require.Contains(t, b.jar, "__Secure-users-refresh")
 
 	w.clock.Advance(11 * time.Minute)
-	require.Equal(t, "invalid_token", b.do("GET", "/users/me", "").Code(t), "an expired cookie is not anonymous")
+	require.Equal(t, "invalid_token", b.do("GET", "/users/me", "").Code(t), "a request with an expired cookie must not pass as anonymous")
 	a := b.do("POST", "/auth/users/refresh", "")
 	require.Equal(t, 200, a.Status, a.Body)
 	require.NotContains(t, a.Body, "_token\"")
@@ -131,7 +131,7 @@ func TestLogoutTakesEffectOnNextRequest(t *testing.T) {
 	require.Equal(t, 401, a.Status)
 	require.Equal(t, `Bearer error="invalid_token"`, a.Header.Get("WWW-Authenticate"))
 	require.Equal(t, "session_ended", w.refresh("users", here.Refresh).Code(t))
-	require.Equal(t, 200, w.get("/users/me", there.Access).Status, "the other login goes on")
+	require.Equal(t, 200, w.get("/users/me", there.Access).Status, "the other session must stay valid")
 }
 
 func TestEarlyRefreshDoesNotRotateRefreshToken(t *testing.T) {
@@ -163,7 +163,7 @@ func TestConcurrentRefreshesGetOneSuccessor(t *testing.T) {
 	}
 	var generation int64
 	require.NoError(t, w.db.NewSelect().Table("fiberjwt_sessions").Column("gen").Scan(t.Context(), &generation))
-	require.EqualValues(t, 1, generation, "one write")
+	require.EqualValues(t, 1, generation, "the refreshes must rotate the token once")
 }
 
 func TestRefreshTokenReuseEndsSession(t *testing.T) {
@@ -178,7 +178,7 @@ func TestRefreshTokenReuseEndsSession(t *testing.T) {
 	require.Equal(t, 401, a.Status)
 	require.Equal(t, "session_revoked", a.Code(t))
 	require.Equal(t, 401, w.get("/users/me", third.Access).Status)
-	require.Equal(t, "session_revoked", w.refresh("users", third.Refresh).Code(t), "also to the one it was stolen from")
+	require.Equal(t, "session_revoked", w.refresh("users", third.Refresh).Code(t), "reuse must end the session for the owner, too")
 }
 
 func TestSessionEndsWhenIdleOrAtMaximumAge(t *testing.T) {
@@ -192,7 +192,7 @@ func TestSessionEndsWhenIdleOrAtMaximumAge(t *testing.T) {
 		}
 		break
 	}
-	require.Equal(t, "session_ended", w.refresh("users", tokens.Refresh).Code(t), "90 days are over")
+	require.Equal(t, "session_ended", w.refresh("users", tokens.Refresh).Code(t), "the session must end after 90 days")
 
 	idle := w.login("users", "ann@example.com")
 	w.clock.Advance(14 * 24 * time.Hour)
@@ -302,7 +302,7 @@ func TestVerifierWorksWithoutDatabase(t *testing.T) {
 	require.Equal(t, 401, verifier.get("/", access+"x").Status)
 }
 
-// Flask-JWT-Router answered 2.4 % of such requests as somebody else.
+// Flask-JWT-Router answered 2.4 % of such requests as another account.
 func TestConcurrentRequestsNeverMixUpAccounts(t *testing.T) {
 	const workers, requests, accounts = 16, 100_000, 4
 	w := newWorld(t)
@@ -332,5 +332,5 @@ func TestConcurrentRequestsNeverMixUpAccounts(t *testing.T) {
 	}
 	group.Wait()
 	require.EqualValues(t, requests, done.Load())
-	require.Zero(t, wrong.Load(), "answers as another kind or account")
+	require.Zero(t, wrong.Load(), "a request was answered as another kind or account")
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/fiberjwt/fiberjwt/legacy"
 )
 
-// newTicketWorld has films for users, and a route that makes tickets:
-// /ticket?path=…&ttl=….
+// newTicketWorld has films for users, and a route that issues tickets:
+// /ticket?path=…&ttl=…&kind=….
 func newTicketWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 	t.Helper()
 	w := newWorld(t, append([]func(*fiberjwt.Config){func(cfg *fiberjwt.Config) {
@@ -64,7 +64,7 @@ func TestTicketOpensOnePathForReading(t *testing.T) {
 		require.Equal(t, "no-store", a.Header.Get("Cache-Control"))
 		require.Equal(t, "no-referrer", a.Header.Get("Referrer-Policy"))
 	}
-	require.Equal(t, "no_token", w.do("POST", "/films/7.mp4?ticket="+ticket, "").Code(t), "another method")
+	require.Equal(t, "no_token", w.do("POST", "/films/7.mp4?ticket="+ticket, "").Code(t), "a ticket must not allow another method")
 }
 
 func TestTicketsAndOtherTokensAreNotInterchangeable(t *testing.T) {
@@ -84,7 +84,7 @@ func TestTicketsAndOtherTokensAreNotInterchangeable(t *testing.T) {
 		require.Equal(t, "invalid_token", w.do("GET", "/films/7.mp4?ticket="+other, "").Code(t))
 	}
 	without := newWorld(t, func(cfg *fiberjwt.Config) { cfg.DB, cfg.Now = w.db, w.clock.Now })
-	require.Equal(t, "no_token", without.do("GET", "/any?ticket="+ticket, "").Code(t), "only where the Config asks for it")
+	require.Equal(t, "no_token", without.do("GET", "/any?ticket="+ticket, "").Code(t), "a ticket must be ignored unless Config.Extractor reads it")
 }
 
 func TestTicketIsCheckedLikeAccessToken(t *testing.T) {
@@ -92,7 +92,7 @@ func TestTicketIsCheckedLikeAccessToken(t *testing.T) {
 		"logout": func(w *world, access string) {
 			require.Equal(w.t, 204, w.do("POST", "/auth/users/logout", "", "Authorization", "Bearer "+access).Status)
 		},
-		"the account is gone": func(w *world, _ string) {
+		"the account was deleted": func(w *world, _ string) {
 			_, err := w.db.NewDelete().Model((*User)(nil)).Where("id = 1").Exec(context.Background())
 			require.NoError(w.t, err)
 		},
@@ -100,7 +100,7 @@ func TestTicketIsCheckedLikeAccessToken(t *testing.T) {
 			_, err := w.db.NewUpdate().Model((*User)(nil)).Set("disabled = ?", true).Where("id = 1").Exec(context.Background())
 			require.NoError(w.t, err)
 		},
-		"time": func(w *world, _ string) { w.clock.Advance(5 * time.Minute) },
+		"the ticket expired": func(w *world, _ string) { w.clock.Advance(5 * time.Minute) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newTicketWorld(t, func(cfg *fiberjwt.Config) {
@@ -126,7 +126,7 @@ func TestTicketOutlivesItsAccessToken(t *testing.T) {
 	w := newTicketWorld(t)
 	ticket := w.ticket(w.register("users", "ann@example.com").Access, "/films/7.mp4", "3h")
 	w.clock.Advance(2 * time.Hour)
-	require.Equal(t, 200, w.do("GET", "/films/7.mp4?ticket="+ticket, "").Status, "a film takes its time")
+	require.Equal(t, 200, w.do("GET", "/films/7.mp4?ticket="+ticket, "").Status, "the ticket must be valid for its own TTL")
 }
 
 func TestTicketIsNeverFreshAndCannotBeExtended(t *testing.T) {
@@ -159,7 +159,7 @@ func TestTicketWithFlippedBitIsRefused(t *testing.T) {
 		require.Equal(t, 401, a.Status, "bit %d", bit)
 		raw[bit/8] ^= 1 << (bit % 8)
 	}
-	require.Empty(t, queries.lost, "a forged ticket costs no query")
+	require.Empty(t, queries.lost, "a forged ticket must not cause a query")
 	require.Equal(t, 400, w.do("GET", "/films/7.mp4?ticket="+ticket+"&ticket=fjt_other", "").Status)
 }
 
@@ -200,7 +200,7 @@ func TestTicketRefusesInvalidArguments(t *testing.T) {
 	require.Equal(t, 500, unread.get("/ticket?path=/films/7", unread.register("users", "ann@example.com").Access).Status)
 }
 
-// Nor is it a line of the log, which anybody could fill.
+// Nor is it logged: a client with an old token could fill the log.
 func TestOldTokenGetsNoTicket(t *testing.T) {
 	w := newTicketWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.OldTokens = legacy.Tokens{Secret: []byte(oldSecret), Until: cfg.Now().Add(time.Hour), Kind: "users"}
@@ -211,8 +211,8 @@ func TestOldTokenGetsNoTicket(t *testing.T) {
 	require.Empty(t, w.log.String())
 }
 
-// FuzzSealedBytes puts arbitrary bytes under a tag that holds: nothing in them
-// may open anything or break anything.
+// FuzzSealedBytes gives arbitrary bytes a valid tag. They must be refused without an
+// error of the server.
 func FuzzSealedBytes(f *testing.F) {
 	var queries queryCounter
 	w, _ := newFuzzWorld(f, &queries)

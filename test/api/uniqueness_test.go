@@ -13,7 +13,7 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// withoutIndex is a world in which nothing keeps two users of one address apart.
+// withoutIndex is a world whose table allows two users with the same email address.
 func withoutIndex(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 	t.Helper()
 	w := newWorld(t, configure...)
@@ -72,21 +72,20 @@ type hookedTenant struct{ tenantUser }
 
 func (*hookedTenant) BeforeSelect(context.Context, *bun.SelectQuery) error { return nil }
 
-// B8: where Bun's tag shows that two accounts can have one identity.
 func TestOpenRefusesIdentityThatIsUniqueOnlyInGroup(t *testing.T) {
 	for name, c := range map[string]struct {
 		kind    fiberjwt.AnyEntity
 		refused string
 	}{
-		"with another column":      {fiberjwt.Entity[tenantUser]{}, "unique:tenant_email"},
-		"with a time that is NULL": {fiberjwt.Entity[softNull]{}, "unique:living"},
-		"with a time that is set":  {fiberjwt.Entity[softUnique]{}, ""},
-		"alone too":                {fiberjwt.Entity[tenantAndUnique]{}, ""},
-		"alone, by a name":         {fiberjwt.Entity[namedUnique]{}, ""},
-		"no tag":                   {fiberjwt.Entity[untagged]{}, ""},
-		"Load":                     {fiberjwt.Entity[tenantUser]{Load: func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("tenant = 1") }}, ""},
-		"BeforeSelect":             {fiberjwt.Entity[hookedTenant]{}, ""},
-		"no passwords":             {fiberjwt.Entity[tenantUser]{Password: "-"}, ""},
+		"group with a column":    {fiberjwt.Entity[tenantUser]{}, "unique:tenant_email"},
+		"group with a NULL time": {fiberjwt.Entity[softNull]{}, "unique:living"},
+		"group with a zero time": {fiberjwt.Entity[softUnique]{}, ""},
+		"also unique alone":      {fiberjwt.Entity[tenantAndUnique]{}, ""},
+		"a named group of one":   {fiberjwt.Entity[namedUnique]{}, ""},
+		"no unique tag":          {fiberjwt.Entity[untagged]{}, ""},
+		"Load":                   {fiberjwt.Entity[tenantUser]{Load: func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where("tenant = 1") }}, ""},
+		"BeforeSelect":           {fiberjwt.Entity[hookedTenant]{}, ""},
+		"no passwords":           {fiberjwt.Entity[tenantUser]{Password: "-"}, ""},
 	} {
 		_, err := fiberjwt.Open(fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.AnyEntity{c.kind}})
 		if c.refused == "" {
@@ -99,12 +98,11 @@ func TestOpenRefusesIdentityThatIsUniqueOnlyInGroup(t *testing.T) {
 	}
 }
 
-// B8: where no index refuses the second account of an address, the registration is.
 func TestDuplicateIdentityIsRefusedWithoutIndex(t *testing.T) {
-	for _, store := range []string{"beside", "elsewhere"} {
+	for _, store := range []string{"the accounts' database", "a separate store"} {
 		t.Run(store, func(t *testing.T) {
 			w := withoutIndex(t, func(cfg *fiberjwt.Config) {
-				if store == "elsewhere" {
+				if store == "a separate store" {
 					cfg.Store = newMemory()
 				}
 			})
@@ -122,46 +120,47 @@ func TestDuplicateIdentityIsRefusedWithoutIndex(t *testing.T) {
 	}
 }
 
-// afterSecond ends the context of a request after its second SELECT of users.
-type afterSecond struct {
+// cancelAfterSecond cancels the context of a request after its second SELECT of users.
+type cancelAfterSecond struct {
 	selects int
-	end     context.CancelFunc
+	cancel  context.CancelFunc
 }
 
-func (*afterSecond) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+func (*cancelAfterSecond) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context {
+	return ctx
+}
 
-func (h *afterSecond) AfterQuery(_ context.Context, event *bun.QueryEvent) {
+func (h *cancelAfterSecond) AfterQuery(_ context.Context, event *bun.QueryEvent) {
 	if !strings.HasPrefix(event.Query, `SELECT "user"`) {
 		return
 	}
 	if h.selects++; h.selects == 2 {
-		h.end()
+		h.cancel()
 	}
 }
 
-// B8: that an address has two accounts is answered only after a password was hashed,
-// so the time does not tell. A hash is not begun once the request is over.
+// If an address has two accounts, the response comes only after a hash, so that its
+// time does not reveal this. The first request ends before the hash: it gets a 503.
 func TestAmbiguousLoginIsAnsweredAfterHashing(t *testing.T) {
-	var hook *afterSecond
+	var hook *cancelAfterSecond
 	w := withoutIndex(t, func(cfg *fiberjwt.Config) {
 		routes := cfg.Routes
 		routes.Use(func(c *fiber.Ctx) error {
 			ctx, cancel := context.WithCancel(c.UserContext())
-			hook.end = cancel
+			hook.cancel = cancel
 			c.SetUserContext(ctx)
 			return c.Next()
 		})
 	})
 	w.addUser("ann@example.com")
 	w.addUser("ann@example.com")
-	hook = &afterSecond{}
+	hook = &cancelAfterSecond{}
 	w.db.AddQueryHook(hook)
 	requireRefusal(t, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)), 503, "temporarily_unavailable")
 	require.Equal(t, 2, hook.selects)
 	requireRefusal(t, w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", testPassword)), 500, "server_error")
 }
 
-// B8: neither of the two gets in as the other.
 func TestLoginRefusesAmbiguousIdentity(t *testing.T) {
 	w := withoutIndex(t)
 	w.register("users", "bob@example.com")
@@ -191,7 +190,8 @@ func (h *afterLoad) AfterQuery(_ context.Context, event *bun.QueryEvent) {
 	}
 }
 
-// Ann's session was loaded, then her address became Bob's; both have the same password.
+// After the request has loaded ann's session, her address becomes bob's. Both have the
+// same password.
 func TestPasswordChangeNeverAffectsNewOwnerOfIdentity(t *testing.T) {
 	w := newWorld(t)
 	ann, bob := w.register("users", "ann@example.com"), w.register("users", "bob@example.com")
@@ -213,14 +213,14 @@ func TestPasswordChangeNeverAffectsNewOwnerOfIdentity(t *testing.T) {
 	require.Equal(t, 401, a.Status, a.Body)
 	require.Equal(t, "invalid_credentials", a.Code(t))
 	require.Equal(t, before, hashes())
-	require.Equal(t, 200, w.get("/users/me", bob.Access).Status, "nor do his sessions end")
+	require.Equal(t, 200, w.get("/users/me", bob.Access).Status, "the request must not end bob's session")
 
 	a = w.do("POST", "/auth/users/password", body, "Authorization", "Bearer "+ann.Access)
-	require.Equal(t, 204, a.Status, "under her new address it is hers")
+	require.Equal(t, 204, a.Status, "ann must be able to change her password under her new address")
 	require.Equal(t, before[1], hashes()[1])
 }
 
-// An account that is older than this library may differ in case from another.
+// Accounts that were stored without the library may differ only in case.
 func TestLoginPrefersExactSpelling(t *testing.T) {
 	w := newWorld(t)
 	w.register("users", "ann@example.com")
