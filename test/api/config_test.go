@@ -492,26 +492,6 @@ func TestUntrimmedSecretIsAllowedOnlyAsOldSecret(t *testing.T) {
 	require.ErrorContains(t, err, "Config.OldSecrets[0]")
 }
 
-func TestOpenRefusesPublicPatternThatRouterCannotParse(t *testing.T) {
-	for name, pattern := range map[string]string{
-		"an invalid regular expression":            "GET /x/:id<regex([)>",
-		"more parameters than the router counts":   "GET /x" + strings.Repeat("/:a", 40),
-		"a constraint in the middle of the others": `POST /x/:a<int>/:b<regex((\d)>/:c`,
-		"a constraint, which cannot be matched":    `GET /x/:id<int>`,
-	} {
-		cfg := goodConfig(t)
-		cfg.Public = []string{"GET /open", pattern}
-		require.NotPanics(t, func() {
-			_, err := fiberjwt.Open(cfg)
-			require.ErrorContains(t, err, "Config.Public[1]", name)
-		}, name)
-	}
-	cfg := goodConfig(t)
-	cfg.Public = []string{"GET /x/:id", "GET /x/*", "GET /y/+", "POST /z/:a?"}
-	_, err := fiberjwt.Open(cfg)
-	require.NoError(t, err)
-}
-
 func TestOpenRefusesTooShortIdleTTL(t *testing.T) {
 	for name, test := range map[string]struct {
 		access, rearm, least time.Duration
