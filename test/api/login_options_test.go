@@ -63,7 +63,7 @@ func TestIssueRefusesInvalidOrDisabledAccount(t *testing.T) {
 	})
 	account := storedUser(t, w)
 	ctx := context.Background()
-	for fault, tc := range map[string]struct {
+	for name, tc := range map[string]struct {
 		account any
 		want    error
 	}{
@@ -75,7 +75,7 @@ func TestIssueRefusesInvalidOrDisabledAccount(t *testing.T) {
 		"typed nil":                 {(*User)(nil), fiberjwt.ErrSetup},
 		"a model without an Entity": {&Teacher{ID: 1}, fiberjwt.ErrSetup},
 	} {
-		t.Run(fault, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			got, err := w.auth.Issue(ctx, tc.account)
 			require.ErrorIs(t, err, tc.want)
 			require.Equal(t, fiberjwt.Tokens{}, got)
@@ -123,7 +123,7 @@ func TestInvalidGrantIsRefusedAndStoresNothing(t *testing.T) {
 	w := newWorld(t)
 	account := storedUser(t, w)
 	before := w.count("fiberjwt_sessions")
-	for fault, options := range map[string]fiberjwt.LoginOptions{
+	for name, options := range map[string]fiberjwt.LoginOptions{
 		"TTL of 25 hours":          {TTL: 25 * time.Hour},
 		"TTL below 0":              {TTL: -time.Hour},
 		"TTL of 1 ms":              {TTL: time.Millisecond},
@@ -136,7 +136,7 @@ func TestInvalidGrantIsRefusedAndStoresNothing(t *testing.T) {
 		"a claim that is not JSON": {Claims: map[string]any{"f": func() {}}},
 		"cookies":                  {Transport: fiberjwt.TransportCookie},
 	} {
-		t.Run(fault, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			_, err := w.auth.Issue(context.Background(), account, options)
 			require.ErrorIs(t, err, fiberjwt.ErrSetup)
 			require.Equal(t, before, w.count("fiberjwt_sessions"))
@@ -184,11 +184,11 @@ func TestTokenMustHaveRequiredClaims(t *testing.T) {
 	got := w.register("users", "ann@example.com")
 	require.Equal(t, 200, w.get("/users/me", got.Access).Status)
 	claims, mint := claimsOf(t, got.Access), outsider{testSecret}
-	for fault, payload := range map[string]claimSet{
+	for name, payload := range map[string]claimSet{
 		"one claim is missing": claims.drop("tenant"), "both claims are missing": claims.drop("tenant").drop("role"), "one claim is null": claims.set("role", "null"),
 		"one claim is in another case": claims.drop("role").add("Role", `"x"`),
 	} {
-		t.Run(fault, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			token := mint.token("users", payload.String())
 			requireRefused(t, w.get("/users/me", token), token)
 		})

@@ -59,7 +59,7 @@ func TestOpenRefusesWeakOrPublicSecrets(t *testing.T) {
 	ecDER, ecPEM := publicKey(t, &ecKey.PublicKey)
 	edDER, _ := publicKey(t, edKey)
 
-	for fault, secret := range map[string][]byte{
+	for name, secret := range map[string][]byte{
 		"nil":                             nil,
 		"empty":                           {},
 		"one byte":                        []byte("k"),
@@ -94,7 +94,7 @@ func TestOpenRefusesWeakOrPublicSecrets(t *testing.T) {
 		"a repeated placeholder":          []byte(strings.Repeat("change-me-", 4)),
 		"one repeated byte and an ending": append(bytes.Repeat([]byte("x"), 40), "abc"...),
 	} {
-		t.Run(fault, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			_, err := fiberjwt.Open(fiberjwt.Config{Secret: secret})
 			require.ErrorContains(t, err, "Config.Secret")
 			requireNoSecret(t, err.Error(), secret)

@@ -117,7 +117,7 @@ func TestOpenRefusesUnusableKeys(t *testing.T) {
 	private := newKey(t, keys.ES256)
 	shared, err := keys.HMAC(keys.HS256, []byte(testSecret))
 	require.NoError(t, err)
-	for fault, tc := range map[string]struct {
+	for name, tc := range map[string]struct {
 		want   string
 		change func(*fiberjwt.Config)
 	}{
@@ -132,7 +132,7 @@ func TestOpenRefusesUnusableKeys(t *testing.T) {
 			cfg.Keys, cfg.Secret = newSet(t, private), nil
 		}},
 	} {
-		t.Run(fault, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			cfg := fiberjwt.Config{DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}}}
 			tc.change(&cfg)
 			_, err := fiberjwt.Open(cfg)

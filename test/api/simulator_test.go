@@ -25,10 +25,10 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// The simulator lets people with several tabs live through months of a bad
-// network, on the real routes with a clock that is moved; nobody may be signed
-// out. A life is 200 refreshes of one browser: one cookie jar, one or two
-// kinds. The same number gives the same life.
+// The simulator runs browsers with several tabs on a bad network for months of
+// simulated time, on the real routes with a clock that it moves. No user may be signed
+// out. A life is 200 refreshes of one browser with one cookie jar and one or two
+// kinds. The number of a life is its random seed.
 
 const (
 	lifeRefreshes = 200
@@ -38,69 +38,70 @@ const (
 	sessionTTL    = 90 * 24 * time.Hour // Entity.SessionTTL
 )
 
-// simulated is how many refreshes to simulate: FIBERJWT_REFRESHES or 20,000,
-// less for the race detector.
-func simulated(t *testing.T) int {
+// refreshesToSimulate returns FIBERJWT_REFRESHES. The default is 20,000, or 4,000 with
+// the race detector.
+func refreshesToSimulate(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("FIBERJWT_REFRESHES")
 	if text == "" {
 		info, ok := debug.ReadBuildInfo()
 		if ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-			return 4000 // SQLite takes thirty times as long then
+			return 4000 // with the race detector, SQLite takes thirty times as long
 		}
 		return 20_000
 	}
 	n, err := strconv.Atoi(text)
-	require.NoError(t, err, "FIBERJWT_REFRESHES is not a number")
+	require.NoError(t, err, "FIBERJWT_REFRESHES must be a number")
 	return n
 }
 
 func TestSimulatedTabsAreNeverSignedOut(t *testing.T) {
-	n := simulated(t)
+	n := refreshesToSimulate(t)
 	oneToEight := func(number int) int { return 1 + number%8 }
 	for _, test := range []struct {
-		name   string
-		n      int
-		people people
+		name     string
+		n        int
+		scenario scenario
 	}{
-		{"in memory", n / 2, people{rule: session.Decide, tabs: oneToEight, clocks: []time.Duration{0, 60 * time.Second, 30 * time.Second}}},
-		{"in memory, with pages that a server renders", n - n/2 - n/10, people{rule: session.Decide, tabs: oneToEight, pages: true, seed: 1, clocks: []time.Duration{0, -60 * time.Second, -30 * time.Second}}},
-		{"in SQLite", n / 10, people{tabs: oneToEight, seed: 2}},
+		{"in memory", n / 2, scenario{rule: session.Decide, tabs: oneToEight, clocks: []time.Duration{0, 60 * time.Second, 30 * time.Second}}},
+		{"in memory, with pages that a server renders", n - n/2 - n/10, scenario{rule: session.Decide, tabs: oneToEight, pages: true, seed: 1, clocks: []time.Duration{0, -60 * time.Second, -30 * time.Second}}},
+		{"in SQLite", n / 10, scenario{tabs: oneToEight, seed: 2}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			start := time.Now()
-			total := simulate(t, test.n, test.people)
+			total := simulate(t, test.n, test.scenario)
 			t.Logf("%v, in %v", total, time.Since(start).Round(time.Second/10))
-			require.Zero(t, total.refused, "the end of a life with a refusal:\n%s", total.story)
+			require.Zero(t, total.refused, "a refresh was refused; the last events of that browser:\n%s", total.history)
 		})
 	}
 }
 
-// The usual rule is that a refresh token is good once.
+// The usual rule accepts each refresh token once. The simulator must be hard enough to
+// show that it signs users out.
 func TestSimulatedTabsAreSignedOutByStrictRotation(t *testing.T) {
-	n := min(max(simulated(t)/20, 400), 50_000)
+	n := min(max(refreshesToSimulate(t)/20, 400), 50_000)
 	for _, calm := range []bool{true, false} {
 		for _, tabs := range []int{1, 2, 4, 8} {
-			of := func(rule rule) people {
-				return people{rule: rule, tabs: func(int) int { return tabs }, calm: calm}
+			of := func(rule rule) scenario {
+				return scenario{rule: rule, tabs: func(int) int { return tabs }, calm: calm}
 			}
 			ours, strict := simulate(t, n, of(session.Decide)), simulate(t, n, of(strictRotation))
-			t.Logf("tabs=%d calm=%v: of %d refreshes, %d sign people out, and %d under strict rotation", tabs, calm, n, ours.signedOut, strict.signedOut)
-			require.Zero(t, ours.refused, ours.story)
+			t.Logf("tabs=%d calm=%v: of %d refreshes, %d sign the user out, and %d under strict rotation", tabs, calm, n, ours.signedOut, strict.signedOut)
+			require.Zero(t, ours.refused, ours.history)
 			if calm && tabs == 1 {
-				require.Zero(t, strict.refused, "a single tab on a good network is fine under any rule:\n%s", strict.story)
+				require.Zero(t, strict.refused, "a single tab on a good network must not be signed out under any rule:\n%s", strict.history)
 			} else {
-				require.Positive(t, strict.signedOut, "the simulator is too kind")
+				require.Positive(t, strict.signedOut, "the simulated network is too good to find a fault of strict rotation")
 			}
 		}
 	}
 }
 
-// rule is session.Decide or another.
+// rule decides about a refresh, like session.Decide.
 type rule func(row session.Row, g, now int64, t session.Times) (session.Row, session.Outcome)
 
-// strictRotation takes the current generation, once, and ends the session for
-// any other.
+// strictRotation accepts the current generation once, and ends the session for any
+// other.
 func strictRotation(row session.Row, g, now int64, t session.Times) (session.Row, session.Outcome) {
 	switch {
 	case !row.Alive(now):
@@ -113,45 +114,45 @@ func strictRotation(row session.Row, g, now int64, t session.Times) (session.Row
 	return row, session.Rotate
 }
 
-// people are who is simulated.
-type people struct {
-	seed  uint64 // of their lives
-	rule  rule   // of a store in memory; nil for the store in SQLite
-	tabs  func(number int) int
-	calm  bool // the network loses nothing and is quick, and nobody reloads a page
-	pages bool // a server renders some, and exchanges the refresh token that it is sent
+// scenario describes what is simulated.
+type scenario struct {
+	seed  uint64               // of all lives
+	rule  rule                 // of a store in memory; nil for the store in SQLite
+	tabs  func(number int) int // the number of tabs, by the number of the life
+	calm  bool                 // the network is fast and loses nothing, and no page is reloaded
+	pages bool                 // a server renders pages, and exchanges the refresh token of the request
 
-	clocks []time.Duration // a server for each, whose clock is so far ahead of that of the store; empty for one whose clock is right
+	clocks []time.Duration // one server for each: how far its clock is ahead of the store's; empty for one server with a correct clock
 }
 
-// tally of what happened.
+// tally counts what happened.
 type tally struct {
-	refreshes int // handled by the server
-	unheard   int // their answers were lost, or came too late
-	exchanged int // by a server of pages
-	refused   int // answered 401
-	signedOut int // and a tab heard it
-	outcomes  [session.Reuse + 1]int
-	story     string // of a life in which one was refused
-	fault     string // an answer that is none to a refresh
+	refreshes   int // handled by the server
+	lostAnswers int // lost, or too late for the tab
+	exchanged   int // by a server that renders pages
+	refused     int // answered 401
+	signedOut   int // refused, and the tab received the response
+	outcomes    [session.Reuse + 1]int
+	history     string // the last events of a life with a refusal
+	problem     string // a response that a refresh must never get
 }
 
 func (a *tally) add(b tally) {
 	a.refreshes += b.refreshes
-	a.unheard += b.unheard
+	a.lostAnswers += b.lostAnswers
 	a.exchanged += b.exchanged
 	a.refused += b.refused
 	a.signedOut += b.signedOut
 	for o, n := range b.outcomes {
 		a.outcomes[o] += n
 	}
-	a.story = cmp.Or(a.story, b.story)
-	a.fault = cmp.Or(a.fault, b.fault)
+	a.history = cmp.Or(a.history, b.history)
+	a.problem = cmp.Or(a.problem, b.problem)
 }
 
 func (a tally) String() string {
-	text := fmt.Sprintf("%d refreshes, %d answers unheard, %d exchanges, %d refused, %d people signed out",
-		a.refreshes, a.unheard, a.exchanged, a.refused, a.signedOut)
+	text := fmt.Sprintf("%d refreshes, %d answers lost, %d exchanges, %d refused, %d users signed out",
+		a.refreshes, a.lostAnswers, a.exchanged, a.refused, a.signedOut)
 	for o, n := range a.outcomes {
 		if n > 0 {
 			text += fmt.Sprintf(", %d %v", n, session.Outcome(o))
@@ -160,17 +161,17 @@ func (a tally) String() string {
 	return text
 }
 
-// simulate lives of n refreshes in all, on an application for each processor.
-func simulate(t *testing.T, n int, who people) (total tally) {
+// simulate runs lives until there are n refreshes, with one application for each processor.
+func simulate(t *testing.T, n int, in scenario) (total tally) {
 	t.Helper()
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	workers := runtime.GOMAXPROCS(0)
 	for worker := range workers {
-		s := newServer(t, who)
+		s := newServer(t, in)
 		group.Go(func() {
 			for number := worker; number*lifeRefreshes < n; number += workers {
-				l := newLife(s, number, who)
+				l := newLife(s, number, in)
 				l.run()
 				mu.Lock()
 				total.add(l.tally)
@@ -179,47 +180,47 @@ func simulate(t *testing.T, n int, who people) (total tally) {
 		})
 	}
 	group.Wait()
-	require.Empty(t, total.fault)
+	require.Empty(t, total.problem)
 	return total
 }
 
-// server is an application with an account of each kind, on one machine or more.
+// server is an application with an account of each kind, on one or more machines.
 type server struct {
 	machines []fasthttp.RequestHandler
-	clock    *clock     // of the store, and of the browsers
+	clock    *clock     // of the store and the browsers
 	begin    time.Time  // of every life
-	seen     *tally     // the outcomes are counted there
-	random   *rand.Rand // chooses the machine that handles a request
+	seen     *tally     // counts the outcomes
+	random   *rand.Rand // chooses the machine for a request
 }
 
-func newServer(t *testing.T, who people) *server {
+func newServer(t *testing.T, in scenario) *server {
 	t.Helper()
 	s := &server{seen: &tally{}}
-	var sessions *shelf
-	if who.rule != nil {
-		sessions = &shelf{rows: map[string]session.Row{}, rule: func(row session.Row, g, now int64, t session.Times) (session.Row, session.Outcome) {
-			after, o := who.rule(row, g, now, t)
+	var sessions *ruleStore
+	if in.rule != nil {
+		sessions = &ruleStore{rows: map[string]session.Row{}, rule: func(row session.Row, g, now int64, t session.Times) (session.Row, session.Outcome) {
+			after, o := in.rule(row, g, now, t)
 			s.seen.outcomes[o]++
 			return after, o
 		}}
 	}
-	first := s.machine(t, who, nil, sessions, 0)
+	first := s.machine(t, in, nil, sessions, 0)
 	first.addUser("ann@example.com")
 	first.addTeacher("ann")
-	for _, ahead := range who.clocks {
-		s.machine(t, who, first, sessions, ahead)
+	for _, ahead := range in.clocks {
+		s.machine(t, in, first, sessions, ahead)
 	}
-	if len(who.clocks) > 0 {
+	if len(in.clocks) > 0 {
 		s.machines = s.machines[1:]
 	}
 	return s
 }
 
-// machine adds one that handles requests, on the database of the first and on
-// sessions, which are nil for those of that database.
-func (s *server) machine(t *testing.T, who people, first *world, sessions *shelf, ahead time.Duration) *world {
+// machine adds a machine that handles requests. It uses the database of first, unless
+// first is nil, and the store sessions; nil is the SQL store in that database.
+func (s *server) machine(t *testing.T, in scenario, first *world, sessions *ruleStore, ahead time.Duration) *world {
 	w := quickWorld(t, func(cfg *fiberjwt.Config) {
-		cfg.Cookie.RefreshEverywhere = who.pages
+		cfg.Cookie.RefreshEverywhere = in.pages
 		if sessions != nil {
 			cfg.Store = sessions
 		}
@@ -240,7 +241,7 @@ func (s *server) machine(t *testing.T, who people, first *world, sessions *shelf
 	return w
 }
 
-// reply is what of an answer matters to a browser.
+// reply is the part of a response that a browser needs.
 type reply struct {
 	status  int
 	body    string
@@ -272,14 +273,14 @@ func (s *server) send(c *fasthttp.RequestCtx) reply {
 	r := reply{status: c.Response.StatusCode(), body: string(c.Response.Body())}
 	c.Response.Header.VisitAllCookie(func(_, value []byte) {
 		cookie := &fasthttp.Cookie{}
-		if cookie.ParseBytes(value) == nil { // else it is missed soon
+		if cookie.ParseBytes(value) == nil { // without the cookie, a later request fails
 			r.cookies = append(r.cookies, cookie)
 		}
 	})
 	return r
 }
 
-// life of one browser.
+// life is the simulation of one browser.
 type life struct {
 	tally
 	server  *server
@@ -287,14 +288,14 @@ type life struct {
 	calm    bool
 	pages   bool
 	kinds   []string
-	loss    float64   // of requests, and of answers
-	offline time.Time // until then everything is lost
+	loss    float64   // the probability that a request or response is lost
+	offline time.Time // until then, everything is lost
 	jar     map[string]jarCookie
-	tabs    []map[string]*trip   // the last one of each kind
-	logins  map[string]int       // how often, by kind
-	since   map[string]time.Time // the last login
+	tabs    []map[string]*attempt // for each tab the last attempt, by kind
+	logins  map[string]int        // the number of logins, by kind
+	since   map[string]time.Time  // the last login, by kind
 	begin   time.Time
-	queue   agenda
+	queue   eventQueue
 	lines   []string
 }
 
@@ -304,26 +305,26 @@ type jarCookie struct {
 	expires     time.Time
 }
 
-// trip is a request of a tab.
-type trip struct {
+// attempt is a refresh by a tab.
+type attempt struct {
 	tab, login int
 	kind       string
-	over       bool // the tab does not wait any more
+	done       bool // the tab no longer waits for the response
 }
 
-func newLife(s *server, number int, who people) *life {
-	random := rand.New(rand.NewPCG(uint64(number), who.seed))
+func newLife(s *server, number int, in scenario) *life {
+	random := rand.New(rand.NewPCG(uint64(number), in.seed))
 	s.clock.Advance(s.begin.Sub(s.clock.Now()))
 	l := &life{
-		server: s, random: random, calm: who.calm, pages: who.pages,
+		server: s, random: random, calm: in.calm, pages: in.pages,
 		kinds: [][]string{{"users"}, {"teachers"}, {"users", "teachers"}}[random.IntN(3)],
 		jar:   map[string]jarCookie{}, logins: map[string]int{}, since: map[string]time.Time{}, begin: s.begin,
 	}
-	if !who.calm {
+	if !in.calm {
 		l.loss = []float64{0, 0.01, 0.05, 0.3}[random.IntN(4)]
 	}
-	for range who.tabs(number) {
-		l.tabs = append(l.tabs, map[string]*trip{})
+	for range in.tabs(number) {
+		l.tabs = append(l.tabs, map[string]*attempt{})
 	}
 	s.seen, s.random = &l.tally, random
 	return l
@@ -333,19 +334,19 @@ func (l *life) run() {
 	for _, kind := range l.kinds {
 		l.signIn(kind)
 	}
-	l.after(0, l.moment)
-	for l.refreshes < lifeRefreshes && l.fault == "" {
+	l.after(0, l.wakeTabs)
+	for l.refreshes < lifeRefreshes && l.problem == "" {
 		next := heap.Pop(&l.queue).(simEvent)
 		l.server.clock.Advance(next.at.Sub(l.now()))
 		next.do()
 	}
 	if l.refused > 0 {
-		l.story = l.end()
+		l.history = l.lastLines()
 	}
 }
 
-// end of what was told.
-func (l *life) end() string { return strings.Join(l.lines[max(0, len(l.lines)-40):], "\n") }
+// lastLines returns the last events.
+func (l *life) lastLines() string { return strings.Join(l.lines[max(0, len(l.lines)-40):], "\n") }
 
 func (l *life) now() time.Time { return l.server.clock.Now() }
 
@@ -353,31 +354,32 @@ func (l *life) after(d time.Duration, do func()) {
 	heap.Push(&l.queue, simEvent{l.now().Add(d), do})
 }
 
-func (l *life) tell(trip *trip, format string, args ...any) {
-	if l.refused == 0 { // what comes after does not matter
+// logf adds a line to the history, until a refresh is refused.
+func (l *life) logf(of *attempt, format string, args ...any) {
+	if l.refused == 0 {
 		at := l.now().Sub(l.begin).Round(time.Millisecond)
-		l.lines = append(l.lines, fmt.Sprintf("%14v  %s of tab %d: ", at, trip.kind, trip.tab)+fmt.Sprintf(format, args...))
+		l.lines = append(l.lines, fmt.Sprintf("%14v  %s of tab %d: ", at, of.kind, of.tab)+fmt.Sprintf(format, args...))
 	}
 }
 
-// signIn starts another session; what is on the way of the one before is over.
+// signIn starts another session. Requests of the previous session are ignored.
 func (l *life) signIn(kind string) {
 	l.logins[kind]++
 	l.since[kind] = l.now()
 	r := l.server.do("POST", "/door/"+kind+"/1?via=cookie", nil)
 	l.expect(r, 200)
-	l.take(r)
+	l.storeCookies(r)
 }
 
-// take puts the cookies of an answer into the jar, over those that are there.
-func (l *life) take(r reply) {
+// storeCookies stores the cookies of a response in the jar.
+func (l *life) storeCookies(r reply) {
 	for _, c := range r.cookies {
 		l.jar[string(c.Key())] = jarCookie{string(c.Value()), string(c.Path()), l.now().Add(time.Duration(c.MaxAge()) * time.Second)}
 	}
 }
 
-// give the cookies for path.
-func (l *life) give(path string) (cookies []string) {
+// cookiesFor returns the cookies that the browser sends to path.
+func (l *life) cookiesFor(path string) (cookies []string) {
 	for name, c := range l.jar {
 		if strings.HasPrefix(path, c.path) && l.now().Before(c.expires) {
 			cookies = append(cookies, name+"="+c.value)
@@ -386,9 +388,9 @@ func (l *life) give(path string) (cookies []string) {
 	return cookies
 }
 
-// moment: the person comes back, some tabs wake up, often all at once, and
-// then there is a pause of seconds or days.
-func (l *life) moment() {
+// wakeTabs lets some tabs refresh, often all at the same time, and then again after a
+// pause of seconds to days.
+func (l *life) wakeTabs() {
 	if !l.calm && l.random.IntN(20) == 0 {
 		l.offline = l.now().Add(l.upTo(2 * time.Hour))
 	}
@@ -400,9 +402,10 @@ func (l *life) moment() {
 		}
 	}
 	pauses := []time.Duration{time.Second, 40 * time.Second, 90 * time.Second, 10 * time.Minute, time.Hour, 12 * time.Hour, longestPause}
-	l.after(l.upTo(pauses[l.random.IntN(len(pauses))]), l.moment)
+	l.after(l.upTo(pauses[l.random.IntN(len(pauses))]), l.wakeTabs)
 }
 
+// upTo returns a random duration from 0 to d.
 func (l *life) upTo(d time.Duration) time.Duration {
 	return time.Duration(l.random.Int64N(int64(d) + 1))
 }
@@ -411,7 +414,8 @@ func (l *life) lost() bool {
 	return l.random.Float64() < l.loss || l.now().Before(l.offline)
 }
 
-// delay on the way: mostly short, at times as long as can be.
+// delay returns how long a request or response takes: mostly short, sometimes up to
+// longest.
 func (l *life) delay(longest time.Duration) time.Duration {
 	n := l.random.IntN(100)
 	switch {
@@ -423,33 +427,33 @@ func (l *life) delay(longest time.Duration) time.Duration {
 	return l.upTo(longest)
 }
 
-// refresh sends the request of a tab, unless it waits for one; but one in ten
-// has reloaded its page by then.
+// refresh sends a refresh of a tab. A tab that still waits for a response sends none,
+// except one in ten, whose page was reloaded.
 func (l *life) refresh(tab int, kind string) {
-	if before := l.tabs[tab][kind]; before != nil && !before.over {
+	if before := l.tabs[tab][kind]; before != nil && !before.done {
 		if l.calm || l.random.IntN(10) > 0 {
 			return
 		}
-		before.over = true
+		before.done = true
 	}
-	if l.over(kind) {
+	if l.nearEnd(kind) {
 		l.signIn(kind)
 	}
-	mine := &trip{tab: tab, kind: kind, login: l.logins[kind]}
+	mine := &attempt{tab: tab, kind: kind, login: l.logins[kind]}
 	l.tabs[tab][kind] = mine
 	l.after(tabPatience, func() { l.giveUp(mine) })
-	cookies := l.give("/auth/" + kind)
-	l.tell(mine, "sends %s", generation(mine.kind, cookies))
+	cookies := l.cookiesFor("/auth/" + kind)
+	l.logf(mine, "sends %s", generation(mine.kind, cookies))
 	if l.lost() {
-		l.tell(mine, "the request is lost")
+		l.logf(mine, "the request is lost")
 		return
 	}
 	l.after(l.delay(serverDelay), func() { l.handle(mine, cookies) })
 }
 
-// over says that the session is about to end by a deadline, which is right: the
-// absolute one, or the idle one, with which the cookie expires.
-func (l *life) over(kind string) bool {
+// nearEnd reports if the session is about to reach its SessionTTL, or its IdleTTL, when
+// the cookie expires. A refusal would then be correct, so the browser signs in again.
+func (l *life) nearEnd(kind string) bool {
 	const soon = 5 * time.Minute
 	if l.now().Sub(l.since[kind]) > sessionTTL-soon {
 		return true
@@ -462,18 +466,18 @@ func (l *life) over(kind string) bool {
 	return true
 }
 
-// giveUp after a while, and mostly try again.
-func (l *life) giveUp(mine *trip) {
-	if mine.over {
+// giveUp ends the waiting of a tab. Two of three tabs then try again.
+func (l *life) giveUp(mine *attempt) {
+	if mine.done {
 		return
 	}
-	mine.over = true
+	mine.done = true
 	if l.random.IntN(3) > 0 {
 		l.after(l.upTo(time.Minute), func() { l.refresh(mine.tab, mine.kind) })
 	}
 }
 
-func (l *life) handle(mine *trip, cookies []string) {
+func (l *life) handle(mine *attempt, cookies []string) {
 	if mine.login != l.logins[mine.kind] || l.refreshes == lifeRefreshes {
 		return
 	}
@@ -482,25 +486,25 @@ func (l *life) handle(mine *trip, cookies []string) {
 	}
 	r := l.server.do("POST", "/auth/"+mine.kind+"/refresh", cookies)
 	l.refreshes++
-	l.tell(mine, "the server answers %d %s to %s", r.status, generation(mine.kind, written(r)), generation(mine.kind, cookies))
+	l.logf(mine, "the server answers %d %s to %s", r.status, generation(mine.kind, setCookiesOf(r)), generation(mine.kind, cookies))
 	if r.status == 401 {
 		l.refused++
 	} else {
 		l.expect(r, 200)
 	}
 	if l.lost() {
-		l.unheard++
+		l.lostAnswers++
 		return
 	}
-	l.after(l.delay(2*tabPatience), func() { l.hear(mine, r) })
+	l.after(l.delay(2*tabPatience), func() { l.receive(mine, r) })
 }
 
-// exchange: the page was rendered by a server that was sent the same cookies. It
-// does without an access token where it is told to leave it to the client.
-func (l *life) exchange(mine *trip, cookies []string) {
+// exchange is the request of a server that renders the page and got the same cookies.
+// If the response is refresh_required, the server renders without an access token.
+func (l *life) exchange(mine *attempt, cookies []string) {
 	r := l.server.exchange(mine.kind, refreshOf(mine.kind, cookies))
 	l.exchanged++
-	l.tell(mine, "an exchange of %s is answered %d", generation(mine.kind, cookies), r.status)
+	l.logf(mine, "an exchange of %s is answered %d", generation(mine.kind, cookies), r.status)
 	if r.status == 401 && !strings.Contains(r.body, "refresh_required") {
 		l.refused++
 	} else if r.status != 401 {
@@ -508,58 +512,58 @@ func (l *life) exchange(mine *trip, cookies []string) {
 	}
 }
 
-// hear an answer, if the tab is still there for it.
-func (l *life) hear(mine *trip, r reply) {
+// receive handles a response, if the tab still waits for it.
+func (l *life) receive(mine *attempt, r reply) {
 	switch {
 	case mine.login != l.logins[mine.kind]:
 		return
-	case mine.over:
-		l.unheard++
+	case mine.done:
+		l.lostAnswers++
 		return
 	}
-	mine.over = true
+	mine.done = true
 	if r.status == 401 {
 		l.signedOut++
 		l.signIn(mine.kind)
 		return
 	}
-	l.take(r)
-	l.tell(mine, "the jar has %s", generation(mine.kind, l.give("/auth/"+mine.kind)))
+	l.storeCookies(r)
+	l.logf(mine, "the jar has %s", generation(mine.kind, l.cookiesFor("/auth/"+mine.kind)))
 	switch l.random.IntN(20) {
 	case 0:
 		if l.refused == 0 {
-			l.look(mine.kind)
+			l.openPage(mine.kind)
 		}
 	case 1, 2:
 		l.after(l.upTo(time.Second), func() { l.refresh(mine.tab, mine.kind) })
 	}
 }
 
-// look at a page: what a refresh gave must open it.
-func (l *life) look(kind string) {
-	l.expect(l.server.do("GET", "/"+kind+"/me", l.give("/")), 200)
+// openPage requires that the refreshed cookies open a page.
+func (l *life) openPage(kind string) {
+	l.expect(l.server.do("GET", "/"+kind+"/me", l.cookiesFor("/")), 200)
 }
 
 func (l *life) expect(r reply, status int) {
 	if r.status != status {
-		l.fault = fmt.Sprintf("%d %s after\n%s", r.status, r.body, l.end())
+		l.problem = fmt.Sprintf("%d %s after\n%s", r.status, r.body, l.lastLines())
 	}
 }
 
-// written are the cookies of an answer as a browser would send them.
-func written(r reply) (cookies []string) {
+// setCookiesOf returns the cookies of a response as a browser would send them.
+func setCookiesOf(r reply) (cookies []string) {
 	for _, c := range r.cookies {
 		cookies = append(cookies, string(c.Key())+"="+string(c.Value()))
 	}
 	return cookies
 }
 
-// isRefresh: the cookie is the refresh cookie of a kind.
+// isRefresh reports if name is the refresh cookie of a kind.
 func isRefresh(name, kind string) bool {
 	return name == "__Secure-"+kind+"-refresh" || name == "__Host-Http-"+kind+".refresh"
 }
 
-// refreshOf is the refresh token of a kind among cookies, "" without one.
+// refreshOf returns the refresh token of a kind among cookies, or "".
 func refreshOf(kind string, cookies []string) string {
 	for _, cookie := range cookies {
 		if name, token, _ := strings.Cut(cookie, "="); isRefresh(name, kind) {
@@ -569,7 +573,7 @@ func refreshOf(kind string, cookies []string) string {
 	return ""
 }
 
-// generation of the refresh token of a kind among cookies.
+// generation describes the refresh token of a kind among cookies.
 func generation(kind string, cookies []string) string {
 	text, ok := strings.CutPrefix(refreshOf(kind, cookies), "fjr_")
 	if !ok {
@@ -579,28 +583,28 @@ func generation(kind string, cookies []string) string {
 	return fmt.Sprint("token ", binary.BigEndian.Uint32(b[4:]))
 }
 
-// agenda is a heap of what will happen.
-type agenda []simEvent
+// eventQueue is a heap of future events.
+type eventQueue []simEvent
 
 type simEvent struct {
 	at time.Time
 	do func()
 }
 
-func (a agenda) Len() int           { return len(a) }
-func (a agenda) Less(i, j int) bool { return a[i].at.Before(a[j].at) }
-func (a agenda) Swap(i, j int)      { a[i], a[j] = a[j], a[i] }
-func (a *agenda) Push(e any)        { *a = append(*a, e.(simEvent)) }
-func (a *agenda) Pop() any {
-	last := len(*a) - 1
-	e := (*a)[last]
-	*a = (*a)[:last]
+func (q eventQueue) Len() int           { return len(q) }
+func (q eventQueue) Less(i, j int) bool { return q[i].at.Before(q[j].at) }
+func (q eventQueue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
+func (q *eventQueue) Push(e any)        { *q = append(*q, e.(simEvent)) }
+func (q *eventQueue) Pop() any {
+	last := len(*q) - 1
+	e := (*q)[last]
+	*q = (*q)[:last]
 	return e
 }
 
-// shelf keeps sessions in memory by a rule. It has the methods that the
-// simulator needs.
-type shelf struct {
+// ruleStore keeps sessions in memory and decides by a rule. It has only the methods
+// that the simulator needs.
+type ruleStore struct {
 	session.Store
 	mu   sync.Mutex
 	rule rule
@@ -608,16 +612,16 @@ type shelf struct {
 	now  func() time.Time // of the store
 }
 
-func (s *shelf) Clock(context.Context, int64) (int64, error) { return s.now().UnixMilli(), nil }
+func (s *ruleStore) Clock(context.Context, int64) (int64, error) { return s.now().UnixMilli(), nil }
 
-func (s *shelf) Create(_ context.Context, row session.Row) error {
+func (s *ruleStore) Create(_ context.Context, row session.Row) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rows[string(row.SID)] = row
 	return nil
 }
 
-func (s *shelf) Refresh(_ context.Context, kind string, sid []byte, g, now int64, t session.Times) (row session.Row, o session.Outcome, err error) {
+func (s *ruleStore) Refresh(_ context.Context, kind string, sid []byte, g, now int64, t session.Times) (row session.Row, o session.Outcome, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	row, there := s.rows[string(sid)]
@@ -632,7 +636,7 @@ func (s *shelf) Refresh(_ context.Context, kind string, sid []byte, g, now int64
 	return row, o, nil
 }
 
-func (s *shelf) Find(_ context.Context, kind string, sid []byte) (session.Row, bool, error) {
+func (s *ruleStore) Find(_ context.Context, kind string, sid []byte) (session.Row, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	row, there := s.rows[string(sid)]

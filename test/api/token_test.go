@@ -1071,7 +1071,7 @@ func TestReservedClaimsAreRefusedAtIssue(t *testing.T) {
 }
 
 func TestUnreadableClaimsAreRefusedAtIssue(t *testing.T) {
-	for fault, claims := range map[string]map[string]any{
+	for name, claims := range map[string]map[string]any{
 		"too large":               {"x": strings.Repeat("x", 4000)},
 		"not JSON":                {"x": func() {}},
 		"nested too deep":         {"x": json.RawMessage(nestedArrays(16))},
@@ -1080,7 +1080,7 @@ func TestUnreadableClaimsAreRefusedAtIssue(t *testing.T) {
 		"names that become equal": {"x\xff": 1, "x\xfe": 2},
 		"too many":                manyClaims(200),
 	} {
-		t.Run(fault, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			w := claimingWorld(t, claims)
 			a := w.do("POST", "/sign-in/users/ann@example.com", "")
 			require.Equal(t, 500, a.Status, "a token that Verify would refuse must not be issued")

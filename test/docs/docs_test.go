@@ -29,7 +29,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/legacy"
 )
 
-// TestMain lets the tests read the repository from its root.
+// TestMain runs the tests in the root of the repository.
 func TestMain(m *testing.M) {
 	if err := os.Chdir("../.."); err != nil {
 		panic(err)
@@ -37,14 +37,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// User is the only kind of the application whose routes are listed.
+// User is the model of the only kind in these tests.
 type User struct {
 	ID           int64 `bun:",pk,autoincrement"`
 	Email        string
 	PasswordHash string `json:"-"`
 }
 
-// documents are the Markdown files of the repository, with their texts.
+// documents returns the text of each Markdown file of the repository, by path.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -75,7 +75,8 @@ func filesOf(t *testing.T, suffix string) (paths []string) {
 	return paths
 }
 
-// around a block that is no whole program. What it leaves unused does not matter.
+// around is the start of the program for a block that is not a whole program. It uses
+// every import, because a block needs only some of them.
 const around = `package main
 
 import (
@@ -146,17 +147,16 @@ func main() {}
 
 `
 
-// TestGoBlocksInDocsCompile: a block that begins with "package" is a
-// program; any other is put among declarations of an app, a db and the like, in
-// a function unless it declares one. "```go ignore" is for what is no Go of
-// ours, such as the old code in a guide.
+// A block that begins with "package" is a program. Any other block is put after the
+// declarations of around, and into a function unless it declares one. Blocks that begin
+// with "```go ignore" are skipped, such as the old code in a guide.
 func TestGoBlocksInDocsCompile(t *testing.T) {
 	dir := t.TempDir()
 	blocks := regexp.MustCompile("(?s)```go\n(.*?)```")
 	count := 0
 	for path, text := range documents(t) {
 		if strings.HasPrefix(path, "docs/how-to/metrics-and-audit.md") {
-			continue // a module of its own, with a test of its own
+			continue // the blocks are in a separate module with a separate test
 		}
 		for _, block := range blocks.FindAllStringSubmatch(text, -1) {
 			count++
@@ -192,10 +192,10 @@ func TestLinksInDocsResolve(t *testing.T) {
 			if target != "" {
 				file = filepath.Join(filepath.Dir(path), target)
 				_, err := os.Stat(file)
-				require.NoError(t, err, "%s: %s", path, link[1])
+				require.NoError(t, err, "%s: the file of the link %s does not exist", path, link[1])
 			}
 			if anchor != "" {
-				require.Contains(t, anchors(texts[file]), anchor, "%s: %s", path, link[1])
+				require.Contains(t, anchors(texts[file]), anchor, "%s: no heading has the anchor of the link %s", path, link[1])
 			}
 		}
 	}
@@ -205,7 +205,7 @@ func withoutCode(text string) string {
 	return regexp.MustCompile("(?s)```.*?```|`[^`\n]*`").ReplaceAllString(text, "")
 }
 
-// anchors of the headings, as they are made on the web.
+// anchors returns the anchors that GitHub makes of the headings.
 func anchors(text string) (names []string) {
 	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
 		name := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(heading[1]), "")
@@ -214,8 +214,6 @@ func anchors(text string) (names []string) {
 	return names
 }
 
-// TestTestsNamedInDocsExist: a document that leans on a test falls
-// with it.
 func TestTestsNamedInDocsExist(t *testing.T) {
 	known := map[string]bool{}
 	for _, path := range filesOf(t, "_test.go") {
@@ -228,24 +226,24 @@ func TestTestsNamedInDocsExist(t *testing.T) {
 	texts, named := documents(t), 0
 	for _, path := range []string{"docs/move/README.md", "docs/security.md", "docs/evidence.md"} {
 		for _, name := range regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z]\w+|\bExample[A-Z]\w+`).FindAllString(texts[path], -1) {
-			require.True(t, known[name], "%s names %s", path, name)
+			require.True(t, known[name], "%s names %s, which does not exist", path, name)
 			named++
 		}
 	}
 	require.NotZero(t, named)
 }
 
-// section of a document under a heading.
+// section returns the text of a document below a heading.
 func section(t *testing.T, path, heading string) string {
 	t.Helper()
 	_, text, found := strings.Cut(documents(t)[path], "\n## "+heading+"\n")
-	require.True(t, found, "%s: %s", path, heading)
+	require.True(t, found, "%s has no heading %q", path, heading)
 	text, _, _ = strings.Cut(text, "\n## ")
 	return text
 }
 
-// firstCells are the names in the first column of the tables of a text; a name
-// that begins with a dot belongs to the structure of the one before it.
+// firstCells returns the names in the first column of the tables of a text. A name that
+// begins with a dot is a field of the structure that was named before.
 func firstCells(text string) (names []string) {
 	for _, row := range regexp.MustCompile("(?m)^\\| (`[^|]*`) \\|").FindAllStringSubmatch(text, -1) {
 		structure := ""
@@ -274,7 +272,8 @@ func TestSettingsPageHasEverySettingAndNoOther(t *testing.T) {
 	}
 }
 
-// fields of a structure; those of the Config's own structures under its name.
+// fields returns the names of the fields of a structure. The fields of nested structures
+// of the Config are prefixed with the name of the structure.
 func fields(structure reflect.Type, prefix string) (names []string) {
 	for field := range structure.Fields() {
 		switch field.Type {
@@ -350,7 +349,7 @@ func TestErrorsPageHasEveryErrorAndNoOther(t *testing.T) {
 	for _, row := range regexp.MustCompile(`(?m)^\| ([0-9, ]+) \| (.*) \|$`).FindAllStringSubmatch(section(t, page, "Table"), -1) {
 		of := strings.Split(row[1], ", ")
 		for i, code := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(row[2], -1) {
-			listed = append(listed, of[min(i, len(of)-1)]+" "+code[1]) // several statuses have one code each
+			listed = append(listed, of[min(i, len(of)-1)]+" "+code[1]) // one status for all codes, or one for each
 		}
 	}
 	require.ElementsMatch(t, slices.Compact(statuses), listed)
@@ -385,7 +384,7 @@ func TestREADMEHasAtMost200Lines(t *testing.T) {
 	require.LessOrEqual(t, strings.Count(documents(t)["README.md"], "\n"), 200)
 }
 
-// D2: what the root module requires, it raises in each application.
+// A requirement of the root module raises the version in each application.
 func TestRootModuleRequiresOnlyListedModules(t *testing.T) {
 	text, err := os.ReadFile("go.mod")
 	require.NoError(t, err)

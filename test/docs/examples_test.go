@@ -12,16 +12,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// withoutExample are exported names that an example would not explain: plain
-// data, a sealed interface, and methods that other packages call.
+// withoutExample are exported names that need no example: plain data, a sealed
+// interface, and methods that other packages call.
 var withoutExample = []string{
 	"AnyEntity", "SessionInfo", "Tokens",
 	"Error_As", "Error_Error", "Error_LogValue", "Error_Unwrap",
 	"Link_Redeem", "Link_Token", // ExampleLink
 }
 
-// TestEveryExportedNameHasAnExample: write Example<Name> or Example<Type>_<Method>
-// in the example_<topic>_test.go that it belongs to.
+// If this test fails, write Example<Name> or Example<Type>_<Method> in the
+// example_<topic>_test.go for its topic.
 func TestEveryExportedNameHasAnExample(t *testing.T) {
 	files := token.NewFileSet()
 	var sources []*ast.File
@@ -54,5 +54,5 @@ func TestEveryExportedNameHasAnExample(t *testing.T) {
 		functions(exported.Funcs, "")
 		functions(exported.Methods, exported.Name+"_")
 	}
-	require.Empty(t, missing, "exported, and without an example whose output is checked")
+	require.Empty(t, missing, "exported names need an example whose output is checked")
 }
