@@ -47,8 +47,8 @@ func loginBody(identity, password string, more ...string) string {
 	return body + "}"
 }
 
-// siege guesses ann's password from ever new addresses until the library refuses three guesses in a row.
-func (w *world) siege() {
+// guessUntilThrottled guesses ann's password from ever new addresses until the library refuses three guesses in a row.
+func (w *world) guessUntilThrottled() {
 	w.t.Helper()
 	for i, refused := 0, 0; refused < 3; i++ {
 		a := w.guess(fmt.Sprintf("192.0.%d.%d", 2+i>>8, i&0xff), "ann@example.com", newPassword)
@@ -108,12 +108,12 @@ func TestKnownBrowserSignsInDuringGuessingAttack(t *testing.T) {
 			})
 			known, unknown := w.browser(), w.browser()
 			require.Equal(t, 200, enter(known).Status)
-			w.siege()
+			w.guessUntilThrottled()
 			for i := range 30 { // a new address each time, as a mobile device has
 				require.Equal(t, 200, known.enterFrom(fmt.Sprintf("203.0.113.%d", i), "ann@example.com").Status)
 				w.clock.Advance(time.Minute)
 			}
-			w.siege()
+			w.guessUntilThrottled()
 			require.Equal(t, 429, unknown.enterFrom("203.0.113.100", "ann@example.com").Status)
 		})
 	}
@@ -124,7 +124,7 @@ func TestBrowserIsKnownAfterRegistering(t *testing.T) {
 	w.sql("DELETE FROM users")
 	b := w.browser()
 	b.register("users", "ann@example.com")
-	w.siege()
+	w.guessUntilThrottled()
 	require.Equal(t, 200, b.enterFrom("203.0.113.1", "ann@example.com").Status)
 }
 
@@ -132,7 +132,7 @@ func TestStolenDeviceCookieIsThrottledSeparately(t *testing.T) {
 	w := clientsWorld(t)
 	b := w.browser()
 	require.Equal(t, 200, b.enterFrom("198.51.100.1", "ann@example.com").Status)
-	w.siege()
+	w.guessUntilThrottled()
 	guess := func(i int) int {
 		return b.do("POST", "/auth/users/login", loginBody("ann@example.com", newPassword), "X-Real-IP", fmt.Sprintf("203.0.113.%d", i)).Status
 	}
@@ -148,7 +148,7 @@ func TestDeviceCookieCoversOnlyItsAccounts(t *testing.T) {
 	w.addUser("bob@example.com")
 	bobs := w.browser()
 	require.Equal(t, 200, bobs.enterFrom("203.0.113.1", "bob@example.com").Status)
-	w.siege()
+	w.guessUntilThrottled()
 	require.Equal(t, 429, bobs.enterFrom("203.0.113.2", "ann@example.com").Status)
 
 	good := bobs.mark[deviceCookie].Value
@@ -174,7 +174,7 @@ func TestDeviceCookieRemembersSixAccounts(t *testing.T) {
 		w.addUser(name)
 		require.Equal(t, 200, shared.enterFrom("203.0.113.1", name).Status)
 		known := shared.mark[deviceCookie].Value
-		w.siege()
+		w.guessUntilThrottled()
 		if i < 5 {
 			require.Equal(t, 200, shared.enterFrom(fmt.Sprintf("203.0.113.%d", 10+i), "ann@example.com").Status, "%d accounts signed in after ann", i+1)
 		} else {
@@ -192,9 +192,9 @@ func TestDeviceCookieSurvivesSecretRotation(t *testing.T) {
 	next := clientsWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.OldSecrets, cfg.Secret = []keys.Secret{cfg.Secret}, []byte("xQ3vL8mT1cY6rK0bW5nZ2hF9dS4gJ7pA")
 	})
-	next.siege()
+	next.guessUntilThrottled()
 	b.w = next
 	require.Equal(t, 200, b.enterFrom("203.0.113.1", "ann@example.com").Status)
-	next.siege()
+	next.guessUntilThrottled()
 	require.Equal(t, 200, b.enterFrom("203.0.113.2", "ann@example.com").Status, "the device cookie that the new secret issued must work")
 }

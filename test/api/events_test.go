@@ -21,13 +21,13 @@ import (
 	"github.com/fiberjwt/fiberjwt/legacy"
 )
 
-// witness records the events that Config.OnEvent receives.
-type witness struct {
+// eventRecorder records the events that Config.OnEvent receives.
+type eventRecorder struct {
 	mu     sync.Mutex
 	events []event.Event
 }
 
-func (w *witness) listen(cfg *fiberjwt.Config) {
+func (w *eventRecorder) listen(cfg *fiberjwt.Config) {
 	cfg.OnEvent = func(_ context.Context, e event.Event) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -35,8 +35,8 @@ func (w *witness) listen(cfg *fiberjwt.Config) {
 	}
 }
 
-// heard returns the events since the last call.
-func (w *witness) heard() []event.Event {
+// take returns the events since the last call.
+func (w *eventRecorder) take() []event.Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	events := w.events
@@ -45,15 +45,15 @@ func (w *witness) heard() []event.Event {
 }
 
 // one returns the only event since the last call, and fails if there is not exactly one.
-func (w *witness) one(t *testing.T, after answer) event.Event {
+func (w *eventRecorder) one(t *testing.T, after answer) event.Event {
 	t.Helper()
-	events := w.heard()
+	events := w.take()
 	require.Len(t, events, 1, "%d %s: %v", after.Status, after.Body, events)
 	return events[0]
 }
 
 func TestEveryOutcomeEmitsOneEvent(t *testing.T) {
-	var seen witness
+	var seen eventRecorder
 	w := newWorld(t, seen.listen)
 	ann := w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", testPassword), "User-Agent", "Tab/1")
 	e := seen.one(t, ann)
@@ -90,7 +90,7 @@ func TestEveryOutcomeEmitsOneEvent(t *testing.T) {
 	require.Equal(t, event.Event{Type: event.RefreshRefused, Kind: "users", Reason: "session_ended", Address: "0.0.0.0"}, seen.one(t, a))
 
 	second = w.tokensOf(w.refresh("users", second.Refresh))
-	seen.heard()
+	seen.take()
 	a = w.get("/teachers/me", second.Access)
 	require.Equal(t, event.Event{Type: event.Denied, Kind: "users", Subject: "1", SessionID: secondID, Reason: "wrong_kind", Address: "0.0.0.0"}, seen.one(t, a))
 	a = w.get("/auth/teachers/me", second.Access)
@@ -110,7 +110,7 @@ func TestEveryOutcomeEmitsOneEvent(t *testing.T) {
 }
 
 func TestLogoutEmitsEvent(t *testing.T) {
-	var seen witness
+	var seen eventRecorder
 	w := newWorld(t, seen.listen)
 	w.app.Post("/leave", func(c *fiber.Ctx) error { return fiberjwt.Logout(c) })
 	for _, test := range []struct {
@@ -122,7 +122,7 @@ func TestLogoutEmitsEvent(t *testing.T) {
 		{"/leave", event.Logout},
 	} {
 		access := w.register("users", fmt.Sprintf("%d@example.com", len(test.path))).Access
-		signedIn := seen.heard()[0]
+		signedIn := seen.take()[0]
 		a := w.do("POST", test.path, "", "Authorization", "Bearer "+access)
 		e := seen.one(t, a)
 		require.Equal(t, test.want, e.Type, test.path)
@@ -130,33 +130,33 @@ func TestLogoutEmitsEvent(t *testing.T) {
 		require.Equal(t, signedIn.SessionID, e.SessionID, test.path)
 	}
 	w.do("POST", "/auth/users/logout", "")
-	require.Empty(t, seen.heard(), "a logout without a session must emit no event")
+	require.Empty(t, seen.take(), "a logout without a session must emit no event")
 }
 
 func TestLogoutWithoutEffectEmitsNoEvent(t *testing.T) {
-	var seen witness
+	var seen eventRecorder
 	w := newMovedWorld(t, legacy.Tokens{Kind: "users"}, seen.listen)
 	w.app.Post("/leave", func(c *fiber.Ctx) error { return fiberjwt.Logout(c) })
 	ended, other := w.login("users", "ann@example.com"), w.login("users", "ann@example.com")
 	bearer := "Bearer " + ended.Access
 	require.Equal(t, 204, w.do("POST", "/auth/users/logout", "", "Authorization", bearer).Status)
-	seen.heard()
+	seen.take()
 	for _, path := range []string{"/auth/users/logout", "/auth/users/logout-all"} {
 		require.Equal(t, 204, w.do("POST", path, "", "Authorization", bearer).Status, "a repeated logout must succeed")
-		require.Empty(t, seen.heard(), path)
+		require.Empty(t, seen.take(), path)
 	}
 	require.Equal(t, 200, w.refresh("users", other.Refresh).Status, "the other session must stay alive")
-	seen.heard()
+	seen.take()
 
 	old := "Bearer " + oldToken(fmt.Sprintf(`{"sub":"1","exp":%d}`, w.unixIn(time.Hour)))
 	require.Equal(t, 200, w.do("POST", "/leave", "", "Authorization", old).Status)
 	require.Equal(t, 204, w.do("POST", "/auth/users/logout", "", "Authorization", old).Status)
 	require.Equal(t, 403, w.do("POST", "/auth/users/logout-all", "", "Authorization", old).Status, "logout-all must refuse tokens without a session")
-	require.Empty(t, seen.heard())
+	require.Empty(t, seen.take())
 }
 
 func TestInvalidOneTimeTokenEmitsEvent(t *testing.T) {
-	var seen witness
+	var seen eventRecorder
 	w := newWorld(t, seen.listen)
 	w.register("users", "ann@example.com")
 	token, err := confirm.Token(w.auth, stored[User](w))
@@ -166,7 +166,7 @@ func TestInvalidOneTimeTokenEmitsEvent(t *testing.T) {
 	reset, err := fiberjwt.ResetToken(w.auth, stored[User](w), time.Minute)
 	require.NoError(t, err)
 	w.clock.Advance(time.Minute)
-	seen.heard()
+	seen.take()
 	for _, attempt := range []struct {
 		call    func() (*User, error)
 		subject string
@@ -181,12 +181,12 @@ func TestInvalidOneTimeTokenEmitsEvent(t *testing.T) {
 		_, err := attempt.call()
 		require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
 		want := event.Event{Type: event.LinkRefused, Kind: "users", Subject: attempt.subject, Reason: fiberjwt.ErrOneTimeToken.Code}
-		require.Equal(t, []event.Event{want}, seen.heard())
+		require.Equal(t, []event.Event{want}, seen.take())
 	}
 }
 
 func TestRefusedLoginCallEmitsEvent(t *testing.T) {
-	var seen witness
+	var seen eventRecorder
 	w := newWorld(t, seen.listen, func(cfg *fiberjwt.Config) { cfg.Public = append(cfg.Public, "POST /magic") })
 	w.app.Post("/magic", func(c *fiber.Ctx) error {
 		tokens, err := fiberjwt.Login(c, &User{ID: 1, PasswordHash: c.Get("Hash")})
@@ -204,22 +204,22 @@ func TestRefusedLoginCallEmitsEvent(t *testing.T) {
 }
 
 func TestThrottledLoginEmitsThrottledEvent(t *testing.T) {
-	var seen witness
+	var seen eventRecorder
 	w := newWorld(t, seen.listen)
 	for range 5 {
 		w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", "something else"))
 	}
-	seen.heard()
+	seen.take()
 	a := w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", "something else"))
 	require.Equal(t, 429, a.Status, a.Body)
 	require.Equal(t, event.Event{Type: event.Throttled, Kind: "users", Reason: "rate_limited", Address: "0.0.0.0"}, seen.one(t, a))
 }
 
 func TestRefusedTokenEventNamesAccountIfSigned(t *testing.T) {
-	var seen witness
+	var seen eventRecorder
 	w := newWorld(t, seen.listen)
 	access := w.register("users", "ann@example.com").Access
-	signedIn := seen.heard()[0]
+	signedIn := seen.take()[0]
 	get := func(token string) event.Event {
 		t.Helper()
 		return seen.one(t, w.get("/any", token))
@@ -229,7 +229,7 @@ func TestRefusedTokenEventNamesAccountIfSigned(t *testing.T) {
 	require.Equal(t, "token_malformed", get("two words").Reason)
 
 	w.do("GET", "/open", "", "Authorization", "Bearer nonsense")
-	require.Equal(t, "token_malformed", seen.heard()[0].Reason, "a public route must emit the event although it answers the request")
+	require.Equal(t, "token_malformed", seen.take()[0].Reason, "a public route must emit the event although it answers the request")
 
 	w.clock.Advance(11 * time.Minute)
 	e := get(access)
@@ -243,7 +243,7 @@ func TestRefusedTokenEventNamesAccountIfSigned(t *testing.T) {
 }
 
 func TestMissingOrMalformedInputEmitsNoEvent(t *testing.T) {
-	var seen witness
+	var seen eventRecorder
 	w := newWorld(t, seen.listen)
 	w.do("GET", "/any", "")
 	w.do("GET", "/any", "", "Authorization", "Basic eA==")
@@ -251,15 +251,15 @@ func TestMissingOrMalformedInputEmitsNoEvent(t *testing.T) {
 	w.do("POST", "/auth/users/register", credentials("users", "ann@example.com", "short"))
 	w.do("POST", "/auth/users/refresh", "")
 	w.do("PUT", "/auth/users/login", "{}")
-	require.Empty(t, seen.heard())
+	require.Empty(t, seen.take())
 }
 
 func TestCrossSiteRequestEmitsEvent(t *testing.T) {
-	var seen witness
+	var seen eventRecorder
 	w := newWorld(t, seen.listen)
 	b := w.browser()
 	b.register("users", "ann@example.com")
-	seen.heard()
+	seen.take()
 	b.site = "cross-site"
 	require.Equal(t, "csrf", seen.one(t, b.do("POST", "/any", "")).Reason)
 	e := seen.one(t, b.do("POST", "/auth/users/refresh", ""))
@@ -268,10 +268,10 @@ func TestCrossSiteRequestEmitsEvent(t *testing.T) {
 }
 
 func TestFailingStoreEmitsOneFailedEvent(t *testing.T) {
-	var seen witness
+	var seen eventRecorder
 	w := newWorld(t, seen.listen)
 	ann := w.register("users", "ann@example.com")
-	seen.heard()
+	seen.take()
 	require.NoError(t, w.db.Close())
 	for _, request := range [][3]string{
 		{"GET", "/any", ""},
@@ -289,7 +289,7 @@ func TestFailingStoreEmitsOneFailedEvent(t *testing.T) {
 }
 
 func TestRefusedTokenEmitsOneEventPerRequest(t *testing.T) {
-	var seen witness
+	var seen eventRecorder
 	w := newWorld(t, seen.listen, func(cfg *fiberjwt.Config) { cfg.Routes, cfg.Public = nil, []string{"GET /auth/users/me"} })
 	app := fiber.New()
 	app.Use(w.auth.Handler())
@@ -297,7 +297,7 @@ func TestRefusedTokenEmitsOneEventPerRequest(t *testing.T) {
 	w.app = app
 	for range 2 {
 		require.Equal(t, 401, w.get("/auth/users/me", "nonsense").Status)
-		require.Len(t, seen.heard(), 1)
+		require.Len(t, seen.take(), 1)
 	}
 }
 
@@ -329,14 +329,14 @@ func TestListenerPanicDoesNotChangeResponse(t *testing.T) {
 }
 
 func TestEventsContainNoSecretOrIdentity(t *testing.T) {
-	var seen witness
+	var seen eventRecorder
 	w := newWorld(t, seen.listen)
 	ann := w.register("users", "ann@example.com")
 	w.do("POST", "/auth/users/login", credentials("users", "ann@example.com", "a wrong password"))
 	w.get("/any", ann.Access+"x")
 	w.refresh("users", ann.Refresh)
 	w.refresh("users", ann.Refresh+"x")
-	all, err := json.Marshal(seen.heard())
+	all, err := json.Marshal(seen.take())
 	require.NoError(t, err)
 	for _, secret := range []string{"ann@", "example.com", testPassword, "a wrong password", ann.Access, ann.Refresh, ann.Access[60:]} {
 		require.NotContains(t, string(all), secret)
@@ -348,14 +348,14 @@ func TestEventReasonsContainNoHookErrorText(t *testing.T) {
 		"refused":   fiber.NewError(402, "x@example.com has not paid"),
 		"forbidden": errors.New("x@example.com is not allowed"),
 	} {
-		var seen witness
+		var seen eventRecorder
 		w := newWorld(t, seen.listen, func(cfg *fiberjwt.Config) {
 			cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Register: func(*fiber.Ctx, *User) error { return hook }}}
 		})
 		a := w.do("POST", "/auth/users/register", credentials("users", "x@example.com", testPassword))
 		require.Equal(t, name, seen.one(t, a).Reason)
 	}
-	var seen witness
+	var seen eventRecorder
 	w := newWorld(t, seen.listen, func(cfg *fiberjwt.Config) {
 		cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Register: func(*fiber.Ctx, *User) error {
 			return &fiberjwt.Error{Status: 403, Code: "x@example.com", Description: "x@example.com"}
@@ -393,22 +393,24 @@ func TestRefusalWithoutListenerAllocatesLess(t *testing.T) {
 	require.Less(t, silent, heard, "without a listener, a refusal must allocate less than with one")
 }
 
-// wanderer is a query hook. It counts the queries whose context has the value requestName, and keeps the others.
-type wanderer struct {
-	mu    sync.Mutex
-	lost  []string // queries without the value
-	found int
+// contextChecker is a query hook. It counts the queries whose context has the value requestName, and keeps the others.
+type contextChecker struct {
+	mu      sync.Mutex
+	without []string // queries without the value
+	found   int
 }
 
 type requestName struct{}
 
-func (h *wanderer) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+func (h *contextChecker) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context {
+	return ctx
+}
 
-func (h *wanderer) AfterQuery(ctx context.Context, e *bun.QueryEvent) {
+func (h *contextChecker) AfterQuery(ctx context.Context, e *bun.QueryEvent) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if ctx.Value(requestName{}) == nil {
-		h.lost = append(h.lost, e.Query)
+		h.without = append(h.without, e.Query)
 		return
 	}
 	h.found++
@@ -443,7 +445,7 @@ func TestUserContextReachesQueriesHooksAndEvents(t *testing.T) {
 			app.Get("/users/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.JSON(u) }))
 			app.Post("/leave", func(c *fiber.Ctx) error { return fiberjwt.Logout(c) })
 			w.app = app
-			hook := &wanderer{}
+			hook := &contextChecker{}
 			w.db.AddQueryHook(hook)
 
 			ann := w.register("users", "ann@example.com")
@@ -465,7 +467,7 @@ func TestUserContextReachesQueriesHooksAndEvents(t *testing.T) {
 			}
 			hook.mu.Lock()
 			defer hook.mu.Unlock()
-			for _, query := range hook.lost { // the poll for revoked sessions belongs to no request
+			for _, query := range hook.without { // the poll for revoked sessions belongs to no request
 				require.Contains(t, query, "revoked >", "a query of a request did not get its context")
 			}
 			require.Greater(t, hook.found, 12)

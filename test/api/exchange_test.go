@@ -118,7 +118,7 @@ func (w *world) at(d time.Duration, send func() answer) answer {
 }
 
 func TestExchangeOfReusedTokenEndsSession(t *testing.T) {
-	var seen witness
+	var seen eventRecorder
 	w := pagesWorld(t, seen.listen)
 	w.addUser("ann@example.com")
 	first := w.enter("users", 1)
@@ -127,7 +127,7 @@ func TestExchangeOfReusedTokenEndsSession(t *testing.T) {
 		w.clock.Advance(20 * time.Minute)
 		latest = w.tokensOf(w.refresh("users", latest.Refresh))
 	}
-	seen.heard()
+	seen.take()
 	a := w.exchange("users", first.Refresh)
 	requireRefusal(t, a, 401, "session_revoked")
 	require.Equal(t, event.Reuse, seen.one(t, a).Type)
@@ -210,12 +210,12 @@ func TestExchangeOfForgedTokenCostsNoQuery(t *testing.T) {
 }
 
 func TestExchangeEmitsExchangeEvent(t *testing.T) {
-	var seen witness
+	var seen eventRecorder
 	w := pagesWorld(t, seen.listen)
 	w.addUser("ann@example.com")
 	pair := w.enter("users", 1)
 	id := w.onlySession("users", "1").ID
-	seen.heard()
+	seen.take()
 	a := w.exchange("users", pair.Refresh)
 	require.Equal(t, event.Event{Type: event.Exchange, Kind: "users", Subject: "1", SessionID: id, Address: "0.0.0.0"}, seen.one(t, a))
 	a = w.exchange("users", "fjr_nonsense")
@@ -223,7 +223,7 @@ func TestExchangeEmitsExchangeEvent(t *testing.T) {
 	w.clock.Advance(20 * time.Minute)
 	w.refresh("users", pair.Refresh)
 	w.clock.Advance(time.Minute)
-	seen.heard()
+	seen.take()
 	a = w.exchange("users", pair.Refresh)
 	require.Equal(t, event.Event{Type: event.RefreshRefused, Kind: "users", Subject: "1", SessionID: id, Reason: "refresh_required", Address: "0.0.0.0"}, seen.one(t, a))
 }

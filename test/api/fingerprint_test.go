@@ -35,8 +35,8 @@ type Guest struct {
 
 var confirmWalker = fiberjwt.Link[Walker]{Name: "confirm"}
 
-// newWalkers is a world with two further kinds, walkers and guests.
-func newWalkers(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
+// newWalkerWorld is a world with two further kinds, walkers and guests.
+func newWalkerWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 	t.Helper()
 	w := newWorld(t, append([]func(*fiberjwt.Config){func(cfg *fiberjwt.Config) {
 		cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Walker]{Password: "-"}, fiberjwt.Entity[Guest]{Password: "-"})
@@ -81,7 +81,7 @@ func TestReusedPrimaryKeyInvalidatesOldTokens(t *testing.T) {
 		"with a cache":                  func(cfg *fiberjwt.Config) { cfg.CacheTTL = time.Hour },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWalkers(t, configure)
+			w := newWalkerWorld(t, configure)
 			ann := w.walker("ann")
 			held := w.issueFor(ann)
 			link, err := confirmWalker.Token(w.auth, ann)
@@ -110,7 +110,7 @@ func TestReusedPrimaryKeyInvalidatesOldTokens(t *testing.T) {
 }
 
 func TestFirstTextColumnFingerprintsAccount(t *testing.T) {
-	w := newWalkers(t)
+	w := newWalkerWorld(t)
 	enter := func(g *Guest) tokens {
 		_, err := w.db.NewInsert().Model(g).Exec(t.Context())
 		require.NoError(t, err)
@@ -126,7 +126,7 @@ func TestFirstTextColumnFingerprintsAccount(t *testing.T) {
 }
 
 func TestIdentityFingerprintsPasswordlessAccount(t *testing.T) {
-	w := newWalkers(t, func(cfg *fiberjwt.Config) {
+	w := newWalkerWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities[2] = fiberjwt.Entity[Walker]{Password: "-", Identity: "provider"}
 	})
 	held := w.issueFor(w.walker("ann"))
@@ -221,7 +221,7 @@ func TestLoadMustSelectFingerprintColumns(t *testing.T) {
 
 // The struct of the application can differ from the row, for example after a trigger.
 func TestIssueFingerprintsStoredRow(t *testing.T) {
-	w := newWalkers(t)
+	w := newWalkerWorld(t)
 	w.sql(`CREATE TRIGGER lower AFTER INSERT ON walkers BEGIN UPDATE walkers SET email = lower(email) WHERE id = new.id; END`)
 	m := w.walker("Ann")
 	require.Equal(t, "Ann@example.com", *m.Email)
@@ -235,7 +235,7 @@ func TestIssueFingerprintsStoredRow(t *testing.T) {
 
 // The application still holds the struct of ann when bob gets her key.
 func TestLoginOfReplacedAccountIsRefused(t *testing.T) {
-	w := newWalkers(t, func(cfg *fiberjwt.Config) {
+	w := newWalkerWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.Entities = append(cfg.Entities, fiberjwt.Entity[Numbered]{Password: "-", Identity: "google"})
 		cfg.Public = append(cfg.Public, "POST /door")
 	})
@@ -267,10 +267,10 @@ func TestLoginOfReplacedAccountIsRefused(t *testing.T) {
 }
 
 func TestFingerprintedSessionsSurviveSecretRotation(t *testing.T) {
-	w := newWalkers(t)
+	w := newWalkerWorld(t)
 	ann := w.walker("ann")
 	held := w.issueFor(ann)
-	next := newWalkersOn(t, w, func(cfg *fiberjwt.Config) {
+	next := newWalkerWorldOn(t, w, func(cfg *fiberjwt.Config) {
 		cfg.Secret, cfg.OldSecrets = []byte("another kV9s0bQ2nX7wT4yR1mZ8cL5pD3"), []keys.Secret{[]byte(testSecret)}
 	})
 	require.Equal(t, 200, next.get("/auth/walkers/me", held.Access).Status)
@@ -279,8 +279,8 @@ func TestFingerprintedSessionsSurviveSecretRotation(t *testing.T) {
 	require.Equal(t, 200, next.get("/auth/walkers/me", next.tokensOf(renewed).Access).Status)
 }
 
-// newWalkersOn is another process on the database of w.
-func newWalkersOn(t *testing.T, w *world, configure func(*fiberjwt.Config)) *world {
+// newWalkerWorldOn is another process on the database of w.
+func newWalkerWorldOn(t *testing.T, w *world, configure func(*fiberjwt.Config)) *world {
 	t.Helper()
 	return newWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.DB, cfg.Now = w.db, w.clock.Now

@@ -194,11 +194,11 @@ func TestLogoutEndsSessionDespiteExternalToken(t *testing.T) {
 // The subject of a provider's token is not a primary key: the subject "2" is not
 // the account 2.
 func TestEventNamesExternalAccountOnlyIfFound(t *testing.T) {
-	var seen witness
+	var seen eventRecorder
 	f := newFederation(t, seen.listen)
 	_, err := f.db.NewUpdate().Model((*User)(nil)).Set("disabled = ?", true).Where("id = 1").Exec(context.Background())
 	require.NoError(t, err)
-	seen.heard()
+	seen.take()
 	for who, tc := range map[string]struct {
 		claims claimSet
 		want   string

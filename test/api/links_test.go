@@ -183,7 +183,7 @@ func TestForgedOneTimeTokenIsRefusedWithoutQuery(t *testing.T) {
 	require.NoError(t, err)
 	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(token, "fjo_"))
 	require.NoError(t, err)
-	queries := &wanderer{}
+	queries := &contextChecker{}
 	w.db.AddQueryHook(queries)
 	for bit := range 8 * len(raw) {
 		raw[bit/8] ^= 1 << (bit % 8)
@@ -195,11 +195,11 @@ func TestForgedOneTimeTokenIsRefusedWithoutQuery(t *testing.T) {
 		_, err := confirm.Check(t.Context(), w.auth, form)
 		require.ErrorIs(t, err, fiberjwt.ErrOneTimeToken)
 	}
-	require.Empty(t, queries.lost)
+	require.Empty(t, queries.without)
 	require.Zero(t, queries.found)
 	_, err = confirm.Check(t.Context(), w.auth, token)
 	require.NoError(t, err)
-	require.NotEmpty(t, queries.lost, "the query hook must see the query of a valid token")
+	require.NotEmpty(t, queries.without, "the query hook must see the query of a valid token")
 }
 
 // Mail programs exclude a "-" or "_" at the end from a link: they read it as punctuation.
@@ -330,11 +330,11 @@ func TestInvalidPurposeGetsErrSetup(t *testing.T) {
 }
 
 func TestResetTokenWorksOnceAndEndsSessions(t *testing.T) {
-	var seen witness
+	var seen eventRecorder
 	w := newWorld(t, seen.listen)
 	ann := w.register("users", "ann@example.com")
 	bob := w.register("users", "bob@example.com")
-	seen.heard()
+	seen.take()
 	token, err := fiberjwt.ResetToken(w.auth, stored[User](w), 0)
 	require.NoError(t, err)
 	older, err := fiberjwt.ResetToken(w.auth, stored[User](w), time.Hour)
@@ -345,7 +345,7 @@ func TestResetTokenWorksOnceAndEndsSessions(t *testing.T) {
 	u, err := fiberjwt.ResetPassword[User](t.Context(), w.auth, token, newPassword)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, u.ID)
-	require.Equal(t, []event.Event{{Type: event.Password, Kind: "users", Subject: "1"}}, seen.heard())
+	require.Equal(t, []event.Event{{Type: event.Password, Kind: "users", Subject: "1"}}, seen.take())
 
 	require.Equal(t, 401, w.get("/any", ann.Access).Status, "a reset must end every session of the account")
 	require.Equal(t, "session_ended", w.refresh("users", ann.Refresh).Code(t))

@@ -322,7 +322,7 @@ func TestOldTokenOfAmbiguousNameIsServerError(t *testing.T) {
 
 // A column that is unique only together with another may contain a name twice.
 func TestOldTokenOfNameAmbiguousAcrossGroupsIsServerError(t *testing.T) {
-	w := newWalkers(t, func(cfg *fiberjwt.Config) {
+	w := newWalkerWorld(t, func(cfg *fiberjwt.Config) {
 		cfg.OldTokens = legacy.Tokens{Secret: []byte(oldSecret), Until: cfg.Now().Add(24 * time.Hour), Kind: "walkers", Column: "provider"}
 	})
 	token := oldToken(fmt.Sprintf(`{"sub":"ann","exp":%d}`, w.unixIn(time.Hour)))

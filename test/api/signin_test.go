@@ -45,7 +45,7 @@ func TestStoreFailureGivesNoExtraPasswordGuess(t *testing.T) {
 func TestKnownNetworkSignsInDuringAttack(t *testing.T) {
 	w := clientsWorld(t)
 	require.Equal(t, 200, w.signInFrom("198.51.100.1", "ann@example.com").Status)
-	w.siege()
+	w.guessUntilThrottled()
 	for range 60 {
 		require.Equal(t, 200, w.signInFrom("198.51.100.1", "ann@example.com").Status)
 		w.guess("192.0.2.1", "ann@example.com", newPassword)
@@ -57,7 +57,7 @@ func TestKnownNetworkSignsInDuringAttack(t *testing.T) {
 func TestIPv6ClientIsKnownByItsNetwork(t *testing.T) {
 	w := clientsWorld(t)
 	require.Equal(t, 200, w.signInFrom("2001:db8:1:2::1", "ann@example.com").Status)
-	w.siege()
+	w.guessUntilThrottled()
 	require.Equal(t, 200, w.signInFrom("2001:db8:1:2:ffff::9", "ann@example.com").Status, "another address in the known network")
 	require.Equal(t, 429, w.signInFrom("2001:db8:1:3::1", "ann@example.com").Status)
 }
@@ -290,7 +290,7 @@ func TestUnlockTokenAdmitsNewNetworkDuringAttack(t *testing.T) {
 	text, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(token, "fju_"))
 	require.NoError(t, err)
 	require.NotContains(t, string(text), "ann@example.com")
-	w.siege()
+	w.guessUntilThrottled()
 	unlock := func(address, token string, password string) int {
 		return w.guess(address, "ann@example.com", password, "unlock_token", token).Status
 	}
@@ -315,7 +315,7 @@ func TestUnlockTokenAdmitsNewNetworkDuringAttack(t *testing.T) {
 	require.Equal(t, 429, unlock("203.0.113.5", token, newPassword), "guesses with one unlock token must share one counter")
 
 	w.clock.Advance(time.Hour)
-	w.siege()
+	w.guessUntilThrottled()
 	require.Equal(t, 429, unlock("203.0.113.6", token, testPassword), "the unlock token has expired")
 	require.Equal(t, 200, unlock("203.0.113.3", "not one", testPassword), "a known network needs no valid unlock token")
 }
@@ -444,7 +444,7 @@ func TestOwnerSignsInAfterResetDuringAttack(t *testing.T) {
 	w := clientsWorld(t)
 	b := w.browser()
 	require.Equal(t, 200, b.enterFrom("198.51.100.1", "ann@example.com").Status)
-	w.siege()
+	w.guessUntilThrottled()
 	w.clock.Advance(time.Minute)
 	token, err := fiberjwt.ResetToken(w.auth, stored[User](w), 0)
 	require.NoError(t, err)
@@ -464,7 +464,7 @@ func TestPlantedDeviceCookieDoesNotHideTheRealOne(t *testing.T) {
 	w := clientsWorld(t)
 	b := w.browser()
 	require.Equal(t, 200, b.enterFrom("198.51.100.1", "ann@example.com").Status)
-	w.siege()
+	w.guessUntilThrottled()
 	real := deviceCookie + "=" + b.mark[deviceCookie].Value
 	for _, cookies := range []string{real, deviceCookie + "=AAAA; " + real, real + "; " + deviceCookie + "=AAAA"} {
 		a := w.do("POST", "/auth/users/login", loginBody("ann@example.com", testPassword), "X-Real-IP", "203.0.113.1", "Cookie", cookies)
