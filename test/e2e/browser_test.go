@@ -24,11 +24,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// patience with whatever a page is to do.
+// patience is how long a test waits for a page.
 const patience = time.Minute
 
-// chromium is one process for all tests; each test has a browser context, with
-// cookies, storage and locks of its own.
+// chromium is one process for all tests. Each test has a separate browser context,
+// which has separate cookies, storage and locks.
 var chromium struct {
 	once sync.Once
 	ctx  context.Context
@@ -54,7 +54,7 @@ func startChromium() {
 		chromedp.ExecPath(path),
 		chromedp.IgnoreCertErrors,
 		chromedp.WSURLReadTimeout(patience),
-		chromedp.NoSandbox, // root has none
+		chromedp.NoSandbox, // Chromium has no sandbox for root
 		chromedp.Flag("host-resolver-rules", "MAP *.test 127.0.0.1"),
 		chromedp.Flag("disable-dev-shm-usage", true),
 		chromedp.Flag("disable-backgrounding-occluded-windows", true),
@@ -64,13 +64,13 @@ func startChromium() {
 	chromium.err = chromedp.Do(chromium.ctx)
 }
 
-// profile is a browser of one person.
+// profile is the browser of one user.
 type profile struct {
 	t   *testing.T
 	ctx context.Context
 }
 
-// newProfile skips the test without Chromium.
+// newProfile skips the test if FIBERJWT_CHROMIUM is not set.
 func newProfile(t *testing.T) *profile {
 	t.Helper()
 	if os.Getenv("FIBERJWT_CHROMIUM") == "" {
@@ -84,14 +84,15 @@ func newProfile(t *testing.T) *profile {
 	return &profile{t: t, ctx: ctx}
 }
 
-// cookies of sign-ins by name. The mark of the device outlives them.
+// cookies returns the cookies of sign-ins by name, without the device cookie, which
+// outlives them.
 func (p *profile) cookies() map[string]*network.Cookie {
 	found := p.allCookies()
 	maps.DeleteFunc(found, func(name string, _ *network.Cookie) bool { return strings.HasSuffix(name, "-device") })
 	return found
 }
 
-// allCookies of the profile by name.
+// allCookies returns all cookies of the profile by name.
 func (p *profile) allCookies() map[string]*network.Cookie {
 	p.t.Helper()
 	c := chromedp.FromContext(p.ctx)
@@ -104,16 +105,17 @@ func (p *profile) allCookies() map[string]*network.Cookie {
 	return found
 }
 
-// tab of a profile.
+// tab is a tab of a profile.
 type tab struct {
 	t   *testing.T
 	ctx context.Context
 
 	mu     sync.Mutex
-	faults []string // uncaught exceptions, and what a policy blocked
+	faults []string // uncaught exceptions, and requests that a policy blocked
 }
 
-func (b *tab) hear(event any) {
+// recordFault is called for each event of the tab.
+func (b *tab) recordFault(event any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch event := event.(type) {
@@ -126,35 +128,36 @@ func (b *tab) hear(event any) {
 	}
 }
 
-// requireQuiet: no script failed, and no policy stopped one.
+// requireQuiet fails the test if a script failed or a policy blocked one.
 func (b *tab) requireQuiet() {
 	b.t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	require.Empty(b.t, b.faults, "a script failed, or a policy stopped one")
+	require.Empty(b.t, b.faults, "a script failed, or a policy blocked one")
 }
 
-// requireBlocked: a policy stopped this many requests, and was right.
+// requireBlocked waits until the policy has blocked this many requests, and forgets
+// them.
 func (b *tab) requireBlocked(requests int) {
 	b.t.Helper()
 	require.Eventually(b.t, func() bool {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		return len(b.faults) == requests
-	}, patience, 10*time.Millisecond, "the browser does not say that it blocked %d", requests)
+	}, patience, 10*time.Millisecond, "the browser did not report %d blocked requests", requests)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.faults = nil
 }
 
-// tab opens a tab; before is run ahead of each of its pages.
+// tab opens a tab. The scripts in before run before the scripts of each page.
 func (p *profile) tab(before ...string) *tab {
 	p.t.Helper()
 	ctx, cancel := chromedp.NewContext(p.ctx, chromedp.WithNewWindow(true))
 	p.t.Cleanup(cancel)
 	b := &tab{t: p.t, ctx: ctx}
 	p.t.Cleanup(b.requireQuiet)
-	require.NoError(p.t, chromedp.Listen(ctx, b.hear))
+	require.NoError(p.t, chromedp.Listen(ctx, b.recordFault))
 	call(b, log.Enable, cdp.Empty{})
 	for _, script := range before {
 		call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
@@ -179,7 +182,7 @@ func (b *tab) visit(url string) *tab {
 	return b
 }
 
-// eval runs JavaScript and waits for the promise that it gives; what it throws
+// eval runs JavaScript, waits for the promise and returns its value. An exception
 // fails the test.
 func eval[T any](b *tab, script string, args ...any) T {
 	b.t.Helper()
@@ -200,13 +203,13 @@ func awaited(p *runtime.EvaluateParams) {
 	p.AwaitPromise, p.UserGesture = &yes, &yes
 }
 
-// run is eval for a script without a result.
+// run is eval for a script whose result is not needed.
 func (b *tab) run(script string, args ...any) {
 	b.t.Helper()
 	eval[chromedp.Void](b, script, args...)
 }
 
-// wait until a condition holds, or its promise does.
+// wait waits until a condition, or the promise it returns, is true.
 func (b *tab) wait(condition string, args ...any) {
 	b.t.Helper()
 	until(b.t, b.shoot, fmt.Sprintf(condition, args...), func(condition string) (bool, error) {
@@ -214,7 +217,8 @@ func (b *tab) wait(condition string, args ...any) {
 	})
 }
 
-// until holds gives true for a condition; a picture of what is there instead is kept.
+// until waits until holds returns true for a condition. If that does not happen, it
+// saves a screenshot and fails the test.
 func until(t *testing.T, shoot func(name string), condition string, holds func(condition string) (bool, error)) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
@@ -225,23 +229,23 @@ func until(t *testing.T, shoot func(name string), condition string, holds func(c
 		}
 		if time.Now().After(deadline) {
 			shoot("failed")
-			require.FailNow(t, "it does not come true", "%s (%v)", condition, err)
+			require.FailNow(t, "the condition did not become true", "%s (%v)", condition, err)
 		}
 		time.Sleep(15 * time.Millisecond)
 	}
 }
 
-// shoot keeps a screenshot of the whole page.
+// shoot saves a screenshot of the whole page.
 func (b *tab) shoot(name string) {
 	b.t.Helper()
-	keep(b.t, name, func() []byte {
+	savePicture(b.t, name, func() []byte {
 		whole := true
 		return call(b, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &whole}).Data
 	})
 }
 
-// keep a picture, if the environment names a folder for them.
-func keep(t *testing.T, name string, take func() []byte) {
+// savePicture saves a picture if FIBERJWT_SCREENSHOTS names a folder.
+func savePicture(t *testing.T, name string, take func() []byte) {
 	t.Helper()
 	folder := os.Getenv("FIBERJWT_SCREENSHOTS")
 	if folder == "" {
@@ -251,7 +255,7 @@ func keep(t *testing.T, name string, take func() []byte) {
 	require.NoError(t, os.WriteFile(filepath.Join(folder, filepath.Base(t.Name())+"-"+name+".png"), take(), 0o644))
 }
 
-// click, as with the mouse: the element must be there to be hit.
+// click clicks with the mouse, so the element must be visible.
 func (b *tab) click(selector string) {
 	b.t.Helper()
 	b.must(chromedp.Click(chromedp.CSS(selector)))
@@ -264,7 +268,7 @@ func (b *tab) enter(selector, text string) {
 	b.must(chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
-// press keys, whatever has the focus.
+// press types keys into the element that has the focus.
 func (b *tab) press(keys string) {
 	b.t.Helper()
 	b.must(chromedp.KeyEvent(keys))
@@ -279,14 +283,14 @@ func (b *tab) must(step chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// text of an element as it is seen.
+// text returns the visible text of an element.
 func (b *tab) text(selector string) string {
 	b.t.Helper()
 	return eval[string](b, `document.querySelector(%q)?.innerText ?? ''`, selector)
 }
 
-// look sets the size of the page and its colours, light or dark, and waits for
-// the size.
+// look sets the width and the colours of the page, light or dark, and waits for the
+// width.
 func (b *tab) look(width int64, colours string) {
 	b.t.Helper()
 	b.must(chromedp.EmulateViewport(width, 900))
@@ -296,7 +300,7 @@ func (b *tab) look(width int64, colours string) {
 	b.wait(`innerWidth === %d`, width)
 }
 
-// version of the browser, for the figures.
+// version returns the version of the browser, for the log.
 func (b *tab) version() string {
 	return call(b, browser.GetVersion, cdp.Empty{}).Product
 }

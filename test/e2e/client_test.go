@@ -18,7 +18,7 @@ func TestUserSignsInAndOutInBrowser(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p)
 	require.Empty(t, b.who())
-	require.Zero(t, w.count(refreshRoute, 401), "a stranger is asked for a refresh token")
+	require.Zero(t, w.count(refreshRoute, 401), "the client refreshed without a session")
 	b.signUp("users", "ann@example.com")
 	require.Equal(t, "ann@example.com", b.who())
 	require.Equal(t, []string{"users session"}, eval[[]string](b, "events"))
@@ -29,8 +29,8 @@ func TestUserSignsInAndOutInBrowser(t *testing.T) {
 	t.Log(b.version())
 }
 
-// tenAtOnce sends ten requests, half of them with a body, and gives what was
-// not answered well.
+// tenAtOnce sends ten requests, half of them with a body, and returns those that
+// failed.
 const tenAtOnce = `Promise.all(Array.from({ length: 10 }, async (_, i) => {
   const body = 'note ' + i;
   const response = await users.fetch('/data/users', i %% 2 ? { method: 'POST', body } : {});
@@ -45,7 +45,7 @@ func TestTwoTabsSurviveTokenExpiries(t *testing.T) {
 	for name, test := range map[string]struct {
 		before []string
 		frozen bool
-		shared bool // the tabs share a refresh, as a rule
+		shared bool // the tabs usually share a refresh
 	}{
 		"with locks":                        {shared: true},
 		"without locks":                     {before: []string{withoutLocks}},
@@ -79,13 +79,13 @@ func TestTwoTabsSurviveTokenExpiries(t *testing.T) {
 			took := time.Since(began)
 			t.Logf("%s: %d requests, %d refreshes in %v", name, expiries*20, refreshes, took.Round(time.Millisecond))
 			if test.frozen {
-				require.Greater(t, took, expiries*2*time.Second, "nobody waited for the lock, so this test says nothing")
+				require.Greater(t, took, expiries*2*time.Second, "no tab waited for the lock, so this test proves nothing")
 			}
-			require.Zero(t, w.count(refreshRoute, 401), "a tab was taken for a thief")
+			require.Zero(t, w.count(refreshRoute, 401), "the refresh of a tab was treated as a replay")
 			require.GreaterOrEqual(t, refreshes, expiries)
-			require.LessOrEqual(t, refreshes, expiries*len(tabs), "a tab refreshes more than once")
+			require.LessOrEqual(t, refreshes, expiries*len(tabs), "a tab refreshed more than once")
 			if test.shared {
-				require.Less(t, refreshes, expiries*len(tabs), "each tab refreshes for itself")
+				require.Less(t, refreshes, expiries*len(tabs), "the tabs did not share a refresh")
 			}
 			for _, b := range tabs {
 				require.NotContains(t, eval[[]string](b, "events"), "users ended")
@@ -94,7 +94,7 @@ func TestTwoTabsSurviveTokenExpiries(t *testing.T) {
 	}
 }
 
-// holdLock has a tab take the lock of refreshes and keep it until release().
+// holdLock opens a tab that holds the lock for refreshes until release().
 func (w *world) holdLock(p *profile) *tab {
 	w.t.Helper()
 	b := p.tab().visit(w.url("a.test", "/blank"))
@@ -105,7 +105,7 @@ func (w *world) holdLock(p *profile) *tab {
 	return b
 }
 
-// freezeWithLock has the tab that holds the lock never wake again.
+// freezeWithLock freezes a tab that holds the lock.
 func (w *world) freezeWithLock(p *profile) {
 	w.t.Helper()
 	b := w.holdLock(p)
@@ -174,13 +174,13 @@ func TestLateAnswerDoesNotEndPageLoadSignIn(t *testing.T) {
 	w.enterByForm(entering)
 	require.Equal(t, "ann@example.com", entering.who())
 	listening.wait(`events.join() === 'users session'`)
-	require.Equal(t, "ann@example.com", eval[string](listening, "(open(), late)"), "an answer to nobody")
+	require.Equal(t, "ann@example.com", eval[string](listening, "(open(), late)"), "the late answer returned no account")
 	require.Equal(t, []string{"users session"}, eval[[]string](listening, "events"))
 }
 
 func TestNewTabDoesNotDisturbSignedInTab(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
-	b := w.home(p, stopwatch) // a held refresh is not given up
+	b := w.home(p, stopwatch) // so that the client does not abort the held refresh
 	b.signUp("users", "ann@example.com")
 	require.Equal(t, "ann@example.com", b.who())
 	b.run(`void (new BroadcastChannel('fiberjwt %s').onmessage = ({ data: [word] }) => { window.heard = word; })`, w.url("a.test", "/auth/users/"))
@@ -190,9 +190,9 @@ func TestNewTabDoesNotDisturbSignedInTab(t *testing.T) {
 	require.Equal(t, "ann@example.com", w.home(p).who())
 	b.wait(`window.heard === 'found'`)
 	close(release)
-	require.True(t, eval[bool](b, "late"), "the refresh under way was given up")
+	require.True(t, eval[bool](b, "late"), "the running refresh was aborted")
 	require.Equal(t, 1, w.count(refreshRoute, 200))
-	require.Equal(t, []string{"users session"}, eval[[]string](b, "events"), "the account is loaded again")
+	require.Equal(t, []string{"users session"}, eval[[]string](b, "events"), "the client fired the event again")
 }
 
 func TestClosedClientStillReturnsTheAccount(t *testing.T) {
@@ -255,7 +255,7 @@ func TestOutageKeepsBrowserSession(t *testing.T) {
 		return eval[float64](b, `users.fetch('/data/users').then(r => r.status, error => error.name === 'AuthError' ? -error.status : -1)`)
 	}
 	w.expire()
-	w.take(func(c *fiber.Ctx) (bool, error) {
+	w.setDetour(func(c *fiber.Ctx) (bool, error) {
 		if c.Path() != "/auth/users/refresh" {
 			return false, nil
 		}
@@ -265,10 +265,10 @@ func TestOutageKeepsBrowserSession(t *testing.T) {
 	require.EqualValues(t, -503, status())
 	require.EqualValues(t, -503, status())
 	require.EqualValues(t, -503, status())
-	require.Equal(t, 1, w.count(refreshRoute, 503), "the server is asked again at once")
-	require.Equal(t, "Later.", eval[string](b, `users.refresh().catch(error => error.message)`), "who asks for it by name is not put off")
+	require.Equal(t, 1, w.count(refreshRoute, 503), "the client sent another refresh at once")
+	require.Equal(t, "Later.", eval[string](b, `users.refresh().catch(error => error.message)`), "an explicit refresh does not wait for the back-off")
 	require.Equal(t, 2, w.count(refreshRoute, 503))
-	w.take(nil)
+	w.setDetour(nil)
 	b.run(`pass(60_000)`)
 	b.wait(`users.fetch('/data/users').then(r => r.ok, () => false)`)
 	require.Equal(t, []string{"users session"}, eval[[]string](b, "events"))
@@ -279,7 +279,7 @@ func TestDeadNetworkKeepsBrowserSession(t *testing.T) {
 	b := w.home(p)
 	b.signUp("users", "ann@example.com")
 	w.expire()
-	w.take(func(c *fiber.Ctx) (bool, error) {
+	w.setDetour(func(c *fiber.Ctx) (bool, error) {
 		if c.Path() == "/auth/users/refresh" {
 			_ = c.Context().Conn().Close() // no answer
 			return true, nil
@@ -288,7 +288,7 @@ func TestDeadNetworkKeepsBrowserSession(t *testing.T) {
 	})
 	require.EqualValues(t, 0, eval[float64](b, `users.refresh().catch(error => error.status)`))
 	require.Equal(t, "AuthError", eval[string](b, `users.fetch('/data/users').catch(error => error.name)`))
-	w.take(nil)
+	w.setDetour(nil)
 	require.True(t, eval[bool](b, `users.refresh()`))
 	require.Equal(t, "ann@example.com", b.who())
 	require.Equal(t, []string{"users session"}, eval[[]string](b, "events"))
@@ -301,7 +301,7 @@ func TestApplication401IsNotRetried(t *testing.T) {
 	b := w.home(p)
 	b.signUp("users", "ann@example.com")
 	require.EqualValues(t, 401, eval[float64](b, `users.fetch('/pin', { method: 'POST', body: '1234' }).then(r => r.status)`))
-	require.Equal(t, 1, w.count("POST /pin", 401), "it is done twice")
+	require.Equal(t, 1, w.count("POST /pin", 401), "the client repeated the request")
 	require.Zero(t, w.count(refreshRoute, 200))
 }
 
@@ -312,7 +312,7 @@ func TestRefusedSignInFailsNoOtherRequest(t *testing.T) {
 	w.expire()
 	held, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	w.take(func(c *fiber.Ctx) (bool, error) {
+	w.setDetour(func(c *fiber.Ctx) (bool, error) {
 		if c.Path() == "/data/users" {
 			once.Do(func() {
 				close(held)
@@ -343,22 +343,22 @@ func TestOneTimeBodyIsSentOnce(t *testing.T) {
 	b.signUp("users", "ann@example.com")
 	const post = `users.fetch(new Request('/data/users', { method: 'POST', body: 'once' })).then(r => r.status)`
 
-	w.expire() // and the client does not know
+	w.expire() // the client does not notice it
 	require.EqualValues(t, 401, eval[float64](b, post))
-	require.Equal(t, 1, w.count("POST /data/users", 401), "the body was sent again")
-	require.Equal(t, 1, w.count(refreshRoute, 200), "the next request finds a new token")
+	require.Equal(t, 1, w.count("POST /data/users", 401), "the client sent the body again")
+	require.Equal(t, 1, w.count(refreshRoute, 200), "the client did not refresh for the next request")
 	require.EqualValues(t, 200, eval[float64](b, post))
 
 	b.visit(w.url("a.test", "/")).wait("window.ready")
 	w.expire()
-	require.EqualValues(t, 200, eval[float64](b, post), "a page that knows nothing refreshes first")
+	require.EqualValues(t, 200, eval[float64](b, post), "a page that knows no expiry refreshes first")
 	require.Equal(t, 1, w.count("POST /data/users", 401))
 }
 
 func TestLateRefreshDoesNotReachNextSession(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
-	// The other asks again when it hears of the sign-in, now and then before that
-	// has the lock: it must not give up what is held.
+	// The other tab sends a request when it receives the event of the sign-in,
+	// sometimes before the sign-in has the lock. It must not abort the held refresh.
 	one, other := w.home(p), w.home(p, stopwatch)
 	one.signUp("users", "bob@example.com")
 	one.signUp("users", "ann@example.com")
@@ -366,11 +366,11 @@ func TestLateRefreshDoesNotReachNextSession(t *testing.T) {
 	w.expire()
 	held, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	w.take(func(c *fiber.Ctx) (bool, error) {
+	w.setDetour(func(c *fiber.Ctx) (bool, error) {
 		if c.Path() != "/auth/users/refresh" {
 			return false, nil
 		}
-		err := c.Next() // ann's cookies are on their way
+		err := c.Next() // the response with Ann's cookies is delayed
 		once.Do(func() { close(held) })
 		<-release
 		return true, err
@@ -380,8 +380,8 @@ func TestLateRefreshDoesNotReachNextSession(t *testing.T) {
 	one.signIn("bob@example.com")
 	other.wait(`events.length === 3`)
 	close(release)
-	require.EqualValues(t, 401, eval[float64](other, `late`), "what was asked as ann is not asked again as bob")
-	w.take(nil)
+	require.EqualValues(t, 401, eval[float64](other, `late`), "the client repeated a request of Ann as Bob")
+	w.setDetour(nil)
 	require.Equal(t, "bob@example.com", one.who())
 	require.Equal(t, "bob@example.com", other.who())
 }
@@ -400,29 +400,29 @@ func TestAbortStopsWaitingForRefresh(t *testing.T) {
 	<-held
 	require.Equal(t, "AbortError", eval[string](b, `(stop.abort(), given)`))
 	close(release)
-	require.EqualValues(t, 200, eval[float64](b, `kept`), "one who gives up takes the others with him")
+	require.EqualValues(t, 200, eval[float64](b, `kept`), "one abort also aborted the other request")
 }
 
 func TestOnlyUsedTabsRenewTokensEarly(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
-	// Time of the page: what is to happen in minutes happens in milliseconds.
+	// The page's timers run 600 times faster: minutes become milliseconds.
 	hurry := `const set = setTimeout; globalThis.setTimeout = (f, wait = 0, ...rest) => set(f, wait / 600, ...rest);`
 	idle := w.home(p, hurry)
 	idle.signUp("users", "ann@example.com")
 	hidden := w.home(newProfile(t), hurry, `Object.defineProperty(Document.prototype, 'hidden', { get: () => true });`)
-	// At once, or the timer has rung before the page is used.
+	// In one script, because otherwise the timer fires before the page is used.
 	const use = `users.login({ email: 'ann@example.com', password: %q }).then(() => users.fetch('/data/users')).then(r => r.status)`
 	require.EqualValues(t, 200, eval[float64](hidden, use, password))
 	used := w.home(newProfile(t), hurry)
 	require.EqualValues(t, 200, eval[float64](used, use, password))
 	deadline := time.Now().Add(patience)
 	for w.count(refreshRoute, 200) == 0 {
-		require.True(t, time.Now().Before(deadline), "nothing is renewed")
+		require.True(t, time.Now().Before(deadline), "the client did not renew the token")
 		time.Sleep(20 * time.Millisecond)
 	}
 	idle.run(`new Promise(done => setTimeout(done, 600_000 * 1.5))`)
 	hidden.run(`new Promise(done => setTimeout(done, 600_000))`)
-	require.Equal(t, 1, w.count(refreshRoute, 200), "a page that nobody uses, or nobody sees, keeps its session alive")
+	require.Equal(t, 1, w.count(refreshRoute, 200), "a page that is not used or not visible renewed its token")
 }
 
 func TestTabsRenewAtDifferentTimes(t *testing.T) {
@@ -440,7 +440,7 @@ func TestTabsRenewAtDifferentTimes(t *testing.T) {
 		require.True(t, eval[bool](b, `users.refresh()`))
 	}
 	waits := eval[[]float64](b, `[...waits]`)
-	require.Len(t, waits, 10, "tabs that were opened together renew together")
+	require.Len(t, waits, 10, "tabs that were opened together renew at the same time")
 	for _, wait := range waits {
 		require.InDelta(t, 0.8*accessTTL.Seconds()*1000, wait, 0.1*accessTTL.Seconds()*1000)
 	}
@@ -462,7 +462,7 @@ func TestAuthErrorReportsStatusCodeAndFields(t *testing.T) {
 	wrong := faultOf(`users.login({ email: 'ann@example.com', password: 'another one' })`)
 	require.Equal(t, 401, wrong.Status)
 	require.Equal(t, "invalid_credentials", wrong.Code)
-	require.Equal(t, "ann@example.com", b.who(), "a login that was refused ended the session")
+	require.Equal(t, "ann@example.com", b.who(), "a refused login ended the session")
 	require.Equal(t, 409, faultOf(`users.register({ email: 'ann@example.com', password: 'correct horse battery' })`).Status)
 	short := faultOf(`users.register({ email: 'bob@example.com', password: 'short' })`)
 	require.Equal(t, 422, short.Status)

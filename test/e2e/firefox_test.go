@@ -1,285 +1,184 @@
 package e2e_test
 
 import (
-	"bufio"
-	"encoding/base64"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"maps"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/fasthttp/websocket"
 	"github.com/stretchr/testify/require"
 )
 
-// firefox is one process for all tests, driven by WebDriver BiDi
-// (https://w3c.github.io/webdriver-bidi/), which it speaks itself. Each test
-// has a user context, with cookies, storage and locks of its own.
-var firefox struct {
-	once    sync.Once
-	err     error
-	process *exec.Cmd
-	folder  string
-
-	mu   sync.Mutex
-	conn *websocket.Conn
-	id   int // of the last command
-}
-
-// firefoxSettings: every host is this machine.
-const firefoxSettings = `user_pref("network.dns.forceResolve", "127.0.0.1");
-user_pref("ui.prefersReducedMotion", 1);
-`
-
-func startFirefox() error {
-	path := os.Getenv("FIBERJWT_FIREFOX")
-	if path == "1" {
-		path = "firefox-esr"
-	}
-	var err error
-	if firefox.folder, err = os.MkdirTemp("", "firefox"); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(firefox.folder, "user.js"), []byte(firefoxSettings), 0o600); err != nil {
-		return err
-	}
-	firefox.process = exec.Command(path, "--headless", "--no-remote", "--remote-debugging-port=0", "--profile", firefox.folder)
-	firefox.process.Env = append(os.Environ(), "HOME="+firefox.folder, "LANG=en_US.UTF-8")
-	out, err := firefox.process.StderrPipe()
-	if err != nil {
-		return err
-	}
-	if err := firefox.process.Start(); err != nil {
-		return err
-	}
-	address := ""
-	lines := bufio.NewScanner(out)
-	for address == "" && lines.Scan() {
-		address = regexp.MustCompile(`ws://[0-9.:]+`).FindString(lines.Text())
-	}
-	if address == "" {
-		return errors.Join(errors.New("firefox says no address"), lines.Err())
-	}
-	go func() {
-		for lines.Scan() { // or it would wait for a reader
-		}
-	}()
-	if firefox.conn, _, err = websocket.DefaultDialer.Dial(address+"/session", nil); err != nil {
-		return err
-	}
-	_, err = bidi[struct{}]("session.new", fields{"capabilities": fields{"alwaysMatch": fields{"acceptInsecureCerts": true}}})
-	return err
-}
-
-func stopFirefox() {
-	if firefox.process == nil || firefox.process.Process == nil {
-		return
-	}
-	if firefox.conn != nil {
-		_, _ = bidi[struct{}]("browser.close", fields{})
-	}
-	kill := time.AfterFunc(patience, func() { _ = firefox.process.Process.Kill() })
-	_ = firefox.process.Wait()
-	kill.Stop()
-	_ = os.RemoveAll(firefox.folder)
-}
-
-type fields = map[string]any
-
-// bidi sends a command and gives its result.
-func bidi[R any](method string, params fields) (result R, _ error) {
-	firefox.mu.Lock()
-	defer firefox.mu.Unlock()
-	firefox.id++
-	if err := firefox.conn.WriteJSON(fields{"id": firefox.id, "method": method, "params": params}); err != nil {
-		return result, err
-	}
-	for {
-		var answer struct {
-			ID      int
-			Error   string
-			Message string
-			Result  json.RawMessage
-		}
-		if err := errors.Join(firefox.conn.SetReadDeadline(time.Now().Add(patience)), firefox.conn.ReadJSON(&answer)); err != nil {
-			return result, err
-		}
-		if answer.ID != firefox.id {
-			continue // an event
-		}
-		if answer.Error != "" {
-			return result, fmt.Errorf("%s: %s: %s", method, answer.Error, answer.Message)
-		}
-		return result, json.Unmarshal(answer.Result, &result)
-	}
-}
-
-// fox is a Firefox of one person.
-type fox struct {
-	t       *testing.T
-	context string
-}
-
-// newFox skips the test without Firefox.
-func newFox(t *testing.T) *fox {
-	t.Helper()
-	if os.Getenv("FIBERJWT_FIREFOX") == "" {
-		t.Skip("set FIBERJWT_FIREFOX=1, or to the path of a Firefox, to run this test")
-	}
-	firefox.once.Do(func() { firefox.err = startFirefox() })
-	require.NoError(t, firefox.err)
-	p := &fox{t: t}
-	p.context = told[struct{ UserContext string }](t, "browser.createUserContext", fields{}).UserContext
-	t.Cleanup(func() { told[struct{}](t, "browser.removeUserContext", fields{"userContext": p.context}) })
-	return p
-}
-
-// told is bidi, where no command may fail.
-func told[R any](t *testing.T, method string, params fields) R {
-	t.Helper()
-	result, err := bidi[R](method, params)
-	require.NoError(t, err)
-	return result
-}
-
-// foxCookie is a cookie as Firefox stored it.
-type foxCookie struct {
-	Name, Domain, Path, SameSite string
-	Value                        struct{ Value string }
-	Secure, HTTPOnly             bool
-	Expiry                       int64
-}
-
-// cookies of sign-ins by name. The mark of the device outlives them.
-func (p *fox) cookies() map[string]foxCookie {
-	found := p.allCookies()
-	maps.DeleteFunc(found, func(name string, _ foxCookie) bool { return strings.HasSuffix(name, "-device") })
-	return found
-}
-
-// allCookies of the person by name.
-func (p *fox) allCookies() map[string]foxCookie {
+// page opens the page of the example.
+func (p *fox) page(x *example) *foxTab {
 	p.t.Helper()
-	partition := fields{"type": "storageKey", "userContext": p.context}
-	found := map[string]foxCookie{}
-	for _, cookie := range told[struct{ Cookies []foxCookie }](p.t, "storage.getCookies", fields{"partition": partition}).Cookies {
-		found[cookie.Name] = cookie
-	}
-	return found
-}
-
-// foxTab is a tab of a Firefox.
-type foxTab struct {
-	t       *testing.T
-	context string
-}
-
-// tab opens a tab at an address.
-func (p *fox) tab(url string) *foxTab {
-	p.t.Helper()
-	b := &foxTab{t: p.t}
-	b.context = told[struct{ Context string }](p.t, "browsingContext.create", fields{"type": "tab", "userContext": p.context}).Context
-	b.tell("browsingContext.setViewport", fields{"viewport": fields{"width": 1200, "height": 900}})
-	b.visit(url)
+	b := p.tab(x.base + "/")
+	b.settled()
 	return b
 }
 
-// tell sends a command about the tab.
-func (b *foxTab) tell(method string, params fields) {
+func (b *foxTab) settled() {
 	b.t.Helper()
-	params["context"] = b.context
-	told[struct{}](b.t, method, params)
+	b.wait(settled)
 }
 
-func (b *foxTab) visit(url string) {
+func (b *foxTab) requireNothingOf(secrets ...string) {
 	b.t.Helper()
-	b.tell("browsingContext.navigate", fields{"url": url, "wait": "complete"})
-}
-
-// foxTry runs JavaScript and waits for the promise that it gives.
-func foxTry[T any](b *foxTab, script string, args ...any) (value T, _ error) {
-	answer, err := bidi[struct {
-		Result           struct{ Value string }
-		ExceptionDetails struct{ Text string }
-	}]("script.evaluate", fields{
-		"expression":   "(async () => JSON.stringify(await (" + fmt.Sprintf(script, args...) + ")) ?? 'null')()",
-		"awaitPromise": true, "userActivation": true, "target": fields{"context": b.context},
-	})
-	if err != nil {
-		return value, err
+	for _, secret := range secrets {
+		require.NotContains(b.t, foxEval[string](b, `document.documentElement.outerHTML`), secret)
 	}
-	if fault := answer.ExceptionDetails.Text; fault != "" {
-		return value, errors.New(fault)
+}
+
+func TestPageWorksInFirefox(t *testing.T) {
+	p, x := newFox(t), startExample(t)
+	b := p.page(x)
+	b.shoot("01-signed-out")
+
+	b.click(user + `.tabs label:nth-of-type(2)`)
+	b.enter(user+`.register [name="email"]`, "ann@example.com")
+	b.enter(user+`.register [name="full_name"]`, "Ann Archer")
+	b.enter(user+`.register [name="password"]`, password)
+	b.click(user + `.register .main`)
+	b.wait(`document.querySelector(%q)`, user+".sessions .here")
+	b.settled() // the page moves the focus when it is done
+	require.Contains(t, b.text(user+".sessions"), "Firefox on Linux")
+	b.shoot("02-user")
+
+	b.click(teacher + `.tabs label:nth-of-type(2)`)
+	b.enter(teacher+`.register [name="login"]`, "toby")
+	b.enter(teacher+`.register [name="name"]`, "Toby Teach")
+	b.enter(teacher+`.register [name="password"]`, password+"\ue007") // Enter
+	b.wait(`document.querySelector(%q)`, teacher+".sessions .here")
+	b.settled()
+	require.Equal(t, "Toby Teach", b.text(teacher+"h2"))
+
+	b.enter(`#notes textarea`, "Buy hay")
+	b.click(`#notes .main`)
+	b.wait(`document.querySelector('#notes .list').textContent.includes('Buy hay')`)
+	b.shoot("03-both-with-a-note")
+
+	other := p.page(x)
+	require.Contains(t, other.text(user+".account"), "ann@example.com")
+	require.Contains(t, other.text("#notes .list"), "Buy hay")
+	b.click(user + ".logout")
+	b.wait(`document.querySelector(%q).textContent.includes('You are signed out.')`, user+"> .message")
+	other.wait(`document.querySelector(%q).textContent.includes('This session has ended.')`, user+"> .message")
+	other.requireNothingOf("ann@example.com", "Ann Archer", "Buy hay")
+	require.Equal(t, "Toby Teach", other.text(teacher+"h2"), "the end of one kind's session ended the other's")
+	other.shoot("04-ended-in-the-other-tab")
+
+	b.command("browsingContext.reload", fields{"wait": "complete"})
+	b.settled()
+	require.Equal(t, "Signed out", b.text(user+".state"))
+	b.requireNothingOf("ann@example.com", "Ann Archer", "Buy hay")
+	b.shoot("05-reloaded")
+
+	b.enter(user+`.login [name="email"]`, "ann@example.com")
+	b.enter(user+`.login [name="password"]`, password+"\ue007")
+	for _, tab := range []*foxTab{b, other} {
+		tab.wait(`document.querySelector('#notes .list').textContent.includes('Buy hay')`)
+		tab.settled()
 	}
-	return value, json.Unmarshal([]byte(answer.Result.Value), &value)
+	require.Empty(t, other.text(user+"> .message"), "the message of the previous session")
+	other.shoot("06-in-again-in-the-other-tab")
 }
 
-// foxEval is foxTry for a script that must not fail.
-func foxEval[T any](b *foxTab, script string, args ...any) T {
-	b.t.Helper()
-	value, err := foxTry[T](b, script, args...)
-	require.NoError(b.t, err, script)
-	return value
+func TestBackInFirefoxShowsNothingPrivate(t *testing.T) {
+	p, x := newFox(t), startExample(t)
+	shut := x.gate()
+	b := p.page(x)
+	foxEval[any](b, `fetch('/auth/users/register', { method: 'POST', headers: { 'Content-Type': 'application/json' },
+		body: JSON.stringify({ email: 'ann@example.com', full_name: 'Ann Archer', password: %q, transport: 'cookie' }) }).then(r => r.text())`, password)
+	b.visit(x.base + "/")
+	b.wait(`document.querySelector(%q)`, user+".sessions .here")
+	b.settled() // the cache does not keep a page with a running request
+	foxEval[any](b, `(() => { `+remember+` })()`)
+	b.visit(x.base + "/style.css") // a page that Firefox does not show in its JSON viewer
+	foxEval[any](b, `fetch('/auth/users/logout', { method: 'POST' }).then(r => r.text())`)
+	shut.Store(true)
+	b.command("browsingContext.traverseHistory", fields{"delta": -1})
+	b.wait(notKnown, user+".state")
+	b.settled()
+	require.Equal(t, "the same page", foxEval[string](b, `window.mark ?? 'a new one'`), "the cache was not used, so this test proves nothing")
+	require.NotContains(t, foxEval[string](b, `window.shown`), "ann@example.com")
+	b.requireNothingOf("ann@example.com", "Ann Archer")
+	b.shoot("1-not-known")
+	shut.Store(false)
+	b.click(user + ".retry")
+	b.wait(`document.querySelector(%q).textContent === 'Signed out'`, user+".state")
+	b.requireNothingOf("ann@example.com", "Ann Archer")
 }
 
-// wait until a condition holds.
-func (b *foxTab) wait(condition string, args ...any) {
-	b.t.Helper()
-	until(b.t, b.shoot, fmt.Sprintf(condition, args...), func(condition string) (bool, error) {
-		return foxTry[bool](b, "%s", "!!("+condition+")")
-	})
+// foxHome opens the page of the application in a new tab.
+func (w *world) foxHome(p *fox) *foxTab {
+	w.t.Helper()
+	b := p.tab(w.url("a.test", "/"))
+	b.wait("window.ready")
+	return b
 }
 
-// click, as with the mouse, on what is seen.
-func (b *foxTab) click(selector string) {
-	b.t.Helper()
-	at := foxEval[[]int](b, `(element => {
-		element.scrollIntoView({ block: 'center' });
-		const { x, y, width, height } = element.getBoundingClientRect();
-		return [x + width / 2, y + height / 2].map(Math.round);
-	})(document.querySelector(%q))`, selector)
-	b.act("pointer", []fields{
-		{"type": "pointerMove", "x": at[0], "y": at[1]}, {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0},
-	})
-}
-
-// enter clicks into a field that is empty, and types.
-func (b *foxTab) enter(selector, text string) {
-	b.t.Helper()
-	b.click(selector)
-	var keys []fields
-	for _, key := range text {
-		keys = append(keys, fields{"type": "keyDown", "value": string(key)}, fields{"type": "keyUp", "value": string(key)})
+func TestTwoFirefoxTabsSurviveTokenExpiries(t *testing.T) {
+	const expiries = 3
+	p, w := newFox(t), newWorld(t)
+	tabs := []*foxTab{w.foxHome(p), w.foxHome(p)}
+	foxEval[any](tabs[0], `users.register({ email: 'ann@example.com', password: %q })`, password)
+	for range expiries {
+		w.expire()
+		for _, b := range tabs {
+			foxEval[any](b, `void (window.answers = Promise.all(Array.from({ length: 16 }, async (_, i) => {
+				const response = await users.fetch('/data/users', i %% 2 ? { method: 'POST', body: 'note ' + i } : {});
+				const text = await response.text();
+				return response.ok && text.includes(i %% 2 ? 'note ' + i : 'ann') ? '' : response.status + ' ' + text;
+			})))`)
+		}
+		for _, b := range tabs {
+			require.Empty(t, foxEval[[]string](b, `answers.then(all => all.filter(Boolean))`))
+		}
 	}
-	b.act("key", keys)
+	refreshes := w.count(refreshRoute, 200)
+	t.Logf("%d requests, %d refreshes", expiries*16*len(tabs), refreshes)
+	require.Zero(t, w.count(refreshRoute, 401), "the refresh of a tab was treated as a replay")
+	require.GreaterOrEqual(t, refreshes, expiries)
+	require.Less(t, refreshes, expiries*len(tabs), "the tabs did not share a refresh")
+
+	foxEval[any](tabs[0], `users.logout()`)
+	tabs[1].wait(`events.at(-1) === 'users ended'`)
+	require.Empty(t, p.cookies())
 }
 
-func (b *foxTab) act(device string, actions []fields) {
-	b.t.Helper()
-	b.tell("input.performActions", fields{"actions": []fields{{"type": device, "id": device, "actions": actions}}})
+func TestFirefoxStoresCookieAttributes(t *testing.T) {
+	p, w := newFox(t), newWorld(t)
+	b := w.foxHome(p)
+	foxEval[any](b, `users.register({ email: 'ann@example.com', password: %q })`, password)
+	require.Empty(t, foxEval[string](b, `document.cookie`))
+	cookies := p.allCookies()
+	require.Len(t, cookies, 3)
+	const day = 24 * 3600
+	for name, want := range map[string]foxCookie{
+		"__Host-Http-users":      {Path: "/", SameSite: "lax", Expiry: 14 * day},
+		"__Secure-users-refresh": {Path: "/auth/users", SameSite: "strict", Expiry: 14 * day},
+		"__Secure-users-device":  {Path: "/auth/users", SameSite: "strict", Expiry: 180 * day},
+	} {
+		cookie := cookies[name]
+		require.Equal(t, "a.test", cookie.Domain, "%s: the cookie is not limited to this host", name)
+		require.Equal(t, want.Path, cookie.Path)
+		require.Equal(t, want.SameSite, cookie.SameSite)
+		require.True(t, cookie.Secure)
+		require.True(t, cookie.HTTPOnly)
+		require.WithinDuration(t, time.Now().Add(time.Duration(want.Expiry)*time.Second), time.Unix(cookie.Expiry, 0), time.Minute)
+	}
 }
 
-// text of an element as it is seen.
-func (b *foxTab) text(selector string) string {
-	b.t.Helper()
-	return foxEval[string](b, `document.querySelector(%q)?.innerText ?? ''`, selector)
-}
-
-// shoot keeps a screenshot of the whole page.
-func (b *foxTab) shoot(name string) {
-	b.t.Helper()
-	keep(b.t, name, func() []byte {
-		shot := told[struct{ Data string }](b.t, "browsingContext.captureScreenshot", fields{"context": b.context, "origin": "document"})
-		picture, err := base64.StdEncoding.DecodeString(shot.Data)
-		require.NoError(b.t, err)
-		return picture
-	})
+func TestFirefoxCrossOriginRequestIsRefused(t *testing.T) {
+	for name, attacker := range attackers {
+		t.Run(name, func(t *testing.T) {
+			p, w := newFox(t), newWorld(t)
+			home := w.foxHome(p)
+			foxEval[any](home, `users.register({ email: 'ann@example.com', password: %q })`, password)
+			evil := p.tab(w.url(attacker.host, "/blank"))
+			for path, status := range attacker.refused {
+				foxEval[any](evil, `fetch(%q, { method: 'POST', mode: 'no-cors', credentials: 'include' }).then(() => {}, () => {})`, w.url("a.test", path))
+				require.Equal(t, 1, w.count("POST "+path, status), path)
+			}
+			require.Equal(t, "ann@example.com", foxEval[string](home, `users.me().then(account => account.email)`), "the session has changed")
+		})
+	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// guide gives the block of the documents that matches: there is one.
+// guide returns the only block of the documents that matches pattern.
 func guide(t *testing.T, pattern string) string {
 	t.Helper()
 	pages, err := filepath.Glob("../../docs/*/*.md")
@@ -35,7 +35,7 @@ func TestPageWithoutBundlerSignsIn(t *testing.T) {
 	w.home(newProfile(t)).signUp("users", "ann@example.com")
 	b := p.tab(`
 		window.prompt = question => question === 'Email' ? 'ann@example.com' : window.password;
-		window.alert = sentence => { window.told = sentence; };`).visit(w.url("a.test", "/page"))
+		window.alert = sentence => { window.alerted = sentence; };`).visit(w.url("a.test", "/page"))
 	shows := func(text string) {
 		t.Helper()
 		b.wait(`document.querySelector('output').value === %q`, text)
@@ -43,14 +43,14 @@ func TestPageWithoutBundlerSignsIn(t *testing.T) {
 	shows("signed out")
 	b.run(`window.password = 'wrong pony', void 0`)
 	b.click("button")
-	b.wait(`window.told`)
+	b.wait(`window.alerted`)
 	shows("signed out")
 	b.run(`window.password = %q, void 0`, password)
 	b.click("button")
 	shows("ann@example.com")
 	w.home(p).run("users.logout()")
 	shows("signed out")
-	w.take(func(c *fiber.Ctx) (bool, error) {
+	w.setDetour(func(c *fiber.Ctx) (bool, error) {
 		if c.Path() != "/auth/users/me" {
 			return false, nil
 		}

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// gate has the example behind a proxy, which gives no answer while it is shut.
+// gate puts a proxy before the example. While shut is true, it closes every connection
+// without an answer.
 func (x *example) gate() (shut *atomic.Bool) {
 	x.t.Helper()
 	server, err := url.Parse(x.base)
@@ -34,8 +35,8 @@ func (x *example) gate() (shut *atomic.Bool) {
 	return shut
 }
 
-// requireNothingOf: none of the secrets is on the page, nor was when it came
-// back, wherever it may hide.
+// requireNothingOf fails the test if one of the secrets is on the page, also in hidden
+// elements and fields, or was there when the page came back.
 func (b *tab) requireNothingOf(secrets ...string) {
 	b.t.Helper()
 	for _, secret := range secrets {
@@ -48,18 +49,18 @@ func (b *tab) requireNothingOf(secrets ...string) {
 	}
 }
 
-// remember has the page tell itself from one that was loaded anew, and keep
-// what it showed in the moment of its return.
+// remember marks the page, so that the test can distinguish it from a newly loaded one,
+// and records what the page shows at the moment of its return.
 const remember = `window.mark = 'the same page';
 	addEventListener('pageshow', () => { window.shown = document.body.innerText + document.documentElement.outerHTML; });`
 
 func (b *tab) requireTheSamePage() {
 	b.t.Helper()
-	require.Equal(b.t, "the same page", eval[string](b, `window.mark ?? 'a new one'`), "the cache was not used, so this test says nothing")
+	require.Equal(b.t, "the same page", eval[string](b, `window.mark ?? 'a new one'`), "the cache was not used, so this test proves nothing")
 }
 
-// hit clicks at the place where the element is seen. What chromedp knows of a
-// page's nodes does not outlive the back/forward cache.
+// hit clicks at the coordinates of the element. chromedp's own click does not work
+// after the back/forward cache, which invalidates its nodes.
 func (b *tab) hit(selector string) {
 	b.t.Helper()
 	at := eval[[]float64](b, `(({ x, y, width, height }) => [x + width / 2, y + height / 2])(document.querySelector(%q).getBoundingClientRect())`, selector)
@@ -104,7 +105,7 @@ func TestBackShowsNothingPrivateWhileServerIsDown(t *testing.T) {
 	b.says(user, "This session has ended. Sign in again.")
 	b.hit(teacher + ".retry")
 	b.wait(`document.querySelector('#notes .list').textContent.includes('Mark the essays')`)
-	require.Equal(t, "Toby Teach", b.text(teacher+"h2"), "the session of the other kind goes on")
+	require.Equal(t, "Toby Teach", b.text(teacher+"h2"), "the session of the other kind ended")
 	require.Empty(t, b.text(teacher+"> .message"))
 	b.requireTheSamePage()
 	b.requireNothingOf("ann@example.com", "Ann Archer", "Buy hay", "not sent yet")
@@ -153,7 +154,7 @@ func TestAnswerFromBeforeLeavingIsNotShownOnReturn(t *testing.T) {
 	b.requireNothingOf("ann@example.com")
 }
 
-// offline takes the network from the tab, or gives it back.
+// offline disconnects the tab from the network, or connects it again.
 func (b *tab) offline(yes bool) {
 	b.t.Helper()
 	call(b, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{

@@ -12,17 +12,19 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// attackers are pages, and how their requests without a body are answered.
+// attackers are pages, with the status of the response to their requests without a
+// body.
 var attackers = map[string]struct {
 	host    string
 	refused map[string]int
 }{
-	// SameSite keeps the cookies at home, so nobody is signed in; to sign out
-	// nobody is no fault.
+	// SameSite withholds the cookies, so the request is anonymous. A logout without a
+	// session is not an error.
 	"another site": {"evil.test", map[string]int{
 		"/data/users": 401, "/auth/users/refresh": 401, "/auth/users/password": 401, "/auth/users/logout": 204, "/auth/users/logout-all": 204,
 	}},
-	// SameSite means nothing here: the cookies come along, and the origin tells.
+	// SameSite does not apply within a site: the browser sends the cookies, and the
+	// check of the origin refuses the request.
 	"a sibling origin": {"b.a.test", map[string]int{
 		"/data/users": 403, "/auth/users/refresh": 403, "/auth/users/password": 403, "/auth/users/logout": 403, "/auth/users/logout-all": 403,
 	}},
@@ -36,17 +38,17 @@ func TestCrossOriginFetchIsRefused(t *testing.T) {
 			home.signUp("users", "ann@example.com")
 			evil := p.tab().visit(w.url(attacker.host, "/blank"))
 			for path, status := range attacker.refused {
-				// What a page may send to another origin without asking first.
+				// Requests that a page can send to another origin without a preflight.
 				evil.run(`fetch(%q, { method: 'POST', mode: 'no-cors', credentials: 'include' }).catch(() => {})`, w.url("a.test", path))
 				require.Equal(t, 1, w.count("POST "+path, status), path)
 			}
-			// What needs a preflight never gets there.
+			// Requests that need a preflight do not reach the server.
 			_, err := try[string](evil, `fetch(%q, { method: 'DELETE', credentials: 'include' }).then(r => r.text())`, w.url("a.test", "/auth/users/sessions/x"))
 			require.Error(t, err)
 			_, err = try[string](evil, `fetch(%q, { credentials: 'include' }).then(r => r.text())`, w.url("a.test", "/data/users"))
-			require.Error(t, err, "an answer can be read")
+			require.Error(t, err, "the page could read the response")
 			evil.requireBlocked(2)
-			require.Equal(t, "ann@example.com", home.who(), "the session is as it was")
+			require.Equal(t, "ann@example.com", home.who(), "the session has changed")
 		})
 	}
 }
@@ -102,7 +104,7 @@ func TestChromiumStoresCookieAttributes(t *testing.T) {
 	} {
 		cookie := cookies[name]
 		require.NotNil(t, cookie, name)
-		require.Equal(t, "a.test", cookie.Domain, "%s: it is for this host alone", name)
+		require.Equal(t, "a.test", cookie.Domain, "%s: the cookie is not limited to this host", name)
 		require.Equal(t, want.Path, cookie.Path)
 		require.Equal(t, want.SameSite, cookie.SameSite)
 		require.True(t, cookie.Secure)
@@ -112,8 +114,8 @@ func TestChromiumStoresCookieAttributes(t *testing.T) {
 	}
 }
 
-// On http://localhost Chromium stores Secure cookies, on any other plain http
-// it does not; Safari does on neither.
+// Chromium stores Secure cookies on http://localhost, but not on another plain http
+// address. Safari does not store them on either.
 func TestPlainHTTPNeedsInsecureCookies(t *testing.T) {
 	insecure := func(_ *world, _ *fiber.App, cfg *fiberjwt.Config) { cfg.Cookie.Insecure = true }
 	for name, test := range map[string]struct {
@@ -165,18 +167,18 @@ func TestScriptCannotReadOrPlantCookies(t *testing.T) {
 	require.Empty(t, eval[[]string](b, "cookieStore.getAll().then(all => all.map(c => c.name))"))
 	before := p.cookies()["__Host-Http-users"].Value
 
-	plant(b)                                          // an injected script of the page's own origin
-	plant(p.tab().visit(w.url("b.a.test", "/blank"))) // one of a sibling, by Domain
+	plant(b)                                          // an injected script in the page's origin
+	plant(p.tab().visit(w.url("b.a.test", "/blank"))) // a script of a sibling, with Domain
 	require.Equal(t, before, p.cookies()["__Host-Http-users"].Value)
 	require.Equal(t, "ann@example.com", b.who())
 	w.expire()
-	require.EqualValues(t, 200, eval[float64](b, `users.fetch('/data/users').then(r => r.status)`), "a planted cookie shuts the person out")
+	require.EqualValues(t, 200, eval[float64](b, `users.fetch('/data/users').then(r => r.status)`), "a planted cookie locks the user out")
 	b.run("users.logout()")
 	require.Empty(t, b.who())
 }
 
-// A sibling host can set a cookie of the refresh cookie's name for the whole
-// domain: with a good token of an account of its own.
+// A sibling host can set a cookie with the name of the refresh cookie for the whole
+// domain. The attacker puts a valid token of their own account into it.
 func TestPlantedRefreshTokenHasNoEffect(t *testing.T) {
 	w, other, p := newWorld(t), newProfile(t), newProfile(t)
 	w.home(other).signUp("users", "mallory@example.com")
@@ -186,15 +188,15 @@ func TestPlantedRefreshTokenHasNoEffect(t *testing.T) {
 	}
 	b := w.home(p)
 	plant()
-	require.NotEmpty(t, p.cookies(), "the browser did not take it: nothing is shown")
+	require.NotEmpty(t, p.cookies(), "the browser did not store the cookie, so this test proves nothing")
 	require.False(t, eval[bool](b, "users.refresh()"))
-	require.Empty(t, b.who(), "signed in as somebody else")
+	require.Empty(t, b.who(), "signed in as the attacker")
 
 	b.signUp("users", "ann@example.com")
 	plant()
 	for range 3 {
 		w.expire()
-		require.Empty(t, eval[[]string](b, tenAtOnce), "shut out")
+		require.Empty(t, eval[[]string](b, tenAtOnce), "the user is locked out")
 		require.Equal(t, "ann@example.com", b.who())
 	}
 	b.run("users.logout()")
@@ -202,14 +204,14 @@ func TestPlantedRefreshTokenHasNoEffect(t *testing.T) {
 	require.Empty(t, b.who())
 }
 
-// trustingSibling trusts the pages of b.a.test.
+// trustingSibling configures b.a.test as a trusted origin.
 func trustingSibling(w *world, app *fiber.App, cfg *fiberjwt.Config) {
 	front := w.url("b.a.test", "")
 	cfg.TrustedOrigins = []string{front}
 	app.Use(cors.New(cors.Config{AllowOrigins: front, AllowCredentials: true, AllowHeaders: "Content-Type", ExposeHeaders: "WWW-Authenticate, Retry-After"}))
 }
 
-// sibling opens a page of b.a.test that has the client of a.test.
+// sibling opens a page of b.a.test that loads the client from a.test.
 func (w *world) sibling(p *profile) *tab {
 	w.t.Helper()
 	b := p.tab().visit(w.url("b.a.test", "/blank"))

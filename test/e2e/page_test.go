@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// example is the program of the repository, as a separate process.
+// example is the example of this repository, running as a separate process.
 type example struct {
 	t    *testing.T
 	base string
@@ -71,7 +71,8 @@ const (
 	teacher = `[data-kind="teachers"].panel `
 )
 
-// settled: every panel knows whether it is signed in, and nothing is under way.
+// settled is true when every panel knows whether it is signed in, and no request is
+// running.
 const settled = `document.querySelectorAll('.panel').length === 2 && [...document.querySelectorAll('.panel')].every(panel =>
 	panel.querySelector('.state').textContent !== '…' && panel.getAttribute('aria-busy') === 'false')`
 
@@ -80,16 +81,16 @@ func (b *tab) settled() {
 	b.wait(settled)
 }
 
-// says waits for a message of a panel, at the top or next to a button.
+// says waits for a message in a panel, at the top or next to a button.
 func (b *tab) says(panel, message string) {
 	b.t.Helper()
 	b.wait(said, panel+".message", message)
 }
 
-// said: one of the elements is shown and has the text.
+// said is true when one of the elements is visible and contains the text.
 const said = `[...document.querySelectorAll(%q)].some(element => element.checkVisibility() && element.textContent.includes(%q))`
 
-// fault waits for what is said next to a field.
+// fault waits for the message next to a field.
 func (b *tab) fault(field, sentence string) {
 	b.t.Helper()
 	b.wait(`(input => input.getAttribute('aria-invalid') === 'true' && document.activeElement === input &&
@@ -139,7 +140,7 @@ func (b *tab) writeNote(as, text string) {
 func TestPageWorksFromRegistrationToSignOut(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	b := x.page(p)
-	b.shoot("01-stranger")
+	b.shoot("01-signed-out")
 	require.Equal(t, "Signed out", b.text(user+".state"))
 
 	b.click(user + `.login .main`)
@@ -162,13 +163,13 @@ func TestPageWorksFromRegistrationToSignOut(t *testing.T) {
 	b.writeNote("teachers", "Mark the essays")
 	b.shoot("04-both-with-notes")
 	b.visit(x.base + "/").settled()
-	require.Contains(t, b.text("#notes .list"), "Buy hay", "a reload keeps both")
+	require.Contains(t, b.text("#notes .list"), "Buy hay", "the reload lost a session")
 	require.Contains(t, b.text("#notes .list"), "Mark the essays")
 
 	b.click(user + ".logout")
 	b.says(user, "You are signed out.")
 	b.wait(`!document.querySelector('#notes .list').textContent.includes('Buy hay')`)
-	require.Contains(t, b.text("#notes .list"), "Mark the essays", "ending one kind takes the other with it")
+	require.Contains(t, b.text("#notes .list"), "Mark the essays", "the end of one kind's session ended the other's")
 	b.signInAs("ann@example.com", "wrong pony")
 	b.fault(user+`.login [name="password"]`, "Incorrect email or password.")
 	b.signInAs("ann@example.com", password)
@@ -228,7 +229,7 @@ func TestPageChangesThePassword(t *testing.T) {
 	other.wait(`document.querySelector(%q)`, user+".sessions .here")
 }
 
-// age makes every password of the example one that was proved an hour ago.
+// age makes the last password check of every session an hour older.
 func (x *example) age() {
 	x.t.Helper()
 	db, err := sql.Open("sqlite3", "file:"+x.db+"?_pragma=busy_timeout(10000)")
@@ -238,11 +239,11 @@ func (x *example) age() {
 	require.NoError(x.t, err)
 }
 
-// openProof has the page ask for the password once more.
+// openProof makes the page ask for the password again.
 func (x *example) openProof(b *tab) {
 	x.t.Helper()
 	x.age()
-	b.run(`fetch('/auth/users/refresh', { method: 'POST' }).then(r => r.text())`) // the token learns of it
+	b.run(`fetch('/auth/users/refresh', { method: 'POST' }).then(r => r.text())`) // the new token has the older auth_time
 	b.click(user + ".secret")
 	b.wait(`document.querySelector('#proof').open && document.activeElement.name === 'password'`)
 }
@@ -270,7 +271,7 @@ func TestPageAsksForPasswordOnFreshRoutes(t *testing.T) {
 	b.enter(`#proof [name="password"]`, password+kb.Enter)
 	b.says(user, "within the last five minutes")
 	require.False(t, eval[bool](b, `document.querySelector('#proof').open`))
-	require.Equal(t, 1, eval[int](b, `document.querySelectorAll(%q).length`, user+".sessions li"), "the session before is left over")
+	require.Equal(t, 1, eval[int](b, `document.querySelectorAll(%q).length`, user+".sessions li"), "the previous session did not end")
 	require.Equal(t, "Toby Teach", b.text(teacher+"h2"))
 }
 
@@ -305,7 +306,7 @@ func TestRemoteSignOutKeepsKeyboardFocus(t *testing.T) {
 			on(x, other)
 			one.click(user + ".logout")
 			other.says(user, "This session has ended.")
-			other.run(`new Promise(requestAnimationFrame)`) // what is hidden has lost the focus by then
+			other.run(`new Promise(requestAnimationFrame)`) // by then a hidden element has lost the focus
 			other.wait(`document.activeElement.matches(%q)`, user+"h2")
 		})
 	}
@@ -364,7 +365,7 @@ func TestPageShowsNoEndMessageToNewVisitor(t *testing.T) {
 	b.createTeacher("toby")
 	b.visit(x.base + "/").settled()
 	require.Equal(t, "Signed out", b.text(user+".state"))
-	require.Empty(t, b.text(user+"> .message"), "another kind is no fault of this one")
+	require.Empty(t, b.text(user+"> .message"), "the page shows a message for another kind")
 }
 
 func TestPageWorksByKeyboardAlone(t *testing.T) {
@@ -378,14 +379,14 @@ func TestPageWorksByKeyboardAlone(t *testing.T) {
 			}
 			b.press(kb.Tab)
 		}
-		require.Fail(t, "the keyboard does not get there", selector)
+		require.Fail(t, "the keyboard does not reach the element", selector)
 	}
 	focus(user + ".tabs input")
-	require.NotEqual(t, "none", eval[string](b, `getComputedStyle(document.activeElement.nextElementSibling).outlineStyle`), "the focus is invisible")
+	require.NotEqual(t, "none", eval[string](b, `getComputedStyle(document.activeElement.nextElementSibling).outlineStyle`), "the focus is not visible")
 	b.shoot("1-focus")
 	b.press(kb.ArrowRight)
 	focus(user + `.register [name="email"]`)
-	require.NotEqual(t, "none", eval[string](b, `getComputedStyle(document.activeElement).outlineStyle`), "the focus is invisible")
+	require.NotEqual(t, "none", eval[string](b, `getComputedStyle(document.activeElement).outlineStyle`), "the focus is not visible")
 	b.press("ann@example.com" + kb.Tab + "Ann" + kb.Tab + password + kb.Enter)
 	b.wait(`document.activeElement.matches(%q)`, user+"h2")
 	b.settled()
@@ -412,7 +413,7 @@ func TestPageControlsHaveAccessibleNames(t *testing.T) {
 	b.requireNames()
 }
 
-// requireNames: what can be used has a name for those who hear the page.
+// requireNames fails the test if a control has no accessible name.
 func (b *tab) requireNames() {
 	b.t.Helper()
 	tree := call(b, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
@@ -438,7 +439,7 @@ func TestPageFitsEveryScreen(t *testing.T) {
 		for _, colours := range []string{"light", "dark"} {
 			for _, width := range []int64{320, 360, 768, 1280} {
 				b.look(width, colours)
-				require.LessOrEqual(t, eval[int64](b, `document.documentElement.scrollWidth`), width, "%s: it scrolls sideways at %d", name, width)
+				require.LessOrEqual(t, eval[int64](b, `document.documentElement.scrollWidth`), width, "%s: the page scrolls sideways at a width of %d", name, width)
 				if width != 320 {
 					b.shoot(name + "-" + colours + "-" + map[int64]string{360: "narrow", 768: "middle", 1280: "wide"}[width])
 				}
@@ -454,7 +455,8 @@ func TestPageFitsEveryScreen(t *testing.T) {
 	shoot("in")
 }
 
-// back goes back as the button does. A page from the cache does not load.
+// back goes back like the button of the browser. There is no load event for a page from
+// the cache.
 func (b *tab) back() {
 	b.t.Helper()
 	b.run(`void setTimeout(() => history.back())`)
@@ -471,8 +473,8 @@ func TestBackForwardCacheShowsNothingPrivate(t *testing.T) {
 	b.run(`fetch('/auth/users/logout', { method: 'POST' })`)
 	b.back()
 	b.settled()
-	require.Equal(t, "the same page", eval[string](b, `window.mark ?? 'a new one'`), "the cache was not used, so this test says nothing")
-	require.NotContains(t, eval[string](b, `window.shown.text`), "ann@example.com", "it was there before the session was looked after")
+	require.Equal(t, "the same page", eval[string](b, `window.mark ?? 'a new one'`), "the cache was not used, so this test proves nothing")
+	require.NotContains(t, eval[string](b, `window.shown.text`), "ann@example.com", "the page showed the account before it checked the session")
 	require.NotContains(t, eval[string](b, `window.shown.text`), "Buy hay")
 	require.Equal(t, "Signed out", b.text(user+".state"))
 	require.NotContains(t, eval[string](b, `document.documentElement.outerHTML`), "ann@example.com")

@@ -19,8 +19,9 @@ import (
 
 const everywhere = "__Host-Http-users.refresh"
 
-// pageServer renders who is signed in, with what the browser sent it, ahead of
-// any client. It is another server on the same host: it can set none of the cookies.
+// pageServer renders the signed-in user from the cookies of the request, before a
+// script runs. It is another server on the same host, and it cannot set any of the
+// cookies.
 type pageServer struct {
 	api  string
 	port string
@@ -34,30 +35,30 @@ type pageServer struct {
 func newPageServer(t *testing.T, w *world) *pageServer {
 	t.Helper()
 	s := &pageServer{api: "https://127.0.0.1:" + w.port, http: &http.Client{
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, //nolint:gosec // of the test's own
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, //nolint:gosec // the server is part of the test
 	}}
 	t.Cleanup(s.http.CloseIdleConnections)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	_, s.port, err = net.SplitHostPort(listener.Addr().String())
 	require.NoError(t, err)
-	server := &http.Server{Handler: s, TLSConfig: selfSigned(t)} //nolint:gosec // no slow clients here
+	server := &http.Server{Handler: s, TLSConfig: selfSigned(t)} //nolint:gosec // a test has no slow clients
 	go func() { _ = server.ServeTLS(listener, "", "") }()
 	t.Cleanup(func() { _ = server.Close() })
 	return s
 }
 
 func (s *pageServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path != "/" { // a browser asks for an icon
+	if r.URL.Path != "/" { // browsers request an icon
 		http.NotFound(w, r)
 		return
 	}
-	who := "nobody"
+	who := "anonymous"
 	if access := s.accessToken(r); access != "" {
 		status, account := s.ask("GET", "/data/users", "", access)
 		who = fmt.Sprint(account["email"])
 		if status != http.StatusOK {
-			s.fault("%d for an access token that is new", status)
+			s.fault("%d for a new access token", status)
 		}
 	}
 	_, _ = io.WriteString(w, "<!doctype html><title>rendered</title><p>"+who)
@@ -70,7 +71,7 @@ func (s *pageServer) accessToken(r *http.Request) string {
 	}
 	status, answer := s.ask("POST", "/auth/users/token", `{"refresh_token":"`+cookie.Value+`"}`, "")
 	if status != http.StatusOK && status != http.StatusUnauthorized {
-		s.fault("%d for an exchange", status)
+		s.fault("%d for the exchange of a refresh token", status)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,31 +117,32 @@ func TestServerRendersPagesForSignedInUser(t *testing.T) {
 		return b.text("p")
 	}
 	b := w.home(p)
-	require.Equal(t, "nobody", rendered())
+	require.Equal(t, "anonymous", rendered())
 	b.signUp("users", "ann@example.com")
 	stored := p.cookies()[everywhere]
 	require.Equal(t, []any{"/", "a.test", true, true}, []any{stored.Path, stored.Domain, stored.Secure, stored.HTTPOnly})
 
 	for range expiries {
 		w.expire()
-		require.Equal(t, "ann@example.com", rendered(), "before the client has refreshed")
+		require.Equal(t, "ann@example.com", rendered(), "the page server could not render before the client refreshed")
 		require.Empty(t, eval[[]string](b, tenAtOnce))
 		require.Equal(t, "ann@example.com", rendered())
 	}
-	require.Equal(t, expiries, w.count(refreshRoute, 200), "rendering rotates nothing")
-	require.Zero(t, w.count(refreshRoute, 401), "the page server was taken for a thief")
+	require.Equal(t, expiries, w.count(refreshRoute, 200), "rendering rotated a token")
+	require.Zero(t, w.count(refreshRoute, 401), "a request of the page server was treated as a replay")
 	pages.mu.Lock()
 	require.Equal(t, 2*expiries, pages.exchanges)
 	pages.mu.Unlock()
 
-	// A link from another site does not bring it along (SameSite=Strict).
+	// After a link from another site, the browser does not send the refresh cookie
+	// (SameSite=Strict).
 	evil := p.tab().visit(w.url("evil.test", "/blank"))
 	evil.run(`void setTimeout(() => { location = %q; })`, "https://a.test:"+pages.port+"/")
 	evil.wait(`document.title === 'rendered'`)
-	require.Equal(t, "nobody", evil.text("p"))
+	require.Equal(t, "anonymous", evil.text("p"))
 
 	b.run("users.logout()")
-	require.Equal(t, "nobody", rendered())
+	require.Equal(t, "anonymous", rendered())
 	require.Empty(t, p.cookies())
 	pages.mu.Lock()
 	defer pages.mu.Unlock()

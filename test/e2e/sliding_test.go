@@ -14,7 +14,7 @@ func TestSlidingNeedsNoScript(t *testing.T) {
 	w, p := newWorld(t, func(_ *world, _ *fiber.App, cfg *fiberjwt.Config) { cfg.Cookie.Sliding = true }), newProfile(t)
 	b := w.home(p)
 	b.signUp("users", "ann@example.com")
-	for range 6 { // an hour of looking at pages, seven minutes each
+	for range 6 { // a page every seven minutes, for more than half an hour
 		before := p.cookies()["__Host-Http-users"].Value
 		w.advance(7 * time.Minute)
 		b.visit(w.url("a.test", "/data/users"))
@@ -25,7 +25,7 @@ func TestSlidingNeedsNoScript(t *testing.T) {
 
 	before := p.cookies()["__Host-Http-users"].Value
 	w.advance(7 * time.Minute)
-	// A link from another site: the person is signed in, but nothing is renewed.
+	// After a link from another site, the user is signed in, but nothing is renewed.
 	evil := p.tab().visit(w.url("evil.test", "/blank"))
 	evil.run(`void setTimeout(() => { location = %q; })`, w.url("a.test", "/data/users"))
 	evil.wait(`location.pathname === '/data/users' && document.body.innerText.includes('ann@example.com')`)

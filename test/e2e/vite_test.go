@@ -16,7 +16,7 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// frameworks are those that the guide has a component for.
+// frameworks are the frameworks for which the guide has a component.
 var frameworks = map[string]struct{ component, plugin, main string }{
 	"React": {"Account.tsx", "", `import { createElement } from 'react';
 		import { createRoot } from 'react-dom/client';
@@ -30,7 +30,7 @@ var frameworks = map[string]struct{ component, plugin, main string }{
 		mount(Account, { target: document.querySelector('main') });`},
 }
 
-// viteProject is the project of a reader who followed the guide: its Vite
+// viteProject returns the files of a project that follows the guide: its Vite
 // configuration and the component of one framework.
 func viteProject(t *testing.T, framework, application string) map[string]string {
 	t.Helper()
@@ -53,14 +53,14 @@ func viteProject(t *testing.T, framework, application string) map[string]string 
 	}
 }
 
-// sample gives the file of the guide whose first line names it.
+// sample returns the file of the guide whose first line names it.
 func sample(t *testing.T, name string) string {
 	t.Helper()
 	return guide(t, "(?s)```\\w+\n((?://|<!--) "+regexp.QuoteMeta(name)+"(?: -->)?\n.*?)```")
 }
 
-// installClient installs the npm package by the commands of the guide, beside the
-// packages of interop.
+// installClient installs the npm package by the commands of the guide, next to the
+// packages of test/interop.
 func installClient(t *testing.T, project string) {
 	t.Helper()
 	run := func(name string, args ...string) {
@@ -83,7 +83,7 @@ func installClient(t *testing.T, project string) {
 	}
 }
 
-// startVite serves a project and gives its address.
+// startVite serves a project and returns its address.
 func startVite(t *testing.T, project map[string]string) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -114,7 +114,7 @@ func startVite(t *testing.T, project map[string]string) string {
 func newViteWorld(t *testing.T) *world {
 	t.Helper()
 	if os.Getenv("FIBERJWT_INTEROP") == "" {
-		t.Skip("set FIBERJWT_INTEROP=1, after npm ci in interop, to run this test")
+		t.Skip("set FIBERJWT_INTEROP=1, after npm ci in test/interop, to run this test")
 	}
 	return newPlainWorld(t, func(_ *world, _ *fiber.App, cfg *fiberjwt.Config) { cfg.Cookie.Insecure = true })
 }
@@ -159,7 +159,7 @@ func TestViteProxyMustKeepTheHost(t *testing.T) {
 			strings.NewReader(`{"email":"`+email+`","password":"`+password+`","transport":"cookie"}`))
 		require.NoError(t, err)
 		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Origin", address) // of a browser that sends no Sec-Fetch-Site, as on plain http
+		r.Header.Set("Origin", address) // browsers do not send Sec-Fetch-Site on plain http
 		answer, err := http.DefaultClient.Do(r)
 		require.NoError(t, err)
 		require.NoError(t, answer.Body.Close())
@@ -167,5 +167,5 @@ func TestViteProxyMustKeepTheHost(t *testing.T) {
 	}
 	require.Equal(t, 201, signUp("ann@example.com"))
 	project["vite.config.js"] = `export default { server: { proxy: { '/auth': 'http://127.0.0.1:` + w.port + `' } } };`
-	require.Equal(t, 403, signUp("bob@example.com"), "a string would do as well, so the guide need not warn of it")
+	require.Equal(t, 403, signUp("bob@example.com"), "a proxy given as a string works too, so the guide need not warn of it")
 }

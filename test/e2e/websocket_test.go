@@ -26,7 +26,7 @@ func TestWebSocketGuideShowsTestedCode(t *testing.T) {
 	require.Equal(t, code, string(tested))
 }
 
-// speak opens the socket, says something and gives what came back.
+// speak opens the socket, sends a message and returns the reply.
 const speak = `new Promise(done => {
 	const socket = new WebSocket(%q);
 	socket.onopen = () => socket.send('hello');
@@ -44,11 +44,11 @@ func TestWebSocketOpensOnlyFromOwnPage(t *testing.T) {
 	for name, host := range map[string]string{"another site": "evil.test", "a sibling origin": "b.a.test"} {
 		require.Equal(t, "refused", eval[string](p.tab().visit(w.url(host, "/blank")), speak, address), name)
 	}
-	require.Equal(t, 1, w.count("GET /live", 403), "the sibling has the cookie, so only its origin can tell")
+	require.Equal(t, 1, w.count("GET /live", 403), "the browser sends the cookie from a sibling, so only the origin can refuse it")
 
 	w.expire()
 	require.Equal(t, "refused", eval[string](b, speak, address))
-	require.Equal(t, "ann@example.com: hello", eval[string](b, `users.me().then(() => `+speak+`)`, address), "the client renews the cookie first")
+	require.Equal(t, "ann@example.com: hello", eval[string](b, `users.me().then(() => `+speak+`)`, address), "the client did not renew the cookie first")
 	b.run("users.logout()")
 	require.Equal(t, "refused", eval[string](b, speak, address))
 }
@@ -68,12 +68,12 @@ func TestWebSocketEndsWithTheSession(t *testing.T) {
 	w.expire()
 	b.run("users.refresh()")
 	const echo = `new Promise(done => { socket.onmessage = ({ data }) => done(data); socket.send('hello'); })`
-	require.Equal(t, "ann@example.com: hello", eval[string](b, echo), "the page has another token, the socket goes on")
+	require.Equal(t, "ann@example.com: hello", eval[string](b, echo), "the socket closed when the token was renewed")
 	b.run("users.logout({ everywhere: true })")
 	b.wait("gone === 1008")
 }
 
-// C15: without a browser, by the cookies of Cookie.Insecure.
+// This runs without a browser, with and without Cookie.Insecure.
 func TestWebSocketOutlivesItsToken(t *testing.T) {
 	for name, insecure := range map[string]bool{"__Host-Http-users": false, "users": true} {
 		t.Run(name, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestWebSocketOutlivesItsToken(t *testing.T) {
 			hello()
 			w.expire()
 			before := asked.Load()
-			require.Eventually(t, func() bool { return asked.Load() >= before+2 }, patience, time.Millisecond, "it is asked for")
+			require.Eventually(t, func() bool { return asked.Load() >= before+2 }, patience, time.Millisecond, "the handler does not check the session")
 			hello()
 
 			require.Equal(t, 204, post("/auth/users/logout", "", cookie).StatusCode)

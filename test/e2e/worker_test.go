@@ -9,7 +9,7 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// workerScript answers each message, the address to fetch, by what came of it.
+// workerScript fetches the address in each message and answers with the response.
 const workerScript = `
 const { createAuth } = await import('/auth/client.js');
 const auth = createAuth('users');
@@ -23,7 +23,6 @@ postMessage('ready');
 
 const withoutSharing = `delete globalThis.BroadcastChannel; delete WorkerNavigator.prototype.locks;`
 
-// C9.
 func TestWorkerFetchesThroughExpiries(t *testing.T) {
 	for name, before := range map[string]string{"a worker": "", "a worker without locks and channels": withoutSharing} {
 		t.Run(name, func(t *testing.T) {

@@ -1,5 +1,5 @@
-// Command minify writes client.min.js, which the server hands out, from
-// client.js in internal/client; "go generate ./internal/client" runs it.
+// Command minify makes client.min.js, which the server serves, from client.js in
+// internal/client. "go generate ./internal/client" runs it.
 package main
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// folder is that of the client, as seen from test/e2e.
+// folder is the folder of the client, relative to test/e2e.
 const folder = "../../internal/client/"
 
 func main() {

@@ -23,9 +23,9 @@ func TestBrokenSourceReplacesNoOutput(t *testing.T) {
 	from, to := filepath.Join(folder, "client.js"), filepath.Join(folder, "client.min.js")
 	require.NoError(t, os.WriteFile(to, []byte("as before"), 0o600))
 	for name, source := range map[string]string{
-		"no script":               "export function (",
-		"what is likely a slip":   "export const is = typeof x === 'strnig';",
-		"what no module may hold": "export const x = 1; with (x) {}",
+		"no script":                          "export function (",
+		"a likely mistake":                   "export const is = typeof x === 'strnig';",
+		"a statement not allowed in modules": "export const x = 1; with (x) {}",
 	} {
 		require.NoError(t, os.WriteFile(from, []byte(source), 0o600))
 		require.ErrorContains(t, write(from, to), "client.js:1: ", name)

@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// stopwatch stops the page's time: it is later, and patience is at an end, when
-// pass(milliseconds) says so; no timer for later rings. And it keeps the paths
-// that are asked for.
+// stopwatch stops the clock of the page. pass(milliseconds) moves it and fires the
+// timeouts of requests. Timers of more than 100 ms never fire. The script also
+// records the paths of the requests.
 const stopwatch = `{
 	const begin = Date.now(), waits = [], ask = fetch, set = setTimeout;
 	let passed = 0;
@@ -32,11 +32,11 @@ const stopwatch = `{
 	};
 }`
 
-// waiting are the tabs that want the lock somebody has.
+// waiting is the number of tabs that wait for the lock.
 const waiting = `navigator.locks.query().then(({ pending }) => pending.length)`
 
-// A tab that is too busy to hear of the sign-in may have a refresh under way,
-// whose answer would put its cookies over those of the sign-in.
+// A busy tab does not notice the sign-in at once and may have sent a refresh. Its
+// response would overwrite the cookies of the sign-in.
 func TestSignInAndOutWaitForPendingRefresh(t *testing.T) {
 	for name, test := range map[string]struct{ call, path string }{
 		"login":    {`users.login({ email: 'ann@example.com', password: '` + password + `' })`, "/auth/users/login"},
@@ -56,19 +56,19 @@ func TestSignInAndOutWaitForPendingRefresh(t *testing.T) {
 			busy := w.holdLock(p)
 			start()
 			b.run(`pass(10_999)`)
-			require.Empty(t, eval[[]string](b, `asked`), "it goes on while a refresh may be under way")
+			require.Empty(t, eval[[]string](b, `asked`), "the client did not wait for the refresh")
 			require.Equal(t, 1, eval[int](b, waiting))
 			busy.run(`release()`)
 			require.Equal(t, "done", eval[string](b, `late`))
 			require.Equal(t, []string{test.path}, eval[[]string](b, `asked`))
 
 			if name == "register" {
-				return // once is enough
+				return // the second part uses the same code for all three
 			}
 			w.freezeWithLock(p)
 			start()
 			b.run(`pass(11_000)`)
-			require.Equal(t, "done", eval[string](b, `late`), "a frozen tab holds it up for ever")
+			require.Equal(t, "done", eval[string](b, `late`), "a frozen tab blocks it forever")
 		})
 	}
 }
@@ -96,7 +96,7 @@ func TestHangingRefreshIsAborted(t *testing.T) {
 	b.run(`window.late = users.refresh().catch(error => error.name + ' ' + error.status).finally(() => { window.over = true; }), void 0`)
 	<-held
 	b.run(`pass(9_999)`)
-	require.False(t, eval[bool](b, `!!window.over`), "the server has more time than that")
+	require.False(t, eval[bool](b, `!!window.over`), "the client aborted too early")
 	b.run(`pass(1)`)
 	require.Equal(t, "AuthError 0", eval[string](b, `late`))
 	require.Equal(t, []string{"users session"}, eval[[]string](b, "events"))
@@ -118,7 +118,7 @@ func TestClientBacksOffByRetryAfter(t *testing.T) {
 			b := w.home(p, stopwatch)
 			b.signUp("users", "ann@example.com")
 			w.expire()
-			w.take(func(c *fiber.Ctx) (bool, error) {
+			w.setDetour(func(c *fiber.Ctx) (bool, error) {
 				if c.Path() != "/auth/users/refresh" {
 					return false, nil
 				}

@@ -36,20 +36,20 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// street is an application with other middlewares above and below fiberjwt.
-type street struct {
+// stack is an application with other middleware above and below fiberjwt.
+type stack struct {
 	t     *testing.T
 	app   *fiber.App
 	log   bytes.Buffer
-	times int // that a handler below ran
+	times int // how often a handler below ran
 }
 
-// newStreet has GET and POST /me, which say who is signed in, GET /cacheable,
-// which every cache may keep, and GET /open, which is public. Middlewares that
-// are below stand between fiberjwt and these.
-func newStreet(t *testing.T, above, below []fiber.Handler, changes ...func(*fiberjwt.Config)) *street {
+// newStack returns an application with GET and POST /me, which return the user,
+// GET /cacheable, which every cache may store, and GET /open, which is public. The
+// middleware in below runs between fiberjwt and these routes.
+func newStack(t *testing.T, above, below []fiber.Handler, changes ...func(*fiberjwt.Config)) *stack {
 	t.Helper()
-	s := &street{t: t, app: fiber.New()}
+	s := &stack{t: t, app: fiber.New()}
 	for _, handler := range above {
 		s.app.Use(handler)
 	}
@@ -74,7 +74,7 @@ func newStreet(t *testing.T, above, below []fiber.Handler, changes ...func(*fibe
 		s.times++
 		u, ok := fiberjwt.Current[User](c)
 		if !ok {
-			return c.SendString("nobody")
+			return c.SendString("anonymous")
 		}
 		return c.SendString(u.Email)
 	}
@@ -93,7 +93,7 @@ type reply struct {
 	Body   string
 }
 
-func (s *street) do(method, path, body string, headers ...string) reply {
+func (s *stack) do(method, path, body string, headers ...string) reply {
 	s.t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	if body != "" {
@@ -111,8 +111,8 @@ func (s *street) do(method, path, body string, headers ...string) reply {
 	return reply{answer.StatusCode, answer.Header, string(text)}
 }
 
-// signUp gives the Authorization header of a new account.
-func (s *street) signUp(name string, headers ...string) []string {
+// signUp returns the Authorization header of a new account.
+func (s *stack) signUp(name string, headers ...string) []string {
 	s.t.Helper()
 	a := s.do("POST", "/auth/users/register", `{"email":"`+name+`","password":"`+password+`"}`, headers...)
 	require.Equal(s.t, 201, a.Status, a.Body)
@@ -121,8 +121,8 @@ func (s *street) signUp(name string, headers ...string) []string {
 	return []string{"Authorization", "Bearer " + tokens.AccessToken}
 }
 
-// signUpByCookie gives the Cookie header of a new account.
-func (s *street) signUpByCookie(name string) []string {
+// signUpByCookie returns the Cookie header of a new account.
+func (s *stack) signUpByCookie(name string) []string {
 	s.t.Helper()
 	a := s.do("POST", "/auth/users/register", `{"email":"`+name+`","password":"`+password+`","transport":"cookie"}`, "Sec-Fetch-Site", "same-origin")
 	require.Equal(s.t, 201, a.Status, a.Body)
@@ -135,16 +135,16 @@ func (s *street) signUpByCookie(name string) []string {
 
 const idempotencyKey = "11111111-2222-4333-8444-555555555555"
 
-// C10: below fiberjwt, Fiber's cache middleware would verify Bob and give him
-// Ann's answer, whatever that says about caching.
+// Below fiberjwt, Bob's request would be verified, and Fiber's cache middleware would
+// then return Ann's response to him, whatever its headers say about caching.
 func TestCacheBelowNeverServesOtherUsers(t *testing.T) {
 	for name, settings := range map[string]cache.Config{
-		"as it comes":  {},
+		"default":      {},
 		"with headers": {StoreResponseHeaders: true, CacheControl: true},
-		"of posts":     {Methods: []string{"GET", "HEAD", "POST"}},
+		"of POST":      {Methods: []string{"GET", "HEAD", "POST"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStreet(t, nil, []fiber.Handler{cache.New(settings)})
+			s := newStack(t, nil, []fiber.Handler{cache.New(settings)})
 			ann, bob := s.signUp("ann@example.com"), s.signUp("bob@example.com")
 			cookie := s.signUpByCookie("cid@example.com")
 			for range 2 {
@@ -156,19 +156,19 @@ func TestCacheBelowNeverServesOtherUsers(t *testing.T) {
 				require.Equal(t, "ann@example.com", s.do("POST", "/me", "", ann...).Body)
 				require.Equal(t, "bob@example.com", s.do("POST", "/me", "", bob...).Body)
 				require.Equal(t, 401, s.do("GET", "/me", "").Status)
-				require.Equal(t, "nobody", s.do("GET", "/open", "").Body)
+				require.Equal(t, "anonymous", s.do("GET", "/open", "").Body)
 			}
 			before := s.times
-			require.Equal(t, "hit", s.do("GET", "/open", "").Header.Get("X-Cache"), "what is for everybody is kept")
+			require.Equal(t, "hit", s.do("GET", "/open", "").Header.Get("X-Cache"), "the response to anonymous requests is cached")
 			require.Equal(t, before, s.times)
 			require.Empty(t, s.log.String())
 		})
 	}
 }
 
-// C10: the snippet of docs/operate/deployment.md for answers that may be kept.
+// This is the snippet of docs/operate/deployment.md for responses that may be cached.
 func TestCacheBelowCanCachePerAccount(t *testing.T) {
-	s := newStreet(t, nil, []fiber.Handler{
+	s := newStack(t, nil, []fiber.Handler{
 		func(c *fiber.Ctx) error {
 			c.Request().Header.Del(fiber.HeaderCacheControl)
 			return c.Next()
@@ -189,17 +189,18 @@ func TestCacheBelowCanCachePerAccount(t *testing.T) {
 	require.Equal(t, 2, s.times)
 }
 
-// C10: above fiberjwt, nobody is asked for a token when there is an answer.
+// Above fiberjwt, the cache middleware returns a stored response before the token is
+// checked.
 func TestCacheAboveIsRefused(t *testing.T) {
 	for name, settings := range map[string]cache.Config{
-		"as it comes":           {},
+		"default":               {},
 		"with headers":          {StoreResponseHeaders: true},
 		"with a header renamed": {CacheHeader: "X-Kept"},
-		"of posts":              {Methods: []string{"GET", "POST"}},
+		"of POST":               {Methods: []string{"GET", "POST"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStreet(t, []fiber.Handler{recovery.New(), cache.New(settings), etag.New()}, nil)
-			if name == "of posts" {
+			s := newStack(t, []fiber.Handler{recovery.New(), cache.New(settings), etag.New()}, nil)
+			if name == "of POST" {
 				require.Equal(t, 500, s.do("POST", "/auth/users/login", "{}").Status)
 				require.Contains(t, s.log.String(), "Fiber's cache middleware is above fiberjwt")
 				return
@@ -208,21 +209,21 @@ func TestCacheAboveIsRefused(t *testing.T) {
 			for _, path := range []string{"/me", "/open", "/cacheable", "/auth/users/me"} {
 				a := s.do("GET", path, "", ann...)
 				require.Equal(t, 500, a.Status, path)
-				require.NotContains(t, a.Body, "cache", "it is not the client's to mend")
+				require.NotContains(t, a.Body, "cache", "the response shows the cause to the client")
 				for _, headers := range [][]string{bob, nil} {
 					require.NotContains(t, s.do("GET", path, "", headers...).Body, "ann@example.com", path)
 				}
 				if path == "/open" {
-					require.Equal(t, 200, s.do("GET", path, "").Status, "the refusal was kept for all")
+					require.Equal(t, 200, s.do("GET", path, "").Status, "the refusal was cached for all clients")
 				}
 			}
 			require.Contains(t, s.log.String(), "Fiber's cache middleware is above fiberjwt")
-			require.Equal(t, 1, strings.Count(s.log.String(), "\n"), "one line a minute")
+			require.Equal(t, 1, strings.Count(s.log.String(), "\n"), "the log has at most one line a minute")
 			require.Equal(t, "ann@example.com", s.do("POST", "/me", "", append(ann, "Cache-Control", "no-store")...).Body)
 		})
 	}
 	t.Run("on the route", func(t *testing.T) {
-		s := newStreet(t, nil, nil)
+		s := newStack(t, nil, nil)
 		sub := fiber.New()
 		sub.Get("/own", cache.New(), fiberjwt.New(fiberjwt.Config{
 			Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Logger: slog.New(slog.NewTextHandler(&s.log, nil)),
@@ -233,7 +234,8 @@ func TestCacheAboveIsRefused(t *testing.T) {
 	})
 }
 
-// C10: the handler of docs/operate/deployment.md, above a cache that is above.
+// This is the handler of docs/operate/deployment.md, above a cache that stands above
+// fiberjwt.
 func TestCacheAboveServesOnlyAnonymousRequests(t *testing.T) {
 	private := func(c *fiber.Ctx) error {
 		if c.Get(fiber.HeaderAuthorization) != "" || c.Get(fiber.HeaderCookie) != "" || c.Method() != fiber.MethodGet {
@@ -241,7 +243,7 @@ func TestCacheAboveServesOnlyAnonymousRequests(t *testing.T) {
 		}
 		return c.Next()
 	}
-	s := newStreet(t, []fiber.Handler{private, cache.New()}, nil)
+	s := newStack(t, []fiber.Handler{private, cache.New()}, nil)
 	ann, bob, cid := s.signUp("ann@example.com"), s.signUp("bob@example.com"), s.signUpByCookie("cid@example.com")
 	for range 2 {
 		for _, path := range []string{"/me", "/open", "/auth/users/me"} {
@@ -255,9 +257,10 @@ func TestCacheAboveServesOnlyAnonymousRequests(t *testing.T) {
 	require.Empty(t, s.log.String())
 }
 
-// C10: caches that obey HTTP, and what stands above and looks at answers.
+// Caches that obey HTTP, and middleware above that reads responses, rely on these
+// headers.
 func TestSignedInResponsesArePrivate(t *testing.T) {
-	s := newStreet(t, nil, nil)
+	s := newStack(t, nil, nil)
 	ann, cid := s.signUp("ann@example.com"), s.signUpByCookie("cid@example.com")
 	s.app.Get("/fails", func(c *fiber.Ctx) error { return fiber.NewError(418) })
 	for _, credential := range [][]string{ann, cid} {
@@ -265,13 +268,13 @@ func TestSignedInResponsesArePrivate(t *testing.T) {
 		require.Equal(t, "private", s.do("GET", "/open", "", credential...).Header.Get("Cache-Control"))
 		require.Equal(t, "private", s.do("GET", "/missing", "", credential...).Header.Get("Cache-Control"))
 		require.Equal(t, "private", s.do("GET", "/fails", "", credential...).Header.Get("Cache-Control"))
-		require.Equal(t, "public, max-age=60", s.do("GET", "/cacheable", "", credential...).Header.Get("Cache-Control"), "the handler says otherwise")
+		require.Equal(t, "public, max-age=60", s.do("GET", "/cacheable", "", credential...).Header.Get("Cache-Control"), "the header of the handler was replaced")
 	}
-	require.Empty(t, s.do("GET", "/open", "").Header.Get("Cache-Control"), "it is for everybody")
+	require.Empty(t, s.do("GET", "/open", "").Header.Get("Cache-Control"), "an anonymous response to a public route")
 	require.Equal(t, "no-store", s.do("GET", "/me", "").Header.Get("Cache-Control"))
 }
 
-// C20: these replace all headers of the answer.
+// Proxy handlers replace all headers of the response.
 func TestProxiedResponsesKeepVaryAndCacheControl(t *testing.T) {
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Vary", "Accept-Encoding")
@@ -281,7 +284,7 @@ func TestProxiedResponsesKeepVaryAndCacheControl(t *testing.T) {
 		_, _ = io.WriteString(w, "from upstream")
 	}))
 	t.Cleanup(upstream.Close)
-	s := newStreet(t, nil, nil)
+	s := newStack(t, nil, nil)
 	s.app.Get("/do", func(c *fiber.Ctx) error {
 		return proxy.Do(c, upstream.URL+"/?"+string(c.Context().QueryArgs().QueryString()))
 	})
@@ -311,35 +314,35 @@ func TestProxiedResponsesKeepVaryAndCacheControl(t *testing.T) {
 		}
 	}
 	require.Equal(t, "public, max-age=60", s.do("GET", "/do?public", "", ann...).Header.Get("Cache-Control"))
-	require.NotContains(t, s.do("GET", "/me", "", ann...).Header.Get("Vary"), "Authorization, Cookie, Authorization", "each once")
+	require.NotContains(t, s.do("GET", "/me", "", ann...).Header.Get("Vary"), "Authorization, Cookie, Authorization", "each value once")
 }
 
-// C21: with one key, Bob would get Ann's answer, cookies included.
+// With the same idempotency key, Bob would get Ann's response including her cookies.
 func TestIdempotencyAboveIsRefused(t *testing.T) {
-	s := newStreet(t, []fiber.Handler{idempotency.New()}, nil)
+	s := newStack(t, []fiber.Handler{idempotency.New()}, nil)
 	for _, path := range []string{"/auth/users/register", "/auth/users/login", "/auth/users/refresh"} {
 		a := s.do("POST", path, "{}", "X-Idempotency-Key", idempotencyKey)
 		require.Equal(t, 500, a.Status, path)
 	}
 	require.Contains(t, s.log.String(), "Fiber's idempotency middleware is above fiberjwt")
-	require.Equal(t, 1, strings.Count(s.log.String(), "\n"), "one line a minute")
-	require.Equal(t, 401, s.do("GET", "/me", "").Status, "it is for requests that change something")
+	require.Equal(t, 1, strings.Count(s.log.String(), "\n"), "the log has at most one line a minute")
+	require.Equal(t, 401, s.do("GET", "/me", "").Status, "only requests that change something are refused")
 }
 
-// C21: below, an answer is given again to the account that it was for.
+// Below fiberjwt, a response is repeated to the account that it was for.
 func TestIdempotencyBelowReplaysOnlyToTheOwner(t *testing.T) {
 	for name, settings := range map[string]struct {
 		idempotency.Config
 		header  string
 		refused bool
 	}{
-		"as it comes":          {idempotency.Config{}, "X-Idempotency-Key", false},
+		"default":              {idempotency.Config{}, "X-Idempotency-Key", false},
 		"another header":       {idempotency.Config{KeyHeader: "Idempotency-Key"}, "Idempotency-Key", false},
 		"headers without ours": {idempotency.Config{KeepResponseHeaders: []string{"Content-Type"}}, "X-Idempotency-Key", true},
 		"headers with ours":    {idempotency.Config{KeepResponseHeaders: []string{"Content-Type", "X-Fiberjwt-Owner"}}, "X-Idempotency-Key", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStreet(t, nil, []fiber.Handler{idempotency.New(settings.Config)})
+			s := newStack(t, nil, []fiber.Handler{idempotency.New(settings.Config)})
 			key := []string{settings.header, idempotencyKey}
 			ann, bob := append(s.signUp("ann@example.com"), key...), append(s.signUp("bob@example.com"), key...)
 			require.Equal(t, "ann@example.com", s.do("POST", "/me", "", ann...).Body)
@@ -347,7 +350,7 @@ func TestIdempotencyBelowReplaysOnlyToTheOwner(t *testing.T) {
 			a := s.do("POST", "/me", "", bob...)
 			require.Equal(t, 500, a.Status)
 			require.NotContains(t, a.Body, "ann")
-			require.NotContains(t, s.do("POST", "/open", "", key...).Body, "ann", "nor to a stranger on an open route")
+			require.NotContains(t, s.do("POST", "/open", "", key...).Body, "ann", "an anonymous client got the response on a public route")
 			require.Contains(t, s.log.String(), "Fiber's idempotency middleware repeats a response")
 			again := s.do("POST", "/me", "", ann...)
 			if settings.refused {
@@ -356,12 +359,12 @@ func TestIdempotencyBelowReplaysOnlyToTheOwner(t *testing.T) {
 				return
 			}
 			require.Equal(t, "ann@example.com", again.Body)
-			require.Equal(t, 1, s.times, "it was not done twice")
+			require.Equal(t, 1, s.times, "the handler ran twice")
 		})
 	}
 }
 
-// C21: the handler of docs/operate/deployment.md.
+// This is the handler of docs/operate/deployment.md.
 func TestIdempotencyBelowWorksWithAccountKeys(t *testing.T) {
 	own := func(c *fiber.Ctx) error {
 		if s, ok := fiberjwt.SessionOf(c); ok && c.Get("X-Idempotency-Key") != "" {
@@ -370,7 +373,7 @@ func TestIdempotencyBelowWorksWithAccountKeys(t *testing.T) {
 		}
 		return c.Next()
 	}
-	s := newStreet(t, nil, []fiber.Handler{own, idempotency.New()})
+	s := newStack(t, nil, []fiber.Handler{own, idempotency.New()})
 	key := []string{"X-Idempotency-Key", idempotencyKey}
 	ann, bob := append(s.signUp("ann@example.com"), key...), append(s.signUp("bob@example.com"), key...)
 	for range 3 {
@@ -380,9 +383,9 @@ func TestIdempotencyBelowWorksWithAccountKeys(t *testing.T) {
 	require.Equal(t, 2, s.times)
 }
 
-// C21: csrf refuses sign-ins before fiberjwt sees them.
+// Fiber's csrf middleware refuses sign-ins before fiberjwt sees them.
 func TestCSRFMiddlewareAboveIsLogged(t *testing.T) {
-	s := newStreet(t, []fiber.Handler{csrf.New()}, nil)
+	s := newStack(t, []fiber.Handler{csrf.New()}, nil)
 	require.Equal(t, 403, s.do("POST", "/auth/users/login", "{}").Status)
 	for range 3 {
 		s.do("GET", "/me", "")
@@ -390,16 +393,17 @@ func TestCSRFMiddlewareAboveIsLogged(t *testing.T) {
 	require.Contains(t, s.log.String(), "Fiber's csrf middleware")
 	require.Equal(t, 1, strings.Count(s.log.String(), "\n"))
 
-	s = newStreet(t, nil, []fiber.Handler{csrf.New()})
+	s = newStack(t, nil, []fiber.Handler{csrf.New()})
 	ann := s.signUp("ann@example.com")
-	require.Empty(t, s.log.String(), "below, it is for the routes there alone")
-	require.Equal(t, 403, s.do("POST", "/me", "", ann...).Status, "the routes below want its token")
+	require.Empty(t, s.log.String(), "below, it applies to the routes there only")
+	require.Equal(t, 403, s.do("POST", "/me", "", ann...).Status, "the routes below need its token")
 	token := s.do("GET", "/me", "", ann...).Header.Get("Set-Cookie")
 	token = strings.TrimPrefix(strings.Split(token, ";")[0], "csrf_=")
 	require.Equal(t, 200, s.do("POST", "/me", "", append(ann, "X-Csrf-Token", token, "Cookie", "csrf_="+token)...).Status)
 }
 
-// C21: every other line of the table of neighbours in docs/operate/deployment.md.
+// This tests every other line of the table of middleware in
+// docs/operate/deployment.md.
 func TestOtherMiddlewareIsCompatible(t *testing.T) {
 	store := session.New()
 	counting := func(c *fiber.Ctx) error {
@@ -432,7 +436,7 @@ func TestOtherMiddlewareIsCompatible(t *testing.T) {
 		"encryptcookie above": {above: []fiber.Handler{encryptcookie.New(encryptcookie.Config{Key: key})}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newStreet(t, test.above, test.below)
+			s := newStack(t, test.above, test.below)
 			ann, bob, cid := s.signUp("ann@example.com"), s.signUp("bob@example.com"), s.signUpByCookie("cid@example.com")
 			for range 2 {
 				require.Equal(t, "ann@example.com", s.do("GET", "/me", "", ann...).Body)
@@ -454,14 +458,15 @@ func TestOtherMiddlewareIsCompatible(t *testing.T) {
 	}
 }
 
-// C21: below, it would take the cookies that fiberjwt has set above for its own.
+// Below fiberjwt, the middleware would encrypt the cookies that fiberjwt sets and
+// fiberjwt could not read them.
 func TestEncryptCookieBelowNeedsExcept(t *testing.T) {
 	login := func(c *fiber.Ctx) error {
 		_, err := fiberjwt.Login(c, &User{ID: 1}, fiberjwt.LoginOptions{Transport: fiberjwt.TransportCookie})
 		return err
 	}
-	for name, except := range map[string][]string{"forgotten": nil, "named": {"__Host-Http-users", "__Secure-users-refresh", "__Secure-users-device"}} {
-		s := newStreet(t, nil, []fiber.Handler{encryptcookie.New(encryptcookie.Config{Key: encryptcookie.GenerateKey(), Except: except})},
+	for name, except := range map[string][]string{"without Except": nil, "with Except": {"__Host-Http-users", "__Secure-users-refresh", "__Secure-users-device"}} {
+		s := newStack(t, nil, []fiber.Handler{encryptcookie.New(encryptcookie.Config{Key: encryptcookie.GenerateKey(), Except: except})},
 			func(cfg *fiberjwt.Config) {
 				cfg.Entities = []fiberjwt.AnyEntity{fiberjwt.Entity[User]{Password: "-"}}
 				cfg.Public = append(cfg.Public, "POST /enter")
@@ -473,13 +478,13 @@ func TestEncryptCookieBelowNeedsExcept(t *testing.T) {
 		require.Equal(t, 200, a.Status, a.Body)
 		access := (&http.Response{Header: a.Header}).Cookies()[0]
 		status := s.do("GET", "/me", "", "Cookie", access.Name+"="+access.Value).Status
-		require.Equal(t, map[string]int{"forgotten": 401, "named": 200}[name], status, name)
+		require.Equal(t, map[string]int{"without Except": 401, "with Except": 200}[name], status, name)
 	}
 }
 
-// C21: both read the header Authorization, by scheme.
+// Both middlewares read the Authorization header, each for another scheme.
 func TestBasicAuthAboveWorksWithCookies(t *testing.T) {
-	s := newStreet(t, nil, nil)
+	s := newStack(t, nil, nil)
 	cid := s.signUpByCookie("cid@example.com")
 	outer := fiber.New()
 	outer.Use(basicauth.New(basicauth.Config{Users: map[string]string{"staff": "open sesame"}}))
@@ -490,9 +495,9 @@ func TestBasicAuthAboveWorksWithCookies(t *testing.T) {
 	require.Equal(t, "cid@example.com", s.do("GET", "/me", "", append(cid, basic...)...).Body)
 }
 
-// C21: a deadline of the request bounds what fiberjwt asks the database for too.
+// A deadline of the request also limits the queries of fiberjwt.
 func TestTimeoutOnHandlerGets408(t *testing.T) {
-	s := newStreet(t, nil, nil)
+	s := newStack(t, nil, nil)
 	s.app.Get("/slow", timeout.NewWithContext(func(c *fiber.Ctx) error {
 		<-c.UserContext().Done()
 		return c.UserContext().Err()
@@ -504,9 +509,9 @@ func TestTimeoutOnHandlerGets408(t *testing.T) {
 	require.Equal(t, "ann@example.com", s.do("GET", "/me", "", ann...).Body)
 }
 
-// C21: the limiter of sign-ins that docs/operate/deployment.md recommends.
+// This is the limiter of sign-ins that docs/operate/deployment.md recommends.
 func TestLimiterAboveLimitsOnlyBuiltInRoutes(t *testing.T) {
-	s := newStreet(t, []fiber.Handler{limiter.New(limiter.Config{Max: 2, Next: func(c *fiber.Ctx) bool { return !strings.HasPrefix(c.Path(), "/auth") }})}, nil)
+	s := newStack(t, []fiber.Handler{limiter.New(limiter.Config{Max: 2, Next: func(c *fiber.Ctx) bool { return !strings.HasPrefix(c.Path(), "/auth") }})}, nil)
 	s.signUp("ann@example.com")
 	ann := s.signUp("bob@example.com")
 	require.Equal(t, 429, s.do("POST", "/auth/users/login", "{}").Status)

@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// everyCall of the client but fetch, and how it ended.
+// everyCall calls every method of the client except fetch, and returns how each
+// call ended.
 const everyCall = `(async () => {
 	const person = { email: 'ann@example.com', password: 'correct horse battery' };
 	const ends = {};
@@ -25,7 +26,6 @@ const everyCall = `(async () => {
 	return ends;
 })()`
 
-// TestInvalidResponseKeepsBrowserSession, whatever stands between.
 func TestInvalidResponseKeepsBrowserSession(t *testing.T) {
 	says := func(status int, body string) fiber.Handler {
 		return func(c *fiber.Ctx) error { return c.Status(status).SendString(body) }
@@ -34,7 +34,7 @@ func TestInvalidResponseKeepsBrowserSession(t *testing.T) {
 		answer fiber.Handler
 		want   string
 	}{
-		"a dead network": {func(c *fiber.Ctx) error { return c.Context().Conn().Close() }, "AuthError 0"},
+		"a closed connection": {func(c *fiber.Ctx) error { return c.Context().Conn().Close() }, "AuthError 0"},
 		"a truncated answer": {func(c *fiber.Ctx) error {
 			c.Context().SetBodyStream(strings.NewReader(`{"expires_in":600`), 1000)
 			return nil
@@ -50,7 +50,7 @@ func TestInvalidResponseKeepsBrowserSession(t *testing.T) {
 			w, p := newWorld(t), newProfile(t)
 			b := w.home(p)
 			b.signUp("users", "ann@example.com")
-			w.take(func(c *fiber.Ctx) (bool, error) {
+			w.setDetour(func(c *fiber.Ctx) (bool, error) {
 				if !strings.HasPrefix(c.Path(), "/auth/users/") {
 					return false, nil
 				}
@@ -61,14 +61,14 @@ func TestInvalidResponseKeepsBrowserSession(t *testing.T) {
 			for call, end := range ends {
 				require.Equal(t, test.want, end, call)
 			}
-			w.take(nil)
+			w.setDetour(nil)
 			require.Equal(t, []string{"users session"}, eval[[]string](b, "events"))
 			require.Equal(t, "ann@example.com", b.who())
 		})
 	}
 }
 
-// It could not tell the other tabs.
+// A closed client cannot inform the other tabs.
 func TestClosedClientCannotSignInOrOut(t *testing.T) {
 	for name, before := range map[string][]string{
 		"with locks":    nil,
@@ -89,7 +89,7 @@ func TestClosedClientCannotSignInOrOut(t *testing.T) {
 	}
 }
 
-// stale is an answer that the page makes up, so that its body may be anything.
+// stale is a 401 that the page itself constructs, so that its body can be anything.
 const stale = `{ status: 401, headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' } }`
 
 func TestBrokenResponseBodyDoesNotFailRetry(t *testing.T) {
@@ -106,10 +106,11 @@ func TestBrokenResponseBodyDoesNotFailRetry(t *testing.T) {
 	b.run(`window.breaks = true, void 0`)
 	require.EqualValues(t, 200, eval[float64](b, `users.fetch('/data/users').then(r => r.status)`))
 	require.False(t, eval[bool](b, `window.breaks`))
-	b.run(`new Promise(done => setTimeout(done))`) // what nobody caught is told by then
+	b.run(`new Promise(done => setTimeout(done))`) // by then the browser has reported unhandled rejections
 }
 
-// A stream cannot go out over HTTP/1.1, so the page answers.
+// The browser cannot send a stream over HTTP/1.1, so the page answers instead of
+// the server.
 func TestStreamBodyIsSentOnce(t *testing.T) {
 	w, p := newWorld(t), newProfile(t)
 	b := w.home(p, `{
@@ -124,7 +125,7 @@ func TestStreamBodyIsSentOnce(t *testing.T) {
 	b.signUp("users", "ann@example.com")
 	require.EqualValues(t, 401, eval[float64](b, `users.fetch('/data/users', { method: 'POST', body: new Blob(['once']).stream(), duplex: 'half' }).then(r => r.status)`))
 	require.Equal(t, []string{"once"}, eval[[]string](b, "sent"))
-	require.Equal(t, 1, w.count(refreshRoute, 200), "the next request finds a new token")
+	require.Equal(t, 1, w.count(refreshRoute, 200), "the client did not refresh for the next request")
 }
 
 func TestUnknownChannelMessagesAreIgnored(t *testing.T) {
@@ -145,7 +146,7 @@ func TestFetchKeepsRequestSettings(t *testing.T) {
 	b := w.home(p)
 	b.signUp("users", "ann@example.com")
 	referers := make(chan string, 2)
-	w.take(func(c *fiber.Ctx) (bool, error) {
+	w.setDetour(func(c *fiber.Ctx) (bool, error) {
 		if c.Path() == "/data/users" {
 			referers <- strings.Clone(c.Get("Referer"))
 		}
@@ -159,7 +160,7 @@ func TestFetchKeepsRequestSettings(t *testing.T) {
 	require.NotEmpty(t, <-referers)
 	require.EqualValues(t, 200, ask(`{ referrerPolicy: 'no-referrer' }`))
 	require.Empty(t, <-referers)
-	require.EqualValues(t, 401, ask(`{ credentials: 'omit' }`), "the cookies went along")
+	require.EqualValues(t, 401, ask(`{ credentials: 'omit' }`), "the request carried the cookies")
 }
 
 func TestCrossOriginFetchSendsCookiesByDefault(t *testing.T) {
@@ -172,5 +173,5 @@ func TestCrossOriginFetchSendsCookiesByDefault(t *testing.T) {
 	}
 	require.EqualValues(t, 200, ask(`{}`))
 	require.EqualValues(t, 200, ask(`{ credentials: 'include' }`))
-	require.EqualValues(t, 401, ask(`{ credentials: 'omit' }`), "the cookies went along")
+	require.EqualValues(t, 401, ask(`{ credentials: 'omit' }`), "the request carried the cookies")
 }

@@ -9,17 +9,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// try presses the button of a try and waits for its verdict.
+// try clicks the button of a demo and waits for its verdict.
 func (b *tab) try(name, verdict string) {
 	b.t.Helper()
 	b.click(`[data-try="` + name + `"] button`)
 	b.wait(said, `[data-try="`+name+`"] .message`, verdict)
 }
 
-// inView: the last answer below the button is on the screen.
+// inView is true when the element is on the screen.
 const inView = `(({ top, bottom }) => top >= 0 && bottom <= innerHeight + 1)(document.querySelector(%q).getBoundingClientRect())`
 
-// wrongKindLogged: the log of the page has the refusal.
+// wrongKindLogged is true when the log of the page has the refusal.
 const wrongKindLogged = `[...document.querySelectorAll('#log tbody tr')].some(({ innerText }) => /GET\s+\/api\/users\/me\s+403\s+wrong_kind/.test(innerText))`
 
 func TestPageShowsWrongKindRefusal(t *testing.T) {
@@ -33,7 +33,7 @@ func TestPageShowsWrongKindRefusal(t *testing.T) {
 	require.Contains(t, b.text(`[data-try="kind"] .steps`), "403 wrong_kind")
 	require.True(t, eval[bool](b, wrongKindLogged))
 	b.visit(x.base + "/").settled()
-	require.Equal(t, 1, eval[int](b, `document.querySelectorAll(%q).length`, teacher+".sessions li"), "the session of the try is over")
+	require.Equal(t, 1, eval[int](b, `document.querySelectorAll(%q).length`, teacher+".sessions li"), "the session of the demo did not end")
 }
 
 func TestPageShowsExpiryInTwoTabs(t *testing.T) {
@@ -45,14 +45,15 @@ func TestPageShowsExpiryInTwoTabs(t *testing.T) {
 	b.try("expiry", "nothing failed")
 	b.shoot("1-expired")
 	require.Contains(t, b.text(`[data-try="expiry"] .steps`), "2 tabs asked 3 times each")
-	// Two on a machine so busy that a tab does not hear of the other's refresh in time; both are answered.
+	// There are two refreshes if a busy tab does not notice the other's in time. Both
+	// succeed.
 	require.Regexp(t, `Refreshes: [12]\. Failed requests: 0\.`, b.text(`[data-try="expiry"] .steps`))
 	other.wait(said, `[data-try="expiry"] .message`, "nothing failed")
 	require.Equal(t, b.text(`[data-try="expiry"] .steps`), other.text(`[data-try="expiry"] .steps`))
-	require.Contains(t, b.text("#log"), "invalid_token", "no request met an expired token")
+	require.Contains(t, b.text("#log"), "invalid_token", "no request had an expired token")
 	require.Contains(t, b.text("#log"), "other tab")
 	b.click(user + ".sessions button")
-	b.says(user, "You ended the session of this device.") // the list has the session of now
+	b.says(user, "You ended the session of this device.") // the list contains the current session
 }
 
 func TestPageOpensSecondTabItself(t *testing.T) {
@@ -82,7 +83,7 @@ func TestPageShowsStolenTokenEndingSession(t *testing.T) {
 	require.Equal(t, []string{"200", "200", "401 session_revoked", "401 invalid_token", "401 session_revoked"},
 		eval[[]string](b, `[...document.querySelectorAll('[data-try="theft"] .steps code')].map(({ innerText }) => innerText)`))
 	b.visit(x.base + "/").settled()
-	require.Equal(t, "Toby Teach", b.text(teacher+"h2"), "the session of the panel goes on")
+	require.Equal(t, "Toby Teach", b.text(teacher+"h2"), "the session of the panel ended")
 	require.Equal(t, 1, eval[int](b, `document.querySelectorAll(%q).length`, teacher+".sessions li"))
 }
 
@@ -101,8 +102,8 @@ func TestMessagesScrollIntoViewOnPhone(t *testing.T) {
 	require.True(t, eval[bool](b, inView, teacher+"> .message"))
 }
 
-// hearErrors collects what the console of a tab shows in red.
-func (b *tab) hearErrors() *[]string {
+// collectErrors collects the errors in the console of a tab.
+func (b *tab) collectErrors() *[]string {
 	b.t.Helper()
 	errors := new([]string)
 	require.NoError(b.t, chromedp.Listen(b.ctx, func(event any) {
@@ -118,12 +119,12 @@ func (b *tab) hearErrors() *[]string {
 func TestSignedOutPageLogsNoErrors(t *testing.T) {
 	x, p := startExample(t), newProfile(t)
 	b := p.tab()
-	errors := b.hearErrors()
+	errors := b.collectErrors()
 	b.visit(x.base + "/").settled()
 	require.Empty(t, *errors)
 	b.createTeacher("toby")
 	b.visit(x.base + "/").settled()
-	b.run(`fetch('/api/me').then(() => fetch('/auth/users/me'))`) // 401, so that the list is known to be heard
+	b.run(`fetch('/api/me').then(() => fetch('/auth/users/me'))`) // a 401, which shows that errors are collected
 	require.Eventually(t, func() bool {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -144,7 +145,7 @@ func TestPasswordsCanBeShown(t *testing.T) {
 	b.enter(user+`.login [name="email"]`, "ann@example.com")
 	b.click(user + ".login .main")
 	b.fault(field, "Incorrect email or password.")
-	require.Equal(t, "password", eval[string](b, `document.querySelector(%q).type`, field), "a form that was sent hides it again")
+	require.Equal(t, "password", eval[string](b, `document.querySelector(%q).type`, field), "the password is still visible after the form was sent")
 }
 
 func TestInvalidFieldIsRedInFocus(t *testing.T) {
@@ -172,7 +173,7 @@ func TestHiddenPanelStartsNoRequest(t *testing.T) {
 	require.Empty(t, eval[[]string](b, `asked.filter(url => !url.endsWith('/logout'))`))
 }
 
-// try presses the button of a try and waits for its verdict.
+// try clicks the button of a demo and waits for its verdict.
 func (b *foxTab) try(name, verdict string) {
 	b.t.Helper()
 	b.click(`[data-try="` + name + `"] button`)
@@ -199,7 +200,8 @@ func TestPageDemosWorkInFirefox(t *testing.T) {
 	other := p.page(x)
 	b.try("expiry", "nothing failed")
 	require.Contains(t, b.text(`[data-try="expiry"] .steps`), "2 tabs asked 3 times each")
-	// Two on a machine so busy that a tab does not hear of the other's refresh in time; both are answered.
+	// There are two refreshes if a busy tab does not notice the other's in time. Both
+	// succeed.
 	require.Regexp(t, `Refreshes: [12]\. Failed requests: 0\.`, b.text(`[data-try="expiry"] .steps`))
 	other.wait(said, `[data-try="expiry"] .message`, "nothing failed")
 	b.shoot("1-tried")

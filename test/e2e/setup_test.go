@@ -39,26 +39,26 @@ type Teacher struct {
 	PasswordHash string `bun:",notnull" json:"-"`
 }
 
-// world is an application that is served to every host of a port, over TLS.
+// world is an application that answers on a port for every host name, over TLS.
 type world struct {
 	t    *testing.T
 	port string
 
 	mu      sync.Mutex
-	ahead   time.Duration                           // of the machine's clock
-	answers map[string]int                          // how many, by "METHOD path status"
-	detour  func(c *fiber.Ctx) (done bool, _ error) // is asked first
+	ahead   time.Duration                           // how far the application's clock is ahead
+	answers map[string]int                          // the number of answers, by "METHOD path status"
+	detour  func(c *fiber.Ctx) (done bool, _ error) // runs before the application
 }
 
-// accessTTL and expiry: after expiry no access token is good any longer, and
-// its refresh token is old enough to be rotated.
+// After expiry, every access token has expired, and its refresh token is old enough to
+// be rotated.
 const (
 	accessTTL = 10 * time.Minute
 	expiry    = accessTTL + time.Minute
 	password  = "correct horse battery"
 )
 
-// configure may change the Config, and what stands above it.
+// configure may change the Config, and add handlers above fiberjwt.
 type configure func(w *world, app *fiber.App, cfg *fiberjwt.Config)
 
 func newWorld(t *testing.T, changes ...configure) *world {
@@ -66,7 +66,7 @@ func newWorld(t *testing.T, changes ...configure) *world {
 	return openWorld(t, true, changes)
 }
 
-// newPlainWorld is served without TLS.
+// newPlainWorld is newWorld without TLS.
 func newPlainWorld(t *testing.T, changes ...configure) *world {
 	t.Helper()
 	return openWorld(t, false, changes)
@@ -117,7 +117,8 @@ func openWorld(t *testing.T, secure bool, changes []configure) *world {
 	return w
 }
 
-// servePage is a page under the policy that the client must live with.
+// servePage sends a page with a strict content security policy, under which the client
+// must work.
 func servePage(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'self'")
 	return c.Type("html", "utf-8").SendString(`<!doctype html><title>page</title><script type="module" src="/page.js"></script>`)
@@ -188,7 +189,7 @@ func (w *world) now() time.Time {
 	return time.Now().Add(w.ahead)
 }
 
-// expire moves the clock past the life of every access token.
+// expire moves the clock past the lifetime of every access token.
 func (w *world) expire() { w.advance(expiry) }
 
 func (w *world) advance(d time.Duration) {
@@ -197,7 +198,7 @@ func (w *world) advance(d time.Duration) {
 	w.ahead += d
 }
 
-// watch counts answers and gives the detour its chance.
+// watch runs the detour and counts answers.
 func (w *world) watch(c *fiber.Ctx) error {
 	w.mu.Lock()
 	detour := w.detour
@@ -218,18 +219,19 @@ func (w *world) watch(c *fiber.Ctx) error {
 	return err
 }
 
-func (w *world) take(detour func(c *fiber.Ctx) (bool, error)) {
+// setDetour sets the handler that runs before the application, nil for none.
+func (w *world) setDetour(detour func(c *fiber.Ctx) (bool, error)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.detour = detour
 }
 
-// holdRefreshes has the refreshes of users wait until release is closed; held is
-// when there is one.
+// holdRefreshes makes refreshes of users wait until release is closed. held is closed
+// when the first one arrives.
 func (w *world) holdRefreshes() (held, release chan struct{}) {
 	held, release = make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	w.take(func(c *fiber.Ctx) (bool, error) {
+	w.setDetour(func(c *fiber.Ctx) (bool, error) {
 		if c.Path() == "/auth/users/refresh" {
 			once.Do(func() { close(held) })
 			<-release
@@ -239,7 +241,7 @@ func (w *world) holdRefreshes() (held, release chan struct{}) {
 	return held, release
 }
 
-// count of answers to method and path with a status.
+// count returns the number of answers with a status to request, a method and a path.
 func (w *world) count(request string, status int) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -256,7 +258,7 @@ func (w *world) home(p *profile, before ...string) *tab {
 	return b
 }
 
-// signUp makes an account of kind in the page.
+// signUp registers an account of kind in the page.
 func (b *tab) signUp(kind, identity string) {
 	b.t.Helper()
 	column := map[string]string{"users": "email", "teachers": "login"}[kind]
@@ -268,8 +270,8 @@ func (b *tab) signIn(identity string) {
 	b.run(`users.login({ email: %q, password: %q })`, identity, password)
 }
 
-// enterByForm signs in as the first user, without the client: it is gone with
-// its page when the cookies come, and the next page has another.
+// enterByForm signs in as the first user by a form, without the client. When the
+// cookies arrive, the browser has left the page, and the next page has a new client.
 func (w *world) enterByForm(b *tab) {
 	w.t.Helper()
 	b.visit(w.url("a.test", "/blank"))
@@ -277,7 +279,7 @@ func (w *world) enterByForm(b *tab) {
 	b.wait(`location.pathname === '/' && window.ready`)
 }
 
-// who is signed in as user, "" for nobody.
+// who returns the email of the signed-in user, "" if no user is signed in.
 func (b *tab) who() string {
 	b.t.Helper()
 	return eval[string](b, `users.me().then(account => account ? account.email : '')`)
