@@ -18,18 +18,18 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// A row that is deleted stays for as long as an older transaction might look at
-// it: two that insert it anew lock it both, and one of them is rolled back.
+// A deleted row stays as long as an older transaction can read it. If two transactions
+// insert it again, both lock it, and one of them is rolled back.
 func TestJustDeletedCountersCanBeChargedOnMariaDB(t *testing.T) {
-	testForgottenCounters(t, maria(t)(t))
+	testDeletedCounters(t, maria(t)(t))
 }
 
 func TestJustDeletedCountersCanBeChargedOnMySQL(t *testing.T) {
-	testForgottenCounters(t, mySQL(t)(t))
+	testDeletedCounters(t, mySQL(t)(t))
 }
 
-// testForgottenCounters wants a database without tables.
-func testForgottenCounters(t *testing.T, db *bun.DB) {
+// testDeletedCounters needs a database without tables.
+func testDeletedCounters(t *testing.T, db *bun.DB) {
 	ctx := t.Context()
 	require.NoError(t, session.Migrate(ctx, db))
 	old, err := db.Conn(ctx)
@@ -59,7 +59,7 @@ func testForgottenCounters(t *testing.T, db *bun.DB) {
 	}
 }
 
-// countIn adds a byte to a record that others share, and makes one of its own.
+// countIn adds a byte to a shared record and, in the same swap, creates a new record.
 func countIn(ctx context.Context, store *session.SQL, shared []byte, b byte) error {
 	own := make([]byte, 32)
 	_, _ = rand.Read(own)

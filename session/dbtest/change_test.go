@@ -11,16 +11,14 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// A change of the password waits for a login with the old one that has not
-// committed: it must see its session then, whatever level the server is set to.
+// A change of the password waits for a login with the old password that has not
+// committed. Then it must see the session of the login, at any isolation level.
 func TestPasswordChangeEndsPendingLoginOnPostgres(t *testing.T) {
 	for _, level := range []string{"read committed", "repeatable read"} {
 		t.Run(level, func(t *testing.T) {
 			ctx := t.Context()
 			db := postgres(t, "default_transaction_isolation", level)(t)
-			require.NoError(t, fiberjwt.Migrate(ctx, db))
-			_, err := db.NewCreateTable().Model((*person)(nil)).Exec(ctx)
-			require.NoError(t, err)
+			migrate(t, db, (*person)(nil))
 			s := newService(t, db, fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]})
 			status, answer := s.post(t, "/auth/people/register", `{"email":"ann@example.com","password":"correct horse battery"}`)
 			require.Equal(t, 201, status)
@@ -48,13 +46,13 @@ func TestPasswordChangeEndsPendingLoginOnPostgres(t *testing.T) {
 				require.NoError(t, db.NewRaw("SELECT EXISTS (SELECT 1 FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid) WHERE NOT l.granted AND a.query LIKE 'UPDATE \"people\"%')").Scan(ctx, &waiting))
 				return waiting || len(change) > 0
 			}, time.Minute, 10*time.Millisecond)
-			require.Empty(t, change, "the change has not waited")
+			require.Empty(t, change, "the change did not wait")
 			require.NoError(t, login.Commit())
 			require.Equal(t, 204, <-change)
 			kept, found, err := session.NewSQL(db).Find(ctx, "people", row.SID)
 			require.NoError(t, err)
 			require.True(t, found)
-			require.NotZero(t, kept.Revoked, "a session by the password that was changed")
+			require.NotZero(t, kept.Revoked, "a session with the old password survived")
 		})
 	}
 }

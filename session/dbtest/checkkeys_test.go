@@ -11,7 +11,7 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// keyed is an account whose key is a text in the application.
+// keyed is an account with a primary key that is a string in the application.
 type keyed struct {
 	bun.BaseModel `bun:"table:people"`
 	ID            string `bun:",pk" json:"id"`
@@ -19,7 +19,7 @@ type keyed struct {
 	PasswordHash  string `bun:",notnull" json:"-"`
 }
 
-// Keys that Check must not complain of are keys with which all works.
+// Check must accept these keys, and registration, login and logout must work with them.
 const (
 	uuidKey   = "0192f0c1-5b7a-7c3e-9d2f-8a1b2c3d4e5f"
 	ulidKey   = "01JBRC2PVTFGZ9TBWAHCP3TKJZ"
@@ -41,9 +41,7 @@ var textKeys = map[string]struct{ ddl, key string }{
 
 func testKey(t *testing.T, db *bun.DB, ddl, key string) {
 	t.Helper()
-	require.NoError(t, fiberjwt.Migrate(t.Context(), db))
-	_, err := db.ExecContext(t.Context(), "CREATE TABLE people (id "+ddl+" PRIMARY KEY, email VARCHAR(255) UNIQUE, password_hash VARCHAR(255))")
-	require.NoError(t, err)
+	migrate(t, db, nil, "CREATE TABLE people (id "+ddl+" PRIMARY KEY, email VARCHAR(255) UNIQUE, password_hash VARCHAR(255))")
 	s := newService(t, db, fiberjwt.Entity[keyed]{Register: func(_ *fiber.Ctx, account *keyed) error {
 		account.ID = key
 		return nil
@@ -80,7 +78,7 @@ func TestCheckAcceptsWorkingTextKeys(t *testing.T) {
 	t.Run("MySQL, UUID in BINARY(36)", func(t *testing.T) { testKey(t, mySQL(t)(t), "BINARY(36)", uuidKey) })
 }
 
-// generated is an account whose key PostgreSQL makes.
+// generated is an account whose key PostgreSQL generates.
 type generated struct {
 	bun.BaseModel `bun:"table:people"`
 	ID            string `bun:"type:uuid,pk,default:gen_random_uuid()" json:"id"`
@@ -90,9 +88,7 @@ type generated struct {
 
 func TestCheckAcceptsUUIDGeneratedByPostgres(t *testing.T) {
 	db := postgres(t)(t)
-	require.NoError(t, fiberjwt.Migrate(t.Context(), db))
-	_, err := db.NewCreateTable().Model((*generated)(nil)).Exec(t.Context())
-	require.NoError(t, err)
+	migrate(t, db, (*generated)(nil))
 	s := newService(t, db, fiberjwt.Entity[generated]{Register: fiberjwt.Anyone[generated]})
 	require.NoError(t, s.auth.Check(t.Context()))
 	status, answer := s.post(t, "/auth/people/register", `{"email":"ann@example.com","password":"correct horse battery"}`)
@@ -100,7 +96,7 @@ func TestCheckAcceptsUUIDGeneratedByPostgres(t *testing.T) {
 	require.Equal(t, 200, s.get(t, "/auth/people/me", accessOf(t, answer)))
 }
 
-// Short keys do not fill a padded column, and some types hold no key at all.
+// A padded column changes short keys, and some types cannot hold a key.
 func TestCheckFindsTextKeysThatReadBackChanged(t *testing.T) {
 	for name, c := range map[string]struct {
 		open      func(*testing.T, ...string) server
@@ -115,11 +111,9 @@ func TestCheckFindsTextKeysThatReadBackChanged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := c.open(t)(t)
-			require.NoError(t, fiberjwt.Migrate(t.Context(), db))
-			_, err := db.ExecContext(t.Context(), "CREATE TABLE people (id "+c.ddl+" PRIMARY KEY, email VARCHAR(255) UNIQUE, password_hash VARCHAR(255))")
-			require.NoError(t, err)
+			migrate(t, db, nil, "CREATE TABLE people (id "+c.ddl+" PRIMARY KEY, email VARCHAR(255) UNIQUE, password_hash VARCHAR(255))")
 			s := newService(t, db, fiberjwt.Entity[keyed]{Register: func(*fiber.Ctx, *keyed) error { return nil }})
-			err = s.auth.Check(t.Context())
+			err := s.auth.Check(t.Context())
 			require.ErrorIs(t, err, fiberjwt.ErrSetup)
 			require.ErrorContains(t, err, c.want)
 		})

@@ -18,32 +18,24 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// file is a database of SQLite.
+// file is a new SQLite database.
 func file(t *testing.T, _ ...string) server {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "app.db")
 	return func(t *testing.T) *bun.DB {
 		conn, err := sql.Open("sqlite3", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_txlock=immediate")
 		require.NoError(t, err)
-		return closed(t, bun.NewDB(conn, sqlitedialect.New()))
+		return closeLater(t, bun.NewDB(conn, sqlitedialect.New()))
 	}
 }
 
 var allDatabases = map[string]func(*testing.T, ...string) server{"SQLite": file, "PostgreSQL": postgres, "MariaDB": maria, "MySQL": mySQL}
 
-// testSchema runs Check on the tables that statements make of models, which Bun
-// has made if there are none, and then the accounts.
+// testSchema creates the table of model unless that is nil, runs statements, and requires
+// that Check accepts the result and that registration and login work.
 func testSchema(t *testing.T, db *bun.DB, kind fiberjwt.AnyEntity, path, identity string, model any, statements ...string) {
 	t.Helper()
-	require.NoError(t, fiberjwt.Migrate(t.Context(), db))
-	if model != nil {
-		_, err := db.NewCreateTable().Model(model).Exec(t.Context())
-		require.NoError(t, err)
-	}
-	for _, statement := range statements {
-		_, err := db.ExecContext(t.Context(), statement)
-		require.NoError(t, err, statement)
-	}
+	migrate(t, db, model, statements...)
 	s := newService(t, db, kind)
 	require.NoError(t, s.auth.Check(t.Context()))
 	body := `{"` + identity + `":"ann@example.com","password":"correct horse battery"}`
@@ -115,7 +107,7 @@ func TestCheckAcceptsKeysOf16Bytes(t *testing.T) {
 	}
 }
 
-// mixed has names as other languages write them, and rows that are deleted softly.
+// mixed has names in camel case, and rows that are deleted softly.
 type mixed struct {
 	bun.BaseModel `bun:"table:AppUsers"`
 	ID            int64     `bun:"userId,pk,autoincrement" json:"id"`
@@ -133,19 +125,19 @@ func TestCheckAcceptsMixedCaseAndSoftDeleteIndexes(t *testing.T) {
 		open  func(*testing.T, ...string) server
 		index []string
 	}{
-		"SQLite, living":            {file, []string{`CREATE UNIQUE INDEX "living" ON "AppUsers" ("emailAddress") WHERE "deletedAt" IS NULL`}},
-		"SQLite, lower of living":   {file, []string{`CREATE UNIQUE INDEX "living" ON "AppUsers" (lower("emailAddress")) WHERE ("deletedAt" IS NULL AND "emailAddress" != '')`}},
-		"SQLite, all":               {file, []string{`CREATE UNIQUE INDEX "all" ON "AppUsers" ("emailAddress" COLLATE NOCASE)`}},
-		"PostgreSQL, living":        {postgres, []string{`CREATE UNIQUE INDEX living ON "AppUsers" ("emailAddress") WHERE "deletedAt" IS NULL`}},
-		"PostgreSQL, lower":         {postgres, []string{`CREATE UNIQUE INDEX living ON "AppUsers" (lower("emailAddress")) WHERE "deletedAt" IS NULL AND "emailAddress" <> ''`}},
-		"PostgreSQL, one NULL":      {postgres, []string{`CREATE UNIQUE INDEX living ON "AppUsers" ("emailAddress", "deletedAt") NULLS NOT DISTINCT`}},
-		"PostgreSQL, a time for it": {postgres, []string{`CREATE UNIQUE INDEX living ON "AppUsers" ("emailAddress", (COALESCE("deletedAt", 'infinity')))`}},
+		"SQLite, living":                 {file, []string{`CREATE UNIQUE INDEX "living" ON "AppUsers" ("emailAddress") WHERE "deletedAt" IS NULL`}},
+		"SQLite, lower of living":        {file, []string{`CREATE UNIQUE INDEX "living" ON "AppUsers" (lower("emailAddress")) WHERE ("deletedAt" IS NULL AND "emailAddress" != '')`}},
+		"SQLite, all":                    {file, []string{`CREATE UNIQUE INDEX "all" ON "AppUsers" ("emailAddress" COLLATE NOCASE)`}},
+		"PostgreSQL, living":             {postgres, []string{`CREATE UNIQUE INDEX living ON "AppUsers" ("emailAddress") WHERE "deletedAt" IS NULL`}},
+		"PostgreSQL, lower":              {postgres, []string{`CREATE UNIQUE INDEX living ON "AppUsers" (lower("emailAddress")) WHERE "deletedAt" IS NULL AND "emailAddress" <> ''`}},
+		"PostgreSQL, NULLs not distinct": {postgres, []string{`CREATE UNIQUE INDEX living ON "AppUsers" ("emailAddress", "deletedAt") NULLS NOT DISTINCT`}},
+		"PostgreSQL, coalesced":          {postgres, []string{`CREATE UNIQUE INDEX living ON "AppUsers" ("emailAddress", (COALESCE("deletedAt", 'infinity')))`}},
 		"MariaDB, living": {maria, []string{"ALTER TABLE AppUsers ADD COLUMN alive BOOLEAN AS (IF(deletedAt IS NULL, 1, NULL)) VIRTUAL",
 			"CREATE UNIQUE INDEX living ON AppUsers (emailAddress, alive)"}},
 		"MySQL, living": {mySQL, []string{"ALTER TABLE AppUsers ADD COLUMN alive BOOLEAN AS (IF(deletedAt IS NULL, 1, NULL)) VIRTUAL",
 			"CREATE UNIQUE INDEX living ON AppUsers (emailAddress, alive)"}},
-		"MySQL, an expression": {mySQL, []string{"CREATE UNIQUE INDEX living ON AppUsers ((IF(deletedAt IS NULL, lower(emailAddress), NULL)))"}},
-		"MySQL, two":           {mySQL, []string{"CREATE UNIQUE INDEX living ON AppUsers (emailAddress, (IF(deletedAt IS NULL, 1, NULL)))"}},
+		"MySQL, an expression":         {mySQL, []string{"CREATE UNIQUE INDEX living ON AppUsers ((IF(deletedAt IS NULL, lower(emailAddress), NULL)))"}},
+		"MySQL, column and expression": {mySQL, []string{"CREATE UNIQUE INDEX living ON AppUsers (emailAddress, (IF(deletedAt IS NULL, 1, NULL)))"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			testSchema(t, c.open(t)(t), mixedKind(), "/auth/users", "emailAddress", (*mixed)(nil), c.index...)
@@ -158,21 +150,17 @@ func TestCheckFindsIndexesThatAllowDuplicates(t *testing.T) {
 		open  func(*testing.T, ...string) server
 		index string
 	}{
-		"SQLite, NULLs":        {file, `CREATE UNIQUE INDEX few ON "AppUsers" ("emailAddress", "deletedAt")`},
-		"PostgreSQL, NULLs":    {postgres, `CREATE UNIQUE INDEX few ON "AppUsers" ("emailAddress", "deletedAt")`},
-		"PostgreSQL, dead":     {postgres, `CREATE UNIQUE INDEX few ON "AppUsers" ("emailAddress") WHERE "deletedAt" IS NOT NULL`},
-		"PostgreSQL, and more": {postgres, `CREATE UNIQUE INDEX few ON "AppUsers" ("emailAddress", "userId", "deletedAt") NULLS NOT DISTINCT`},
-		"MariaDB, NULLs":       {maria, "CREATE UNIQUE INDEX few ON AppUsers (emailAddress, deletedAt)"},
-		"MySQL, NULLs":         {mySQL, "CREATE UNIQUE INDEX few ON AppUsers (emailAddress, deletedAt)"},
+		"SQLite, NULLs":            {file, `CREATE UNIQUE INDEX few ON "AppUsers" ("emailAddress", "deletedAt")`},
+		"PostgreSQL, NULLs":        {postgres, `CREATE UNIQUE INDEX few ON "AppUsers" ("emailAddress", "deletedAt")`},
+		"PostgreSQL, deleted rows": {postgres, `CREATE UNIQUE INDEX few ON "AppUsers" ("emailAddress") WHERE "deletedAt" IS NOT NULL`},
+		"PostgreSQL, with the key": {postgres, `CREATE UNIQUE INDEX few ON "AppUsers" ("emailAddress", "userId", "deletedAt") NULLS NOT DISTINCT`},
+		"MariaDB, NULLs":           {maria, "CREATE UNIQUE INDEX few ON AppUsers (emailAddress, deletedAt)"},
+		"MySQL, NULLs":             {mySQL, "CREATE UNIQUE INDEX few ON AppUsers (emailAddress, deletedAt)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := c.open(t)(t)
-			require.NoError(t, fiberjwt.Migrate(t.Context(), db))
-			_, err := db.NewCreateTable().Model((*mixed)(nil)).Exec(t.Context())
-			require.NoError(t, err)
-			_, err = db.ExecContext(t.Context(), c.index)
-			require.NoError(t, err)
-			err = newService(t, db, mixedKind()).auth.Check(t.Context())
+			migrate(t, db, (*mixed)(nil), c.index)
+			err := newService(t, db, mixedKind()).auth.Check(t.Context())
 			require.ErrorIs(t, err, fiberjwt.ErrSetup)
 			require.ErrorContains(t, err, "no unique index on the column \"emailAddress\" alone")
 			require.ErrorContains(t, err, "few is for (")
@@ -180,8 +168,8 @@ func TestCheckFindsIndexesThatAllowDuplicates(t *testing.T) {
 	}
 }
 
-// settled marks deleted rows by a time that is never NULL.
-type settled struct {
+// softDeleted marks deleted rows by a time in a column that is NOT NULL.
+type softDeleted struct {
 	bun.BaseModel `bun:"table:users"`
 	ID            int64     `bun:",pk,autoincrement" json:"id"`
 	Email         string    `bun:",notnull" json:"email"`
@@ -190,7 +178,7 @@ type settled struct {
 }
 
 func TestCheckAcceptsNonNullSoftDeleteMark(t *testing.T) {
-	testSchema(t, postgres(t)(t), fiberjwt.Entity[settled]{Register: fiberjwt.Anyone[settled]}, "/auth/users", "email", (*settled)(nil),
+	testSchema(t, postgres(t)(t), fiberjwt.Entity[softDeleted]{Register: fiberjwt.Anyone[softDeleted]}, "/auth/users", "email", (*softDeleted)(nil),
 		"CREATE UNIQUE INDEX living ON users (email, deleted_at)")
 }
 
@@ -203,13 +191,12 @@ type qualified struct {
 
 func TestCheckFindsTablesInSchemas(t *testing.T) {
 	const rest = "people (id BIGSERIAL PRIMARY KEY, email TEXT UNIQUE, password_hash TEXT)"
-	t.Run("named", func(t *testing.T) {
+	t.Run("named by the model", func(t *testing.T) {
 		db := postgresIn(t, "UTF8")(t)
 		kind := fiberjwt.Entity[qualified]{Name: "people", Register: fiberjwt.Anyone[qualified]}
 		testSchema(t, db, kind, "/auth/people", "email", nil, "CREATE SCHEMA app", "CREATE TABLE app."+rest,
 			"CREATE TABLE people (id BIGSERIAL PRIMARY KEY, email CHAR(20), password_hash CHAR(20))")
-		_, err := db.ExecContext(t.Context(), "DROP TABLE app.people")
-		require.NoError(t, err)
+		run(t, db, "DROP TABLE app.people")
 		require.ErrorContains(t, newService(t, db, kind).auth.Check(t.Context()), "the table does not exist")
 	})
 	t.Run("the second of search_path", func(t *testing.T) {
@@ -235,7 +222,7 @@ func TestCheckAcceptsWritableViews(t *testing.T) {
 	}
 }
 
-// The second kind of names that SQLite has for a table.
+// inMain names its table with its schema.
 type inMain struct {
 	bun.BaseModel `bun:"table:main.people"`
 	ID            int64  `bun:",pk,autoincrement" json:"id"`
@@ -250,18 +237,18 @@ func TestCheckAcceptsOrdinarySQLiteTables(t *testing.T) {
 		"Django": {`CREATE TABLE "people" ("id" integer NOT NULL PRIMARY KEY AUTOINCREMENT, "password_hash" varchar(128) NOT NULL, "email" varchar(254) NOT NULL UNIQUE)`},
 		"Flask":  {"CREATE TABLE people (id INTEGER NOT NULL, email VARCHAR(120), password_hash VARCHAR(256), PRIMARY KEY (id))", "CREATE UNIQUE INDEX ix_people_email ON people (email)"},
 		"strict": {"CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT NOT NULL UNIQUE COLLATE NOCASE, password_hash TEXT NOT NULL) STRICT"},
-		"a comment after lower": {"CREATE TABLE people (id INTEGER PRIMARY KEY, email citext, password_hash TEXT)",
+		"a comment after the index": {"CREATE TABLE people (id INTEGER PRIMARY KEY, email citext, password_hash TEXT)",
 			"CREATE UNIQUE INDEX i ON people (lower(email)) -- one (or none) each"},
 		"brackets": {"CREATE TABLE [people] ([id] INTEGER PRIMARY KEY, [email] NVARCHAR(255), [password_hash] NVARCHAR(255))", "CREATE UNIQUE INDEX [on (email)] ON [people] ([email] ASC)"},
-		"generated of two parts": {"CREATE TABLE people (id INTEGER PRIMARY KEY, gone INT, email TEXT, password_hash TEXT, [folded] TEXT NOT NULL /* for (all) */ GENERATED ALWAYS AS (lower(trim(email))) VIRTUAL)",
+		"a generated column, two functions": {"CREATE TABLE people (id INTEGER PRIMARY KEY, gone INT, email TEXT, password_hash TEXT, [folded] TEXT NOT NULL /* for (all) */ GENERATED ALWAYS AS (lower(trim(email))) VIRTUAL)",
 			"CREATE UNIQUE INDEX i ON people (folded)"},
-		"generated": {"CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT, password_hash TEXT, folded TEXT AS (lower(email)) STORED UNIQUE)"},
+		"a generated column": {"CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT, password_hash TEXT, folded TEXT AS (lower(email)) STORED UNIQUE)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			testSchema(t, file(t)(t), fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]}, "/auth/people", "email", nil, ddl...)
 		})
 	}
-	t.Run("with its schema", func(t *testing.T) {
+	t.Run("with the schema in its name", func(t *testing.T) {
 		testSchema(t, file(t)(t), fiberjwt.Entity[inMain]{Name: "people", Register: fiberjwt.Anyone[inMain]}, "/auth/people", "email", nil,
 			"CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT UNIQUE, password_hash TEXT)")
 	})

@@ -16,8 +16,6 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// B12: two servers on one database, whose clocks differ.
-
 func TestServerClockSkewSignsNoUserOutOnPostgres(t *testing.T) {
 	testClocks(t, postgres(t, "timezone", "Asia/Kolkata"))
 }
@@ -32,7 +30,7 @@ func TestServerClockSkewSignsNoUserOutOnMySQL(t *testing.T) {
 
 func TestMariaDBTakenForMySQLPassesTheStoreSuite(t *testing.T) { testStore(t, likeMySQL(t, maria(t))) }
 
-// likeMySQL has the store take MariaDB for MySQL, which has no RETURNING.
+// likeMySQL makes the store treat MariaDB as MySQL, which has no RETURNING.
 func likeMySQL(t *testing.T, open server) server {
 	t.Helper()
 	return func(t *testing.T) *bun.DB { return bun.NewDB(open(t).DB, plainDialect{mysqldialect.New()}) }
@@ -44,8 +42,8 @@ func (d plainDialect) Features() feature.Feature {
 	return d.Dialect.Features() &^ (feature.InsertReturning | feature.DeleteReturning)
 }
 
-// serverTime is the store as it judges for a server without Config.Now. The tests
-// set that to have a clock that is wrong.
+// serverTime makes the store judge by the clock of the database, as it does without
+// Config.Now. The tests set Config.Now to get a wrong clock.
 type serverTime struct{ *session.SQL }
 
 func (s serverTime) Refresh(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
@@ -55,12 +53,10 @@ func (s serverTime) Refresh(ctx context.Context, kind string, sid []byte, g, now
 
 func testClocks(t *testing.T, open server) {
 	db := open(t)
-	require.NoError(t, fiberjwt.Migrate(t.Context(), db))
-	_, err := db.NewCreateTable().Model((*person)(nil)).Exec(t.Context())
-	require.NoError(t, err)
+	migrate(t, db, (*person)(nil))
 	clock, err := session.NewSQL(db).Clock(t.Context(), 0)
 	require.NoError(t, err)
-	require.Less(t, math.Abs(float64(time.Now().UnixMilli()-clock)), 60_000.0, "the clock of the server in UTC")
+	require.Less(t, math.Abs(float64(time.Now().UnixMilli()-clock)), 60_000.0, "the store does not read the clock of the database in UTC")
 
 	for name, ahead := range map[string]time.Duration{"30s": 30 * time.Second, "60s": 60 * time.Second} {
 		for _, behind := range []bool{false, true} {
@@ -83,8 +79,8 @@ func clockedService(t *testing.T, db *bun.DB, ahead time.Duration) *service {
 	return s
 }
 
-// testTwoTabs lets two tabs refresh at one server each. Time passes by making the
-// session older.
+// testTwoTabs lets two tabs refresh, each at another server. Time passes because the test
+// makes the session older.
 func testTwoTabs(t *testing.T, db *bun.DB, here, there *service, name string) {
 	pass := func(d time.Duration) {
 		t.Helper()
@@ -106,7 +102,7 @@ func testTwoTabs(t *testing.T, db *bun.DB, here, there *service, name string) {
 		t.Helper()
 		got := post(s, "/auth/people/refresh", `{"refresh_token":"`+token+`"}`, 200)
 		for _, server := range []*service{here, there} {
-			require.Equal(t, 200, server.get(t, "/auth/people/me", got.Access), "a token that was just issued")
+			require.Equal(t, 200, server.get(t, "/auth/people/me", got.Access), "a new token was refused")
 		}
 		return got
 	}
@@ -121,9 +117,9 @@ func testTwoTabs(t *testing.T, db *bun.DB, here, there *service, name string) {
 		require.Equal(t, second, refresh(there, first.Refresh).Refresh)
 	}
 	for range 2 {
-		require.Empty(t, refresh(here, second).Refresh, "too early for another one")
+		require.Empty(t, refresh(here, second).Refresh, "the token rotated too early")
 		pass(4 * time.Minute)
-		require.Empty(t, refresh(there, second).Refresh, "too early for another one")
+		require.Empty(t, refresh(there, second).Refresh, "the token rotated too early")
 		pass(2 * time.Minute)
 		second = refresh(there, second).Refresh
 		require.NotEmpty(t, second)

@@ -7,9 +7,9 @@ import (
 	"github.com/uptrace/bun"
 )
 
-// A collation that folds accents finds Ann's row for änn, also in a unique index:
-// so one of them can register, and nobody but Ann gets in as Ann. Check has nothing
-// to say against it.
+// With a collation that folds accents, a query for änn finds Ann's row, also in a unique
+// index. So only one of them can register, and no other name can sign in as Ann. Check
+// accepts such a column.
 func TestAccentVariantCannotSignInOnMariaDB(t *testing.T) {
 	for _, collation := range []string{"utf8mb4_general_ci", "utf8mb4_unicode_ci"} {
 		t.Run(collation, func(t *testing.T) {
@@ -29,13 +29,13 @@ func testFolding(t *testing.T, db *bun.DB, statements ...string) {
 	p := newPeople(t, db)
 	require.Equal(t, 201, p.post(t, "/auth/people/register", "ann@example.com"))
 	require.Equal(t, 409, p.post(t, "/auth/people/register", "änn@example.com"))
-	require.Equal(t, 401, p.post(t, "/auth/people/login", "änn@example.com"), "the password is Ann's")
+	require.Equal(t, 401, p.post(t, "/auth/people/login", "änn@example.com"), "änn signed in with Ann's account")
 	require.Equal(t, 200, p.post(t, "/auth/people/login", "ann@example.com"))
 	require.Equal(t, 200, p.post(t, "/auth/people/login", "Ann@Example.com"))
 }
 
-// C6: where an index keeps bytes apart and the column's collation takes accents for
-// the same, each of two names has its own account.
+// If the index distinguishes bytes and the collation of the column folds accents, each of
+// two names has a separate account.
 func TestBinaryIndexSeparatesAccentVariants(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) (db *bun.DB, statements []string){
 		"PostgreSQL": func(t *testing.T) (*bun.DB, []string) {
@@ -72,8 +72,8 @@ func TestBinaryIndexSeparatesAccentVariants(t *testing.T) {
 	}
 }
 
-// B8: without an index the second account is refused, and of two that are there
-// neither gets in, whatever the collation.
+// Without a unique index, fiberjwt still refuses the second account. If two accounts
+// exist, neither can sign in.
 func TestDuplicateAccountsAreRefusedOnServers(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) (db *bun.DB, key, engine string){
 		"PostgreSQL": func(t *testing.T) (*bun.DB, string, string) { return postgres(t)(t), "BIGSERIAL", "" },

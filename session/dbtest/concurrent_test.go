@@ -20,17 +20,19 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// B10: databases that roll back what meets another transaction, when that commits
-// at the latest, answer as others do.
+// On databases that roll back conflicting transactions, at the commit at the latest, the
+// responses are the same as on other databases.
 
 func TestConcurrentRequestsWorkOnGalera(t *testing.T) {
-	testAtOnce(t, galera(t))
+	testConcurrentRequests(t, galera(t))
 }
 
 func TestConcurrentRequestsWorkIfSerializable(t *testing.T) {
-	t.Run("PostgreSQL", func(t *testing.T) { testAtOnce(t, postgres(t, "default_transaction_isolation", "serializable")) })
-	t.Run("MariaDB", func(t *testing.T) { testAtOnce(t, maria(t, "tx_isolation", "SERIALIZABLE")) })
-	t.Run("MySQL", func(t *testing.T) { testAtOnce(t, mySQL(t, "transaction_isolation", "SERIALIZABLE")) })
+	t.Run("PostgreSQL", func(t *testing.T) {
+		testConcurrentRequests(t, postgres(t, "default_transaction_isolation", "serializable"))
+	})
+	t.Run("MariaDB", func(t *testing.T) { testConcurrentRequests(t, maria(t, "tx_isolation", "SERIALIZABLE")) })
+	t.Run("MySQL", func(t *testing.T) { testConcurrentRequests(t, mySQL(t, "transaction_isolation", "SERIALIZABLE")) })
 }
 
 const (
@@ -38,20 +40,20 @@ const (
 	newPassword = "another horse battery"
 )
 
-// tokens as the routes answer them.
+// tokens is the response of the routes that issue tokens.
 type tokens struct {
 	Access  string `json:"access_token"`
 	Refresh string `json:"refresh_token"`
 }
 
-// crowd asks a service many things at once.
-type crowd struct {
+// clients sends requests to a service concurrently.
+type clients struct {
 	*testing.T
 	*service
 }
 
-// each calls do for 0 to n-1 at once, and gives the statuses in order.
-func (c crowd) each(n int, do func(i int) (status int, answer string)) (statuses []int, answers []string) {
+// each calls do for 0 to n-1 concurrently, and returns the statuses in order.
+func (c clients) each(n int, do func(i int) (status int, answer string)) (statuses []int, answers []string) {
 	statuses, answers = make([]int, n), make([]string, n)
 	start := make(chan struct{})
 	var group sync.WaitGroup
@@ -69,7 +71,7 @@ func (c crowd) each(n int, do func(i int) (status int, answer string)) (statuses
 	return statuses, answers
 }
 
-func (c crowd) tokens(want int) func(status int, answer string) tokens {
+func (c clients) tokens(want int) func(status int, answer string) tokens {
 	return func(status int, answer string) (got tokens) {
 		c.Helper()
 		require.Equal(c, want, status, "%s: %s", answer, c.log.String())
@@ -78,24 +80,22 @@ func (c crowd) tokens(want int) func(status int, answer string) tokens {
 	}
 }
 
-func (c crowd) register(email string) (int, string) {
+func (c clients) register(email string) (int, string) {
 	return c.post(c.T, "/auth/people/register", fmt.Sprintf(`{"email":%q,"password":%q}`, email, oldPassword))
 }
 
-func (c crowd) login(email, password string) (int, string) {
+func (c clients) login(email, password string) (int, string) {
 	return c.post(c.T, "/auth/people/login", fmt.Sprintf(`{"email":%q,"password":%q}`, email, password))
 }
 
-func (c crowd) refresh(token string) (int, string) {
+func (c clients) refresh(token string) (int, string) {
 	return c.post(c.T, "/auth/people/refresh", fmt.Sprintf(`{"refresh_token":%q}`, token))
 }
 
-func testAtOnce(t *testing.T, open server) {
+func testConcurrentRequests(t *testing.T, open server) {
 	db := open(t)
-	require.NoError(t, fiberjwt.Migrate(t.Context(), db))
-	_, err := db.NewCreateTable().Model((*person)(nil)).Exec(t.Context())
-	require.NoError(t, err)
-	c := crowd{t, newService(t, db, fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]})}
+	migrate(t, db, (*person)(nil))
+	c := clients{t, newService(t, db, fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]})}
 	c.at = time.Now()
 	const many = 6
 
@@ -104,12 +104,12 @@ func testAtOnce(t *testing.T, open server) {
 		emails[i] = fmt.Sprintf("%d@example.com", i)
 	}
 	statuses, _ := c.each(many, func(i int) (int, string) { return c.register(emails[i]) })
-	require.Equal(t, slices.Repeat([]int{201}, many), statuses, "registrations of several")
+	require.Equal(t, slices.Repeat([]int{201}, many), statuses, "concurrent registrations of different accounts")
 	statuses, _ = c.each(many, func(int) (int, string) { return c.register("ann@example.com") })
 	slices.Sort(statuses)
-	require.Equal(t, append([]int{201}, slices.Repeat([]int{409}, many-1)...), statuses, "registrations of one")
+	require.Equal(t, append([]int{201}, slices.Repeat([]int{409}, many-1)...), statuses, "concurrent registrations of one account")
 	statuses, _ = c.each(many, func(int) (int, string) { return c.login("ann@example.com", oldPassword) })
-	require.Equal(t, slices.Repeat([]int{200}, many), statuses, "logins of one")
+	require.Equal(t, slices.Repeat([]int{200}, many), statuses, "concurrent logins of one account")
 
 	ann := c.tokens(200)(c.login("ann@example.com", oldPassword))
 	for range 5 {
@@ -119,7 +119,7 @@ func testAtOnce(t *testing.T, open server) {
 		for i := range statuses {
 			one := c.tokens(200)(statuses[i], answers[i])
 			require.NotEmpty(t, one.Refresh)
-			require.True(t, refreshed.Refresh == "" || refreshed.Refresh == one.Refresh, "two successors of one token")
+			require.True(t, refreshed.Refresh == "" || refreshed.Refresh == one.Refresh, "one token got two successors")
 			refreshed = one
 		}
 		ann = refreshed
@@ -142,7 +142,7 @@ func testAtOnce(t *testing.T, open server) {
 	statuses, answers := c.each(2, func(i int) (int, string) {
 		return c.post(t, "/auth/people/password", fmt.Sprintf(`{"current_password":%q,"password":"%s %d"}`, oldPassword, newPassword, i), "Authorization", "Bearer "+ann.Access)
 	})
-	require.ElementsMatch(t, []int{204, 401}, statuses, "changes of one password: %s", answers)
+	require.ElementsMatch(t, []int{204, 401}, statuses, "concurrent changes of one password: %s", answers)
 	changed := fmt.Sprintf("%s %d", newPassword, slices.Index(statuses, 204))
 	require.Equal(t, 200, statusOf(c.refresh(ann.Refresh)))
 	require.Equal(t, 200, statusOf(c.login("ann@example.com", changed)))
@@ -169,11 +169,11 @@ func TestPasswordChangeEndsConcurrentLogins(t *testing.T) {
 		"MariaDB":                  func(t *testing.T) server { return maria(t) },
 		"MySQL":                    func(t *testing.T) server { return mySQL(t) },
 	} {
-		t.Run(name, func(t *testing.T) { testLoginsBesideChanges(t, open(t)) })
+		t.Run(name, func(t *testing.T) { testLoginsDuringChanges(t, open(t)) })
 	}
 }
 
-func testLoginsBesideChanges(t *testing.T, open server) {
+func testLoginsDuringChanges(t *testing.T, open server) {
 	ctx, db := t.Context(), open(t)
 	require.NoError(t, session.Migrate(ctx, db))
 	for _, statement := range []string{"CREATE TABLE p (id INT PRIMARY KEY, hash INT)", "INSERT INTO p VALUES (1, 0)"} {
@@ -203,7 +203,7 @@ func testLoginsBesideChanges(t *testing.T, open server) {
 		for _, row := range rows {
 			row, _, err := store.Find(ctx, "p", row.SID)
 			require.NoError(t, err)
-			require.False(t, row.Alive(now), "change %d: a session with the password before it", hash)
+			require.False(t, row.Alive(now), "change %d: a session with the old password survived", hash)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// pupil has texts in columns of other types, for the database to judge.
+// pupil has strings for columns of other types, so that the database validates them.
 type pupil struct {
 	bun.BaseModel `bun:"table:pupils"`
 	ID            int64  `bun:",pk,autoincrement" json:"id"`
@@ -41,13 +41,11 @@ func TestConstraintViolationGets422OnMySQL(t *testing.T) {
 	testConstraints(t, mySQL(t)(t))
 }
 
-// testConstraints wants a database without tables.
+// testConstraints needs a database without tables.
 func testConstraints(t *testing.T, db *bun.DB) {
 	ctx := t.Context()
-	require.NoError(t, fiberjwt.Migrate(ctx, db))
-	_, err := db.NewCreateTable().Model((*school)(nil)).Exec(ctx)
-	require.NoError(t, err)
-	_, err = db.NewInsert().Model(&school{ID: 1}).Exec(ctx)
+	migrate(t, db, (*school)(nil))
+	_, err := db.NewInsert().Model(&school{ID: 1}).Exec(ctx)
 	require.NoError(t, err)
 	_, err = db.NewCreateTable().Model((*pupil)(nil)).ForeignKey("(school_id) REFERENCES schools (id)").Exec(ctx)
 	require.NoError(t, err)
@@ -56,32 +54,32 @@ func testConstraints(t *testing.T, db *bun.DB) {
 
 	s := newService(t, db, fiberjwt.Entity[pupil]{Register: fiberjwt.Anyone[pupil], Fillable: []string{"school_id", "age", "nick", "year", "born"}})
 	register := func(name, members string) int {
-		email := strings.ReplaceAll(name, " ", "-") + "@example.com" // the throttle counts each apart
+		email := strings.ReplaceAll(name, " ", "-") + "@example.com" // so that the throttle counts each name separately
 		status, _ := s.post(t, "/auth/pupils/register", `{"email":"`+email+`","password":"correct horse battery"`+members+`}`)
 		return status
 	}
 	require.Equal(t, 201, register("ann", `,"school_id":1,"age":12,"nick":"annie","year":"2026","born":"2014-01-31"`), s.log.String())
 	require.Equal(t, 409, register("ann", ""))
 	for name, members := range map[string]string{
-		"a school that is not there": `,"school_id":2`,
-		"an age that a check denies": `,"age":4`,
-		"an age out of range":        `,"age":70000`,
-		"a nick that is too long":    `,"nick":"annabel"`,
-		"a word for a number":        `,"year":"soon"`,
-		"a number and more":          `,"year":"2026 or so"`,
-		"a word for a date":          `,"born":"soon"`,
+		"a school that does not exist":  `,"school_id":2`,
+		"an age that the check refuses": `,"age":4`,
+		"an age out of range":           `,"age":70000`,
+		"a nick that is too long":       `,"nick":"annabel"`,
+		"a word for a number":           `,"year":"soon"`,
+		"text after a number":           `,"year":"2026 or so"`,
+		"a word for a date":             `,"born":"soon"`,
 	} {
 		s.log.Reset()
-		s.later += time.Minute // one line a minute for each cause
+		s.later += time.Minute // the log has one line a minute for each cause
 		require.Equal(t, 422, register(name, members), "%s: %s", name, s.log.String())
 		require.Equal(t, 1, strings.Count(s.log.String(), "\n"), s.log.String())
 		require.Contains(t, s.log.String(), "level=WARN")
-		require.NotContains(t, s.log.String(), "soon", "what the client sent")
+		require.NotContains(t, s.log.String(), "soon", "the log contains text of the client")
 	}
 	_, err = db.ExecContext(ctx, "ALTER TABLE pupils ADD COLUMN phone VARCHAR(20) DEFAULT '0' NOT NULL")
 	require.NoError(t, err)
 	_, err = db.ExecContext(ctx, "ALTER TABLE pupils ALTER COLUMN phone DROP DEFAULT")
 	require.NoError(t, err)
-	require.Equal(t, 422, register("a column that nothing sets", ""), s.log.String())
+	require.Equal(t, 422, register("a column that is never set", ""), s.log.String())
 	require.Contains(t, s.log.String(), "phone")
 }

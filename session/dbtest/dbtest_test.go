@@ -1,5 +1,5 @@
-// Package dbtest runs the conformance suite on servers. It is a package of its
-// own so that the drivers are no one's dependency.
+// Package dbtest tests the library on database servers. It is a separate module so that
+// applications do not depend on the drivers.
 package dbtest
 
 import (

@@ -21,8 +21,8 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// galera is a database on the nodes of a Galera cluster that FIBERJWT_GALERA
-// names, with connections to each of them in turn, all of which write.
+// galera is a database on the Galera cluster that FIBERJWT_GALERA names. Connections go
+// to the nodes in turn, and all nodes write.
 func galera(t *testing.T) server {
 	t.Helper()
 	each := nodes(t)
@@ -31,18 +31,17 @@ func galera(t *testing.T) server {
 
 func onGalera(t *testing.T, to driver.Connector) *bun.DB {
 	t.Helper()
-	return closed(t, bun.NewDB(sql.OpenDB(to), mysqldialect.New()).WithQueryHook(noReturning{t}))
+	return closeLater(t, bun.NewDB(sql.OpenDB(to), mysqldialect.New()).WithQueryHook(noReturning{t}))
 }
 
-// nodes are those that FIBERJWT_GALERA names, with a database that is made for
-// the test.
+// nodes returns the nodes that FIBERJWT_GALERA names, with a new database for the test.
 func nodes(t *testing.T) (each []driver.Connector) {
 	t.Helper()
 	dsns := strings.Fields(address(t, "FIBERJWT_GALERA"))
-	require.Greater(t, len(dsns), 1, "FIBERJWT_GALERA has the DSN of one node after the other, with spaces between")
+	require.Greater(t, len(dsns), 1, "FIBERJWT_GALERA needs the DSNs of several nodes, separated by spaces")
 	first, err := sql.Open("mysql", dsns[0])
 	require.NoError(t, err)
-	name := madeAndDropped(t, first, "DATABASE ", "")
+	name := createAndDrop(t, first, "DATABASE ", "")
 	for _, dsn := range dsns {
 		cfg, err := mysql.ParseDSN(dsn)
 		require.NoError(t, err)
@@ -52,13 +51,13 @@ func nodes(t *testing.T) (each []driver.Connector) {
 		require.Eventually(t, func() bool {
 			conn, err := node.Connect(t.Context())
 			return err == nil && conn.Close() == nil
-		}, time.Minute, time.Millisecond, "the node does not come to know the database")
+		}, time.Minute, time.Millisecond, "the database did not reach the node")
 		each = append(each, node)
 	}
 	return each
 }
 
-// inTurn connects to one after the other.
+// inTurn connects to the nodes in turn.
 type inTurn struct {
 	each []driver.Connector
 	turn atomic.Uint64
@@ -70,8 +69,8 @@ func (n *inTurn) Connect(ctx context.Context) (driver.Conn, error) {
 
 func (n *inTurn) Driver() driver.Driver { return n.each[0].Driver() }
 
-// noReturning fails the test at a statement of the store whose rows a node may
-// have sent before it runs the statement again.
+// noReturning fails the test if the store sends a statement with RETURNING: a node may
+// send its rows and then run the statement again.
 type noReturning struct{ t *testing.T }
 
 func (n noReturning) BeforeQuery(ctx context.Context, event *bun.QueryEvent) context.Context {
@@ -85,7 +84,7 @@ func (noReturning) AfterQuery(context.Context, *bun.QueryEvent) {}
 
 func TestGaleraPassesTheStoreSuite(t *testing.T) { testStore(t, galera(t)) }
 
-// Each of those who redeem a link stores its row first.
+// Each request that redeems a link stores its row first.
 func TestConcurrentCreateStoresOneRowOnGalera(t *testing.T) {
 	db := galera(t)(t)
 	require.NoError(t, session.Migrate(t.Context(), db))
@@ -106,20 +105,18 @@ func TestConcurrentCreateStoresOneRowOnGalera(t *testing.T) {
 }
 
 func TestMigrateRunsConcurrentlyOnGalera(t *testing.T) {
-	testMigrateAtOnce(t, galera(t)(t))
+	testConcurrentMigrate(t, galera(t)(t))
 }
 
-// Of two servers each has a node for itself: with wsrep_sync_wait what one has
-// answered is known to the other in the next request.
+// Two servers use one node each. With wsrep_sync_wait, a logout at one server is seen by
+// the next request at the other.
 func TestGaleraNodesSeeLogoutAtNextRequest(t *testing.T) {
 	ctx, each := t.Context(), nodes(t)
 	var services []*service
 	for i, node := range each {
 		db := onGalera(t, node)
 		if i == 0 {
-			require.NoError(t, fiberjwt.Migrate(ctx, db))
-			_, err := db.NewCreateTable().Model((*person)(nil)).Exec(ctx)
-			require.NoError(t, err)
+			migrate(t, db, (*person)(nil))
 		}
 		services = append(services, newService(t, db, fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]}))
 	}
@@ -146,7 +143,8 @@ func TestGaleraNodesSeeLogoutAtNextRequest(t *testing.T) {
 	require.Zero(t, wrong, "of %d answers", 3*rounds)
 }
 
-// Without it another node's logout is not seen at once, docs/operate/databases.md#galera.
+// Without wsrep_sync_wait, a logout at another node is not seen at once, see
+// docs/operate/databases.md#galera.
 func TestCheckFindsNodesWithoutSyncWait(t *testing.T) {
 	for wait, want := range map[string]string{"7": "", "15": "", "0": "Config.DB: the server is a node of a Galera cluster and wsrep_sync_wait is 0", "1": "wsrep_sync_wait is 1"} {
 		t.Run(wait, func(t *testing.T) {

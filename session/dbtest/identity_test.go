@@ -10,7 +10,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// C6: servers compare by collations, of which each has its own idea of a name.
+// Servers compare names by collations, which differ in what they take for equal.
 func TestEquivalentNamesShareOneAccountOnPostgres(t *testing.T) { testNames(t, postgres(t)(t)) }
 
 func TestEquivalentNamesShareOneAccountOnMariaDB(t *testing.T) { testNames(t, maria(t)(t)) }

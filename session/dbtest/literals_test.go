@@ -29,7 +29,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// statements are what a database was sent.
+// statements records the statements that a database receives.
 type statements struct {
 	mu   sync.Mutex
 	sent []string
@@ -44,8 +44,8 @@ func (s *statements) BeforeQuery(ctx context.Context, event *bun.QueryEvent) con
 
 func (*statements) AfterQuery(context.Context, *bun.QueryEvent) {}
 
-// take gives the statements since the last call.
-func (s *statements) take() []string {
+// takeSent returns the statements since the last call.
+func (s *statements) takeSent() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sent := s.sent
@@ -53,21 +53,21 @@ func (s *statements) take() []string {
 	return sent
 }
 
-// unsafe is a way in which Bun's literals do not mean what it writes.
-type unsafe struct {
+// unsafeDB is a database with a setting under which Bun's literals have another meaning.
+type unsafeDB struct {
 	good, bad *bun.DB // the same database
-	look      string  // what the statement that finds out begins with
+	look      string  // the beginning of the statement that reads the setting
 	hint      string
 }
 
-// nonconforming opens PostgreSQL with standard_conforming_strings=off.
-func nonconforming(t *testing.T, driver string) unsafe {
+// postgresWithEscapes opens PostgreSQL with standard_conforming_strings=off.
+func postgresWithEscapes(t *testing.T, driver string) unsafeDB {
 	t.Helper()
 	dsn := address(t, "FIBERJWT_POSTGRES")
 	config, err := pgx.ParseConfig(dsn)
 	require.NoError(t, err)
-	config.RuntimeParams["search_path"] = madeAndDropped(t, stdlib.OpenDB(*config), "SCHEMA ", " CASCADE")
-	u := unsafe{good: closed(t, bun.NewDB(stdlib.OpenDB(*config), pgdialect.New())), look: "SELECT current_setting(", hint: "standard_conforming_strings is off"}
+	config.RuntimeParams["search_path"] = createAndDrop(t, stdlib.OpenDB(*config), "SCHEMA ", " CASCADE")
+	u := unsafeDB{good: closeLater(t, bun.NewDB(stdlib.OpenDB(*config), pgdialect.New())), look: "SELECT current_setting(", hint: "standard_conforming_strings is off"}
 	config = config.Copy()
 	config.RuntimeParams["standard_conforming_strings"] = "off"
 	var pool *sql.DB
@@ -88,48 +88,48 @@ func nonconforming(t *testing.T, driver string) unsafe {
 	default:
 		pool = stdlib.OpenDB(*config)
 	}
-	u.bad = closed(t, bun.NewDB(pool, pgdialect.New()))
+	u.bad = closeLater(t, bun.NewDB(pool, pgdialect.New()))
 	return u
 }
 
-// misread opens MariaDB with a parameter of the DSN.
-func misread(t *testing.T, name, value, hint string) unsafe {
+// mariaWith opens MariaDB with a parameter in the DSN.
+func mariaWith(t *testing.T, name, value, hint string) unsafeDB {
 	t.Helper()
 	cfg, err := mysql.ParseDSN(address(t, "FIBERJWT_MARIADB"))
 	require.NoError(t, err)
 	open := func(dsn string) *bun.DB {
 		conn, err := sql.Open("mysql", dsn)
 		require.NoError(t, err)
-		return closed(t, bun.NewDB(conn, mysqldialect.New()))
+		return closeLater(t, bun.NewDB(conn, mysqldialect.New()))
 	}
 	conn, err := sql.Open("mysql", cfg.FormatDSN())
 	require.NoError(t, err)
-	cfg.DBName = madeAndDropped(t, conn, "DATABASE ", "")
+	cfg.DBName = createAndDrop(t, conn, "DATABASE ", "")
 	dsn := cfg.FormatDSN()
-	return unsafe{good: open(dsn), bad: open(dsn + "?" + url.Values{name: {value}}.Encode()), look: "SELECT @@SESSION.sql_mode", hint: hint}
+	return unsafeDB{good: open(dsn), bad: open(dsn + "?" + url.Values{name: {value}}.Encode()), look: "SELECT @@SESSION.sql_mode", hint: hint}
 }
 
-// B2: whatever of the application sends a client's text first, the setting is found
-// before it, and nothing else is sent.
+// The library reads the setting before any statement with a client's text, whichever
+// function sends it first, and sends nothing else.
 func TestUnsafeLiteralSettingBlocksClientText(t *testing.T) {
-	for name, open := range map[string]func(t *testing.T) unsafe{
-		"PostgreSQL, lib/pq": func(t *testing.T) unsafe { return nonconforming(t, "lib/pq") },
-		"PostgreSQL, pgx":    func(t *testing.T) unsafe { return nonconforming(t, "pgx") },
-		"MariaDB, NO_BACKSLASH_ESCAPES": func(t *testing.T) unsafe {
-			return misread(t, "sql_mode", "'STRICT_TRANS_TABLES,NO_BACKSLASH_ESCAPES'", "sql_mode has NO_BACKSLASH_ESCAPES")
+	for name, open := range map[string]func(t *testing.T) unsafeDB{
+		"PostgreSQL, lib/pq": func(t *testing.T) unsafeDB { return postgresWithEscapes(t, "lib/pq") },
+		"PostgreSQL, pgx":    func(t *testing.T) unsafeDB { return postgresWithEscapes(t, "pgx") },
+		"MariaDB, NO_BACKSLASH_ESCAPES": func(t *testing.T) unsafeDB {
+			return mariaWith(t, "sql_mode", "'STRICT_TRANS_TABLES,NO_BACKSLASH_ESCAPES'", "sql_mode has NO_BACKSLASH_ESCAPES")
 		},
-		"MariaDB, EMPTY_STRING_IS_NULL": func(t *testing.T) unsafe {
-			return misread(t, "sql_mode", "'STRICT_TRANS_TABLES,EMPTY_STRING_IS_NULL'", "sql_mode has EMPTY_STRING_IS_NULL")
+		"MariaDB, EMPTY_STRING_IS_NULL": func(t *testing.T) unsafeDB {
+			return mariaWith(t, "sql_mode", "'STRICT_TRANS_TABLES,EMPTY_STRING_IS_NULL'", "sql_mode has EMPTY_STRING_IS_NULL")
 		},
-		"MariaDB, gbk":  func(t *testing.T) unsafe { return misread(t, "charset", "gbk", "character set is gbk") },
-		"MariaDB, sjis": func(t *testing.T) unsafe { return misread(t, "charset", "sjis", "character set is sjis") },
-		"MariaDB, big5": func(t *testing.T) unsafe { return misread(t, "charset", "big5", "character set is big5") },
+		"MariaDB, gbk":  func(t *testing.T) unsafeDB { return mariaWith(t, "charset", "gbk", "character set is gbk") },
+		"MariaDB, sjis": func(t *testing.T) unsafeDB { return mariaWith(t, "charset", "sjis", "character set is sjis") },
+		"MariaDB, big5": func(t *testing.T) unsafeDB { return mariaWith(t, "charset", "big5", "character set is big5") },
 	} {
 		t.Run(name, func(t *testing.T) { testUnsafe(t, open(t)) })
 	}
 }
 
-func testUnsafe(t *testing.T, u unsafe) {
+func testUnsafe(t *testing.T, u unsafeDB) {
 	ctx := t.Context()
 	err := fiberjwt.Migrate(ctx, u.bad)
 	require.ErrorContains(t, err, u.hint)
@@ -193,7 +193,7 @@ func testUnsafe(t *testing.T, u unsafe) {
 			require.ErrorIs(t, err, fiberjwt.ErrSetup, what)
 			require.ErrorContains(t, err, u.hint, what)
 		}
-		sent := seen.take()
+		sent := seen.takeSent()
 		require.Len(t, sent, 1, what)
 		require.True(t, strings.HasPrefix(sent[0], u.look), "%s: %s", what, sent[0])
 	}
@@ -204,19 +204,19 @@ func testUnsafe(t *testing.T, u unsafe) {
 		return nil
 	}))
 	_, err = u.good.ExecContext(ctx, "SELECT * FROM injected")
-	require.Error(t, err, "the table is not there")
+	require.Error(t, err, "the injected statement ran")
 }
 
-// B2: pgx itself sends nothing by the simple protocol then, and says why.
+// With this setting, pgx itself refuses the simple protocol, with the reason.
 func TestPgxSimpleProtocolRefusesUnsafeLiterals(t *testing.T) {
-	u := nonconforming(t, "pgx, simple protocol")
+	u := postgresWithEscapes(t, "pgx, simple protocol")
 	require.ErrorContains(t, fiberjwt.Migrate(t.Context(), u.bad), "standard_conforming_strings")
 	p := newPeople(t, u.bad)
 	require.Equal(t, 503, p.post(t, "/auth/people/login", `\'); CREATE TABLE injected (x int); --`))
 	require.Contains(t, p.log.String(), "standard_conforming_strings")
 }
 
-// The other modes change neither quotes nor backslashes.
+// Other modes change neither quotes nor backslashes.
 func TestLiteralsAreSafeInOtherMariaDBModes(t *testing.T) {
 	for _, modes := range []string{"ANSI", "ORACLE", "TRADITIONAL", "HIGH_NOT_PRECEDENCE,SIMULTANEOUS_ASSIGNMENT"} {
 		db := maria(t, "sql_mode", modes+",STRICT_TRANS_TABLES")(t)
@@ -257,7 +257,7 @@ func newPeople(t *testing.T, db *bun.DB, configure ...func(*fiberjwt.Config)) *p
 	return p
 }
 
-// post sends an address with the password that all have.
+// post sends an email address with the password of all accounts.
 func (p *people) post(t *testing.T, path, email string) (status int) {
 	t.Helper()
 	body, err := json.Marshal(map[string]string{"email": email, "password": "correct horse battery"})
@@ -282,7 +282,7 @@ func (p *people) me(t *testing.T, token string) (status int) {
 	return response.StatusCode
 }
 
-// faltering gives up on the first statement, by its context.
+// faltering cancels the context of the first statement.
 type faltering struct{ statements }
 
 func (f *faltering) BeforeQuery(ctx context.Context, event *bun.QueryEvent) context.Context {
@@ -295,8 +295,8 @@ func (f *faltering) BeforeQuery(ctx context.Context, event *bun.QueryEvent) cont
 	return ctx
 }
 
-// The look costs one statement for all requests that come first, and none later; one
-// that fails is repeated.
+// Concurrent first requests read the setting with one statement, later requests with
+// none. If the statement fails, it is repeated.
 func TestLiteralSettingIsCheckedOnce(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) *bun.DB{
 		"PostgreSQL": func(t *testing.T) *bun.DB { return postgres(t)(t) },
@@ -320,7 +320,7 @@ func TestLiteralSettingIsCheckedOnce(t *testing.T) {
 			}
 			group.Wait()
 			require.NoError(t, errors.Join(errs...))
-			require.Equal(t, 1, looks(seen.take()))
+			require.Equal(t, 1, looks(seen.takeSent()))
 
 			first := &faltering{}
 			p = newPeople(t, db.WithQueryHook(first))
@@ -331,14 +331,14 @@ func TestLiteralSettingIsCheckedOnce(t *testing.T) {
 				_, err = fiberjwt.Sessions(t.Context(), p.auth, &person{ID: 1})
 				require.NoError(t, err)
 			}
-			require.Len(t, first.sent, 4, "two looks and two lists")
+			require.Len(t, first.sent, 4, "the setting is read twice, and two lists follow")
 		})
 	}
 }
 
-// B2: the sessions may be in another database than the accounts.
+// The sessions can be in another database than the accounts.
 func TestUnsafeSessionStoreGetsNoClientText(t *testing.T) {
-	u, seen := nonconforming(t, "lib/pq"), &statements{}
+	u, seen := postgresWithEscapes(t, "lib/pq"), &statements{}
 	require.NoError(t, fiberjwt.Migrate(t.Context(), u.good))
 	ann := &person{Email: "ann@example.com"}
 	for _, query := range []interface {
@@ -355,7 +355,7 @@ func TestUnsafeSessionStoreGetsNoClientText(t *testing.T) {
 	_, err = p.auth.Verify(t.Context(), token.AccessToken)
 	require.ErrorIs(t, err, fiberjwt.ErrSetup)
 	require.Equal(t, 500, p.post(t, "/auth/people/login", "ann@example.com"))
-	for _, sent := range seen.take() {
+	for _, sent := range seen.takeSent() {
 		require.True(t, strings.HasPrefix(sent, u.look), sent)
 	}
 	require.ErrorContains(t, p.auth.Check(t.Context()), "Config.Store: "+u.hint)

@@ -10,8 +10,8 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// A login with the old password meets a change that has ended the sessions but
-// has not committed: it must wait, and then find no account of that password.
+// A login with the old password runs during a change that has ended the sessions but has
+// not committed. It must wait, and then find no account with that password.
 func TestLoginWaitsForPasswordChangeOnPostgres(t *testing.T) {
 	for _, level := range []string{"read committed", "repeatable read"} {
 		t.Run(level, func(t *testing.T) {
@@ -39,8 +39,8 @@ func TestLoginWaitsForPasswordChangeOnMySQL(t *testing.T) {
 	}
 }
 
-// testLoginWaits wants a query that says whether a statement on
-// fiberjwt_login_people waits for a lock.
+// testLoginWaits needs a query that reports whether a statement on fiberjwt_login_people
+// waits for a lock.
 func testLoginWaits(t *testing.T, db *bun.DB, waits string) {
 	ctx := t.Context()
 	require.NoError(t, session.Migrate(ctx, db))
@@ -74,9 +74,9 @@ func testLoginWaits(t *testing.T, db *bun.DB, waits string) {
 		var waiting bool
 		require.NoError(t, db.NewRaw(waits).Scan(ctx, &waiting))
 		return waiting || len(login) > 0
-	}, time.Minute, 150*time.Millisecond) // innodb_trx stays as it is while it is asked more often
+	}, time.Minute, 150*time.Millisecond) // innodb_trx is not updated while it is queried more often
 	require.NoError(t, change.Commit())
-	require.Equal(t, outcome{false, nil}, <-login, "a session with the password that was changed")
+	require.Equal(t, outcome{false, nil}, <-login, "a session was created with the old password")
 	_, found, err := store.Find(ctx, "users", row.SID)
 	require.NoError(t, err)
 	require.False(t, found)

@@ -11,19 +11,19 @@ import (
 )
 
 func TestMigrateRunsConcurrentlyOnPostgres(t *testing.T) {
-	testMigrateAtOnce(t, postgres(t)(t))
+	testConcurrentMigrate(t, postgres(t)(t))
 }
 
 func TestMigrateRunsConcurrentlyOnMariaDB(t *testing.T) {
-	testMigrateAtOnce(t, maria(t)(t))
+	testConcurrentMigrate(t, maria(t)(t))
 }
 
 func TestMigrateRunsConcurrentlyOnMySQL(t *testing.T) {
-	testMigrateAtOnce(t, mySQL(t)(t))
+	testConcurrentMigrate(t, mySQL(t)(t))
 }
 
-// testMigrateAtOnce wants a database without tables.
-func testMigrateAtOnce(t *testing.T, db *bun.DB) {
+// testConcurrentMigrate needs a database without tables.
+func testConcurrentMigrate(t *testing.T, db *bun.DB) {
 	var group sync.WaitGroup
 	errs := make([]error, 10)
 	for i := range errs {

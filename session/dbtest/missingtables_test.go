@@ -11,19 +11,19 @@ import (
 )
 
 func TestMissingMigrateIsLoggedOnPostgres(t *testing.T) {
-	testForgottenMigrate(t, postgres(t)(t))
+	testMissingMigrate(t, postgres(t)(t))
 }
 
 func TestMissingMigrateIsLoggedOnMariaDB(t *testing.T) {
-	testForgottenMigrate(t, maria(t)(t))
+	testMissingMigrate(t, maria(t)(t))
 }
 
 func TestMissingMigrateIsLoggedOnMySQL(t *testing.T) {
-	testForgottenMigrate(t, mySQL(t)(t))
+	testMissingMigrate(t, mySQL(t)(t))
 }
 
-// testForgottenMigrate wants a database without tables.
-func testForgottenMigrate(t *testing.T, db *bun.DB) {
+// testMissingMigrate needs a database without tables.
+func testMissingMigrate(t *testing.T, db *bun.DB) {
 	s := newService(t, db, fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]})
 	register := func() string {
 		s.log.Reset()

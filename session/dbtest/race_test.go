@@ -26,8 +26,7 @@ func TestRefreshOvertakenByLogoutIsGoneOnOtherDB(t *testing.T) {
 	testOvertakenRefresh(t, other(t))
 }
 
-// otherDialect makes the store use what it has for databases without a
-// statement of their own.
+// otherDialect makes the store use its statements for databases that it does not know.
 type otherDialect struct{ *sqlitedialect.Dialect }
 
 func (otherDialect) Name() dialect.Name { return dialect.Oracle }
@@ -38,11 +37,11 @@ func other(t *testing.T) server {
 	return func(t *testing.T) *bun.DB {
 		db, err := sql.Open("sqlite3", "file:"+path+"?_pragma=busy_timeout(20000)&_pragma=journal_mode(WAL)&_txlock=immediate")
 		require.NoError(t, err)
-		return closed(t, bun.NewDB(db, otherDialect{sqlitedialect.New()}))
+		return closeLater(t, bun.NewDB(db, otherDialect{sqlitedialect.New()}))
 	}
 }
 
-// before is a hook of Bun that runs once, before the first UPDATE.
+// before is a Bun hook that runs once, before the first UPDATE.
 type before func()
 
 func (do *before) BeforeQuery(ctx context.Context, event *bun.QueryEvent) context.Context {
@@ -56,7 +55,7 @@ func (do *before) BeforeQuery(ctx context.Context, event *bun.QueryEvent) contex
 
 func (*before) AfterQuery(context.Context, *bun.QueryEvent) {}
 
-// A refresh has read a session and is about to write, when a logout commits.
+// testOvertakenRefresh commits a logout between the read and the write of a refresh.
 func testOvertakenRefresh(t *testing.T, open server) {
 	ctx, plain := t.Context(), open(t)
 	require.NoError(t, session.Migrate(ctx, plain))
@@ -81,7 +80,7 @@ func testOvertakenRefresh(t *testing.T, open server) {
 			})
 			after, o, err := session.NewSQL(open(t).WithQueryHook(&logout)).Refresh(ctx, row.Kind, row.SID, g, now, times)
 			require.NoError(t, err)
-			require.Nil(t, logout, "it has not been overtaken")
+			require.Nil(t, logout, "the logout did not run during the refresh")
 			require.Equal(t, session.Gone, o)
 			require.Equal(t, row, after)
 			kept, _, err := elsewhere.Find(ctx, row.Kind, row.SID)

@@ -17,25 +17,16 @@ import (
 const (
 	ann         = `{"email":"ann@example.com","password":"correct horse battery"}`
 	annsBcrypt  = "$2a$04$aWR.jMIcCKNFIYPreW1r0unbyyNCVBKQll1Wm5NGxIr4bNkQ0.xVu" // of correct horse battery
-	annsNewWord = `{"current_password":"correct horse battery","password":"another horse battery"}`
+	changeOfAnn = `{"current_password":"correct horse battery","password":"another horse battery"}`
 )
 
-// peopled is a database with the tables of the library and a table people, made
-// by statements.
-func peopled(t *testing.T, open server, statements ...string) *bun.DB {
+// withPeople returns a database with the tables of the library and a table people, which
+// statements create.
+func withPeople(t *testing.T, open server, statements ...string) *bun.DB {
 	t.Helper()
 	db := open(t)
-	require.NoError(t, fiberjwt.Migrate(t.Context(), db))
-	run(t, db, statements...)
+	migrate(t, db, nil, statements...)
 	return db
-}
-
-func run(t *testing.T, db bun.IDB, statements ...string) {
-	t.Helper()
-	for _, statement := range statements {
-		_, err := db.ExecContext(t.Context(), statement)
-		require.NoError(t, err, statement)
-	}
 }
 
 func storedHash(t *testing.T, db *bun.DB) (hash string) {
@@ -44,7 +35,7 @@ func storedHash(t *testing.T, db *bun.DB) (hash string) {
 	return strings.TrimRight(hash, " ")
 }
 
-// open is of a kind that anyone may register for.
+// open is a kind with open registration.
 var open = fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]}
 
 func mariaPeople(hash, engine string) string {
@@ -55,7 +46,7 @@ func postgresPeople(email, hash string) string {
 	return "CREATE TABLE people (id BIGSERIAL PRIMARY KEY, email " + email + " NOT NULL UNIQUE, password_hash " + hash + " NOT NULL)"
 }
 
-// postgresTrigger runs PL/pgSQL before a row of people is written.
+// postgresTrigger returns a trigger that runs PL/pgSQL before a row of people is written.
 func postgresTrigger(when, body string) []string {
 	return []string{
 		"CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN " + body + " RETURN NEW; END $$",
@@ -63,45 +54,49 @@ func postgresTrigger(when, body string) []string {
 	}
 }
 
-// B1: a column or a trigger that spoils hashes.
-func spoilers() map[string]func(t *testing.T) *bun.DB {
+// damagedHashes are databases with a column or a trigger that damages hashes.
+func damagedHashes() map[string]func(t *testing.T) *bun.DB {
 	lower := "CREATE TRIGGER spoil BEFORE UPDATE ON people FOR EACH ROW SET NEW.password_hash = LOWER(NEW.password_hash)"
 	same := "CREATE TRIGGER spoil BEFORE UPDATE ON people FOR EACH ROW SET NEW.password_hash = OLD.password_hash"
 	lenient := func(t *testing.T, statements ...string) *bun.DB {
-		return peopled(t, maria(t, "sql_mode", ""), statements...)
+		return withPeople(t, maria(t, "sql_mode", ""), statements...)
 	}
 	return map[string]func(t *testing.T) *bun.DB{
-		"MariaDB cuts":          func(t *testing.T) *bun.DB { return lenient(t, mariaPeople("VARCHAR(60)", "InnoDB")) },
-		"MariaDB cuts a char":   func(t *testing.T) *bun.DB { return lenient(t, mariaPeople("CHAR(60)", "InnoDB")) },
-		"MyISAM cuts":           func(t *testing.T) *bun.DB { return lenient(t, mariaPeople("VARCHAR(60)", "MyISAM")) },
-		"Aria cuts":             func(t *testing.T) *bun.DB { return lenient(t, mariaPeople("VARCHAR(60)", "Aria")) },
-		"MariaDB refuses":       func(t *testing.T) *bun.DB { return peopled(t, maria(t), mariaPeople("VARCHAR(60)", "InnoDB")) },
-		"MariaDB lowers":        func(t *testing.T) *bun.DB { return peopled(t, maria(t), mariaPeople("VARCHAR(255)", "InnoDB"), lower) },
-		"MariaDB keeps the old": func(t *testing.T) *bun.DB { return peopled(t, maria(t), mariaPeople("VARCHAR(255)", "InnoDB"), same) },
-		"PostgreSQL refuses":    func(t *testing.T) *bun.DB { return peopled(t, postgres(t), postgresPeople("TEXT", "VARCHAR(60)")) },
+		"MariaDB cuts":        func(t *testing.T) *bun.DB { return lenient(t, mariaPeople("VARCHAR(60)", "InnoDB")) },
+		"MariaDB cuts a char": func(t *testing.T) *bun.DB { return lenient(t, mariaPeople("CHAR(60)", "InnoDB")) },
+		"MyISAM cuts":         func(t *testing.T) *bun.DB { return lenient(t, mariaPeople("VARCHAR(60)", "MyISAM")) },
+		"Aria cuts":           func(t *testing.T) *bun.DB { return lenient(t, mariaPeople("VARCHAR(60)", "Aria")) },
+		"MariaDB refuses":     func(t *testing.T) *bun.DB { return withPeople(t, maria(t), mariaPeople("VARCHAR(60)", "InnoDB")) },
+		"MariaDB lowers": func(t *testing.T) *bun.DB {
+			return withPeople(t, maria(t), mariaPeople("VARCHAR(255)", "InnoDB"), lower)
+		},
+		"MariaDB keeps the old hash": func(t *testing.T) *bun.DB {
+			return withPeople(t, maria(t), mariaPeople("VARCHAR(255)", "InnoDB"), same)
+		},
+		"PostgreSQL refuses": func(t *testing.T) *bun.DB { return withPeople(t, postgres(t), postgresPeople("TEXT", "VARCHAR(60)")) },
 		"PostgreSQL checks": func(t *testing.T) *bun.DB {
-			return peopled(t, postgres(t), postgresPeople("TEXT", "TEXT CHECK (length(password_hash) <= 60)"))
+			return withPeople(t, postgres(t), postgresPeople("TEXT", "TEXT CHECK (length(password_hash) <= 60)"))
 		},
 		"MySQL cuts": func(t *testing.T) *bun.DB {
-			return peopled(t, mySQL(t, "sql_mode", ""), mariaPeople("VARCHAR(60)", "InnoDB"))
+			return withPeople(t, mySQL(t, "sql_mode", ""), mariaPeople("VARCHAR(60)", "InnoDB"))
 		},
 		"PostgreSQL cuts at the commit": func(t *testing.T) *bun.DB {
-			return peopled(t, postgres(t), postgresPeople("TEXT", "TEXT"),
+			return withPeople(t, postgres(t), postgresPeople("TEXT", "TEXT"),
 				"CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF length(NEW.password_hash) > 60 THEN UPDATE people SET password_hash = left(NEW.password_hash, 60) WHERE id = NEW.id; END IF; RETURN NULL; END $$",
 				"CREATE CONSTRAINT TRIGGER spoil AFTER INSERT OR UPDATE ON people DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION spoil()")
 		},
-		"PostgreSQL lowers":    func(t *testing.T) *bun.DB { return triggered(t, "NEW.password_hash := lower(NEW.password_hash);") },
-		"PostgreSQL skips":     func(t *testing.T) *bun.DB { return triggered(t, "RETURN NULL;") },
-		"PostgreSQL takes out": func(t *testing.T) *bun.DB { return triggered(t, "NEW.password_hash := '';") },
+		"PostgreSQL lowers":  func(t *testing.T) *bun.DB { return triggered(t, "NEW.password_hash := lower(NEW.password_hash);") },
+		"PostgreSQL skips":   func(t *testing.T) *bun.DB { return triggered(t, "RETURN NULL;") },
+		"PostgreSQL empties": func(t *testing.T) *bun.DB { return triggered(t, "NEW.password_hash := '';") },
 	}
 }
 
 func triggered(t *testing.T, body string) *bun.DB {
-	return peopled(t, postgres(t), append([]string{postgresPeople("TEXT", "TEXT")}, postgresTrigger("UPDATE", body)...)...)
+	return withPeople(t, postgres(t), append([]string{postgresPeople("TEXT", "TEXT")}, postgresTrigger("UPDATE", body)...)...)
 }
 
 func TestDamagedHashNeverReplacesGoodHash(t *testing.T) {
-	for name, made := range spoilers() {
+	for name, made := range damagedHashes() {
 		t.Run(name, func(t *testing.T) {
 			db := made(t)
 			run(t, db, "INSERT INTO people (email, password_hash) VALUES ('ann@example.com', '"+annsBcrypt+"')")
@@ -113,12 +108,12 @@ func TestDamagedHashNeverReplacesGoodHash(t *testing.T) {
 			}
 			require.Equal(t, 1, strings.Count(s.log.String(), "\n"), s.log.String())
 			require.Contains(t, s.log.String(), "VARCHAR(255)")
-			require.NotContains(t, s.log.String(), "argon2id", "a hash")
+			require.NotContains(t, s.log.String(), "argon2id", "the log contains a hash")
 
 			// A change and a reset are refused.
 			s.log.Reset()
 			token := s.signIn(t)
-			status, answer := s.post(t, "/auth/people/password", annsNewWord, "Authorization", "Bearer "+token)
+			status, answer := s.post(t, "/auth/people/password", changeOfAnn, "Authorization", "Bearer "+token)
 			require.Equal(t, 500, status, answer)
 			require.Contains(t, s.log.String(), "VARCHAR(255)")
 			reset, err := fiberjwt.ResetToken(s.auth, &person{ID: 1, Email: "ann@example.com", PasswordHash: annsBcrypt}, 0)
@@ -131,14 +126,14 @@ func TestDamagedHashNeverReplacesGoodHash(t *testing.T) {
 	}
 }
 
-// B1: where the column holds hashes, the old one is raised.
+// If the column can hold the new hash, the old one is upgraded.
 func TestOldHashIsUpgradedOnServers(t *testing.T) {
 	for name, db := range map[string]*bun.DB{
-		"MariaDB":           peopled(t, maria(t), mariaPeople("VARCHAR(255)", "InnoDB")),
-		"MariaDB char":      peopled(t, maria(t), mariaPeople("CHAR(120)", "InnoDB")),
-		"MyISAM":            peopled(t, maria(t), mariaPeople("VARCHAR(255)", "MyISAM")),
-		"PostgreSQL":        peopled(t, postgres(t), postgresPeople("TEXT", "TEXT")),
-		"PostgreSQL padded": peopled(t, postgres(t), postgresPeople("CHAR(60)", "CHAR(120)")),
+		"MariaDB":           withPeople(t, maria(t), mariaPeople("VARCHAR(255)", "InnoDB")),
+		"MariaDB char":      withPeople(t, maria(t), mariaPeople("CHAR(120)", "InnoDB")),
+		"MyISAM":            withPeople(t, maria(t), mariaPeople("VARCHAR(255)", "MyISAM")),
+		"PostgreSQL":        withPeople(t, postgres(t), postgresPeople("TEXT", "TEXT")),
+		"PostgreSQL padded": withPeople(t, postgres(t), postgresPeople("CHAR(60)", "CHAR(120)")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			run(t, db, "INSERT INTO people (email, password_hash) VALUES ('ann@example.com', '"+annsBcrypt+"')")
@@ -146,7 +141,7 @@ func TestOldHashIsUpgradedOnServers(t *testing.T) {
 			token := s.signIn(t)
 			require.True(t, strings.HasPrefix(storedHash(t, db), "$argon2id$"))
 			s.signIn(t)
-			status, answer := s.post(t, "/auth/people/password", annsNewWord, "Authorization", "Bearer "+token)
+			status, answer := s.post(t, "/auth/people/password", changeOfAnn, "Authorization", "Bearer "+token)
 			require.Equal(t, 204, status, answer)
 			require.Empty(t, s.log.String())
 		})
@@ -162,14 +157,14 @@ func (s *service) signIn(t *testing.T) (access string) {
 	return access
 }
 
-// B1, B5: what a sign-in would not find is not stored.
+// A registration whose values a sign-in would not find is not stored.
 func TestRegisterRefusesValuesTheDatabaseChanges(t *testing.T) {
 	lenient := func(table string) func(t *testing.T) *bun.DB {
-		return func(t *testing.T) *bun.DB { return peopled(t, maria(t, "sql_mode", ""), table) }
+		return func(t *testing.T) *bun.DB { return withPeople(t, maria(t, "sql_mode", ""), table) }
 	}
 	changing := func(body string) func(t *testing.T) *bun.DB {
 		return func(t *testing.T) *bun.DB {
-			return peopled(t, postgres(t), append([]string{postgresPeople("TEXT", "TEXT")}, postgresTrigger("INSERT", body)...)...)
+			return withPeople(t, postgres(t), append([]string{postgresPeople("TEXT", "TEXT")}, postgresTrigger("INSERT", body)...)...)
 		}
 	}
 	const long = "ann.with.a.long.name@example.com"
@@ -181,22 +176,22 @@ func TestRegisterRefusesValuesTheDatabaseChanges(t *testing.T) {
 	}{
 		"MariaDB cuts the hash":        {lenient(mariaPeople("VARCHAR(60)", "InnoDB")), long, 500, "VARCHAR(255)"},
 		"MyISAM cuts the hash":         {lenient(mariaPeople("VARCHAR(60)", "MyISAM")), long, 500, "VARCHAR(255)"},
-		"MariaDB refuses the hash":     {func(t *testing.T) *bun.DB { return peopled(t, maria(t), mariaPeople("VARCHAR(60)", "InnoDB")) }, long, 500, "VARCHAR(255)"},
-		"PostgreSQL refuses the hash":  {func(t *testing.T) *bun.DB { return peopled(t, postgres(t), postgresPeople("TEXT", "VARCHAR(60)")) }, long, 500, "VARCHAR(255)"},
-		"PostgreSQL refuses the email": {func(t *testing.T) *bun.DB { return peopled(t, postgres(t), postgresPeople("VARCHAR(20)", "TEXT")) }, long, 422, "too long"},
+		"MariaDB refuses the hash":     {func(t *testing.T) *bun.DB { return withPeople(t, maria(t), mariaPeople("VARCHAR(60)", "InnoDB")) }, long, 500, "VARCHAR(255)"},
+		"PostgreSQL refuses the hash":  {func(t *testing.T) *bun.DB { return withPeople(t, postgres(t), postgresPeople("TEXT", "VARCHAR(60)")) }, long, 500, "VARCHAR(255)"},
+		"PostgreSQL refuses the email": {func(t *testing.T) *bun.DB { return withPeople(t, postgres(t), postgresPeople("VARCHAR(20)", "TEXT")) }, long, 422, "too long"},
 		"MariaDB cuts the email":       {lenient("CREATE TABLE people (id INT AUTO_INCREMENT PRIMARY KEY, email VARCHAR(20), password_hash TEXT)"), long, 422, "wide enough"},
 		"MyISAM cuts the email":        {lenient("CREATE TABLE people (id INT AUTO_INCREMENT PRIMARY KEY, email VARCHAR(20), password_hash TEXT) ENGINE=MyISAM"), long, 422, "wide enough"},
 		"MariaDB lacks a character":    {lenient("CREATE TABLE people (id INT AUTO_INCREMENT PRIMARY KEY, email VARCHAR(255) CHARACTER SET latin1, password_hash TEXT)"), "жанна@example.com", 422, "utf8mb4"},
 		"MariaDB lacks an emoji":       {lenient("CREATE TABLE people (id INT AUTO_INCREMENT PRIMARY KEY, email VARCHAR(255) CHARACTER SET utf8mb3, password_hash TEXT)"), "😀@example.com", 422, "utf8mb4"},
 		"PostgreSQL makes the email": {func(t *testing.T) *bun.DB {
-			return peopled(t, postgres(t), "CREATE TABLE people (id BIGSERIAL PRIMARY KEY, password_hash TEXT, email TEXT GENERATED ALWAYS AS (md5(password_hash)) STORED)")
+			return withPeople(t, postgres(t), "CREATE TABLE people (id BIGSERIAL PRIMARY KEY, password_hash TEXT, email TEXT GENERATED ALWAYS AS (md5(password_hash)) STORED)")
 		}, long, 422, "email"},
 		"MariaDB makes the email": {func(t *testing.T) *bun.DB {
-			return peopled(t, maria(t), "CREATE TABLE people (id INT AUTO_INCREMENT PRIMARY KEY, password_hash TEXT, email VARCHAR(32) AS (md5(password_hash)) STORED)")
+			return withPeople(t, maria(t), "CREATE TABLE people (id INT AUTO_INCREMENT PRIMARY KEY, password_hash TEXT, email VARCHAR(32) AS (md5(password_hash)) STORED)")
 		}, long, 422, "email"},
-		"PostgreSQL rewrites":          {changing("NEW.email := 'x' || NEW.email;"), long, 500, "trigger"},
-		"PostgreSQL lowers the hash":   {changing("NEW.password_hash := lower(NEW.password_hash);"), long, 500, "trigger"},
-		"PostgreSQL takes the row off": {changing("RETURN NULL;"), long, 500, "trigger"},
+		"PostgreSQL rewrites":        {changing("NEW.email := 'x' || NEW.email;"), long, 500, "trigger"},
+		"PostgreSQL lowers the hash": {changing("NEW.password_hash := lower(NEW.password_hash);"), long, 500, "trigger"},
+		"PostgreSQL drops the row":   {changing("RETURN NULL;"), long, 500, "trigger"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := tc.made(t)
@@ -218,9 +213,9 @@ func TestRegisterRefusesValuesTheDatabaseChanges(t *testing.T) {
 	}
 }
 
-// A trigger may rewrite an e-mail address as long as a sign-in finds it.
+// A trigger may rewrite an email address if a sign-in still finds it.
 func TestRegisterAcceptsEquivalentRewrittenEmail(t *testing.T) {
-	db := peopled(t, postgres(t), append([]string{
+	db := withPeople(t, postgres(t), append([]string{
 		"CREATE COLLATION fold (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
 		postgresPeople("TEXT COLLATE fold", "TEXT"),
 	}, postgresTrigger("INSERT", "NEW.email := upper(NEW.email);")...)...)
@@ -230,33 +225,33 @@ func TestRegisterAcceptsEquivalentRewrittenEmail(t *testing.T) {
 	s.signIn(t)
 }
 
-// B5: a column that pads.
+// The column pads its values with blanks.
 func TestLoginFindsPaddedIdentityOnPostgres(t *testing.T) {
-	db := peopled(t, postgres(t), postgresPeople("CHAR(60)", "TEXT"))
+	db := withPeople(t, postgres(t), postgresPeople("CHAR(60)", "TEXT"))
 	s := newService(t, db, open)
 	status, answer := s.post(t, "/auth/people/register", ann)
 	require.Equal(t, 201, status, answer)
 	token := s.signIn(t)
-	status, answer = s.post(t, "/auth/people/password", annsNewWord, "Authorization", "Bearer "+token)
+	status, answer = s.post(t, "/auth/people/password", changeOfAnn, "Authorization", "Bearer "+token)
 	require.Equal(t, 204, status, answer)
 }
 
-// B3: names that no row can have, and browsers whose names the store cannot take.
+// The database cannot store these names and User-Agents.
 func TestUnstorableTextDoesNotBreakLogin(t *testing.T) {
 	latin := "CREATE TABLE people (id BIGINT AUTO_INCREMENT PRIMARY KEY, email VARCHAR(255) CHARACTER SET %s NOT NULL UNIQUE, password_hash VARCHAR(255) NOT NULL)"
 	for name, db := range map[string]*bun.DB{
-		"latin1":             peopled(t, maria(t), fmt.Sprintf(latin, "latin1")),
-		"ascii":              peopled(t, maria(t), fmt.Sprintf(latin, "ascii")),
-		"utf8mb3":            peopled(t, maria(t), fmt.Sprintf(latin, "utf8mb3")),
-		"latin1 lenient":     peopled(t, maria(t, "sql_mode", ""), fmt.Sprintf(latin, "latin1")),
-		"utf8 connection":    peopled(t, maria(t, "character_set_client", "utf8mb3", "character_set_connection", "utf8mb3"), fmt.Sprintf(latin, "utf8mb3")),
-		"MySQL latin1":       peopled(t, mySQL(t), fmt.Sprintf(latin, "latin1")),
-		"MySQL koi8r":        peopled(t, mySQL(t), fmt.Sprintf(latin, "koi8r")),
-		"MySQL utf8mb3":      peopled(t, mySQL(t), fmt.Sprintf(latin, "utf8mb3")),
-		"MySQL lenient":      peopled(t, mySQL(t, "sql_mode", ""), fmt.Sprintf(latin, "latin1")),
-		"PostgreSQL latin1":  peopled(t, postgresIn(t, "LATIN1"), postgresPeople("TEXT", "TEXT")),
-		"PostgreSQL no code": peopled(t, postgresIn(t, "SQL_ASCII"), postgresPeople("TEXT", "TEXT")),
-		"PostgreSQL":         peopled(t, postgres(t), postgresPeople("TEXT", "TEXT")),
+		"latin1":             withPeople(t, maria(t), fmt.Sprintf(latin, "latin1")),
+		"ascii":              withPeople(t, maria(t), fmt.Sprintf(latin, "ascii")),
+		"utf8mb3":            withPeople(t, maria(t), fmt.Sprintf(latin, "utf8mb3")),
+		"latin1 lenient":     withPeople(t, maria(t, "sql_mode", ""), fmt.Sprintf(latin, "latin1")),
+		"utf8 connection":    withPeople(t, maria(t, "character_set_client", "utf8mb3", "character_set_connection", "utf8mb3"), fmt.Sprintf(latin, "utf8mb3")),
+		"MySQL latin1":       withPeople(t, mySQL(t), fmt.Sprintf(latin, "latin1")),
+		"MySQL koi8r":        withPeople(t, mySQL(t), fmt.Sprintf(latin, "koi8r")),
+		"MySQL utf8mb3":      withPeople(t, mySQL(t), fmt.Sprintf(latin, "utf8mb3")),
+		"MySQL lenient":      withPeople(t, mySQL(t, "sql_mode", ""), fmt.Sprintf(latin, "latin1")),
+		"PostgreSQL latin1":  withPeople(t, postgresIn(t, "LATIN1"), postgresPeople("TEXT", "TEXT")),
+		"PostgreSQL no code": withPeople(t, postgresIn(t, "SQL_ASCII"), postgresPeople("TEXT", "TEXT")),
+		"PostgreSQL":         withPeople(t, postgres(t), postgresPeople("TEXT", "TEXT")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newService(t, db, open)
@@ -283,18 +278,18 @@ func TestUnstorableTextDoesNotBreakLogin(t *testing.T) {
 	}
 }
 
-// B3: a column of another type than text.
+// The identity column has another type than text.
 func TestLoginWithNonUUIDNameGets401OnPostgres(t *testing.T) {
-	db := peopled(t, postgres(t), postgresPeople("UUID", "TEXT"))
+	db := withPeople(t, postgres(t), postgresPeople("UUID", "TEXT"))
 	s := newService(t, db, open)
 	status, answer := s.post(t, "/auth/people/login", ann)
 	require.Equal(t, 401, status, answer+s.log.String())
 }
 
-// B4: a trigger that refuses a row.
+// A trigger refuses the row with one of several SQLSTATEs.
 func TestRaisingTriggerRefusesRegistration(t *testing.T) {
 	raising := func(raise string) *bun.DB {
-		return peopled(t, postgres(t), append([]string{postgresPeople("TEXT", "TEXT")}, postgresTrigger("INSERT", raise+";")...)...)
+		return withPeople(t, postgres(t), append([]string{postgresPeople("TEXT", "TEXT")}, postgresTrigger("INSERT", raise+";")...)...)
 	}
 	signal := "CREATE TRIGGER spoil BEFORE INSERT ON people FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'"
 	for name, db := range map[string]*bun.DB{
@@ -303,12 +298,12 @@ func TestRaisingTriggerRefusesRegistration(t *testing.T) {
 		"own code":  raising("RAISE 'no' USING ERRCODE = 'MY001'"),
 		"45000":     raising("RAISE 'no' USING ERRCODE = '45000'"),
 		"check":     raising("RAISE check_violation"),
-		"deferred":  peopled(t, postgres(t), postgresPeople("TEXT", "TEXT"), "CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$", "CREATE CONSTRAINT TRIGGER spoil AFTER INSERT ON people DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION spoil()"),
-		"MariaDB":   peopled(t, maria(t), mariaPeople("TEXT", "InnoDB"), signal),
-		"MariaDB 2": peopled(t, maria(t), mariaPeople("TEXT", "InnoDB"), strings.Replace(signal, "45000", "23000", 1)),
-		"MariaDB 3": peopled(t, maria(t), mariaPeople("TEXT", "InnoDB"), signal+", MYSQL_ERRNO = 9999"),
-		"MariaDB 4": peopled(t, maria(t), mariaPeople("TEXT", "InnoDB"), strings.Replace(signal, "45000", "02000", 1)),
-		"MySQL":     peopled(t, mySQL(t), mariaPeople("VARCHAR(255)", "InnoDB"), signal+", MYSQL_ERRNO = 9999"),
+		"deferred":  withPeople(t, postgres(t), postgresPeople("TEXT", "TEXT"), "CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$", "CREATE CONSTRAINT TRIGGER spoil AFTER INSERT ON people DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION spoil()"),
+		"MariaDB":   withPeople(t, maria(t), mariaPeople("TEXT", "InnoDB"), signal),
+		"MariaDB 2": withPeople(t, maria(t), mariaPeople("TEXT", "InnoDB"), strings.Replace(signal, "45000", "23000", 1)),
+		"MariaDB 3": withPeople(t, maria(t), mariaPeople("TEXT", "InnoDB"), signal+", MYSQL_ERRNO = 9999"),
+		"MariaDB 4": withPeople(t, maria(t), mariaPeople("TEXT", "InnoDB"), strings.Replace(signal, "45000", "02000", 1)),
+		"MySQL":     withPeople(t, mySQL(t), mariaPeople("VARCHAR(255)", "InnoDB"), signal+", MYSQL_ERRNO = 9999"),
 		"privilege": raising("RAISE insufficient_privilege"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -322,7 +317,7 @@ func TestRaisingTriggerRefusesRegistration(t *testing.T) {
 	}
 }
 
-// hooked refuses to be written or read without an e-mail address.
+// hooked refuses to be written or read without an email address.
 type hooked struct {
 	bun.BaseModel `bun:"table:people"`
 	ID            int64  `bun:",pk,autoincrement" json:"id"`
@@ -337,7 +332,7 @@ func (h *hooked) BeforeAppendModel(context.Context, bun.Query) error {
 	return nil
 }
 
-// B5: a hook of the model, and of the kind.
+// The hook of the model and the Load of the kind run in every statement.
 func TestModelHooksDoNotBreakStatements(t *testing.T) {
 	for name, kind := range map[string]fiberjwt.AnyEntity{
 		"a model that refuses to be empty": fiberjwt.Entity[hooked]{Register: fiberjwt.Anyone[hooked]},
@@ -347,14 +342,14 @@ func TestModelHooksDoNotBreakStatements(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for server, db := range map[string]*bun.DB{
-				"MariaDB":    peopled(t, maria(t), mariaPeople("TEXT", "InnoDB")),
-				"PostgreSQL": peopled(t, postgres(t), postgresPeople("TEXT", "TEXT")),
+				"MariaDB":    withPeople(t, maria(t), mariaPeople("TEXT", "InnoDB")),
+				"PostgreSQL": withPeople(t, postgres(t), postgresPeople("TEXT", "TEXT")),
 			} {
 				s := newService(t, db, kind)
 				status, answer := s.post(t, "/auth/people/register", ann)
 				require.Equal(t, 201, status, server+answer+s.log.String())
 				token := s.signIn(t)
-				status, answer = s.post(t, "/auth/people/password", annsNewWord, "Authorization", "Bearer "+token)
+				status, answer = s.post(t, "/auth/people/password", changeOfAnn, "Authorization", "Bearer "+token)
 				require.Equal(t, 204, status, server+answer+s.log.String())
 				run(t, db, "UPDATE people SET password_hash = '"+annsBcrypt+"'")
 				s.signIn(t)
@@ -364,9 +359,9 @@ func TestModelHooksDoNotBreakStatements(t *testing.T) {
 	}
 }
 
-// B5: a Load that reads elsewhere.
+// Load reads from another table.
 func TestLoadFromAnotherTableGets500(t *testing.T) {
-	db := peopled(t, postgres(t), postgresPeople("TEXT", "TEXT"), "CREATE TABLE members (LIKE people)")
+	db := withPeople(t, postgres(t), postgresPeople("TEXT", "TEXT"), "CREATE TABLE members (LIKE people)")
 	s := newService(t, db, fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person], Load: func(q *bun.SelectQuery) *bun.SelectQuery {
 		return q.ModelTableExpr("members AS ?TableAlias")
 	}})
@@ -382,11 +377,11 @@ func TestLoadFromAnotherTableGets500(t *testing.T) {
 	require.Contains(t, s.log.String(), "Load")
 }
 
-// B9: a sign-in inside the transaction that stores the account.
+// The application signs in inside the transaction that stores the account.
 func TestLoginInTransactionNeedsGrantDBOnServers(t *testing.T) {
 	for name, db := range map[string]*bun.DB{
-		"MariaDB":    peopled(t, maria(t), mariaPeople("TEXT", "InnoDB")),
-		"PostgreSQL": peopled(t, postgres(t), postgresPeople("TEXT", "TEXT")),
+		"MariaDB":    withPeople(t, maria(t), mariaPeople("TEXT", "InnoDB")),
+		"PostgreSQL": withPeople(t, postgres(t), postgresPeople("TEXT", "TEXT")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newService(t, db, open)
@@ -410,7 +405,7 @@ func TestLoginInTransactionNeedsGrantDBOnServers(t *testing.T) {
 				}
 				return c.JSON(tokens)
 			})
-			if name == "PostgreSQL" { // on MariaDB the row is locked, and a statement from elsewhere waits
+			if name == "PostgreSQL" { // on MariaDB the row is locked, so a statement outside the transaction waits
 				status, _ := s.post(t, "/join", "{}")
 				require.Equal(t, 500, status)
 				require.Contains(t, s.log.String(), "LoginOptions.DB")
@@ -424,11 +419,11 @@ func TestLoginInTransactionNeedsGrantDBOnServers(t *testing.T) {
 	}
 }
 
-// B9: the transaction has the only connection, and nothing was asked before it.
+// The transaction has the only connection of the pool, and no query ran before it.
 func TestGrantDBNeedsNoSecondConnection(t *testing.T) {
 	for name, db := range map[string]*bun.DB{
-		"MariaDB":    peopled(t, maria(t), mariaPeople("TEXT", "InnoDB")),
-		"PostgreSQL": peopled(t, postgres(t), postgresPeople("TEXT", "TEXT")),
+		"MariaDB":    withPeople(t, maria(t), mariaPeople("TEXT", "InnoDB")),
+		"PostgreSQL": withPeople(t, postgres(t), postgresPeople("TEXT", "TEXT")),
 	} {
 		db.SetMaxOpenConns(1)
 		for _, how := range []string{"Login", "Issue", "a kind without passwords"} {
@@ -460,16 +455,16 @@ func TestGrantDBNeedsNoSecondConnection(t *testing.T) {
 	}
 }
 
-// B5: a blank behind a hash, where the column keeps it and compares it.
+// A hash has a trailing blank, and the column keeps and compares it.
 func TestHashWithTrailingBlankSignsInOnServers(t *testing.T) {
 	nopad := strings.Replace(mariaPeople("TEXT", "InnoDB"), "password_hash TEXT", "password_hash VARCHAR(255) CHARACTER SET utf8mb4 COLLATE %s", 1)
 	for name, made := range map[string]func(t *testing.T) *bun.DB{
-		"PostgreSQL": func(t *testing.T) *bun.DB { return peopled(t, postgres(t), postgresPeople("TEXT", "TEXT")) },
-		"MariaDB":    func(t *testing.T) *bun.DB { return peopled(t, maria(t), fmt.Sprintf(nopad, "utf8mb4_nopad_bin")) },
+		"PostgreSQL": func(t *testing.T) *bun.DB { return withPeople(t, postgres(t), postgresPeople("TEXT", "TEXT")) },
+		"MariaDB":    func(t *testing.T) *bun.DB { return withPeople(t, maria(t), fmt.Sprintf(nopad, "utf8mb4_nopad_bin")) },
 		"MyISAM": func(t *testing.T) *bun.DB {
-			return peopled(t, maria(t), strings.Replace(fmt.Sprintf(nopad, "utf8mb4_nopad_bin"), "InnoDB", "MyISAM", 1))
+			return withPeople(t, maria(t), strings.Replace(fmt.Sprintf(nopad, "utf8mb4_nopad_bin"), "InnoDB", "MyISAM", 1))
 		},
-		"MySQL": func(t *testing.T) *bun.DB { return peopled(t, mySQL(t), fmt.Sprintf(nopad, "utf8mb4_0900_ai_ci")) },
+		"MySQL": func(t *testing.T) *bun.DB { return withPeople(t, mySQL(t), fmt.Sprintf(nopad, "utf8mb4_0900_ai_ci")) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := made(t)
@@ -479,7 +474,7 @@ func TestHashWithTrailingBlankSignsInOnServers(t *testing.T) {
 			require.True(t, strings.HasPrefix(storedHash(t, db), "$argon2id$"))
 			s.signIn(t)
 			run(t, db, "UPDATE people SET password_hash = '"+annsBcrypt+" '")
-			status, answer := s.post(t, "/auth/people/password", annsNewWord, "Authorization", "Bearer "+token)
+			status, answer := s.post(t, "/auth/people/password", changeOfAnn, "Authorization", "Bearer "+token)
 			require.Equal(t, 204, status, answer+s.log.String())
 			require.Empty(t, s.log.String())
 		})

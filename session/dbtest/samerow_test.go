@@ -13,7 +13,7 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// member signs in without a password. What the database gives back is padded, of
+// member signs in without a password. The database returns its values padded, with
 // another precision, or NULL.
 type member struct {
 	bun.BaseModel `bun:"table:members"`
@@ -23,14 +23,12 @@ type member struct {
 	Email         *string   `bun:",unique:joined,type:varchar(100)"`
 }
 
-// B11: a row is stored with the key of a deleted one.
+// A new row has the key of a deleted row.
 func TestReusedKeyEndsOldTokensOnEveryServer(t *testing.T) {
 	for name, open := range map[string]func(*testing.T, ...string) server{"postgres": postgres, "maria": maria} {
 		t.Run(name, func(t *testing.T) {
 			ctx, db := t.Context(), open(t)(t)
-			require.NoError(t, fiberjwt.Migrate(ctx, db))
-			_, err := db.NewCreateTable().Model((*member)(nil)).Exec(ctx)
-			require.NoError(t, err)
+			migrate(t, db, (*member)(nil))
 			auth, err := fiberjwt.Open(fiberjwt.Config{
 				DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[member]{Password: "-"}},
 				ReadTimeout: time.Minute, WriteTimeout: time.Minute,
@@ -61,15 +59,13 @@ func TestReusedKeyEndsOldTokensOnEveryServer(t *testing.T) {
 
 type chief person
 
-// B6: a new password ends the sessions of the row under every kind, in the transaction
-// that stores it.
+// A new password ends the sessions of the row for every kind, in the transaction that
+// stores it.
 func TestNewPasswordEndsEveryKindOnServers(t *testing.T) {
 	for name, open := range map[string]func(*testing.T, ...string) server{"postgres": postgres, "maria": maria} {
 		t.Run(name, func(t *testing.T) {
 			ctx, db := t.Context(), open(t)(t)
-			require.NoError(t, fiberjwt.Migrate(ctx, db))
-			_, err := db.NewCreateTable().Model((*person)(nil)).Exec(ctx)
-			require.NoError(t, err)
+			migrate(t, db, (*person)(nil))
 			app := fiber.New()
 			auth, err := fiberjwt.Open(fiberjwt.Config{
 				DB: db, Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0"), Routes: app.Group("/auth"), ReadTimeout: time.Minute, WriteTimeout: time.Minute,
@@ -77,7 +73,7 @@ func TestNewPasswordEndsEveryKindOnServers(t *testing.T) {
 					fiberjwt.Entity[person]{Register: fiberjwt.Anyone[person]},
 					fiberjwt.Entity[chief]{Name: "chiefs", Allow: func(_ context.Context, c *chief) error {
 						if c.ID != 1 {
-							return errors.New("not the first")
+							return errors.New("not account 1")
 						}
 						return nil
 					}},

@@ -16,23 +16,23 @@ import (
 	"github.com/uptrace/bun/dialect/pgdialect"
 )
 
-// server opens a database that is made for the test and goes with it.
+// server opens a database that is created for the test and dropped with it.
 type server func(t *testing.T) *bun.DB
 
-// postgres is a schema without tables. setting is name and value of what every
-// connection sets.
+// postgres is a schema without tables. setting has pairs of a name and a value, which
+// every connection sets.
 func postgres(t *testing.T, setting ...string) server {
 	t.Helper()
 	cfg, err := pgx.ParseConfig(address(t, "FIBERJWT_POSTGRES"))
 	require.NoError(t, err)
-	cfg.RuntimeParams["search_path"] = madeAndDropped(t, stdlib.OpenDB(*cfg), "SCHEMA ", " CASCADE")
+	cfg.RuntimeParams["search_path"] = createAndDrop(t, stdlib.OpenDB(*cfg), "SCHEMA ", " CASCADE")
 	for i := 0; i < len(setting); i += 2 {
 		cfg.RuntimeParams[setting[i]] = setting[i+1]
 	}
-	return func(t *testing.T) *bun.DB { return closed(t, bun.NewDB(stdlib.OpenDB(*cfg), pgdialect.New())) }
+	return func(t *testing.T) *bun.DB { return closeLater(t, bun.NewDB(stdlib.OpenDB(*cfg), pgdialect.New())) }
 }
 
-// postgresIn is a database of an encoding, without tables.
+// postgresIn is a database with an encoding, without tables.
 func postgresIn(t *testing.T, encoding string) server {
 	t.Helper()
 	cfg, err := pgx.ParseConfig(address(t, "FIBERJWT_POSTGRES"))
@@ -47,7 +47,7 @@ func postgresIn(t *testing.T, encoding string) server {
 		require.NoError(t, admin.Close())
 	})
 	cfg.Database = name
-	return func(t *testing.T) *bun.DB { return closed(t, bun.NewDB(stdlib.OpenDB(*cfg), pgdialect.New())) }
+	return func(t *testing.T) *bun.DB { return closeLater(t, bun.NewDB(stdlib.OpenDB(*cfg), pgdialect.New())) }
 }
 
 // maria is likewise a database on MariaDB.
@@ -56,14 +56,14 @@ func maria(t *testing.T, setting ...string) server {
 	return mysqlAt(t, address(t, "FIBERJWT_MARIADB"), setting...)
 }
 
-// mySQL is likewise a database on MySQL, of which MariaDB is a relative.
+// mySQL is likewise a database on MySQL.
 func mySQL(t *testing.T, setting ...string) server {
 	t.Helper()
 	open := mysqlAt(t, address(t, "FIBERJWT_MYSQL"), setting...)
 	db := open(t)
 	var version string
 	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT VERSION()").Scan(&version))
-	require.NotContains(t, version, "MariaDB", "FIBERJWT_MYSQL names a MariaDB: its variable is FIBERJWT_MARIADB")
+	require.NotContains(t, version, "MariaDB", "FIBERJWT_MYSQL names a MariaDB: use FIBERJWT_MARIADB for it")
 	return open
 }
 
@@ -76,11 +76,11 @@ func mysqlAt(t *testing.T, dsn string, setting ...string) server {
 		require.NoError(t, err)
 		return conn
 	}
-	cfg.DBName, cfg.Params = madeAndDropped(t, open(), "DATABASE ", ""), map[string]string{}
+	cfg.DBName, cfg.Params = createAndDrop(t, open(), "DATABASE ", ""), map[string]string{}
 	for i := 0; i < len(setting); i += 2 {
 		cfg.Params[setting[i]] = "'" + setting[i+1] + "'"
 	}
-	return func(t *testing.T) *bun.DB { return closed(t, bun.NewDB(open(), mysqldialect.New())) }
+	return func(t *testing.T) *bun.DB { return closeLater(t, bun.NewDB(open(), mysqldialect.New())) }
 }
 
 func address(t *testing.T, variable string) string {
@@ -92,8 +92,9 @@ func address(t *testing.T, variable string) string {
 	return address
 }
 
-// madeAndDropped gives the name.
-func madeAndDropped(t *testing.T, db *sql.DB, what, cascade string) string {
+// createAndDrop creates a schema or database, drops it at the end of the test, and
+// returns its name.
+func createAndDrop(t *testing.T, db *sql.DB, what, cascade string) string {
 	t.Helper()
 	name := "fiberjwt_" + strings.ToLower(rand.Text())
 	_, err := db.ExecContext(t.Context(), "CREATE "+what+name)
@@ -106,7 +107,7 @@ func madeAndDropped(t *testing.T, db *sql.DB, what, cascade string) string {
 	return name
 }
 
-func closed(t *testing.T, db *bun.DB) *bun.DB {
+func closeLater(t *testing.T, db *bun.DB) *bun.DB {
 	t.Helper()
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	return db

@@ -15,7 +15,7 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// person is the account of a service that needs no other.
+// person is the account of most tests.
 type person struct {
 	bun.BaseModel `bun:"table:people"`
 	ID            int64  `bun:",pk,autoincrement" json:"id"`
@@ -23,13 +23,13 @@ type person struct {
 	PasswordHash  string `bun:",notnull" json:"-"`
 }
 
-// service has the built-in routes of one kind, with time for every query.
+// service is an application with the built-in routes of one kind and long timeouts.
 type service struct {
 	app   *fiber.App
 	auth  *fiberjwt.Auth
 	log   strings.Builder
-	later time.Duration // by which its clock is ahead
-	at    time.Time     // where its clock stands, if it does
+	later time.Duration // how far its clock is ahead
+	at    time.Time     // the time of its clock if that stands still, else zero
 }
 
 func newService(t *testing.T, db *bun.DB, kind fiberjwt.AnyEntity, configure ...func(*fiberjwt.Config)) *service {
@@ -78,9 +78,29 @@ func (s *service) send(t *testing.T, method, path, body string, headers ...strin
 	return response.StatusCode, string(text)
 }
 
-// get is the status of a request with an access token.
+// get returns the status of a GET with an access token.
 func (s *service) get(t *testing.T, path, access string) (status int) {
 	t.Helper()
 	status, _ = s.send(t, "GET", path, "", "Authorization", "Bearer "+access)
 	return status
+}
+
+// migrate creates the tables of the library, the table of model unless that is nil, and
+// runs statements.
+func migrate(t *testing.T, db *bun.DB, model any, statements ...string) {
+	t.Helper()
+	require.NoError(t, fiberjwt.Migrate(t.Context(), db))
+	if model != nil {
+		_, err := db.NewCreateTable().Model(model).Exec(t.Context())
+		require.NoError(t, err)
+	}
+	run(t, db, statements...)
+}
+
+func run(t *testing.T, db bun.IDB, statements ...string) {
+	t.Helper()
+	for _, statement := range statements {
+		_, err := db.ExecContext(t.Context(), statement)
+		require.NoError(t, err, statement)
+	}
 }

@@ -84,7 +84,7 @@ func TestBusySQLiteErrorIsTransient(t *testing.T) {
 	require.False(t, dberr.IsTransient(err))
 }
 
-// failing gives the errors in turn, and none after them.
+// failing returns the errors in turn, then nil.
 func failing(calls *int, errs ...error) func() error {
 	*calls = 0
 	return func() error {
@@ -110,7 +110,7 @@ func TestRetryRepeatsUntilSuccessOrDeadline(t *testing.T) {
 		require.Equal(t, 700*time.Millisecond, time.Since(began))
 		require.Greater(t, calls, 6)
 		require.ErrorIs(t, dberr.Retry(ctx, failing(&calls, deadlock, deadlock)), deadlock)
-		require.LessOrEqual(t, calls, 2, "its time is over")
+		require.LessOrEqual(t, calls, 2, "fn ran again after the deadline")
 
 		require.ErrorIs(t, dberr.Retry(context.WithoutCancel(ctx), failing(&calls, slices.Repeat([]error{deadlock}, 99)...)), deadlock)
 		require.Equal(t, 41, calls, "without a deadline")
@@ -129,7 +129,7 @@ func TestOnlyIdempotentCallsRetryUnknownOutcomes(t *testing.T) {
 	})
 }
 
-// B10: go-sql-driver panics at what it cannot read.
+// go-sql-driver panics on a malformed packet.
 func TestDriverPanicBecomesAnError(t *testing.T) {
 	calls := 0
 	err := dberr.RetryIdempotent(t.Context(), func() error {

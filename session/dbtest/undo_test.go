@@ -12,7 +12,7 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// upserted is a person whose registration may meet the row of another.
+// upserted is an account whose INSERT may update the row of another account.
 type upserted struct {
 	bun.BaseModel `bun:"table:people"`
 	ID            int64  `bun:",pk,autoincrement" json:"id"`
@@ -29,12 +29,12 @@ func (*upserted) BeforeInsert(_ context.Context, query *bun.InsertQuery) error {
 	return nil
 }
 
-// B1, B5: what a failed registration takes back is its row alone.
+// A failed registration deletes only its new row.
 func TestRegisterNeverDeletesOtherAccountOnServers(t *testing.T) {
 	for name, db := range map[string]*bun.DB{
-		"PostgreSQL": peopled(t, postgres(t), postgresPeople("TEXT", "TEXT")),
-		"MariaDB":    peopled(t, maria(t), mariaPeople("VARCHAR(255)", "InnoDB")),
-		"MyISAM":     peopled(t, maria(t), mariaPeople("VARCHAR(255)", "MyISAM")),
+		"PostgreSQL": withPeople(t, postgres(t), postgresPeople("TEXT", "TEXT")),
+		"MariaDB":    withPeople(t, maria(t), mariaPeople("VARCHAR(255)", "InnoDB")),
+		"MyISAM":     withPeople(t, maria(t), mariaPeople("VARCHAR(255)", "MyISAM")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			run(t, db, "INSERT INTO people (email, password_hash) VALUES ('ann@example.com', '"+annsBcrypt+"')")
@@ -58,9 +58,10 @@ func (h *afterUpdate) AfterQuery(_ context.Context, event *bun.QueryEvent) {
 	}
 }
 
-// B1: without transactions, a password that another request stored is not undone.
+// Without transactions, a failed change must not undo a password that another request
+// stored.
 func TestPasswordOfAnotherRequestIsNotUndone(t *testing.T) {
-	db := peopled(t, maria(t), mariaPeople("VARCHAR(255)", "MyISAM"))
+	db := withPeople(t, maria(t), mariaPeople("VARCHAR(255)", "MyISAM"))
 	later := strings.Replace(annsBcrypt, "$2a$", "$2b$", 1)
 	for what, use := range map[string]func(t *testing.T, s *service){
 		"login": func(t *testing.T, s *service) { s.post(t, "/auth/people/login", ann) },
