@@ -17,13 +17,13 @@ import (
 	"github.com/fiberjwt/fiberjwt/test/process/internal/service"
 )
 
-// The clocks of these tests stand still, so the rule allows five guesses, however
-// long the machine takes.
+// The clocks of these tests stand still, so the rule allows five guesses even on a slow
+// machine.
 
 // guesser sends wrong passwords and counts how many were compared.
 type guesser struct {
 	compared atomic.Int64
-	others   sync.Map // statuses that are neither
+	others   sync.Map // other statuses
 }
 
 func (g *guesser) count(status int) {
@@ -38,13 +38,13 @@ func (g *guesser) count(status int) {
 
 func (g *guesser) require(t *testing.T, atMost int64) {
 	t.Helper()
-	require.LessOrEqual(t, g.compared.Load(), atMost, "wrong passwords were compared")
+	require.LessOrEqual(t, g.compared.Load(), atMost, "too many wrong passwords were compared")
 	require.Empty(t, contents(&g.others), "other statuses")
 }
 
 const guess = `{"email":"ann@example.com","password":"not the pony's name"}`
 
-// FAULTS A1: 400 connections from one address guess at one account.
+// 400 connections from one address guess the password of one account.
 func TestFloodGetsNoMoreGuessesThanAllowed(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
@@ -53,7 +53,7 @@ func TestFloodGetsNoMoreGuessesThanAllowed(t *testing.T) {
 		t.Cleanup(func() { _ = db.Close() })
 		require.NoError(t, service.CreateTables(t.Context(), db))
 		begun := time.Now()
-		// Two processes, as far as the store can tell.
+		// For the store, these are two processes.
 		var bases []string
 		for range 2 {
 			app, err := service.New(db, service.Options{
@@ -100,8 +100,8 @@ func listen(t *testing.T, app *fiber.App) (base string) {
 	return "http://" + ln.Addr().String()
 }
 
-// An attacker who makes the store time out gets no guess for it: neither where
-// the charge is lost nor where only the answer is.
+// An attacker who makes the store time out gets no extra guess, neither if the charge is
+// lost nor if only its answer is lost.
 func TestStoreTimeoutGivesNoExtraGuess(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(w *world, p *proxy) {
@@ -130,11 +130,12 @@ func TestStoreTimeoutGivesNoExtraGuess(t *testing.T) {
 		require.NotZero(w.t, g.compared.Load())
 		w.app = w.patient
 		w.wait(48 * time.Hour)
-		require.Equal(w.t, 200, w.send("POST", "/auth/users/login", credentials("ann@example.com")).status, "nothing is left of it")
+		require.Equal(w.t, 200, w.send("POST", "/auth/users/login", credentials("ann@example.com")).status, "the owner must still wait")
 	})
 }
 
-// The store is away while strangers flood the sign-in: who is signed in stays so.
+// The store is down while an attacker floods the sign-in. Users who are signed in stay
+// signed in.
 func TestOutageDuringFloodKeepsUsersSignedIn(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(w *world, p *proxy) {
@@ -166,7 +167,7 @@ func TestOutageDuringFloodKeepsUsersSignedIn(t *testing.T) {
 		g.require(w.t, 0)
 		p.set(w.t, passing)
 		w.app = w.patient
-		w.works()
+		w.requireWorking()
 	})
 }
 

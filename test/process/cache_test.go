@@ -7,10 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// With a cache, an end on one process reaches the others by the feed: the next
-// of its looks, which come once a second. The test that counts the looks is
-// TestRemoteLogoutIsSeenWithinTwoPolls; this one waits for as long as a slow
-// machine may take, and says how long it was.
+// With a cache, a process learns about a session that ended on another one at its next
+// poll, which is once a second. TestRemoteLogoutIsSeenWithinTwoPolls counts the polls;
+// this test waits as long as a slow machine needs, and logs the time.
 func TestCachingProcessSoonSeesRemoteSessionEnd(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
@@ -38,16 +37,16 @@ func TestCachingProcessSoonSeesRemoteSessionEnd(t *testing.T) {
 			r := end(session)
 			require.Equal(t, 204, r.status, r.text)
 			ended := time.Now()
-			require.Equal(t, 401, answered(t)(f.me(f.at(0), session.access)).status, "%s: here it is at once", name)
-			require.Equal(t, 401, answered(t)(f.refresh(f.at(1), session.refresh)).status, "%s: no cache answers a refresh", name)
+			require.Equal(t, 401, answered(t)(f.me(f.at(0), session.access)).status, "%s: on the same process it has an effect at once", name)
+			require.Equal(t, 401, answered(t)(f.refresh(f.at(1), session.refresh)).status, "%s: a refresh is never answered from the cache", name)
 			require.Eventually(t, func() bool { return answered(t)(f.me(f.at(1), session.access)).status == 401 }, patience, 10*time.Millisecond, name)
-			t.Logf("%s: seen by the other after %v", name, time.Since(ended).Round(10*time.Millisecond))
+			t.Logf("%s: seen by the other process after %v", name, time.Since(ended).Round(10*time.Millisecond))
 		}
 	})
 }
 
-// untilCached returns when a process answers from its cache: it does not know
-// yet what has changed in the database.
+// untilCached returns when a process answers from its cache, that is, without a change
+// that was made in the database.
 func (d database) untilCached(t *testing.T, f *fleet, base string, session tokens) {
 	t.Helper()
 	changed := newName()

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cluster is a PostgreSQL of the tests' own, that may be stopped.
+// cluster is a PostgreSQL that the tests start and may stop.
 type cluster struct {
 	bin, dir string
 	ip       string
@@ -26,11 +26,11 @@ type cluster struct {
 
 var shared = sync.OnceValues(newCluster)
 
-// ownCluster gives it, running.
+// ownCluster returns the cluster, running. It skips the test without PostgreSQL.
 func ownCluster(t *testing.T) *cluster {
 	t.Helper()
 	if len(postgresPrograms()) == 0 {
-		t.Skip("install PostgreSQL's server, of which there is no /usr/lib/postgresql/*/bin/initdb, to run this test")
+		t.Skip("install PostgreSQL's server to run this test: there is no /usr/lib/postgresql/*/bin/initdb")
 	}
 	c, err := shared()
 	require.NoError(t, err)
@@ -59,7 +59,7 @@ func newCluster() (*cluster, error) {
 	if c.dir, err = os.MkdirTemp("", "fiberjwt-postgres"); err != nil {
 		return nil, err
 	}
-	if os.Getuid() == 0 { // as whom PostgreSQL does not run
+	if os.Getuid() == 0 { // PostgreSQL does not run as root
 		if err := c.leaveRoot(); err != nil {
 			return nil, err
 		}
@@ -92,8 +92,8 @@ func (c *cluster) leaveRoot() error {
 
 var ips atomic.Uint32
 
-// ownIP is an address that nobody else listens on: a port that is given up
-// there is still free later.
+// ownIP is an address on which no other program listens, so a port that was closed there
+// is still free later.
 func ownIP() string {
 	n := ips.Add(1)
 	return net.IPv4(127, 77, byte(n>>8), byte(n)).String()
@@ -120,7 +120,7 @@ func (c *cluster) start() error {
 			c.port, c.dir, c.ip))
 }
 
-// stop is as sudden as a power cut is to its clients.
+// stop ends the server as suddenly as a power cut.
 func (c *cluster) stop() error {
 	return c.run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", c.data())
 }

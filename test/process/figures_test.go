@@ -22,7 +22,7 @@ var times = session.Times{Grace: 30 * time.Second, Rearm: time.Minute, Age: 5 * 
 
 const day = 24 * 3600 * int64(1000)
 
-// sessionRow is a session that began at now.
+// sessionRow returns a session that began at now.
 func sessionRow(subject int, now int64) session.Row {
 	sid := make([]byte, 16)
 	_, _ = rand.Read(sid)
@@ -32,24 +32,25 @@ func sessionRow(subject int, now int64) session.Row {
 	}
 }
 
-// trips are the round trips of one refresh that rotates, one that is too early,
-// and a whole request to the route, which loads the account besides; and of a
-// login with a wrong password and with the right one, of which one and two are
-// the throttle's.
+// trips are numbers of round trips: of a refresh that rotates, of one that is too early,
+// and of a whole request to the route, which also loads the account; then of a login
+// with a wrong password, of which the throttle makes one, and with the right one, of
+// which the throttle makes two.
 type trips struct{ Rotate, Same, Request, Guess, Login int64 }
 
-// It runs alone: pgx sends one trip more on a connection that was idle for a second.
+// This test is not parallel, because pgx makes one more round trip on a connection that
+// was idle for a second.
 func TestRoundTripsPerRequestAreExact(t *testing.T) {
 	for name, test := range map[string]struct {
 		open  func(t *testing.T) (d database, host string)
-		query string // of the address
+		query string // appended to the address
 		want  trips
 	}{
 		"PostgreSQL": {ownPostgres, "", trips{1, 1, 2, 4, 5}},
 		"PostgreSQL, pgx with its default settings": {ownPostgres, "default_query_exec_mode=cache_statement", trips{Rotate: 2, Same: 2, Request: 3}},
-		// MySQL's UPDATE returns no row, so it is read after it.
+		// Here the throttle needs a second statement to read what the first one stored.
 		"MariaDB": {ownMariaDB, "", trips{1, 1, 2, 6, 7}},
-		// And its refresh is a read and a write.
+		// A refresh on MySQL is a read and a write.
 		"MySQL": {ownMySQL, "", trips{2, 1, 3, 6, 7}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -63,8 +64,8 @@ func TestRoundTripsPerRequestAreExact(t *testing.T) {
 			w := newWorld(t, d, address)
 			want := test.want
 			got := trips{Request: w.tripsOfARequest(p, want.Request)}
-			if want.Login > 0 { // what a cache of statements has depends on what came before
-				got.Guess = w.tripsOfALogin(p, "not the pony's name", 401, want.Guess, 4) // with a fifth, the right one would wait
+			if want.Login > 0 { // with a statement cache, the number depends on earlier statements
+				got.Guess = w.tripsOfALogin(p, "not the pony's name", 401, want.Guess, 4) // after a fifth failure, the right password would have to wait
 				got.Login = w.tripsOfALogin(p, password, 200, want.Login, tries)
 			}
 			got.Rotate, got.Same = tripsOfTheStore(t, w.db, p, want)
@@ -89,8 +90,8 @@ func ownMySQL(t *testing.T) (database, string) {
 	return d, hostOf(t, d.address)
 }
 
-// tries is how often more round trips than wanted are counted again: a
-// connection that was idle for a second is looked after before it is used.
+// tries is how often the test counts again after too many round trips, because a
+// connection that was idle for a second is checked before it is used.
 const tries = 30
 
 func (w *world) tripsOfARequest(p *proxy, want int64) int64 {
@@ -141,8 +142,7 @@ func tripsOfTheStore(t *testing.T, db *bun.DB, p *proxy, want trips) (rotate, sa
 	return rotate, same
 }
 
-// What a refresh costs PostgreSQL: an update that touches no index, on the page
-// where the row is.
+// A refresh costs PostgreSQL an update that touches no index, on the page of the row.
 func TestRefreshIsASmallUpdateInPlace(t *testing.T) {
 	if os.Getenv("FIBERJWT_FIGURES") == "" {
 		t.Skip("set FIBERJWT_FIGURES=1 to measure 100,000 refreshes, which takes a minute or two")
@@ -158,13 +158,13 @@ func TestRefreshIsASmallUpdateInPlace(t *testing.T) {
 		m.rows = append(m.rows, sessionRow(i, m.now))
 		require.NoError(t, m.store.Create(t.Context(), m.rows[i]))
 	}
-	// The first change of a page after a checkpoint writes the page in full:
-	// how often depends on checkpoint_timeout, not on what a refresh is.
+	// The first change of a page after a checkpoint writes the whole page. How often that
+	// happens depends on checkpoint_timeout, not on the refresh.
 	d.exec(t, "CHECKPOINT")
 	m.refresh(1)
 
 	fresh := m.read()
-	wals := make([]int64, perSession) // a vacuum may fall into some, so the median counts
+	wals := make([]int64, perSession) // a vacuum may run during some rounds, so the median counts
 	for i := range wals {
 		before := m.written()
 		m.refresh(1)
@@ -187,7 +187,7 @@ func TestRefreshIsASmallUpdateInPlace(t *testing.T) {
 	require.LessOrEqual(t, last.whole, int64(2<<20), "the table has grown")
 }
 
-// meter refreshes and reads what PostgreSQL counts.
+// meter refreshes sessions and reads the statistics of PostgreSQL.
 type meter struct {
 	t     *testing.T
 	d     database
@@ -197,7 +197,7 @@ type meter struct {
 	round int64
 }
 
-// refresh rotates each session so often, eight at a time.
+// refresh rotates each session several times, eight sessions in parallel.
 func (m *meter) refresh(times int64) {
 	m.t.Helper()
 	for range times {
@@ -236,19 +236,19 @@ func (m *meter) read() reading {
 		table: m.d.number(m.t, "SELECT pg_table_size('fiberjwt_sessions')"),
 		whole: m.d.number(m.t, "SELECT pg_total_relation_size('fiberjwt_sessions')"),
 	}
-	// The other connections report what they did when they have been idle for a while.
+	// The other connections report their statistics after they were idle for a while.
 	updated := int64(-1)
 	require.Eventually(m.t, func() bool {
 		r.updated = m.d.number(m.t, "SELECT n_tup_upd FROM pg_stat_user_tables WHERE relid = 'fiberjwt_sessions'::regclass")
 		settled := r.updated == updated && r.updated == m.round*int64(len(m.rows))
 		updated = r.updated
 		return settled
-	}, 70*time.Second, 100*time.Millisecond, "the statistics say %d", updated)
+	}, 70*time.Second, 100*time.Millisecond, "the statistics count %d updates", updated)
 	r.hot = m.d.number(m.t, "SELECT n_tup_hot_upd FROM pg_stat_user_tables WHERE relid = 'fiberjwt_sessions'::regclass")
 	return r
 }
 
-// written is how much WAL there is.
+// written returns the number of bytes in the WAL.
 func (m *meter) written() int64 {
 	m.t.Helper()
 	return m.d.number(m.t, "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn")

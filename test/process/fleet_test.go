@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fleet is several processes behind a round-robin client.
+// fleet is a client that sends its requests to several processes in turn.
 type fleet struct {
 	client
 	bases []atomic.Pointer[string]
@@ -22,7 +22,7 @@ func newFleet(n int) *fleet {
 	return &fleet{client: newClient(), bases: make([]atomic.Pointer[string], n)}
 }
 
-// examples is three processes of the example on d.
+// examples starts three processes of the example on d.
 func examples(t *testing.T, d database) *fleet {
 	t.Helper()
 	f := newFleet(3)
@@ -32,11 +32,11 @@ func examples(t *testing.T, d database) *fleet {
 	return f
 }
 
-// untilRotation is the least age of a refresh token before the next: that of
-// the default times and an ACCESS_TTL of two minutes.
+// untilRotation is the least age at which a refresh token is rotated, with the default
+// times and an ACCESS_TTL of two minutes.
 const untilRotation = time.Minute
 
-// next is the process whose turn it is.
+// next returns the address of the next process in turn.
 func (f *fleet) next() string { return f.at(int(f.turn.Add(1))) }
 
 func (f *fleet) at(i int) string { return *f.bases[i%len(f.bases)].Load() }
@@ -91,7 +91,7 @@ func TestRacingProcessesIssueOneRefreshToken(t *testing.T) {
 				given[r.member("refresh_token")] = true
 				require.Equal(t, 200, answered(t)(f.me(f.next(), r.member("access_token"))).status)
 			}
-			require.Len(t, given, 1, "racing refreshes of one token got several")
+			require.Len(t, given, 1, "concurrent refreshes of one token got several new tokens")
 			require.Equal(t, generation+1, d.number(t, "SELECT gen FROM fiberjwt_sessions"))
 			require.NotContains(t, given, session.refresh)
 			session = session.keep(replies[0])
@@ -111,9 +111,9 @@ func TestReuseIsDetectedAcrossProcesses(t *testing.T) {
 			require.Equal(t, 200, r.status, r.text)
 			session = session.keep(r)
 		}
-		thief := answered(t)(f.refresh(f.next(), stolen.refresh))
-		require.Equal(t, 401, thief.status)
-		require.Equal(t, "session_revoked", thief.member("error"))
+		attacker := answered(t)(f.refresh(f.next(), stolen.refresh))
+		require.Equal(t, 401, attacker.status)
+		require.Equal(t, "session_revoked", attacker.member("error"))
 		for i := range f.bases {
 			require.Equal(t, 401, answered(t)(f.me(f.at(i), session.access)).status)
 			require.Equal(t, "session_revoked", answered(t)(f.refresh(f.at(i), session.refresh)).member("error"))
@@ -121,8 +121,8 @@ func TestReuseIsDetectedAcrossProcesses(t *testing.T) {
 	})
 }
 
-// anywhere is what a load balancer does: a process that does not answer is
-// passed over.
+// anywhere sends a request like a load balancer: it skips a process that does not
+// answer.
 func (f *fleet) anywhere(send func(base string) (reply, error)) (r reply, err error) {
 	for range 20 * len(f.bases) {
 		if r, err = send(f.next()); err == nil {
@@ -132,7 +132,7 @@ func (f *fleet) anywhere(send func(base string) (reply, error)) (r reply, err er
 	return r, err
 }
 
-// restart replaces one process after the other by one with these arguments.
+// restart replaces the processes, one after the other, by processes with args.
 func (f *fleet) restart(t *testing.T, d database, running []*process, args ...string) {
 	t.Helper()
 	for i, old := range running {
@@ -142,8 +142,8 @@ func (f *fleet) restart(t *testing.T, d database, running []*process, args ...st
 	}
 }
 
-// The first step of a change of Secret teaches every process the new one, the
-// second signs with it. So no process ever meets a token that it cannot verify.
+// In the first step of a change of Secret every process accepts the new secret, in the
+// second step they sign with it. So each process can verify every token at any time.
 func TestRollingSecretChangeFailsNoRequest(t *testing.T) {
 	t.Parallel()
 	const clients = 6
@@ -165,7 +165,7 @@ func TestRollingSecretChangeFailsNoRequest(t *testing.T) {
 
 		var stop atomic.Bool
 		var requests, rotations atomic.Int64
-		var refused sync.Map // status and text of an answer → nothing
+		var refused sync.Map // a set of the status and text of answers
 		var load sync.WaitGroup
 		for _, session := range sessions {
 			load.Go(func() {
@@ -188,13 +188,13 @@ func TestRollingSecretChangeFailsNoRequest(t *testing.T) {
 				}
 			})
 		}
-		// Every client is to meet every setting, and rotate under it.
+		// Every client must send requests under every setting, and rotate under it.
 		served := func() {
 			want, rotated := requests.Load()+20*clients, rotations.Load()+clients
-			d.age(t, 10*time.Minute) // each rotates once from here on
+			d.age(t, 10*time.Minute) // each session rotates once after this
 			require.Eventually(t, func() bool {
 				return requests.Load() >= want && rotations.Load() >= rotated
-			}, patience, time.Millisecond, "the load came to a halt: %v", contents(&refused))
+			}, patience, time.Millisecond, "the clients made no progress: %v", contents(&refused))
 		}
 		served()
 		f.restart(t, d, running, "-secret", secretA, "-old", secretB)
@@ -216,8 +216,8 @@ func contents(m *sync.Map) (all []any) {
 	return all
 }
 
-// guess sends so many wrong passwords round-robin, all at once or one by one,
-// and gives how many were looked at.
+// guess sends n wrong passwords to the processes in turn, all at once or one by one, and
+// returns how many were compared.
 func (f *fleet) guess(t *testing.T, email string, n int, atOnce bool) (looked int) {
 	t.Helper()
 	replies := make([]reply, n)
@@ -260,14 +260,14 @@ func TestThreeProcessesAllowNoMoreGuessesThanOne(t *testing.T) {
 			}
 			began := time.Now()
 			looked := f.guess(t, email, 18, test.atOnce)
-			// On a slow machine the first waits, of 1 s, 2 s, 4 s, may be over by now.
+			// On a slow machine the first waiting times of 1 s, 2 s and 4 s may have passed.
 			slow := bits.Len64(uint64(time.Since(began)/time.Second)+1) - 1
 			require.GreaterOrEqual(t, looked, free, "%+v", test)
 			require.LessOrEqual(t, looked, free+slow, "%+v", test)
 		}
 		for range 3 {
 			require.Equal(t, free-1, f.guess(t, "ann@example.com", free-1, false))
-			require.Equal(t, 200, try("ann@example.com", password), "a success is forgiven by all")
+			require.Equal(t, 200, try("ann@example.com", password), "a right password resets the throttle on all processes")
 		}
 	})
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/uptrace/bun/dialect"
 )
 
-// kills is how many rounds there are.
+// kills returns the number of rounds.
 func kills(t *testing.T) int {
 	text := os.Getenv("FIBERJWT_KILLS")
 	if text == "" {
@@ -26,13 +26,13 @@ func kills(t *testing.T) int {
 	return n
 }
 
-// What a client was told of one of its sessions.
+// standing is what a client knows about one of its sessions.
 type standing int
 
 const (
-	in      standing = iota // signed in, and not told otherwise
-	out                     // it asked to be out, and was told that it is
-	leaving                 // it asked to be out, and was told nothing
+	in      standing = iota // signed in
+	out                     // signed out: the logout was answered
+	leaving                 // unknown: the logout was not answered
 )
 
 type device struct {
@@ -40,21 +40,21 @@ type device struct {
 	standing standing
 }
 
-// person is one account and the clients of it, which send one request at a time.
+// person is one account and its clients, which send one request at a time.
 type person struct {
 	client
 	t        *testing.T
 	email    string
 	password string
 	wanted   string  // a change of password that was not answered, or ""
-	changing *device // the one that asked for it: it goes on, whatever happened
+	changing *device // sent the change, so its session continues in any case
 	unsure   bool    // the registration was not answered
 	devices  []*device
 }
 
-// tally counts what was told, and what a kill cut off.
+// tally counts requests that were answered, and those that a kill cut off.
 type tally struct {
-	told, cut [operations]atomic.Int64
+	answered, cut [operations]atomic.Int64
 }
 
 const (
@@ -66,10 +66,12 @@ const (
 	operations
 )
 
-// await returns when so many more requests that hash were answered: however slow
-// the machine, some are cut off before, some at, and some after the commit.
+// await returns when more requests that hash a password were answered. So on a slow
+// machine, too, kills hit requests before, during and after the commit.
 func (y *tally) await(more int64) {
-	hashed := func() int64 { return y.told[register].Load() + y.told[login].Load() + y.told[change].Load() }
+	hashed := func() int64 {
+		return y.answered[register].Load() + y.answered[login].Load() + y.answered[change].Load()
+	}
 	enough, deadline := hashed()+more, time.Now().Add(3*time.Second)
 	for hashed() < enough && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
@@ -79,7 +81,7 @@ func (y *tally) await(more int64) {
 func (y *tally) String() string {
 	text := ""
 	for i, name := range [operations]string{"register", "login", "refresh", "logout", "password"} {
-		text += fmt.Sprintf("  %s %d answered, %d cut off", name, y.told[i].Load(), y.cut[i].Load())
+		text += fmt.Sprintf("  %s %d answered, %d cut off", name, y.answered[i].Load(), y.cut[i].Load())
 	}
 	return text
 }
@@ -111,16 +113,17 @@ func killRounds(t *testing.T, d database) {
 		newcomer := &person{client: newClient(), t: t, email: fmt.Sprintf("new%d@example.com", round), password: password}
 		working.Go(func() { newcomer.join(p.base, &counted) })
 		counted.await(random.Int64N(6))
-		time.Sleep(time.Duration(random.Int64N(int64(80 * time.Millisecond)))) // not to wait: this is the random point
+		time.Sleep(time.Duration(random.Int64N(int64(80 * time.Millisecond)))) // the random moment of the kill
 		p.kill()
 		working.Wait()
 		if t.Failed() {
 			t.Fatalf("round %d of seed %d: %s", round, seed, p.stderr)
 		}
 		d.settle(t)
-		// A lost answer is asked for again in the grace, after it, or long after.
+		// A request whose answer was lost is repeated within the grace period, after it, or
+		// long after it.
 		d.age(t, []time.Duration{0, 45 * time.Second, 10 * time.Minute}[random.IntN(3)])
-		d.exec(t, "DELETE FROM fiberjwt_throttle") // whom a kill did not give the charge back has waited
+		d.exec(t, "DELETE FROM fiberjwt_throttle") // as if the waiting time had passed after charges that a kill did not refund
 
 		p = d.startServer(t, "-secret", secretA)
 		for _, someone := range append(slices.Clone(people), newcomer) {
@@ -135,7 +138,7 @@ func killRounds(t *testing.T, d database) {
 	p.kill()
 	d.settle(t)
 	require.Zero(t, d.number(t, "SELECT count(*) FROM fiberjwt_sessions WHERE subject NOT IN (SELECT "+d.text("id")+" FROM users)"),
-		"a session of no account")
+		"a session without an account")
 	if d.db.Dialect().Name() == dialect.SQLite {
 		var verdict string
 		require.NoError(t, d.db.NewRaw("PRAGMA integrity_check").Scan(t.Context(), &verdict))
@@ -144,7 +147,7 @@ func killRounds(t *testing.T, d database) {
 	t.Logf("%d kills:%s", rounds, &counted)
 }
 
-// text is a column as the sessions name it.
+// text returns the SQL for a column as text, as sessions store it.
 func (d database) text(column string) string {
 	if d.db.Dialect().Name() == dialect.MySQL {
 		return "CAST(" + column + " AS CHAR)"
@@ -152,8 +155,7 @@ func (d database) text(column string) string {
 	return "CAST(" + column + " AS TEXT)"
 }
 
-// seedPeople stores accounts with the hash of one that has registered, and
-// signs each in once.
+// seedPeople registers an account, stores others with its hash, and signs each in once.
 func seedPeople(t *testing.T, d database, p *process, count int) []*person {
 	t.Helper()
 	people := make([]*person, count)
@@ -173,7 +175,7 @@ func seedPeople(t *testing.T, d database, p *process, count int) []*person {
 	return people
 }
 
-// work sends requests until one is not answered.
+// work sends requests until one gets no answer.
 func (s *person) work(base string, random *rand.Rand, y *tally) {
 	for s.act(base, random, y) {
 	}
@@ -188,26 +190,26 @@ func (s *person) act(base string, random *rand.Rand, y *tally) (answered bool) {
 	case n < 3:
 		r, err := s.logout(base, s.devices[i].access)
 		s.devices[i].standing = leaving
-		return s.told(y, logout, r, err, 204, func() { s.devices[i].standing = out })
+		return s.record(y, logout, r, err, 204, func() { s.devices[i].standing = out })
 	case n < 6:
 		return s.renewPassword(base, s.devices[i], random, y)
 	}
 	r, err := s.refresh(base, s.devices[i].refresh)
-	return s.told(y, refresh, r, err, 200, func() { s.devices[i].tokens = s.devices[i].keep(r) })
+	return s.record(y, refresh, r, err, 200, func() { s.devices[i].tokens = s.devices[i].keep(r) })
 }
 
 func (s *person) signIn(base string, y *tally) bool {
 	r, err := s.login(base, s.email, s.password)
-	return s.told(y, login, r, err, 200, func() { s.devices = append(s.devices, &device{tokens: tokens{}.keep(r)}) })
+	return s.record(y, login, r, err, 200, func() { s.devices = append(s.devices, &device{tokens: tokens{}.keep(r)}) })
 }
 
 func (s *person) renewPassword(base string, on *device, random *rand.Rand, y *tally) bool {
 	s.wanted, s.changing = fmt.Sprintf("another pony, number %d", random.Uint64()), on
 	r, err := s.changePassword(base, on.access, s.password, s.wanted)
-	return s.told(y, change, r, err, 204, s.changed)
+	return s.record(y, change, r, err, 204, s.changed)
 }
 
-// changed: every session but the one that asked has ended.
+// changed notes that every session ended, except the one that changed the password.
 func (s *person) changed() {
 	s.password, s.wanted = s.wanted, ""
 	for _, d := range s.devices {
@@ -221,15 +223,15 @@ func (s *person) changed() {
 func (s *person) join(base string, y *tally) {
 	s.unsure = true
 	r, err := s.register(base, s.email, s.password)
-	s.told(y, register, r, err, 201, func() {
+	s.record(y, register, r, err, 201, func() {
 		s.unsure = false
 		s.devices = []*device{{tokens: tokens{}.keep(r)}}
 	})
 }
 
-// told judges the answer to a request of somebody who is signed in: there is
-// one answer, or none.
-func (s *person) told(y *tally, operation int, r reply, err error, want int, then func()) bool {
+// record notes the answer to a request. Its status must be want, unless there was no
+// answer.
+func (s *person) record(y *tally, operation int, r reply, err error, want int, then func()) bool {
 	if err != nil {
 		y.cut[operation].Add(1)
 		return false
@@ -238,13 +240,13 @@ func (s *person) told(y *tally, operation int, r reply, err error, want int, the
 		s.t.Errorf("%s: operation %d: %d %s", s.email, operation, r.status, r.text)
 		return false
 	}
-	y.told[operation].Add(1)
+	y.answered[operation].Add(1)
 	then()
 	return true
 }
 
-// check compares what the service says after a restart with what it told
-// before, and leaves nothing uncertain.
+// check compares the service after a restart with its earlier answers, and resolves what
+// was unknown.
 func (s *person) check(base string) {
 	if s.unsure {
 		s.checkRegistration(base)
@@ -255,7 +257,7 @@ func (s *person) check(base string) {
 	for _, d := range s.devices {
 		s.checkDevice(d, base)
 	}
-	// Two that are out are looked at again after the next kill.
+	// Two ended sessions are kept, and checked again after the next kill.
 	ended := 0
 	s.devices = slices.DeleteFunc(s.devices, func(d *device) bool {
 		if d.standing == out {
@@ -265,8 +267,7 @@ func (s *person) check(base string) {
 	})
 }
 
-// checkRegistration: the account is there and its password opens it, or nothing
-// of it is there.
+// checkRegistration requires that the account exists completely or not at all.
 func (s *person) checkRegistration(base string) {
 	r, err := s.login(base, s.email, s.password)
 	if err == nil && r.status == 401 {
@@ -279,19 +280,19 @@ func (s *person) checkRegistration(base string) {
 	s.devices = []*device{{tokens: tokens{}.keep(r)}}
 }
 
-// checkPassword: either the old one opens the account and every session goes
-// on, or the new one does and only the session that changed it goes on.
+// checkPassword requires that either the old password is valid and every session
+// continues, or the new one is valid and only the session that changed it continues.
 func (s *person) checkPassword(base string) {
 	byNew, err := s.login(base, s.email, s.wanted)
 	if err == nil && byNew.status == 401 {
 		s.wanted = ""
 		byOld, err := s.login(base, s.email, s.password)
-		s.expect("the old password, since the new one is not", byOld, err, 200)
+		s.expect("the old password, because the new one is invalid", byOld, err, 200)
 		return
 	}
 	s.expect("the new password", byNew, err, 200)
 	byOld, err := s.login(base, s.email, s.password)
-	s.expect("the old password, since the new one is set", byOld, err, 401)
+	s.expect("the old password, because the new one is valid", byOld, err, 401)
 	s.changed()
 }
 

@@ -25,23 +25,23 @@ import (
 	"github.com/fiberjwt/fiberjwt/test/process/internal/service"
 )
 
-// Deadlines of the service while the store is broken: a request asks the store
-// for at most one answer to a write and one or two to reads.
+// These are the deadlines of the service while the store is broken. A request waits for
+// at most one write and one or two reads.
 const (
 	readTimeout  = 700 * time.Millisecond
 	writeTimeout = 900 * time.Millisecond
-	slack        = patience // for hashing, and a busy machine
+	slack        = patience // for hashing, and for a busy machine
 )
 
-// world is the service in this process, whose clock the test moves, with one
-// account that is signed in by tokens and by cookies.
+// world is the service in this process, with a clock that the test moves and one account
+// that is signed in by tokens and by cookies.
 type world struct {
 	t       *testing.T
 	db      *bun.DB      // of the service
-	direct  database     // past the trouble
-	patient *fiber.App   // with time for whatever is to succeed
-	app     *fiber.App   // that is asked: patient, or a hasty one
-	late    atomic.Int64 // by how much its clock is ahead
+	direct  database     // not through the proxy
+	patient *fiber.App   // with long timeouts, for requests that must succeed
+	app     *fiber.App   // receives the requests: patient, or a hasty one
+	late    atomic.Int64 // how far its clock is ahead
 	handled atomic.Int64
 	tokens
 	cookies []*http.Cookie
@@ -64,12 +64,12 @@ func newWorld(t *testing.T, d database, address string) *world {
 	r = w.send("POST", "/auth/users/login", `{"email":"ann@example.com","password":"`+password+`","transport":"cookie"}`)
 	require.Equal(t, 200, r.status, r.text)
 	w.cookies = (&http.Response{Header: r.header}).Cookies()
-	require.Len(t, w.cookies, 3, "and the mark of the device")
-	w.wait(6 * time.Minute) // the refresh tokens are due, the access tokens not yet over
+	require.Len(t, w.cookies, 3, "the third cookie is the device cookie")
+	w.wait(6 * time.Minute) // the refresh tokens can be rotated, the access tokens are still valid
 	return w
 }
 
-// serve is the service with these deadlines.
+// serve returns the service with these deadlines.
 func (w *world) serve(read, write time.Duration) *fiber.App {
 	w.t.Helper()
 	app, err := service.New(w.db, service.Options{
@@ -81,7 +81,8 @@ func (w *world) serve(read, write time.Duration) *fiber.App {
 	return app
 }
 
-// hasty is the service that gives what is broken, "read" or "write", no time.
+// hasty returns the service with short deadlines for the broken operations, "read" or
+// "write".
 func (w *world) hasty(broken ...string) *fiber.App {
 	w.t.Helper()
 	read := readTimeout
@@ -126,14 +127,15 @@ func (w *world) send(method, path, body string, with ...func(*http.Request)) rep
 	return reply{response.StatusCode, response.Header, string(text), time.Since(began)}
 }
 
-// requests that need the store, named by what they need of it, "read" or "write".
+// requests returns requests that need the store. Each name begins with what the request
+// needs, "read" or "write".
 func (w *world) requests() map[string]func() reply {
 	return map[string]func() reply{
-		"read, a closed route by token":  func() reply { return w.send("GET", "/api/me", "", withBearer(w.access)) },
-		"read, a closed route by cookie": func() reply { return w.send("GET", "/api/me", "", withCookies(w.cookies)) },
-		"write, a refresh by token":      func() reply { return w.send("POST", "/auth/users/refresh", object("refresh_token", w.refresh)) },
-		"write, a refresh by cookie":     func() reply { return w.send("POST", "/auth/users/refresh", "", withCookies(w.cookies)) },
-		"write, a login":                 func() reply { return w.send("POST", "/auth/users/login", credentials("ann@example.com")) },
+		"read, a protected route by token":  func() reply { return w.send("GET", "/api/me", "", withBearer(w.access)) },
+		"read, a protected route by cookie": func() reply { return w.send("GET", "/api/me", "", withCookies(w.cookies)) },
+		"write, a refresh by token":         func() reply { return w.send("POST", "/auth/users/refresh", object("refresh_token", w.refresh)) },
+		"write, a refresh by cookie":        func() reply { return w.send("POST", "/auth/users/refresh", "", withCookies(w.cookies)) },
+		"write, a login":                    func() reply { return w.send("POST", "/auth/users/login", credentials("ann@example.com")) },
 		"write, a login for cookies": func() reply {
 			return w.send("POST", "/auth/users/login", `{"email":"ann@example.com","password":"`+password+`","transport":"cookie"}`)
 		},
@@ -147,9 +149,9 @@ func (w *world) requests() map[string]func() reply {
 	}
 }
 
-// refuses sends all requests at once. Each that needs what is broken, "read" or
-// "write", is answered 503 in time, and says nothing else.
-func (w *world) refuses(broken ...string) {
+// requireRefused sends all requests at once. Each that needs a broken operation, "read"
+// or "write", must be answered 503 in time, without any detail.
+func (w *world) requireRefused(broken ...string) {
 	w.t.Helper()
 	var mu sync.Mutex
 	var done sync.WaitGroup
@@ -174,7 +176,7 @@ func (w *world) refuses(broken ...string) {
 		}
 		require.Equal(w.t, 503, r.status, "%s: %s", name, r.text)
 		require.Equal(w.t, "temporarily_unavailable", r.member("error"), name)
-		require.NotContains(w.t, strings.ToLower(r.text), "sql", "%s tells about the store", name)
+		require.NotContains(w.t, strings.ToLower(r.text), "sql", "%s reveals the database", name)
 		require.Equal(w.t, "1", r.header.Get("Retry-After"), name)
 		require.Empty(w.t, r.header.Values("Set-Cookie"), name)
 		require.Less(w.t, r.took, 2*readTimeout+writeTimeout+slack, name)
@@ -182,8 +184,8 @@ func (w *world) refuses(broken ...string) {
 	require.Equal(w.t, handled+served, w.handled.Load(), "a handler ran")
 }
 
-// works: nobody has lost anything, and everything goes on.
-func (w *world) works() {
+// requireWorking requires that all sessions still work and the service works normally.
+func (w *world) requireWorking() {
 	w.t.Helper()
 	require.Equal(w.t, 200, w.send("GET", "/api/me", "", withBearer(w.access)).status)
 	require.Equal(w.t, 200, w.send("GET", "/api/me", "", withCookies(w.cookies)).status)
@@ -196,23 +198,23 @@ func (w *world) works() {
 	w.cookies = (&http.Response{Header: r.header}).Cookies()
 	require.Len(w.t, w.cookies, 2)
 	r = w.send("POST", "/auth/users/login", credentials("ann@example.com"))
-	require.Equal(w.t, 200, r.status, "%s: a login that the store failed counts as a failure", r.text)
+	require.Equal(w.t, 200, r.status, "%s: a login during the outage counted as a failed login", r.text)
 	w.wait(6 * time.Minute)
 }
 
-// during breaks the store, looks that everything is refused, mends it, and
-// looks that nothing was written and everything works.
-func (w *world) during(breaks, mends func(), broken ...string) {
+// duringOutage breaks the store, requires refusals, repairs it, and requires that nothing
+// was written and everything works.
+func (w *world) duringOutage(breaks, repairs func(), broken ...string) {
 	w.t.Helper()
 	before := w.contents()
 	breaks()
-	w.refuses(broken...)
-	mends()
+	w.requireRefused(broken...)
+	repairs()
 	require.Equal(w.t, before, w.contents(), "something was written")
-	w.works()
+	w.requireWorking()
 }
 
-// contents of both tables.
+// contents returns the rows of both tables.
 func (w *world) contents() string {
 	w.t.Helper()
 	text := ""
@@ -226,8 +228,8 @@ func (w *world) contents() string {
 	return text
 }
 
-// onEachServer runs test on a server behind a proxy. MySQL has the driver and,
-// but for a refresh, the statements of MariaDB.
+// onEachServer runs test on each server behind a proxy. It does not need MySQL, whose
+// driver is that of MariaDB, as are its statements except for a refresh.
 func onEachServer(t *testing.T, test func(w *world, p *proxy)) {
 	t.Run("PostgreSQL", func(t *testing.T) {
 		c := ownCluster(t)
@@ -246,18 +248,18 @@ func onEachServer(t *testing.T, test func(w *world, p *proxy)) {
 func TestRefusedDatabaseConnectionGets503(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(w *world, p *proxy) {
-		w.during(func() { p.set(w.t, refusing) }, func() { p.set(w.t, passing) }, "read", "write")
+		w.duringOutage(func() { p.set(w.t, refusing) }, func() { p.set(w.t, passing) }, "read", "write")
 	})
 }
 
 func TestHangingDatabaseGets503InTime(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(w *world, p *proxy) {
-		w.during(func() { p.set(w.t, stalling) }, func() { p.set(w.t, passing) }, "read", "write")
+		w.duringOutage(func() { p.set(w.t, stalling) }, func() { p.set(w.t, passing) }, "read", "write")
 	})
 }
 
-// The store did what it was asked, and nobody knows.
+// The store executes the statements, and their answers are lost.
 func TestLostDatabaseAnswerCostsNoSession(t *testing.T) {
 	t.Parallel()
 	onEachServer(t, func(w *world, p *proxy) {
@@ -270,38 +272,39 @@ func TestLostDatabaseAnswerCostsNoSession(t *testing.T) {
 		require.Empty(w.t, byCookie.header.Values("Set-Cookie"))
 		w.app = w.patient
 		p.set(w.t, passing)
-		w.works()
+		w.requireWorking()
 	})
 }
 
-// Not parallel, nor is what sets the server read-only: the others need it.
+// This test and the one that sets the server read-only are not parallel, because other
+// tests use the server.
 func TestStoppedDatabaseGets503UntilRestart(t *testing.T) {
 	c := ownCluster(t)
 	d := postgresSchema(t, c.address())
 	w := newWorld(t, d, d.address)
 	before := w.contents()
 	require.NoError(t, c.stop())
-	t.Cleanup(func() { _ = c.start() }) // in case the test ends before it does
-	w.refuses("read", "write")
+	t.Cleanup(func() { _ = c.start() }) // in case the test fails before it starts the server
+	w.requireRefused("read", "write")
 	require.NoError(t, c.start())
 	require.NoError(t, w.direct.db.Close()) // its connection is broken as well
 	w.direct = openDatabase(t, d.address, "")
 	require.Equal(t, before, w.contents(), "something was written")
-	w.works()
+	w.requireWorking()
 }
 
 func TestReadOnlyDatabaseRefusesOnlyWrites(t *testing.T) {
 	t.Run("SQLite", func(t *testing.T) {
 		d := sqliteDatabase(t)
 		w := newWorld(t, d, d.address)
-		w.db.SetMaxOpenConns(1) // the connection that the pragma is for
+		w.db.SetMaxOpenConns(1) // the pragma applies to this connection only
 		pragma := func(value string) func() {
 			return func() {
 				_, err := w.db.ExecContext(t.Context(), "PRAGMA query_only = "+value)
 				require.NoError(t, err)
 			}
 		}
-		w.during(pragma("ON"), pragma("OFF"), "write")
+		w.duringOutage(pragma("ON"), pragma("OFF"), "write")
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
 		d := postgresSchema(t, ownCluster(t).address())
@@ -315,11 +318,11 @@ func TestReadOnlyDatabaseRefusesOnlyWrites(t *testing.T) {
 					require.NoError(t, d.db.NewRaw("SHOW default_transaction_read_only").Scan(t.Context(), &now))
 					return now == value
 				}, patience, 5*time.Millisecond)
-				w.db.SetMaxIdleConns(0) // its connections may not have heard of it yet
+				w.db.SetMaxIdleConns(0) // open connections may still have the old setting
 				w.db.SetMaxIdleConns(20)
 			}
 		}
-		w.during(readOnly("on"), readOnly("off"), "write")
+		w.duringOutage(readOnly("on"), readOnly("off"), "write")
 	})
 }
 
@@ -328,7 +331,7 @@ func TestLockedSQLiteRefusesOnlyWritesInTime(t *testing.T) {
 	d := sqliteDatabase(t)
 	w := newWorld(t, d, d.address)
 	var tx bun.Tx
-	w.during(func() {
+	w.duringOutage(func() {
 		var err error
 		tx, err = d.db.BeginTx(context.Background(), nil) // IMMEDIATE, by the address
 		require.NoError(t, err)
@@ -344,7 +347,7 @@ func TestMissingTableGets503(t *testing.T) {
 			d.exec(t, "ALTER TABLE "+table+" RENAME TO gone")
 			for name, send := range w.requests() {
 				if table == "users" && (strings.Contains(name, "refresh") || strings.Contains(name, "logout")) {
-					continue // they write to the sessions before, or alone
+					continue // they write to the sessions first, or only to them
 				}
 				r := send()
 				require.Equal(t, 503, r.status, "%s without %s: %s", name, table, r.text)
@@ -354,13 +357,13 @@ func TestMissingTableGets503(t *testing.T) {
 			require.Equal(t, handled, w.handled.Load(), "a handler ran")
 			d.exec(t, "ALTER TABLE gone RENAME TO "+table)
 			require.Equal(t, before, w.contents(), "something was written")
-			w.works()
+			w.requireWorking()
 		}
 	})
 }
 
-// A refresh that wrote before the accounts failed is only late: the same
-// request gives the same token when they are back.
+// If a refresh is stored and then loading the account fails, the same request returns
+// the same token when the accounts are back.
 func TestRefreshWithLostAccountsCanBeRetried(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
@@ -372,25 +375,25 @@ func TestRefreshWithLostAccountsCanBeRetried(t *testing.T) {
 			require.Empty(t, r.header.Values("Set-Cookie"))
 		}
 		d.exec(t, "ALTER TABLE gone RENAME TO users")
-		w.works()
+		w.requireWorking()
 	})
 }
 
-// A full file system: nothing can be appended to the write-ahead log.
+// On a full file system nothing can be appended to the write-ahead log.
 func TestFullDiskRefusesOnlyWrites(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skipf("run this test as root where file systems may be mounted, not here: %v", err)
+		t.Skipf("this test needs root and the right to mount file systems: %v", err)
 	}
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
 	d := openDatabase(t, filepath.Join(dir, "proctest.db"), "")
 	w := newWorld(t, d, d.address)
 	ballast := filepath.Join(dir, "ballast")
-	w.during(func() { fill(t, ballast) }, func() { require.NoError(t, os.Remove(ballast)) }, "write")
+	w.duringOutage(func() { fill(t, ballast) }, func() { require.NoError(t, os.Remove(ballast)) }, "write")
 }
 
-// fill writes a file until there is no room.
+// fill writes a file until the file system is full.
 func fill(t *testing.T, path string) {
 	t.Helper()
 	file, err := os.Create(path)
@@ -403,20 +406,20 @@ func fill(t *testing.T, path string) {
 	}
 }
 
-// The database cannot grow: wherever a registration fails, nothing of it stays.
+// The database cannot grow. Wherever a registration fails, it leaves no row.
 func TestRegistrationInFullDatabaseLeavesNothing(t *testing.T) {
 	t.Parallel()
 	d := openDatabase(t, filepath.Join(t.TempDir(), "proctest.db")+"?_pragma=page_size(512)", "")
 	w := newWorld(t, d, d.address)
-	w.db.SetMaxOpenConns(1) // the connection that the pragma is for
+	w.db.SetMaxOpenConns(1) // the pragma applies to this connection only
 	limit := func(pages int64) {
 		_, err := w.db.ExecContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", pages))
 		require.NoError(t, err)
 	}
-	agent := func(r *http.Request) { r.Header.Set("User-Agent", strings.Repeat("x", 255)) } // a session that needs more room than a user
+	agent := func(r *http.Request) { r.Header.Set("User-Agent", strings.Repeat("x", 255)) } // so that a session needs more space than a user
 	refused := 0
 	for i := range 12 {
-		if i%2 == 0 { // not a page more than there is
+		if i%2 == 0 { // no more pages than the database has
 			limit(d.number(t, "PRAGMA page_count"))
 		}
 		before := d.number(t, "SELECT count(*) FROM users")
@@ -434,11 +437,12 @@ func TestRegistrationInFullDatabaseLeavesNothing(t *testing.T) {
 	require.NotZero(t, refused)
 	require.Zero(t, d.number(t, "SELECT count(*) FROM fiberjwt_sessions WHERE subject NOT IN (SELECT CAST(id AS TEXT) FROM users)"))
 	limit(1 << 20)
-	w.works()
+	w.requireWorking()
 }
 
-// After a restore the store has forgotten rotations, and sessions that began
-// since. Who was signed in then goes on, however far ahead its token is.
+// After a restore the store has lost rotations, and sessions that began after the backup.
+// Sessions of the backup continue, even if the client's token is several generations
+// ahead.
 func TestRestoreKeepsSessionsOfTheBackup(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, d database) {
@@ -447,7 +451,7 @@ func TestRestoreKeepsSessionsOfTheBackup(t *testing.T) {
 		younger := w.send("POST", "/auth/users/login", credentials("ann@example.com"))
 		require.Equal(t, 200, younger.status, younger.text)
 		for range 3 {
-			w.works() // rotates both
+			w.requireWorking() // rotates both
 		}
 		d.exec(t, "DELETE FROM fiberjwt_sessions")
 		d.exec(t, "INSERT INTO fiberjwt_sessions SELECT * FROM backup")
@@ -455,7 +459,7 @@ func TestRestoreKeepsSessionsOfTheBackup(t *testing.T) {
 		require.Equal(t, 200, w.send("GET", "/api/me", "", withBearer(w.access)).status)
 		healed := w.send("POST", "/auth/users/refresh", object("refresh_token", w.refresh))
 		require.Equal(t, 200, healed.status, healed.text)
-		require.Empty(t, healed.member("refresh_token"), "the client's token is the newest there is")
+		require.Empty(t, healed.member("refresh_token"), "the client already has the newest token")
 		w.tokens = w.keep(healed)
 		byCookie := w.send("POST", "/auth/users/refresh", "", withCookies(w.cookies))
 		require.Equal(t, 200, byCookie.status, byCookie.text)
@@ -470,12 +474,12 @@ func TestRestoreKeepsSessionsOfTheBackup(t *testing.T) {
 		unknown := w.send("POST", "/auth/users/refresh", object("refresh_token", younger.member("refresh_token")))
 		require.Equal(t, "session_ended", unknown.member("error"), unknown.text)
 		w.wait(6 * time.Minute)
-		w.works()
+		w.requireWorking()
 	})
 }
 
-// The same by what people do to SQLite: the file is copied, and put back while
-// the server is stopped.
+// This is the usual restore of SQLite: the file is copied, and put back while the server
+// is stopped.
 func TestRestoredSQLiteFileKeepsItsSessions(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "live.db")
@@ -485,7 +489,7 @@ func TestRestoredSQLiteFileKeepsItsSessions(t *testing.T) {
 	require.Equal(t, 201, r.status, r.text)
 	session := tokens{}.keep(r)
 	backup := filepath.Join(filepath.Dir(path), "backup.db")
-	d.exec(t, "VACUUM INTO ?", backup) // a copy of one moment, however many write
+	d.exec(t, "VACUUM INTO ?", backup) // a consistent copy, also while others write
 
 	younger := tokens{}.keep(answered(t)(f.login(p.base, "ann@example.com", password)))
 	for range 3 {
@@ -497,7 +501,7 @@ func TestRestoredSQLiteFileKeepsItsSessions(t *testing.T) {
 	p.kill()
 	require.NoError(t, d.db.Close())
 	for _, suffix := range []string{"-wal", "-shm"} {
-		_ = os.Remove(path + suffix) // they belong to the file that goes
+		_ = os.Remove(path + suffix) // they belong to the replaced file
 	}
 	require.NoError(t, os.Rename(backup, path))
 
@@ -505,7 +509,7 @@ func TestRestoredSQLiteFileKeepsItsSessions(t *testing.T) {
 	require.Equal(t, 200, answered(t)(f.me(p.base, session.access)).status)
 	healed := answered(t)(f.refresh(p.base, session.refresh))
 	require.Equal(t, 200, healed.status, healed.text)
-	require.Empty(t, healed.member("refresh_token"), "the client's token is the newest there is")
-	require.Equal(t, "session_ended", answered(t)(f.refresh(p.base, younger.refresh)).member("error"), "it began after the copy")
+	require.Empty(t, healed.member("refresh_token"), "the client already has the newest token")
+	require.Equal(t, "session_ended", answered(t)(f.refresh(p.base, younger.refresh)).member("error"), "the session began after the copy")
 	require.Equal(t, 200, answered(t)(f.login(p.base, "ann@example.com", password)).status)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// proxy stands before a server and makes the network bad.
+// proxy stands before a server and simulates a bad network.
 type proxy struct {
 	target string
 	addr   string
@@ -18,8 +18,8 @@ type proxy struct {
 	mode   mode
 	ln     net.Listener
 	conns  map[net.Conn]bool
-	trips  int64    // how often it was the client's turn to speak
-	spoken net.Conn // the client that spoke last, nil after a server
+	trips  int64    // the number of round trips
+	spoken net.Conn // the client that sent last, nil if the server did
 }
 
 type mode int
@@ -27,8 +27,8 @@ type mode int
 const (
 	passing mode = iota
 	refusing
-	stalling // both ways: what is sent goes nowhere
-	mute     // requests arrive, answers do not
+	stalling // data is lost in both directions
+	mute     // requests arrive, answers are lost
 )
 
 func newProxy(t *testing.T, target string) *proxy {
@@ -56,7 +56,7 @@ func (p *proxy) listen(t *testing.T, addr string) {
 	}()
 }
 
-// set changes the mode. What was held back is lost: it never arrives late.
+// set changes the mode. Data that was held back is lost and never arrives late.
 func (p *proxy) set(t *testing.T, to mode) {
 	t.Helper()
 	p.mu.Lock()
@@ -78,7 +78,7 @@ func (p *proxy) set(t *testing.T, to mode) {
 	p.mode = to
 }
 
-// count gives the round trips since the last time.
+// count returns the number of round trips since the last call.
 func (p *proxy) count() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -123,8 +123,8 @@ func (p *proxy) copy(to, from, client net.Conn) {
 	}
 }
 
-// admit counts, and says whether what was read goes on. What a stalled network
-// holds is as good as lost.
+// admit counts round trips, and reports whether data that was read is forwarded. Data in
+// a stalled network is lost.
 func (p *proxy) admit(fromClient bool, client net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

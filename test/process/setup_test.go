@@ -1,9 +1,9 @@
-// Package process has the proofs that need processes, sockets and servers of
-// their own: several processes on one database, kill -9, and stores in trouble.
+// Package process has the tests that need separate processes, sockets and servers:
+// several processes on one database, kill -9, and stores that fail.
 //
-// SQLite and a PostgreSQL that the tests start themselves are always there,
-// where PostgreSQL is installed. FIBERJWT_POSTGRES, FIBERJWT_MARIADB_URL
-// and FIBERJWT_MYSQL_URL name further servers; each test makes a schema or a database there and drops it.
+// SQLite is always tested, and a PostgreSQL that the tests start if it is installed.
+// FIBERJWT_POSTGRES, FIBERJWT_MARIADB_URL and FIBERJWT_MYSQL_URL name further servers.
+// Each test creates a schema or a database there and drops it.
 package process
 
 import (
@@ -38,7 +38,8 @@ const (
 	password = "a pony for the trip"
 )
 
-// patience with what is sure to come, on however busy a machine.
+// patience is how long a test waits for something that will happen, also on a busy
+// machine.
 const patience = time.Minute
 
 func TestMain(m *testing.M) {
@@ -50,13 +51,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// binaries is a folder with the programs "server" and "example".
+// binaries returns a folder with the programs "server" and "example".
 var binaries = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "fiberjwt-proctest")
 	if err != nil {
 		return "", err
 	}
-	for _, program := range []string{"server", "../../example"} { // each in its own module
+	for _, program := range []string{"server", "../../example"} { // in separate modules
 		out, err := exec.Command("go", "build", "-C", program, "-ldflags=-s -w", "-o", dir+"/", ".").CombinedOutput()
 		if err != nil {
 			return "", fmt.Errorf("%w: %s", err, out)
@@ -65,11 +66,11 @@ var binaries = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
-// database is an empty one of a test's own.
+// database is an empty database for one test.
 type database struct {
-	address string  // as the programs take it
-	db      *bun.DB // one connection of the test's own
-	tag     string  // of the connections of the programs, where the server can tell
+	address string  // for the programs
+	db      *bun.DB // one connection for the test itself
+	tag     string  // marks the connections of the programs, if the server supports that
 }
 
 func openDatabase(t *testing.T, address, tag string) database {
@@ -93,13 +94,13 @@ func (d database) number(t *testing.T, query string, args ...any) (n int64) {
 	return n
 }
 
-// age makes every session older, as if the time had passed.
+// age makes every session older by a duration.
 func (d database) age(t *testing.T, by time.Duration) {
 	t.Helper()
 	d.exec(t, "UPDATE fiberjwt_sessions SET issued = issued - ?", by.Milliseconds())
 }
 
-// settle waits until the server has done what killed processes told it last.
+// settle waits until the server has executed the last statements of killed processes.
 func (d database) settle(t *testing.T) {
 	t.Helper()
 	query := ""
@@ -119,7 +120,7 @@ func sqliteDatabase(t *testing.T) database {
 	return openDatabase(t, filepath.Join(t.TempDir(), "proctest.db"), "")
 }
 
-// postgresDatabase is a schema on the server that FIBERJWT_POSTGRES names.
+// postgresDatabase creates a schema on the server that FIBERJWT_POSTGRES names.
 func postgresDatabase(t *testing.T) database {
 	t.Helper()
 	address := os.Getenv("FIBERJWT_POSTGRES")
@@ -153,7 +154,7 @@ func mysqlDatabase(t *testing.T) database {
 	return databaseAt(t, "FIBERJWT_MYSQL_URL")
 }
 
-// databaseAt is a database on the server that a variable names.
+// databaseAt creates a database on the server that a variable names.
 func databaseAt(t *testing.T, variable string) database {
 	t.Helper()
 	address := os.Getenv(variable)
@@ -219,7 +220,7 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// startServer runs ./server on d, with time for every query.
+// startServer runs ./server on d, with long timeouts.
 func (d database) startServer(t *testing.T, args ...string) *process {
 	t.Helper()
 	return start(t, "server", nil, append([]string{"-dsn", d.address, "-read", patience.String(), "-write", patience.String()}, args...)...)
@@ -233,7 +234,8 @@ func (d database) startExample(t *testing.T, env ...string) *process {
 
 var address = regexp.MustCompile(`http://[0-9.]+:[0-9]+`)
 
-// start runs a program until it says where it listens. It is killed with the test.
+// start runs a program and waits until it prints its address. The program is killed at
+// the end of the test.
 func start(t *testing.T, program string, env []string, args ...string) *process {
 	t.Helper()
 	dir, err := binaries()
@@ -241,7 +243,7 @@ func start(t *testing.T, program string, env []string, args ...string) *process 
 	p := &process{cmd: exec.Command(filepath.Join(dir, program), args...), stderr: &output{}, ended: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stderr = p.stderr
-	stdin, err := p.cmd.StdinPipe() // the server ends when it closes
+	stdin, err := p.cmd.StdinPipe() // the server ends when stdin closes
 	require.NoError(t, err)
 	stdout, err := p.cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -264,24 +266,24 @@ func start(t *testing.T, program string, env []string, args ...string) *process 
 	case p.base = <-found:
 	case <-time.After(patience):
 	}
-	require.NotEmpty(t, p.base, "%s does not say where it listens: %s", program, p.stderr)
+	require.NotEmpty(t, p.base, "%s did not print its address: %s", program, p.stderr)
 	return p
 }
 
-// kill is SIGKILL; it returns when the process is gone.
+// kill sends SIGKILL and waits until the process has ended.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.ended
 }
 
-// stop is SIGTERM; it returns when the process is gone.
+// stop sends SIGTERM and waits until the process has ended.
 func (p *process) stop(t *testing.T) {
 	t.Helper()
 	require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
 	<-p.ended
 }
 
-// reply of the service; member of its JSON.
+// reply is an answer of the service.
 type reply struct {
 	status int
 	header http.Header
@@ -296,10 +298,10 @@ func (r reply) member(name string) string {
 	return text
 }
 
-// tokens of a session, as a client keeps them.
+// tokens are the tokens of a session that a client stores.
 type tokens struct{ access, refresh string }
 
-// keep takes over what an answer brought.
+// keep returns the tokens after an answer: new ones replace those that the client has.
 func (k tokens) keep(r reply) tokens {
 	if access := r.member("access_token"); access != "" {
 		k.access = access
@@ -310,14 +312,14 @@ func (k tokens) keep(r reply) tokens {
 	return k
 }
 
-// client sends requests to whatever base it is told.
+// client sends requests to any base address.
 type client struct{ http *http.Client }
 
 func newClient() client {
 	return client{&http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: patience}}
 }
 
-// send gives an error if there was no answer.
+// send returns an error if there was no answer.
 func (c client) send(base, method, path, access, body string) (reply, error) {
 	request, err := http.NewRequest(method, base+path, strings.NewReader(body))
 	if err != nil {
@@ -363,7 +365,7 @@ func (c client) changePassword(base, access, current, password string) (reply, e
 	return c.send(base, "POST", "/auth/users/password", access, object("current_password", current, "password", password))
 }
 
-// answered is for requests to a process that nobody kills.
+// answered is for requests that must get an answer.
 func answered(t *testing.T) func(reply, error) reply {
 	return func(r reply, err error) reply {
 		t.Helper()
@@ -372,7 +374,7 @@ func answered(t *testing.T) func(reply, error) reply {
 	}
 }
 
-// object is a JSON object of texts.
+// object returns a JSON object of strings. pairs are names and values.
 func object(pairs ...string) string {
 	members := map[string]string{}
 	for i := 0; i < len(pairs); i += 2 {

@@ -14,21 +14,21 @@ const (
 	registerClients  = 4                             // that register in parallel
 )
 
-// person is an account, with the place at which it was registered.
-type person struct {
+// account is an account, with the client address from which it was registered.
+type account struct {
 	email string
 	home  netip.Addr
 }
 
-func (p person) login() login { return login{p.home, p.email, password} }
+func (p account) login() login { return login{p.home, p.email, password} }
 
-func (f *flood) newPerson(role string, n int) person {
-	return person{fmt.Sprintf("%s-%s-%d@example.com", role, f.tag, n), f.places.next()}
+func (f *flood) newAccount(role string, n int) account {
+	return account{fmt.Sprintf("%s-%s-%d@example.com", role, f.tag, n), f.addresses.next()}
 }
 
 // register makes the account of p, and waits as long as the server asks for
 // it. The client c can be used for the answer afterwards.
-func (f *flood) register(ctx context.Context, c *client, p person) error {
+func (f *flood) register(ctx context.Context, c *client, p account) error {
 	for {
 		c.setPost("/auth/users/register", p.email, password)
 		status, err := c.send(ctx)
@@ -48,8 +48,8 @@ func (f *flood) register(ctx context.Context, c *client, p person) error {
 	}
 }
 
-func (f *flood) registerOne(ctx context.Context, role string) (person, error) {
-	p := f.newPerson(role, 0)
+func (f *flood) registerOne(ctx context.Context, role string) (account, error) {
+	p := f.newAccount(role, 0)
 	c := client{server: f.target, from: p.home}
 	defer c.close()
 	ctx, cancel := context.WithTimeout(ctx, registerPatience)
@@ -59,7 +59,7 @@ func (f *flood) registerOne(ctx context.Context, role string) (person, error) {
 
 // registerProbe makes the account whose access token the probes carry.
 func (f *flood) registerProbe(ctx context.Context) error {
-	p := f.newPerson("probe", 0)
+	p := f.newAccount("probe", 0)
 	c := client{server: f.target, from: p.home}
 	defer c.close()
 	ctx, cancel := context.WithTimeout(ctx, registerPatience)
@@ -72,10 +72,10 @@ func (f *flood) registerProbe(ctx context.Context) error {
 	return err
 }
 
-// registerPeople makes the accounts of storm and busy. If the time is not
-// enough, there are fewer, and several sign-ins share one.
-func (f *flood) registerPeople(ctx context.Context) error {
-	if len(f.people) > 0 {
+// registerAccounts makes the accounts for storm and busy. If there is not enough time,
+// it makes fewer, and several sign-ins share an account.
+func (f *flood) registerAccounts(ctx context.Context) error {
+	if len(f.registered) > 0 {
 		return nil
 	}
 	within, cancel := context.WithTimeout(ctx, registerPatience)
@@ -91,13 +91,13 @@ func (f *flood) registerPeople(ctx context.Context) error {
 	for range registerClients {
 		clients.Go(func() {
 			for n := range numbers {
-				p := f.newPerson("person", n)
+				p := f.newAccount("account", n)
 				c := client{server: f.target, from: p.home}
 				err := f.register(within, &c, p)
 				c.close()
 				mu.Lock()
 				if err == nil {
-					f.people = append(f.people, p)
+					f.registered = append(f.registered, p)
 				} else {
 					last = err
 				}
@@ -106,7 +106,7 @@ func (f *flood) registerPeople(ctx context.Context) error {
 		})
 	}
 	clients.Wait()
-	if len(f.people) == 0 {
+	if len(f.registered) == 0 {
 		return fmt.Errorf("no account could be made: %w", last)
 	}
 	return ctx.Err()

@@ -7,17 +7,17 @@ import (
 	"sync/atomic"
 )
 
-// places are addresses of 127.0.0.0/8 for clients that stand for people at
-// different places. Each lies in a /24 of its own. Safe for concurrent use.
-type places struct {
-	spread bool // false where the system has no more than one loopback address
+// addresses gives out addresses of 127.0.0.0/8 to clients that stand for users in
+// different networks. Each address is in another /24. Safe for concurrent use.
+type addresses struct {
+	spread bool // false if the system has only one loopback address
 	last   atomic.Uint32
 }
 
-// newPlaces begins at a random address, because the server may remember the
+// newAddresses starts at a random address, because the server may remember the
 // addresses of an earlier run.
-func newPlaces(ctx context.Context, server netip.AddrPort) *places {
-	p := &places{}
+func newAddresses(ctx context.Context, server netip.AddrPort) *addresses {
+	p := &addresses{}
 	p.last.Store(rand.Uint32())
 	if server.Addr().Is4() {
 		probe := client{server: server, from: netip.AddrFrom4([4]byte{127, 9, 9, 9})}
@@ -27,15 +27,15 @@ func newPlaces(ctx context.Context, server netip.AddrPort) *places {
 	return p
 }
 
-func (p *places) next() netip.Addr {
+func (p *addresses) next() netip.Addr {
 	if !p.spread {
 		return netip.Addr{}
 	}
-	return place(p.last.Add(1))
+	return address(p.last.Add(1))
 }
 
-// place stays clear of 127.0.0.0/16, where the server is, and of 127.255.0.0/16.
-func place(n uint32) netip.Addr {
+// address avoids 127.0.0.0/16, where the server is, and 127.255.0.0/16.
+func address(n uint32) netip.Addr {
 	n %= 254 << 8
 	return netip.AddrFrom4([4]byte{127, byte(n>>8) + 1, byte(n), 1})
 }

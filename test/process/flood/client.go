@@ -14,7 +14,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// patience with one answer.
+// patience is how long a client waits for one answer.
 const patience = 30 * time.Second
 
 // client is one keep-alive connection. It connects when it is first used and
@@ -103,7 +103,7 @@ func (c *client) setPost(path, email, password string) {
 	c.request.SetBodyRaw(body)
 }
 
-// signIn tells what became of one sign-in.
+// signIn returns the outcome of one sign-in.
 func (c *client) signIn(ctx context.Context, email, password string) outcome {
 	c.setPost(loginPath, email, password)
 	return c.outcome(ctx)

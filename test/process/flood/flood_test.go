@@ -123,11 +123,11 @@ func TestOutcomeDependsOnStatusAndCode(t *testing.T) {
 	require.Equal(t, "200: 2, no answer: 1", counts{accepted: 2, unanswered: 1}.String())
 }
 
-func TestPlacesAreLoopbackAndDistinct(t *testing.T) {
+func TestAddressesAreLoopbackAndDistinct(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for n := range uint32(254 << 8) {
-		p := place(n)
+		p := address(n)
 		require.True(t, p.IsLoopback(), p)
 		require.False(t, seen[p.String()], p)
 		seen[p.String()] = true

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// separate puts the process into a group of its own, so that Ctrl-C in a
+// separate puts the process into a new group, so that Ctrl-C in a
 // terminal does not reach it before flood stops it.
 func separate(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 

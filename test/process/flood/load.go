@@ -29,7 +29,7 @@ type delays struct {
 }
 
 // percentile returns the smallest delay that at least p percent of all do not
-// exceed, or 0 if there are none.
+// exceed, or 0 if all is empty.
 func percentile(all []time.Duration, p int) time.Duration {
 	if len(all) == 0 {
 		return 0
@@ -228,7 +228,7 @@ func countResults(results []result) (c counts) {
 	return c
 }
 
-// delaysOf returns how long the sign-ins took that ended as is says.
+// delaysOf returns the delays of the sign-ins with an outcome for which is returns true.
 func delaysOf(results []result, is func(outcome) bool) (found []time.Duration) {
 	for _, r := range results {
 		if is(r.outcome) {

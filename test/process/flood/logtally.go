@@ -12,7 +12,7 @@ import (
 // maxKinds bounds the memory of a logTally.
 const maxKinds = 1000
 
-// logTally counts lines, and how often each kind of line came. Safe for
+// logTally counts lines, and how often each kind of line occurred. Safe for
 // concurrent use.
 type logTally struct {
 	url chan string // the address that the example prints
@@ -63,7 +63,8 @@ func (l *logTally) add(line string) {
 
 var digits = regexp.MustCompile(`[0-9]+`)
 
-// kindOfLine is what lines have in common that differ in time and numbers only.
+// kindOfLine returns the line with its digits replaced, so that lines that differ only
+// in times and numbers are of one kind.
 func kindOfLine(line string) string { return digits.ReplaceAllString(line, "#") }
 
 func (l *logTally) reset() {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// outcome is what became of a request.
+// outcome is the result of a request.
 type outcome int
 
 const (

@@ -30,11 +30,11 @@ type flood struct {
 	own    *server // nil if -url names the server
 	table  table
 
-	places   *places
-	tag      string        // makes the names of this run unique
-	token    string        // access token of the probes
-	quietP99 time.Duration // of /me
-	people   []person      // registered for storm and busy
+	addresses  *addresses
+	tag        string        // makes the names of this run unique
+	token      string        // access token of the probes
+	quietP99   time.Duration // of /me
+	registered []account     // registered for storm and busy
 }
 
 func newFlood(s settings, target netip.AddrPort, own *server) *flood {
@@ -80,8 +80,8 @@ func isScenario(name string) bool {
 
 func (f *flood) run(ctx context.Context) error {
 	f.table.add("run", "%d s a scenario, %d processors, %s", f.seconds, runtime.NumCPU(), f.serverName())
-	f.places = newPlaces(ctx, f.target)
-	if !f.places.spread {
+	f.addresses = newAddresses(ctx, f.target)
+	if !f.addresses.spread {
 		f.table.add("note", "this machine or the server's address allows one client address only, so all clients share it")
 	}
 	if err := f.registerProbe(ctx); err != nil {
@@ -183,8 +183,7 @@ func (f *flood) addRoute(scenario, route string, d delays) {
 	f.table.add(fmt.Sprintf("%s: %s not 200", scenario, route), "%s", figure)
 }
 
-// addProbes adds the figures of both routes. A goal of 0 means that there is
-// none.
+// addProbes adds the figures of both routes. A goal of 0 means no goal.
 func (f *flood) addProbes(scenario string, me, open delays, goal int) {
 	f.addRoute(scenario, "/me", me)
 	f.addRoute(scenario, "open route", open)
@@ -217,7 +216,7 @@ func (f *flood) polite(ctx context.Context) error {
 }
 
 func (f *flood) guessPolitely(ctx context.Context, email string) (total counts) {
-	c := client{server: f.target, from: f.places.next()}
+	c := client{server: f.target, from: f.addresses.next()}
 	defer c.close()
 	end := time.Now().Add(f.duration())
 	for n := 0; time.Now().Before(end) && ctx.Err() == nil; n++ {
@@ -238,16 +237,16 @@ func (f *flood) guessPolitely(ctx context.Context, email string) (total counts) 
 	return total
 }
 
-// addOwner lets the owner of an account sign in with the right password, from
-// the place at which the account was registered, right after an attack.
-func (f *flood) addOwner(ctx context.Context, scenario string, p person) {
+// addOwner lets the owner of an account sign in with the right password, from the
+// address from which the account was registered, right after an attack.
+func (f *flood) addOwner(ctx context.Context, scenario string, p account) {
 	c := client{server: f.target, from: p.home}
 	defer c.close()
 	f.table.add(scenario+": sign-in of the owner afterwards", "%s", c.signIn(ctx, p.email, password))
 }
 
-// together lets one person sign in several times at the same moment: from one
-// place, and another one from as many places.
+// together lets one user sign in several times at the same moment from one address, and
+// another user from as many addresses.
 func (f *flood) together(ctx context.Context) error {
 	for _, across := range []bool{false, true} {
 		p, err := f.registerOne(ctx, fmt.Sprintf("together-%t", across))
@@ -258,7 +257,7 @@ func (f *flood) together(ctx context.Context) error {
 		if across {
 			name = "together: 200, from new places"
 			for i := range logins {
-				logins[i].from = f.places.next()
+				logins[i].from = f.addresses.next()
 			}
 		}
 		c := countResults(f.signInAtOnce(ctx, logins))
@@ -267,19 +266,19 @@ func (f *flood) together(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// storm lets many people sign in at the same moment, each from the place at
-// which the account was registered.
+// storm lets many users sign in at the same moment, each from the address from which the
+// account was registered.
 func (f *flood) storm(ctx context.Context) error {
-	if err := f.registerPeople(ctx); err != nil {
+	if err := f.registerAccounts(ctx); err != nil {
 		return err
 	}
 	logins := make([]login, stormSize)
 	for i := range logins {
-		logins[i] = f.people[i%len(f.people)].login()
+		logins[i] = f.registered[i%len(f.registered)].login()
 	}
 	var results []result
 	me, open := f.beside(ctx, func() { results = f.signInAtOnce(ctx, logins) })
-	f.table.add("storm: sign-ins, accounts", "%d, %d", stormSize, len(f.people))
+	f.table.add("storm: sign-ins, accounts", "%d, %d", stormSize, len(f.registered))
 	f.addStormResults(results)
 	f.addProbes("storm", me, open, 5)
 	return ctx.Err()
@@ -303,12 +302,12 @@ func (f *flood) addStormResults(results []result) {
 
 // busy lets clients sign in with right passwords again and again.
 func (f *flood) busy(ctx context.Context) error {
-	if err := f.registerPeople(ctx); err != nil {
+	if err := f.registerAccounts(ctx); err != nil {
 		return err
 	}
 	logins := make([]login, busyClients)
 	for i := range logins {
-		logins[i] = f.people[i%len(f.people)].login()
+		logins[i] = f.registered[i%len(f.registered)].login()
 	}
 	var c counts
 	var took time.Duration
@@ -323,11 +322,11 @@ func (f *flood) busy(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// many tries unknown names once, each from a place of its own.
+// many tries unknown names once, each from another address.
 func (f *flood) many(ctx context.Context) error {
 	logins := make([]login, manySize)
 	for i := range logins {
-		p := f.newPerson("unknown", i)
+		p := f.newAccount("unknown", i)
 		logins[i] = p.login()
 	}
 	var results []result
@@ -346,7 +345,7 @@ func (f *flood) guess(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	attacker := login{from: f.places.next(), email: victim.email}
+	attacker := login{from: f.addresses.next(), email: victim.email}
 	var c counts
 	me, open := f.beside(ctx, func() {
 		c = f.keepSigningIn(ctx, slices.Repeat([]login{attacker}, f.connections), func(_ login, client, n int) string {

@@ -57,8 +57,8 @@ func startServer(ctx context.Context, source, database string) (*server, error) 
 	return s, nil
 }
 
-// build works in the directory of the example, so that the example may be a
-// module of its own.
+// build runs in the directory of the example, so that the example may be a separate
+// module.
 func (s *server) build(ctx context.Context, source string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", s.program(), ".")
 	cmd.Dir = filepath.Join(source, "example")

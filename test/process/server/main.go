@@ -1,5 +1,5 @@
-// Command server is the application of proctest as a process of its own: it
-// prints its address, stops gracefully on SIGTERM, and ends with its parent.
+// Command server runs the application of test/process as a separate process. It prints
+// its address, stops gracefully on SIGTERM, and ends with its parent.
 package main
 
 import (
@@ -26,12 +26,12 @@ func main() {
 func run() error {
 	var o service.Options
 	address := flag.String("dsn", "", "postgres://…, mysql://… or the path of a SQLite file")
-	flag.Func("secret", "what signs", func(text string) error { o.Secret = []byte(text); return nil })
-	flag.Func("old", "what verifies besides; may be repeated", func(text string) error {
+	flag.Func("secret", "the secret that signs", func(text string) error { o.Secret = []byte(text); return nil })
+	flag.Func("old", "another secret that verifies; may be repeated", func(text string) error {
 		o.OldSecrets = append(o.OldSecrets, []byte(text))
 		return nil
 	})
-	flag.DurationVar(&o.AccessTTL, "access", 0, "life of an access token")
+	flag.DurationVar(&o.AccessTTL, "access", 0, "lifetime of an access token")
 	flag.DurationVar(&o.CacheTTL, "cache", 0, "CacheTTL")
 	flag.DurationVar(&o.ReadTimeout, "read", 0, "ReadTimeout")
 	flag.DurationVar(&o.WriteTimeout, "write", 0, "WriteTimeout")
@@ -60,7 +60,7 @@ func run() error {
 	}
 	fmt.Printf("http://%s\n", ln.Addr())
 
-	go func() { // the test holds the other end, however it ends
+	go func() { // stdin closes when the test process ends, also after a crash
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
@@ -71,6 +71,6 @@ func run() error {
 		return err
 	case <-stopped.Done():
 	}
-	_ = app.ShutdownWithTimeout(2 * time.Second) // connections that nothing comes on any more must not keep it
+	_ = app.ShutdownWithTimeout(2 * time.Second) // idle connections must not block it
 	return nil
 }

@@ -1,14 +1,13 @@
-// Command timing measures whether the time of a refused sign-in tells what is
-// behind a name: no account, an account, one that is disabled, one without a
-// password, one whose hash is old, one that is typed in capitals.
+// Command timing measures whether the time of a refused sign-in reveals what kind of
+// account a name has: none, an ordinary one, a disabled one, one without a password, one
+// with an old hash, or one whose name is typed in capitals.
 //
 //	go run ./test/process/timing
 //
-// It signs in with wrong passwords in one process, on a SQLite file of its own.
-// In each round every name is tried once, in random order; the table has the
-// median of each and the median of its ratio to the unknown name of the same
-// round. The clock of the application moves a day with each round, so no name has
-// to wait.
+// It signs in with wrong passwords in one process, on a temporary SQLite file. In each
+// round it tries every name once, in random order. The table has the median of each and
+// the median of its ratio to the unknown name of the same round. The clock of the
+// application moves a day with each round, so no name has to wait.
 package main
 
 import (
@@ -44,7 +43,7 @@ type account struct {
 
 const right = "a pony for the trip"
 
-// names that are tried, the one that the others are compared with first.
+// names are tried in each round. The others are compared with the first one.
 var names = []string{"unknown", "known", "KNOWN", "disabled", "without", "bcrypt", "weaker"}
 
 func main() {
@@ -89,7 +88,7 @@ func run(rounds int) error {
 	defer func() { _ = auth.Close() }()
 
 	taken, ratios := map[string][]float64{}, map[string][]float64{}
-	for round := range rounds + 2 { // the first two meet the old hashes
+	for round := range rounds + 2 { // the first two rounds replace the old hashes
 		days = 2 * round
 		now := map[string]float64{}
 		order := slices.Clone(names)
@@ -115,7 +114,7 @@ func run(rounds int) error {
 	return nil
 }
 
-// guess signs in with a wrong password, from an address of its own.
+// guess signs in with a wrong password, from another address for each name and round.
 func guess(app *fiber.App, name string, round int) (time.Duration, error) {
 	request := httptest.NewRequest(http.MethodPost, "/auth/accounts/login", strings.NewReader(`{"email":"`+name+`@example.com","password":"not it at all"}`))
 	request.Header.Set("Content-Type", "application/json")

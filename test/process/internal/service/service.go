@@ -1,5 +1,5 @@
-// Package service is the application that the tests of proctest put into
-// trouble: one kind of account on whichever database, and one closed route.
+// Package service is the application that the tests of test/process run: one kind of
+// account on any of the databases, and one protected route.
 package service
 
 import (
@@ -27,7 +27,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/keys"
 )
 
-// User is the account.
+// User is an account.
 type User struct {
 	bun.BaseModel `bun:"table:users"`
 
@@ -37,8 +37,8 @@ type User struct {
 	PasswordHash string `bun:",notnull"          json:"-"`
 }
 
-// Open opens postgres://…, mysql://… or the path of a SQLite file. What stands
-// after a "?" in a path goes to SQLite before the rest.
+// Open opens postgres://…, mysql://… or the path of a SQLite file. Parameters after a
+// "?" in the path are set before the other parameters.
 func Open(address string) (*bun.DB, error) {
 	switch scheme, _, _ := strings.Cut(address, "://"); scheme {
 	case "postgres":
@@ -59,7 +59,7 @@ func Open(address string) (*bun.DB, error) {
 		config.Net, config.Addr, config.DBName, config.ParseTime = "tcp", u.Host, strings.TrimPrefix(u.Path, "/"), true
 		config.User = u.User.Username()
 		config.Passwd, _ = u.User.Password()
-		config.Logger = log{} // it prints what is the point of these tests
+		config.Logger = log{} // the driver would print the errors that these tests cause
 		connector, err := mysql.NewConnector(config)
 		if err != nil {
 			return nil, err
@@ -105,7 +105,7 @@ func CreateTables(ctx context.Context, db *bun.DB) error {
 	return fiberjwt.Migrate(ctx, db)
 }
 
-// Options of the application; the zero value of each leaves it to fiberjwt.
+// Options are settings of the application. The zero value of each is fiberjwt's default.
 type Options struct {
 	Secret       []byte
 	OldSecrets   [][]byte
@@ -116,10 +116,10 @@ type Options struct {
 	WriteTimeout time.Duration
 	Now          func() time.Time
 	Logger       *slog.Logger
-	Handled      *atomic.Int64 // counts the requests that came through to the closed route
+	Handled      *atomic.Int64 // counts the requests that reach the protected route
 }
 
-// New is the application on db, which has the tables.
+// New returns the application on db, in which the tables exist.
 func New(db *bun.DB, o Options) (*fiber.App, error) {
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
 	var old []keys.Secret
@@ -133,7 +133,7 @@ func New(db *bun.DB, o Options) (*fiber.App, error) {
 		}},
 		Routes: app.Group("/auth"), Cookie: fiberjwt.Cookie{Insecure: true},
 		CacheTTL: o.CacheTTL, Refresh: o.Refresh, ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout, Now: o.Now, Logger: o.Logger,
-		ManualPrune: true, // what is counted must not change by chance
+		ManualPrune: true, // pruning would change the counted statements
 	})
 	if err != nil {
 		return nil, err
