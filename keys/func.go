@@ -21,8 +21,8 @@ import (
 // be safe for concurrent use.
 //
 // If the function returns an error, the token is refused. If that is an error of
-// the network or of a context, or if the key fits none of algorithms, the response
-// is 503.
+// the network or of a context, or if the key fits no algorithm in algorithms, the
+// response is 503.
 func Func(find jwt.Keyfunc, algorithms ...Algorithm) Source {
 	return keyfunc{find, slices.Clone(algorithms)}
 }
@@ -52,7 +52,7 @@ func (f keyfunc) Symmetric() bool { return slices.Contains(hmacAlgorithms, f.alg
 func checkAlgorithms(algorithms []Algorithm) error {
 	for _, a := range algorithms {
 		if methods[a] == nil {
-			return fmt.Errorf("keys: %q is no algorithm that is known", a)
+			return fmt.Errorf("keys: %q is not a known algorithm", a)
 		}
 		if slices.Contains(hmacAlgorithms, a) != slices.Contains(hmacAlgorithms, algorithms[0]) {
 			return errMixed
@@ -72,7 +72,7 @@ func (f keyfunc) Find(_ context.Context, kid string, algorithm Algorithm) (Key, 
 	}
 	found, err := f.find(&jwt.Token{Method: methods[algorithm], Header: header, Claims: jwt.MapClaims{}})
 	if unreachable(err) {
-		return Key{}, fmt.Errorf("keys: the key function did not reach its keys: %w", err)
+		return Key{}, fmt.Errorf("keys: the key function could not reach its keys: %w", err)
 	}
 	if err != nil {
 		return Key{}, errors.Join(ErrNoKey, err)
@@ -87,7 +87,7 @@ func (f keyfunc) Find(_ context.Context, kid string, algorithm Algorithm) (Key, 
 	case f.fits(found): // the token names another algorithm than that of its key
 		return Key{}, errors.Join(ErrNoKey, err)
 	}
-	return Key{}, fmt.Errorf("keys: what the key function gives fits none of its algorithms: %w", err)
+	return Key{}, fmt.Errorf("keys: the key from the key function fits no algorithm of the source: %w", err)
 }
 
 // unreachable reports whether err says that the function could not reach its keys.

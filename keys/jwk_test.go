@@ -16,7 +16,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/keys"
 )
 
-// requireUsable: whatever a parser gives, is whole.
+// requireUsable requires that a key from a parser is complete.
 func requireUsable(t testing.TB, k keys.Key) {
 	t.Helper()
 	_, err := keys.NewSet(k)
@@ -39,7 +39,8 @@ func requireUsable(t testing.TB, k keys.Key) {
 	require.False(t, again.Private())
 }
 
-// The examples of RFC 7515, appendix A, RFC 7520, section 4, and RFC 8037, appendix A.
+// These are the examples of RFC 7515, appendix A, RFC 7520, section 4, and RFC 8037,
+// appendix A.
 func TestRFCSignaturesVerify(t *testing.T) {
 	var examples []struct {
 		Name      string
@@ -57,7 +58,7 @@ func TestRFCSignaturesVerify(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, k.Verify(tc.Text, signature))
 			require.False(t, k.Verify(tc.Text+"A", signature))
-			if k.Private() && (k.Algorithm() == keys.EdDSA || k.Algorithm() == keys.HS256) { // the others are random
+			if k.Private() && (k.Algorithm() == keys.EdDSA || k.Algorithm() == keys.HS256) { // other signatures are random
 				own, err := k.Sign(tc.Text)
 				require.NoError(t, err)
 				require.Equal(t, signature, own)
@@ -69,7 +70,7 @@ func TestRFCSignaturesVerify(t *testing.T) {
 func TestRFCThumbprintsAreTheKeyIDs(t *testing.T) {
 	s, err := keys.ParseSet(example(t, "rfc7638.json"))
 	require.NoError(t, err)
-	require.Equal(t, "2011-04-29", s.All()[0].ID(), "it is named")
+	require.Equal(t, "2011-04-29", s.All()[0].ID(), "the JWK has a kid")
 	text, err := json.Marshal(s.All()[0])
 	require.NoError(t, err)
 	unnamed, err := keys.ParseJWK([]byte(strings.Replace(string(text), `"kid":"2011-04-29",`, "", 1)))
@@ -80,7 +81,7 @@ func TestRFCThumbprintsAreTheKeyIDs(t *testing.T) {
 	require.Equal(t, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", ed.ID(), "RFC 8037 A.3")
 }
 
-// example is a file of an RFC's examples.
+// example returns a file with examples of an RFC.
 func example(t testing.TB, name string) []byte {
 	t.Helper()
 	text, err := os.ReadFile("testdata/" + name)
@@ -95,10 +96,10 @@ const (
 	edD   = `"d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"`
 )
 
-// rsaN is a modulus of 2048 bits as far as its form goes.
+// rsaN has the form of a modulus of 2048 bits.
 var rsaN = "_" + strings.Repeat("f", 340) + "Q"
 
-// with adds members to a JWK, and without takes one away or replaces text.
+// with adds members to a JWK.
 func with(jwk, members string) string { return strings.TrimSuffix(jwk, "}") + "," + members + "}" }
 
 func TestParseJWKRefusesInvalidKeys(t *testing.T) {
@@ -153,12 +154,12 @@ func TestJWKErrorsDoNotRepeatTheInput(t *testing.T) {
 		require.NotContains(t, err.Error(), forged)
 	}
 	_, err := keys.ParseSet([]byte(`{"keys":[` + strings.Repeat(`{},`, 1000) + `{}]}`))
-	require.Less(t, len(err.Error()), 1000, "a thousand faults are told by the first")
+	require.Less(t, len(err.Error()), 1000, "the error lists only the first of a thousand problems")
 }
 
 func TestParseJWKAcceptsOptionalMembers(t *testing.T) {
 	for what, text := range map[string]string{
-		"as it is": ecJWK, "private": with(ecJWK, ecD), "use": with(ecJWK, `"use":"sig"`), "key_ops": with(ecJWK, `"key_ops":["verify"]`),
+		"unchanged": ecJWK, "private": with(ecJWK, ecD), "use": with(ecJWK, `"use":"sig"`), "key_ops": with(ecJWK, `"key_ops":["verify"]`),
 		"private key_ops": with(with(ecJWK, ecD), `"key_ops":["sign"]`), "alg": with(ecJWK, `"alg":"ES256"`), "x5c": with(ecJWK, `"x5c":["AAAA"],"x5t":"x","ext":true,"iat":1`),
 		"Ed25519": edJWK, "private Ed25519": with(edJWK, edD), "Ed25519 by its full name": with(edJWK, `"alg":"Ed25519"`), "Ed25519 as EdDSA": with(edJWK, `"alg":"EdDSA"`),
 	} {
@@ -177,7 +178,7 @@ func TestParseSetSkipsForeignAndRefusesDamagedKeys(t *testing.T) {
 	document := func(members ...string) []byte { return []byte(`{"keys":[` + strings.Join(members, ",") + `]}`) }
 	otherAlg := []string{with(ecJWK, `"kid":"a","alg":"ECDH-ES"`), `{"kty":"RSA","alg":"RSA-OAEP","e":"AQAB","n":"` + rsaN + `"}`}
 	beside, err := keys.ParseSet(document(append(otherAlg, edJWK)...))
-	require.NoError(t, err, "keys for encryption are not damaged")
+	require.NoError(t, err, "keys for encryption must be ignored")
 	require.Len(t, beside.All(), 1)
 	s, err := keys.ParseSet(document(
 		with(ecJWK, `"kid":"enc","use":"enc"`), `{"kty":"AKP"}`, with(edJWK, `"kid":"ed"`), strings.Replace(edJWK, "Ed25519", "X25519", 1), with(ecJWK, `"kid":"ec"`),
@@ -188,10 +189,10 @@ func TestParseSetSkipsForeignAndRefusesDamagedKeys(t *testing.T) {
 
 	for fault, text := range map[string][]byte{
 		"nothing": nil, "no keys": []byte(`{}`), "keys an object": []byte(`{"keys":{}}`), "an empty set": document(), "no object": document(`"x"`),
-		"one that is damaged": document(ecJWK, strings.Replace(edJWK, `"x":"`, `"x":"AA`, 1)), "none that fits": document(with(ecJWK, `"use":"enc"`)),
+		"a damaged key": document(ecJWK, strings.Replace(edJWK, `"x":"`, `"x":"AA`, 1)), "no key for signatures": document(with(ecJWK, `"use":"enc"`)),
 		"a kid twice": document(with(ecJWK, `"kid":"a"`), with(edJWK, `"kid":"a"`)), "keys twice": []byte(`{"keys":[` + ecJWK + `],"keys":[]}`),
-		"a secret beside": document(ecJWK, `{"kty":"oct","alg":"HS256","k":"a1Y5czBiUTJuWDd3VDR5UjFtWjhjTDVwRDNmRzZoSjA"}`),
-		"a single JWK":    []byte(ecJWK), "too long": append(document(ecJWK), make([]byte, 65536)...),
+		"a secret with a public key": document(ecJWK, `{"kty":"oct","alg":"HS256","k":"a1Y5czBiUTJuWDd3VDR5UjFtWjhjTDVwRDNmRzZoSjA"}`),
+		"a single JWK":               []byte(ecJWK), "too long": append(document(ecJWK), make([]byte, 65536)...),
 	} {
 		t.Run(fault, func(t *testing.T) {
 			_, err := keys.ParseSet(text)
@@ -200,7 +201,7 @@ func TestParseSetSkipsForeignAndRefusesDamagedKeys(t *testing.T) {
 	}
 }
 
-// privateRSA gives the members of a private JWK.
+// privateRSA returns the members of a private JWK.
 func privateRSA(t *testing.T) map[string]string {
 	t.Helper()
 	k, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -252,13 +253,13 @@ func TestRSAKeyWithMismatchedMembersIsRefused(t *testing.T) {
 		members := maps.Clone(good)
 		delete(members, member)
 		_, err := parseMembers(t, members)
-		require.NoError(t, err, "RFC 7518 §6.3.2: a producer should give it, and it can be computed")
+		require.NoError(t, err, "RFC 7518 §6.3.2 only recommends these members, and they can be computed")
 	}
 }
 
 func TestRSAKeyMemberLongerThanModulusIsRefused(t *testing.T) {
 	good, text := privateRSA(t), base64.RawURLEncoding.EncodeToString
-	huge := text(bytes.Repeat([]byte{0xff}, 20<<10)) // to prove two such primes takes hours
+	huge := text(bytes.Repeat([]byte{0xff}, 20<<10)) // a check of two such primes would take hours
 	for _, names := range [][]string{{"p", "q"}, {"d"}, {"p"}, {"q"}, {"dp"}, {"dq"}, {"qi"}} {
 		t.Run(strings.Join(names, " and "), func(t *testing.T) {
 			damaged := maps.Clone(good)

@@ -176,7 +176,8 @@ func TestSmallOrderEd25519KeyIsRefused(t *testing.T) {
 	}
 }
 
-// forged: without a private key, a signature of one of some texts is found.
+// forged reports whether a signature for one of several texts is found without a private
+// key.
 func forged(public ed25519.PublicKey) bool {
 	signature := make([]byte, 64)
 	signature[0] = 1 // R is the neutral point, S is 0
@@ -189,7 +190,7 @@ func forged(public ed25519.PublicKey) bool {
 }
 
 func TestSmallOrderEd25519KeyCanBeForged(t *testing.T) {
-	for _, point := range smallPoints[:5] { // the others are spelled as Go does not read them
+	for _, point := range smallPoints[:5] { // Go refuses the encodings of the others
 		require.True(t, forged(hexBytes(t, point)), point)
 	}
 	require.False(t, forged(ed25519.NewKeyFromSeed(make([]byte, 32)).Public().(ed25519.PublicKey)))
@@ -237,7 +238,7 @@ func TestSharedSecretIDIsRandom(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// About half of all texts of 32 bytes are the y of no point, as 2 is.
+// About half of all strings of 32 bytes, such as 2, are not the y of any point.
 func TestEd25519KeyOffTheCurveIsRefused(t *testing.T) {
 	for y, want := range map[byte]bool{2: false, 3: true, 4: true, 5: true, 6: true, 7: false, 8: false, 9: true} {
 		public := make(ed25519.PublicKey, 32)
@@ -291,7 +292,7 @@ func pssSignature(t *testing.T, key *rsa.PrivateKey, text string, salt int) []by
 	return signature
 }
 
-// saltLength: to package rsa zero means as long as possible.
+// saltLength converts a length: for package rsa, zero means as long as possible.
 func saltLength(n int) int {
 	if n == 0 {
 		return rsa.PSSSaltLengthAuto

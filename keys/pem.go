@@ -88,7 +88,7 @@ func blockKey(block *pem.Block) (key any, err error) {
 	}
 	if err != nil {
 		// The error of x509 may quote the key.
-		return nil, errors.New("keys: the PEM block cannot be read as what it says it is")
+		return nil, errors.New("keys: the PEM block cannot be read as the type in its header")
 	}
 	return key, nil
 }
@@ -101,7 +101,7 @@ func fromCrypto(key any, named Algorithm, algorithms []Algorithm) (Key, error) {
 		return Key{}, err
 	}
 	if named != "" && named != k.algorithm {
-		return Key{}, fmt.Errorf("keys: the key says that it is for another algorithm than %s, which its type has", k.algorithm)
+		return Key{}, fmt.Errorf("keys: the key names another algorithm than %s, which belongs to its type", k.algorithm)
 	}
 	if len(algorithms) > 0 && !slices.Contains(algorithms, k.algorithm) {
 		return Key{}, unfit(fmt.Sprintf("keys: the key is for %s, expected is %s", k.algorithm, list(algorithms)))
@@ -137,7 +137,7 @@ func withAlgorithm[K *rsa.PrivateKey | *rsa.PublicKey](key K, named Algorithm, a
 	}
 	ours := slices.DeleteFunc(slices.Clone(algorithms), func(a Algorithm) bool { return !slices.Contains(rsaAlgorithms, a) })
 	if len(ours) != 1 {
-		return Key{}, errors.New("keys: the RSA key does not name its algorithm: say one of RS256, RS384, RS512, PS256, PS384 and PS512")
+		return Key{}, errors.New("keys: the RSA key does not name its algorithm: pass one of RS256, RS384, RS512, PS256, PS384 and PS512")
 	}
 	return RSA(ours[0], key)
 }

@@ -86,13 +86,13 @@ func FromURL(address string, algorithms ...Algorithm) *Remote {
 	ctx, stop := context.WithCancel(context.Background())
 	own := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: maxDocumentBytes, DisableKeepAlives: true,
-		// A dial can outlive its request, so it has limits of its own.
+		// A dial can outlive its request, so it has separate limits.
 		DialContext: (&net.Dialer{Timeout: fetchTimeout}).DialContext, TLSHandshakeTimeout: fetchTimeout,
 	}
 	return &Remote{
 		Transport: own, own: own,
 		address: address, algorithms: slices.Clone(algorithms), timeout: fetchTimeout, now: time.Now, ctx: ctx, stop: stop,
-		failed: errors.New("it was closed before"),
+		failed: errors.New("the source was closed"),
 	}
 }
 

@@ -25,7 +25,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/keys"
 )
 
-// publisher is an issuer's server; tests change what it answers.
+// publisher is the server of an issuer. Tests change its answer.
 type publisher struct {
 	*httptest.Server
 	mu      sync.Mutex
@@ -66,7 +66,7 @@ func publishing(t testing.TB, k ...keys.Key) http.HandlerFunc {
 	return serving("application/jwk-set+json", string(text))
 }
 
-// remote is a Remote whose clock the test moves, and whose fetches have time.
+// remote returns a Remote with a clock that the test moves and a long timeout.
 func remote(t testing.TB, p *publisher, algorithms ...keys.Algorithm) (r *keys.Remote, at *atomic.Int64) {
 	t.Helper()
 	r = keys.FromURL(p.URL, algorithms...)
@@ -85,7 +85,7 @@ func TestRemoteFetchesOnceForManyTokens(t *testing.T) {
 	good := publishing(t, k)
 	p := newPublisher(t, func(w http.ResponseWriter, r *http.Request) { <-release; good(w, r) })
 	r, _ := remote(t, p)
-	require.Zero(t, p.fetches.Load(), "nothing is fetched before there is a token")
+	require.Zero(t, p.fetches.Load(), "keys were fetched without a token")
 	var all sync.WaitGroup
 	var found atomic.Int64
 	for range 50 {
@@ -113,7 +113,7 @@ func TestUnknownKeysFetchAtMostEveryTenSeconds(t *testing.T) {
 	at.Add(int64(9 * time.Second))
 	require.ErrorIs(t, find(r, next.ID(), keys.ES256), keys.ErrNoKey)
 	at.Add(int64(time.Second))
-	require.NoError(t, find(r, next.ID(), keys.ES256), "a new key is found by the first token of it")
+	require.NoError(t, find(r, next.ID(), keys.ES256), "the first token of a new key fetches it")
 	require.Equal(t, int64(2), p.fetches.Load())
 }
 
@@ -127,13 +127,13 @@ func TestRemoteRefetchesKeysAfterFiveMinutes(t *testing.T) {
 	require.NoError(t, find(r, k.ID(), keys.ES256))
 	require.Equal(t, int64(1), p.fetches.Load())
 	at.Add(1)
-	require.NoError(t, find(r, k.ID(), keys.ES256), "the old keys serve while the new are fetched")
+	require.NoError(t, find(r, k.ID(), keys.ES256), "the old keys are used while the new ones are fetched")
 	require.Eventually(t, func() bool { return errors.Is(find(r, k.ID(), keys.ES256), keys.ErrNoKey) }, time.Minute, time.Millisecond)
 	require.NoError(t, find(r, next.ID(), keys.ES256))
 	require.Equal(t, int64(2), p.fetches.Load())
 }
 
-// badAnswers are what a publisher must not get away with.
+// badAnswers are answers that a Remote must refuse.
 func badAnswers(t *testing.T) map[string]http.HandlerFunc {
 	const kind = "application/json"
 	private, err := json.Marshal(generate(t, keys.ES256))
@@ -149,8 +149,8 @@ func badAnswers(t *testing.T) map[string]http.HandlerFunc {
 	}
 	return map[string]http.HandlerFunc{
 		"garbage":               serving(kind, "garbage"),
-		"nothing":               serving(kind, ""),
-		"half of it":            serving(kind, `{"keys":[`+string(private)),
+		"empty body":            serving(kind, ""),
+		"truncated":             serving(kind, `{"keys":[`+string(private)),
 		"HTML":                  serving("text/html", `<!doctype html><title>{"keys":[]}</title>`),
 		"no keys":               serving(kind, `{}`),
 		"an empty set":          serving(kind, `{"keys":[]}`),
@@ -199,20 +199,20 @@ func TestBadAnswerKeepsLastGoodKeys(t *testing.T) {
 			p := newPublisher(t, answer)
 			r, at := remote(t, p)
 			short := time.Minute
-			if strings.HasPrefix(fault, "silence") { // the only ones that last until the timeout
+			if strings.HasPrefix(fault, "silence") { // only these take until the timeout
 				short = time.Second
 			}
 			keys.SetTimeout(r, short)
-			var told atomic.Int64
+			var reported atomic.Int64
 			r.OnError = func(err error) {
 				if strings.Contains(err.Error(), p.URL) {
-					told.Add(1)
+					reported.Add(1)
 				}
 				panic("in the hook")
 			}
 			err := find(r, k.ID(), keys.ES256)
 			require.ErrorContains(t, err, "no keys could be fetched yet")
-			require.NotErrorIs(t, err, keys.ErrNoKey, "nobody is refused for what is not his fault")
+			require.NotErrorIs(t, err, keys.ErrNoKey, "the token would be refused because of the issuer's error")
 
 			keys.SetTimeout(r, time.Minute)
 			p.now(publishing(t, k))
@@ -222,8 +222,8 @@ func TestBadAnswerKeepsLastGoodKeys(t *testing.T) {
 			p.now(answer)
 			at.Add(int64(5 * time.Minute))
 			require.NoError(t, find(r, k.ID(), keys.ES256))
-			require.Eventually(t, func() bool { return told.Load() > 0 && p.fetches.Load() == 3 }, time.Minute, time.Millisecond)
-			require.NoError(t, find(r, k.ID(), keys.ES256), "the last good keys stay")
+			require.Eventually(t, func() bool { return reported.Load() > 0 && p.fetches.Load() == 3 }, time.Minute, time.Millisecond)
+			require.NoError(t, find(r, k.ID(), keys.ES256), "the last good keys are lost")
 			require.Equal(t, int64(3), p.fetches.Load())
 		})
 	}
@@ -247,8 +247,8 @@ func TestRemoteRefusesSetWithPrivateMembers(t *testing.T) {
 	}
 }
 
-// A host that takes connections and stays silent: the handshake outlives the
-// request that it was made for, unless it is ended.
+// The host accepts connections and stays silent. Without a limit, the handshake would
+// outlive the request for which it was made.
 func TestFetchFromSilentHostLeaksNoConnection(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -256,7 +256,7 @@ func TestFetchFromSilentHostLeaksNoConnection(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		if connection, err := listener.Accept(); err == nil {
-			_, _ = io.Copy(io.Discard, connection) // ends when the other side does
+			_, _ = io.Copy(io.Discard, connection) // returns when the other side closes
 			_ = connection.Close()
 			close(ended)
 		}
@@ -267,7 +267,7 @@ func TestFetchFromSilentHostLeaksNoConnection(t *testing.T) {
 	select {
 	case <-ended:
 	case <-time.After(time.Minute):
-		require.Fail(t, "the connection is held")
+		require.Fail(t, "the connection stays open")
 	}
 }
 
@@ -280,7 +280,7 @@ func TestRemoteTakesGoodKeyNextToBadOnes(t *testing.T) {
 	require.NoError(t, find(r, k.ID(), keys.ES256))
 }
 
-// C1: keys that share a kid, beside one that nothing is wrong with.
+// Some keys share a kid; another key is unambiguous.
 func TestRemoteUsesOnlyUnambiguousKeys(t *testing.T) {
 	jwk := func(k keys.Key) string {
 		text, err := json.Marshal(k)
@@ -332,7 +332,7 @@ func TestRemoteUsesOnlyUnambiguousKeys(t *testing.T) {
 	}
 }
 
-// C2: the content decides, not what it is called.
+// The content of the answer matters, not its Content-Type.
 func TestRemoteReadsAnyContentType(t *testing.T) {
 	k := generate(t, keys.ES256)
 	text, err := json.Marshal(k)
@@ -359,7 +359,7 @@ func TestFindStopsWaitingWhenContextEnds(t *testing.T) {
 	cancel()
 	_, err := r.Find(ctx, "x", keys.ES256)
 	require.ErrorIs(t, err, context.Canceled)
-	require.NoError(t, r.Close(), "ends the fetch, or the server could not close")
+	require.NoError(t, r.Close(), "Close must end the fetch, otherwise the server cannot close")
 }
 
 func TestKeysUnusedForAnHourAreRefetchedBeforeUse(t *testing.T) {
@@ -374,7 +374,7 @@ func TestKeysUnusedForAnHourAreRefetchedBeforeUse(t *testing.T) {
 	require.Equal(t, int64(2), p.fetches.Load())
 }
 
-// B13: the machine was suspended, and its monotonic clock stood still.
+// While a machine is suspended, its monotonic clock stands still.
 func TestKeysAreRefetchedAfterMachineSuspension(t *testing.T) {
 	k, next := generate(t, keys.ES256), generate(t, keys.ES256)
 	p := newPublisher(t, publishing(t, k))
@@ -428,7 +428,7 @@ func TestAtMost100TokensWaitForAFetch(t *testing.T) {
 	for range 50 {
 		err := <-refused
 		require.ErrorContains(t, err, "too many tokens wait")
-		require.NotErrorIs(t, err, keys.ErrNoKey, "one of them may be new")
+		require.NotErrorIs(t, err, keys.ErrNoKey, "one of the tokens may have a new key")
 	}
 	require.NoError(t, find(r, k.ID(), keys.ES256), "known keys do not wait")
 	cancel()
@@ -437,7 +437,7 @@ func TestAtMost100TokensWaitForAFetch(t *testing.T) {
 	}
 }
 
-// transport is a Remote.Transport of the application's own.
+// transport is a function as a Remote.Transport.
 type transport func(*http.Request) (*http.Response, error)
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
@@ -511,7 +511,7 @@ func TestRemoteCheckRefusesUnsafeURLs(t *testing.T) {
 		require.NoError(t, keys.FromURL(address).Check(), address)
 	}
 	require.ErrorContains(t, keys.FromURL("https://example.com", keys.HS256).Check(), "not published")
-	require.ErrorContains(t, keys.FromURL("https://example.com", "none").Check(), "no algorithm that is known")
+	require.ErrorContains(t, keys.FromURL("https://example.com", "none").Check(), "not a known algorithm")
 }
 
 func TestKeyFuncIsAskedOnlyForItsAlgorithms(t *testing.T) {
@@ -532,7 +532,7 @@ func TestKeyFuncIsAskedOnlyForItsAlgorithms(t *testing.T) {
 	for _, algorithm := range []keys.Algorithm{"none", "HS256", "ES384", "RS256", ""} {
 		require.ErrorIs(t, find(source, "known", algorithm), keys.ErrNoKey)
 	}
-	require.Equal(t, 3, asked, "it is not asked for others")
+	require.Equal(t, 3, asked, "the function was called for another algorithm")
 }
 
 func TestKeyFuncNetworkErrorIsNotErrNoKey(t *testing.T) {
@@ -555,14 +555,14 @@ func TestKeyFuncResultMustFitTheAlgorithm(t *testing.T) {
 		t.Run(fault, func(t *testing.T) {
 			source := keys.Func(func(*jwt.Token) (any, error) { return found, nil }, keys.HS256)
 			err := find(source, "", keys.HS256)
-			require.ErrorContains(t, err, "fits none of its algorithms")
-			require.NotErrorIs(t, err, keys.ErrNoKey, "it is not the fault of the token")
+			require.ErrorContains(t, err, "fits no algorithm of the source")
+			require.NotErrorIs(t, err, keys.ErrNoKey, "the token would be refused because of the function's error")
 		})
 	}
 	secret := keys.Func(func(*jwt.Token) (any, error) { return []byte(sharedSecret), nil }, keys.HS256)
 	require.NoError(t, find(secret, "", keys.HS256))
 	confused := keys.Func(func(*jwt.Token) (any, error) { return []byte(sharedSecret), nil }, keys.RS256)
-	require.ErrorContains(t, find(confused, "", keys.RS256), "fits none of its algorithms")
+	require.ErrorContains(t, find(confused, "", keys.RS256), "fits no algorithm of the source")
 	either := keys.Func(func(*jwt.Token) (any, error) { return rs.Crypto(), nil }, keys.ES256, keys.RS256)
 	require.NoError(t, find(either, "", keys.RS256))
 	require.ErrorIs(t, find(either, "", keys.ES256), keys.ErrNoKey, "the token names another algorithm")
@@ -571,6 +571,6 @@ func TestKeyFuncResultMustFitTheAlgorithm(t *testing.T) {
 	find := func(*jwt.Token) (any, error) { return nil, nil }
 	require.ErrorContains(t, keys.Func(find).(checked).Check(), "has no algorithms")
 	require.ErrorContains(t, keys.Func(find, keys.RS256, keys.HS256).(checked).Check(), "shared secrets")
-	require.ErrorContains(t, keys.Func(find, "none").(checked).Check(), "no algorithm that is known")
+	require.ErrorContains(t, keys.Func(find, "none").(checked).Check(), "not a known algorithm")
 	require.ErrorContains(t, keys.Func(nil, keys.RS256).(checked).Check(), "no function")
 }

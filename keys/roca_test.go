@@ -13,8 +13,8 @@ import (
 	"github.com/fiberjwt/fiberjwt/keys"
 )
 
-// factorable is a modulus of a chip with the fault CVE-2017-15361, one of those
-// that the finders of the fault publish for tests.
+// factorable is a modulus of a chip with CVE-2017-15361. The researchers who found the
+// vulnerability publish it for tests.
 const factorable = "9dcd7420e420c270a68060eb8b5aa7457a9f6648f86fafed2775cc1f79ae962f1e63f1b9e51c55f9ea6fdc7332e9b005" +
 	"8c9ff2eb1fc89855029cf6aafe21e689feb38ac9ffb12f1ce371bb5d0e9aae64161abce74b4244bf68f1edb4411f756a097c8929c1474024" +
 	"5ea355f8332d1aa36bb50c7dcb4505da8de02e4e53d38f8df06097da7524df0df93db48eac8cc4af2d3a16257eb2b2adca6ba464e5974fa9" +
@@ -40,7 +40,7 @@ func TestROCAKeyIsRefusedFromEverySource(t *testing.T) {
 		require.ErrorContains(t, err, "CVE-2017-15361", door)
 	}
 
-	// The next one is as good as any.
+	// The next modulus does not have the mark.
 	_, err = keys.RSA(keys.PS256, &rsa.PublicKey{N: new(big.Int).Add(n, big.NewInt(2)), E: 65537})
 	require.NoError(t, err)
 }

@@ -24,7 +24,7 @@ func requireRefused(t *testing.T, secret, reason string) {
 	require.NotContains(t, err.Error(), secret)
 }
 
-// Many of these stand in public repositories as they are here.
+// Many of these secrets are in public repositories.
 func TestPlaceholderSecretIsRefused(t *testing.T) {
 	for _, secret := range []string{
 		"your-256-bit-secret-your-256-bit",
@@ -112,7 +112,7 @@ func TestSpaceAroundTextSecretIsRefused(t *testing.T) {
 	for _, secret := range []string{
 		sharedSecret + "\n", sharedSecret + "\r\n", sharedSecret + " ", sharedSecret + "\t", " " + sharedSecret,
 		"\n" + sharedSecret, "\ufeff" + sharedSecret, "\ufeff" + sharedSecret + "\r\n", sharedSecret + "\u00a0",
-		sharedSecret[:31] + "\n", // too short without it
+		sharedSecret[:31] + "\n", // too short without the line break
 		sharedSecret + "\n" + sharedSecret[:20] + "\n",
 		"correct horse violin amulet pelican vertigo anchor ",
 		`"` + sharedSecret + `"`, "'" + sharedSecret + "'\n", sharedSecret + "\x00", sharedSecret + "\u200b",
@@ -182,7 +182,7 @@ func TestPassphraseOfUncommonWordsIsAccepted(t *testing.T) {
 		"amarettotrustingstopwatchsixteentannedpresume",
 		"jwt-key-xkqzjwvbpmtrylhcndgfsoeuiaxkqpzmwnvbyt",
 		"unfitted-gloomily-key-placate-vividness-ember-tuition-oxidant",
-		"myapp-production-secret-v2-Zt3eB8uK1qW6xN0vC9aS2dF5", // a random part behind a name
+		"myapp-production-secret-v2-Zt3eB8uK1qW6xN0vC9aS2dF5", // a random part after a name
 	} {
 		require.NoError(t, keys.Secret(secret).Check(), secret)
 	}
@@ -258,7 +258,7 @@ func refusalBits(length int, chance func(b byte) float64) float64 {
 }
 
 func TestRandomSecretsAreNotGuessable(t *testing.T) {
-	// draw gives the bytes of a text that takes each byte of alphabet equally often.
+	// draw returns the distribution of a byte that is drawn uniformly from alphabet.
 	draw := func(alphabet []byte) func(byte) float64 {
 		lower := bytes.ToLower(alphabet)
 		return func(b byte) float64 { return float64(bytes.Count(lower, []byte{b})) / float64(len(lower)) }

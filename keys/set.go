@@ -106,7 +106,7 @@ func newState(keys []Key, ends map[string]time.Time, signing int) *state {
 
 // ParseSet reads a JWK Set (RFC 7517 §5), public or private, of at most 64 KiB: the
 // keys of another issuer, or your own from a file. It ignores keys that are not for
-// signatures, of an unknown kind, or for none of algorithms if any are given; at
+// signatures, of an unknown kind, or, if algorithms are given, for another one; at
 // least one key must remain. A damaged key is an error. RSA keys that do not name
 // their algorithm use the one RSA algorithm in algorithms.
 func ParseSet(text []byte, algorithms ...Algorithm) (*Set, error) {
@@ -149,7 +149,7 @@ func documentMembers(text []byte) (members [][]byte, err error) {
 		return nil
 	})
 	if err != nil || !found {
-		return nil, errors.New(`keys: the text is no JWK Set: it must be a JSON object with an array "keys"`)
+		return nil, errors.New(`keys: the text is not a JWK Set: it must be a JSON object with an array "keys"`)
 	}
 	return members, nil
 }

@@ -74,7 +74,7 @@ func TestSetFindsKeyByIDAndAlgorithm(t *testing.T) {
 	} {
 		require.ErrorIs(t, find(s, tc[0], keys.Algorithm(tc[1])), keys.ErrNoKey, tc)
 	}
-	require.NoError(t, find(newSet(t, a), "", keys.ES256), "a set of one needs no kid")
+	require.NoError(t, find(newSet(t, a), "", keys.ES256), "a set with one key needs no kid")
 	require.ErrorIs(t, find(newSet(t, a), "x", keys.ES256), keys.ErrNoKey)
 }
 
@@ -102,19 +102,19 @@ func TestPromoteRetiresOldKeyAndIsReversible(t *testing.T) {
 	require.NoError(t, s.Add(b))
 	require.NoError(t, s.Promote(b.ID()))
 	at = at.Add(24 * time.Hour)
-	require.NoError(t, s.Promote(a.ID()), "back again")
+	require.NoError(t, s.Promote(a.ID()), "promote the old key again")
 	signer, _ := s.Signer()
 	require.Equal(t, a.ID(), signer.ID())
 	at = at.Add(time.Hour)
-	require.NoError(t, find(s, a.ID(), keys.ES256), "it came back and does not go by itself")
-	require.NoError(t, s.Retire(b.ID()), "which it is: its time does not begin anew")
+	require.NoError(t, find(s, a.ID(), keys.ES256), "the key was promoted again and must not expire")
+	require.NoError(t, s.Retire(b.ID()), "retiring a retired key must not restart its time")
 	at = at.Add(23*time.Hour + 2*time.Minute)
 	require.ErrorIs(t, find(s, b.ID(), keys.ES256), keys.ErrNoKey)
 	require.Len(t, s.All(), 1)
 	require.NotContains(t, get(t, s).body, b.ID())
 }
 
-// published is an answer of JWKS.
+// published is a response of JWKS.
 type published struct {
 	status int
 	header map[string][]string
@@ -225,7 +225,7 @@ func TestSetRefusesToRetireItsLastKey(t *testing.T) {
 	require.NoError(t, s.Retire(a.ID()))
 	require.NoError(t, s.Retire(a.ID()))
 	for _, change := range []func(string) error{s.Retire, s.Remove} {
-		require.ErrorContains(t, change(b.ID()), "is the last of the set", "after a day nobody would get in")
+		require.ErrorContains(t, change(b.ID()), "is the last of the set", "after a day no token would verify")
 	}
 	s.Now = func() time.Time { return time.Now().Add(48 * time.Hour) }
 	require.Len(t, s.All(), 1)
