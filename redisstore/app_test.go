@@ -40,12 +40,12 @@ const (
 	newPassword = "staple a better battery"
 )
 
-// app is an application with its accounts in SQLite and its sessions in a
-// Redis of its own, which persists them.
+// app is an application with its accounts in SQLite and its sessions in a separate Redis
+// that persists them.
 type app struct {
 	*world
 	fiber *fiber.App
-	later atomic.Int64 // milliseconds by which its clock is ahead
+	later atomic.Int64 // how many milliseconds its clock is ahead
 }
 
 func newApp(t *testing.T, configure ...func(*fiberjwt.Config)) *app {
@@ -55,7 +55,7 @@ func newApp(t *testing.T, configure ...func(*fiberjwt.Config)) *app {
 	require.NoError(t, err)
 	db := bun.NewDB(conn, sqlitedialect.New())
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	// No Migrate: the table of sessions must not be needed.
+	// Migrate is not called: the application must work without the table of sessions.
 	_, err = db.NewCreateTable().Model((*User)(nil)).Exec(t.Context())
 	require.NoError(t, err)
 	cfg := fiberjwt.Config{
@@ -77,12 +77,12 @@ func newApp(t *testing.T, configure ...func(*fiberjwt.Config)) *app {
 	return a
 }
 
-// answer is a response that was read to its end.
+// answer is a response with its body.
 type answer struct {
 	status  int
 	header  http.Header
 	cookies []*http.Cookie
-	body    map[string]any // nil if it is no object
+	body    map[string]any // nil if it is not an object
 }
 
 // do sends a request; headers are name, value pairs.
@@ -105,13 +105,13 @@ func (a *app) do(method, path, body string, headers ...string) answer {
 	return answer{response.StatusCode, response.Header, response.Cookies(), object}
 }
 
-// device is signed in to the application.
+// device is a client that is signed in.
 type device struct {
 	app             *app
 	access, refresh string
 }
 
-// signIn by register or login.
+// signIn signs in by a route, register or login.
 func (a *app) signIn(route, email, password string) *device {
 	a.t.Helper()
 	got := a.do("POST", "/auth/users/"+route, `{"email":"`+email+`","password":"`+password+`"}`)
@@ -124,13 +124,13 @@ func (d *device) do(method, path, body string) answer {
 	return d.app.do(method, path, body, "Authorization", "Bearer "+d.access)
 }
 
-// me is the status of a request for the account.
+// me returns the status of a GET /me.
 func (d *device) me() int {
 	d.app.t.Helper()
 	return d.do("GET", "/me", "").status
 }
 
-// renew refreshes and takes over what it gets.
+// renew refreshes and stores the new tokens.
 func (d *device) renew() answer {
 	d.app.t.Helper()
 	got := d.app.do("POST", "/auth/users/refresh", `{"refresh_token":"`+d.refresh+`"}`)
@@ -148,7 +148,7 @@ func TestApplicationKeepsSessionsInRedis(t *testing.T) {
 	phone := a.signIn("register", "ann@example.com", password)
 	laptop := a.signIn("login", "ann@example.com", password)
 	require.Equal(t, 200, phone.me())
-	require.Len(t, a.keys(), 7, "two sessions, the index, and what is counted of the account, the network, both together, and successes")
+	require.Len(t, a.keys(), 7, "two sessions, the index, and the counters of the account, the network, both together, and successes")
 
 	first := phone.refresh
 	a.later.Add(600 * second)
@@ -157,12 +157,12 @@ func TestApplicationKeepsSessionsInRedis(t *testing.T) {
 	require.Equal(t, 200, phone.me())
 	tab := &device{a, phone.access, first}
 	require.Equal(t, 200, tab.renew().status)
-	require.Equal(t, phone.refresh, tab.refresh, "a racing tab gets the same successor")
+	require.Equal(t, phone.refresh, tab.refresh, "a concurrent tab gets the same successor")
 	require.Equal(t, 200, phone.do("GET", "/auth/users/sessions", "").status)
 
 	require.Equal(t, 200, laptop.renew().status)
 	require.Equal(t, 204, phone.do("POST", "/auth/users/logout", "").status)
-	require.Equal(t, 401, phone.me(), "the very next request")
+	require.Equal(t, 401, phone.me(), "the next request after the logout")
 	refused := phone.renew()
 	require.Equal(t, 401, refused.status)
 	require.Equal(t, "session_ended", refused.body["error"])
@@ -192,12 +192,12 @@ func TestPasswordChangeEndsOtherRedisSessions(t *testing.T) {
 func TestReusedRefreshTokenEndsRedisSession(t *testing.T) {
 	a := newApp(t)
 	ann := a.signIn("register", "ann@example.com", password)
-	thief := *ann
+	attacker := *ann
 	for range 2 {
 		a.later.Add(600 * second)
 		require.Equal(t, 200, ann.renew().status)
 	}
-	refused := thief.renew()
+	refused := attacker.renew()
 	require.Equal(t, 401, refused.status)
 	require.Equal(t, "session_revoked", refused.body["error"])
 	require.Equal(t, 401, ann.me())
@@ -208,12 +208,12 @@ func TestRequestAsksRedisOnce(t *testing.T) {
 	ann := a.signIn("register", "ann@example.com", password)
 	for i := range 3 {
 		a.later.Add(600 * second)
-		a.hook.take()
+		a.hook.takeTrips()
 		require.Equal(t, 200, ann.renew().status)
-		refresh := len(a.hook.take())
+		refresh := len(a.hook.takeTrips())
 		require.Equal(t, 200, ann.me())
-		request := len(a.hook.take())
-		if i > 0 { // the first time, Redis has to learn the script
+		request := len(a.hook.takeTrips())
+		if i > 0 { // the first time, the client sends the script to Redis
 			require.Equal(t, []int{1, 1}, []int{refresh, request})
 		}
 	}
@@ -225,7 +225,7 @@ func TestRedisOutageGets503AndKeepsSessions(t *testing.T) {
 	body := `{"email":"ann@example.com","password":"` + password + `","transport":"cookie"}`
 	got := a.do("POST", "/auth/users/login", body, "Sec-Fetch-Site", "same-origin")
 	require.Equal(t, 200, got.status)
-	require.Len(t, got.cookies, 3, "and the mark of the device")
+	require.Len(t, got.cookies, 3, "the third cookie is the device cookie")
 	var cookies []string
 	for _, cookie := range got.cookies {
 		cookies = append(cookies, cookie.Name+"="+cookie.Value)
@@ -256,7 +256,7 @@ func TestRedisOutageGets503AndKeepsSessions(t *testing.T) {
 	}
 
 	a.server.start()
-	a.answers()
+	a.waitForServer()
 	require.Equal(t, 200, ann.me())
 	a.later.Add(600 * second)
 	require.Equal(t, 200, ann.renew().status)
@@ -283,9 +283,9 @@ func TestCacheSeesLogoutOfAnotherProcess(t *testing.T) {
 	phone := a.signIn("register", "ann@example.com", password)
 	other := a.server.client()
 	a.client.AddHook(reads)
-	require.Eventually(t, func() bool { // until the feed has answered, nothing is cached
-		reads.take()
-		return phone.me() == 200 && len(reads.take()) == 0
+	require.Eventually(t, func() bool { // nothing is cached before the first poll
+		reads.takeTrips()
+		return phone.me() == 200 && len(reads.takeTrips()) == 0
 	}, patience, time.Millisecond)
 	rows, err := a.List(t.Context(), "users", "1", time.Now().UnixMilli())
 	require.NoError(t, err)
@@ -295,13 +295,13 @@ func TestCacheSeesLogoutOfAnotherProcess(t *testing.T) {
 	require.Eventually(t, func() bool { return phone.me() == 401 }, patience, 10*time.Millisecond)
 }
 
-// FAULTS A1, with the records in Redis. The clock of the application stands
-// still, so the rule allows five guesses however long it takes.
+// The records of failed sign-ins are in Redis. The clock of the
+// application stands still, so the rule allows five guesses even on a slow machine.
 func TestFloodGetsNoMoreGuessesThanAllowed(t *testing.T) {
 	begun := time.Now()
 	a := newApp(t, func(cfg *fiberjwt.Config) { cfg.Now = func() time.Time { return begun } })
 	a.signIn("register", "ann@example.com", password)
-	require.NoError(t, a.client.FlushAll(t.Context()).Err()) // so that no network is known
+	require.NoError(t, a.client.FlushAll(t.Context()).Err()) // so that the throttle knows no network
 	var compared atomic.Int64
 	var all sync.WaitGroup
 	for range 50 {
@@ -317,8 +317,8 @@ func TestFloodGetsNoMoreGuessesThanAllowed(t *testing.T) {
 	require.EqualValues(t, 5, compared.Load())
 }
 
-// serverTime is the store as it judges for a server without Config.Now. The test
-// sets that to have a clock that is wrong.
+// serverTime makes the store judge by the clock of Redis, as it does without Config.Now.
+// The test sets Config.Now to get a wrong clock.
 type serverTime struct{ *redisstore.Store }
 
 func (s serverTime) Refresh(ctx context.Context, kind string, sid []byte, g, now int64, t session.Times) (session.Row, session.Outcome, error) {
@@ -326,7 +326,8 @@ func (s serverTime) Refresh(ctx context.Context, kind string, sid []byte, g, now
 	return s.Store.Refresh(ctx, kind, sid, g, now, t)
 }
 
-// B12: the clock of the application is wrong by as much as two servers may differ.
+// The clock of the application is wrong by the largest difference that two servers may
+// have.
 func TestRedisClockDecidesNotServerClock(t *testing.T) {
 	for _, ahead := range []time.Duration{-60 * time.Second, 30 * time.Second, 60 * time.Second} {
 		t.Run(ahead.String(), func(t *testing.T) {

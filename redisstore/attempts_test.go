@@ -16,7 +16,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// swapOf is a swap of a record that lives for a while.
+// swapOf returns a swap of a record with a lifetime.
 func swapOf(name byte, life time.Duration) session.AttemptSwap {
 	key := make([]byte, 32)
 	key[0] = name
@@ -39,10 +39,10 @@ func TestAttemptRecordsExpireByThemselves(t *testing.T) {
 		longest, shortest = max(longest, left), min(shortest, left)
 	}
 	require.InDelta(t, 5*time.Hour, longest, float64(time.Minute))
-	require.InDelta(t, time.Hour, shortest, float64(time.Minute), "the clock of the caller may be behind")
+	require.InDelta(t, time.Hour, shortest, float64(time.Minute), "a record must live an hour, because the clock of the caller may be behind")
 }
 
-// lossy loses an answer that the server has given, and the connection with it.
+// lossy drops an answer of the server and closes the connection.
 type lossy struct {
 	net.Conn
 	lose *atomic.Bool
@@ -51,7 +51,7 @@ type lossy struct {
 func (l lossy) Read(b []byte) (int, error) {
 	n, err := l.Conn.Read(b)
 	if n > 0 && l.lose.CompareAndSwap(true, false) {
-		_ = l.Close() // the client reads on after an error
+		_ = l.Close() // otherwise the client continues to read after an error
 		return 0, io.EOF
 	}
 	return n, err
@@ -68,7 +68,7 @@ func TestSwapWithLostReplyIsStoredOnce(t *testing.T) {
 	store, swap := redisstore.New(client), swapOf(1, time.Hour)
 	require.NoError(t, client.Ping(t.Context()).Err())
 	lose.Store(true)
-	_, err := store.SwapAttempts(t.Context(), []session.AttemptSwap{swap}) // the client may ask again
+	_, err := store.SwapAttempts(t.Context(), []session.AttemptSwap{swap}) // the client may repeat the command
 	require.NoError(t, err)
 	records, err := store.LoadAttempts(t.Context(), [][]byte{swap.Key})
 	require.NoError(t, err)

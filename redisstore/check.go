@@ -19,8 +19,8 @@ var _ session.Checker = (*Store)(nil)
 // Check implements [session.Checker]. On each node of a cluster it checks the
 // eviction policy, which must not delete sessions, the persistence, which must not
 // lose them, and, if clock is true, that the clocks are at most a minute apart.
-// Managed servers often forbid CONFIG and INFO; what a server does not tell is not
-// a problem.
+// Managed servers often forbid CONFIG and INFO; a value that a server does not
+// return is not reported as a problem.
 func (s *Store) Check(ctx context.Context, clock bool) ([]string, error) {
 	look := func(ctx context.Context, node redis.UniversalClient) ([]string, error) {
 		return within(ctx, func() ([]string, error) { return faultsOf(ctx, node, clock) })
@@ -110,7 +110,7 @@ func clockOf(ctx context.Context, node redis.UniversalClient) (string, error) {
 	return "", nil
 }
 
-// infoOf returns a value of INFO, "" if the server does not tell it.
+// infoOf returns a value of INFO, "" if the server does not return it.
 func infoOf(ctx context.Context, node redis.UniversalClient, section, name string) (string, error) {
 	info, err := node.Info(ctx, section).Result()
 	if silent(err) {

@@ -27,18 +27,18 @@ func TestCheckFindsRedisThatMayLoseSessions(t *testing.T) {
 	evicting := []string{"--maxmemory-policy", "allkeys-lru"}
 	for name, c := range map[string]struct {
 		args   []string
-		denied string // by the access control list of a managed server
+		denied string // denied by the ACL, as on a managed server
 		want   []string
 	}{
-		"as it should be":       {persistent, "", nil},
-		"written each second":   {[]string{"--appendonly", "yes"}, "", nil},
-		"evicts":                {append(evicting, persistent...), "", []string{evicts}},
-		"evicts what expires":   {append([]string{"--maxmemory-policy", "volatile-ttl"}, persistent...), "", []string{strings.Replace(evicts, "allkeys-lru", "volatile-ttl", 1)}},
-		"snapshots":             {[]string{"--save", "900 1"}, "", []string{crash}},
-		"memory only":           {nil, "", []string{restart}},
-		"both":                  {evicting, "", []string{evicts, restart}},
-		"without CONFIG":        {evicting, "-config", []string{evicts}},
-		"without INFO and TIME": {evicting, "-info -time -config", nil},
+		"correct":                {persistent, "", nil},
+		"written each second":    {[]string{"--appendonly", "yes"}, "", nil},
+		"evicts":                 {append(evicting, persistent...), "", []string{evicts}},
+		"evicts keys with a TTL": {append([]string{"--maxmemory-policy", "volatile-ttl"}, persistent...), "", []string{strings.Replace(evicts, "allkeys-lru", "volatile-ttl", 1)}},
+		"snapshots":              {[]string{"--save", "900 1"}, "", []string{crash}},
+		"memory only":            {nil, "", []string{restart}},
+		"both":                   {evicting, "", []string{evicts, restart}},
+		"without CONFIG":         {evicting, "-config", []string{evicts}},
+		"without INFO and TIME":  {evicting, "-info -time -config", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := newServer(t, c.args...)
@@ -71,7 +71,7 @@ func TestCheckAsksEachClusterNode(t *testing.T) {
 	require.Contains(t, found[0], "allkeys-lru")
 }
 
-// wrongClock is two minutes behind.
+// wrongClock is a client whose server is two minutes behind.
 type wrongClock struct{ *redis.Client }
 
 func (c wrongClock) Time(ctx context.Context) *redis.TimeCmd {

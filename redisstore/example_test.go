@@ -33,7 +33,7 @@ func Example() {
 	}))
 	app.Get("/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.JSON(u) }))
 
-	// A request without a token asks neither.
+	// A request without a token queries neither of them.
 	response, err := app.Test(httptest.NewRequest("GET", "/me", nil), -1)
 	if err != nil {
 		panic(err)

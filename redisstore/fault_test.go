@@ -18,7 +18,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// calls are all methods that ask Redis, about row.
+// calls returns all methods that query Redis, called for row.
 func calls(store session.Store, row session.Row) map[string]func(context.Context) error {
 	now := row.Issued + 600*second
 	return map[string]func(context.Context) error{
@@ -44,7 +44,7 @@ func calls(store session.Store, row session.Row) map[string]func(context.Context
 	}
 }
 
-// requireErrors within the deadline, of all calls or of those named.
+// requireErrors requires that all calls, or those named, fail before their deadline.
 func requireErrors(t *testing.T, calls map[string]func(context.Context) error, names ...string) {
 	t.Helper()
 	if len(names) == 0 {
@@ -56,14 +56,14 @@ func requireErrors(t *testing.T, calls map[string]func(context.Context) error, n
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		start := time.Now()
 		require.Error(t, calls[name](ctx), name)
-		// Of itself the client would wait for a minute, and once more.
+		// Without the context, the client would wait for a minute, and then retry.
 		require.Less(t, time.Since(start), patience/2, "%s: it did not end with its context", name)
 		cancel()
 	}
 }
 
-// answers waits until the client has found its server again.
-func (w *world) answers() {
+// waitForServer waits until the client can reach its server again.
+func (w *world) waitForServer() {
 	w.t.Helper()
 	require.Eventually(w.t, func() bool { return w.client.Ping(context.Background()).Err() == nil }, patience, 10*time.Millisecond)
 }
@@ -74,7 +74,7 @@ func TestStoppedRedisFailsCallsUntilRestart(t *testing.T) {
 	w.server.kill()
 	requireErrors(t, calls(w, row))
 	w.server.start()
-	w.answers()
+	w.waitForServer()
 	require.Equal(t, row, w.find(row))
 	_, o := w.refresh(row, 0, row.Created+600*second)
 	require.Equal(t, session.Rotate, o)
@@ -94,7 +94,7 @@ func TestHangingRedisFailsCallsInTime(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 
 	require.NoError(t, process.Signal(syscall.SIGCONT))
-	w.answers()
+	w.waitForServer()
 	found, ok, err := w.Find(t.Context(), "users", row.SID)
 	require.NoError(t, err)
 	require.True(t, ok)
@@ -108,10 +108,10 @@ func TestRedisHangingMidPipelineFailsListInTime(t *testing.T) {
 	w.client.AddHook(&freezing{w.server})
 	requireErrors(t, calls(w, row), "List")
 	require.NoError(t, w.server.cmd.Process.Signal(syscall.SIGCONT))
-	w.answers()
+	w.waitForServer()
 }
 
-// freezing stops the server before each pipeline.
+// freezing is a hook that stops the server before each pipeline.
 type freezing struct{ server *server }
 
 func (f *freezing) DialHook(next redis.DialHook) redis.DialHook          { return next }
@@ -142,7 +142,7 @@ func TestFullRedisFailsOnlyWrites(t *testing.T) {
 	row := w.create(newRow("users", "1"))
 	require.NoError(t, w.client.ConfigSet(t.Context(), "maxmemory", "1").Err())
 	requireErrors(t, calls(w, row), "Create", "Refresh", "Revoke", "RevokeAll", "Prove")
-	require.Equal(t, row, w.find(row), "who is signed in goes on")
+	require.Equal(t, row, w.find(row), "the session is not found any more")
 	_, o := w.refresh(row, 0, row.Created)
 	require.Equal(t, session.Same, o)
 	require.NoError(t, w.client.ConfigSet(t.Context(), "maxmemory", "0").Err())
@@ -153,7 +153,7 @@ func TestFullRedisFailsOnlyWrites(t *testing.T) {
 func TestLoadingRedisFailsCalls(t *testing.T) {
 	w := newWorld(t)
 	row := w.create(newRow("users", "1"))
-	for range 1000 { // 30 s of loading
+	for range 1000 { // which take 30 s to load
 		w.create(newRow("users", "2"))
 	}
 	require.NoError(t, w.client.Save(t.Context()).Err())
@@ -168,7 +168,7 @@ func TestLoadingRedisFailsCalls(t *testing.T) {
 	w.server.kill()
 	w.server.args = plain
 	w.server.start()
-	w.answers()
+	w.waitForServer()
 	require.Equal(t, row, w.find(row))
 }
 
@@ -211,7 +211,7 @@ func TestSessionOnAnotherNodeIsAnErrorNotMissing(t *testing.T) {
 		revokeErr := store.RevokeAll(ctx, "users", row.Subject, nil, row.Created)
 		cancel()
 		if err != nil {
-			require.Error(t, revokeErr, "a session that cannot be ended is no success")
+			require.Error(t, revokeErr, "a Revoke that ended nothing reported success")
 			failed++
 		}
 	}
@@ -230,7 +230,7 @@ func TestKill9LosesNothingWithSyncedWrites(t *testing.T) {
 		over = w.find(over)
 		w.server.kill()
 		w.server.start()
-		w.answers()
+		w.waitForServer()
 		require.Equal(t, row, w.find(row))
 		require.Equal(t, over, w.find(over))
 		require.NotZero(t, over.Revoked)
@@ -238,7 +238,7 @@ func TestKill9LosesNothingWithSyncedWrites(t *testing.T) {
 	require.Equal(t, row.Ends, w.client.PExpireTime(t.Context(), sessionKey(row)).Val().Milliseconds())
 }
 
-// Synced once a second, Redis confirms what kill -9 may take away.
+// With appendfsync everysec, Redis confirms writes that a kill -9 may lose.
 func TestRefreshHealsWhatKill9Lost(t *testing.T) {
 	w := newWorld(t, persistent...)
 	row := w.create(newRow("users", "1"))
@@ -249,7 +249,7 @@ func TestRefreshHealsWhatKill9Lost(t *testing.T) {
 		}
 		w.server.kill()
 		w.server.start()
-		w.answers()
+		w.waitForServer()
 		require.LessOrEqual(t, w.find(row).Gen, row.Gen)
 		after, o := w.refresh(row, row.Gen, row.Issued+second)
 		require.Contains(t, []session.Outcome{session.Same, session.Heal}, o)
@@ -266,7 +266,7 @@ func TestRefreshHealsRestoredBackup(t *testing.T) {
 	aof := filepath.Join(w.server.dir, "appendonlydir")
 	require.NoError(t, os.CopyFS(backup, os.DirFS(aof)))
 	w.server.start()
-	w.answers()
+	w.waitForServer()
 
 	now := row.Created
 	for range 3 {
@@ -277,14 +277,14 @@ func TestRefreshHealsRestoredBackup(t *testing.T) {
 	require.NoError(t, os.RemoveAll(aof))
 	require.NoError(t, os.CopyFS(aof, os.DirFS(backup)))
 	w.server.start()
-	w.answers()
-	require.Zero(t, w.find(row).Gen, "the backup is not what it should be")
+	w.waitForServer()
+	require.Zero(t, w.find(row).Gen, "the backup does not have the old generation")
 
 	healed, o := w.refresh(row, 3, now+600*second)
 	require.Equal(t, session.Heal, o)
 	require.EqualValues(t, 3, healed.Gen)
 	_, o = w.refresh(row, 3, now+1200*second)
-	require.Equal(t, session.Rotate, o, "it goes on as if nothing had been")
+	require.Equal(t, session.Rotate, o, "the session does not continue normally")
 	_, o = w.refresh(row, 1, now+1201*second)
 	require.Equal(t, session.Reuse, o)
 }
@@ -315,5 +315,5 @@ func TestRedisFlushEndsEverySession(t *testing.T) {
 	require.False(t, found)
 	require.NoError(t, w.RevokeAll(t.Context(), "users", "1", nil, row.Created))
 	require.NoError(t, w.Prove(t.Context(), row.SID, row.Created))
-	require.Equal(t, []string{"fiberjwt:ends"}, w.keys(), "something made a session")
+	require.Equal(t, []string{"fiberjwt:ends"}, w.keys(), "a call created a session")
 }

@@ -26,10 +26,10 @@ const (
 	day    = 24 * 3600 * second
 )
 
-// times are those of a kind with default settings.
+// times are the times of a kind with default settings.
 var times = session.Times{Grace: 30 * time.Second, Rearm: time.Minute, Age: 5 * time.Minute, Idle: 14 * 24 * time.Hour}
 
-// newRow is a living session of an account.
+// newRow returns a living session of an account.
 func newRow(kind, subject string) session.Row {
 	now := time.Now().UnixMilli()
 	sid := make([]byte, 16)
@@ -40,7 +40,7 @@ func newRow(kind, subject string) session.Row {
 	}
 }
 
-// world is a store on a server of its own.
+// world is a store on a separate server.
 type world struct {
 	*redisstore.Store
 	t      *testing.T
@@ -79,7 +79,7 @@ func (w *world) refresh(row session.Row, g, now int64) (session.Row, session.Out
 	return after, o
 }
 
-// keys in Redis.
+// keys returns all keys in Redis, sorted.
 func (w *world) keys() []string {
 	w.t.Helper()
 	keys, err := w.client.Keys(w.t.Context(), "*").Result()
@@ -156,7 +156,7 @@ func TestHashTagPrefixKeepsSessionsOnOneNode(t *testing.T) {
 	require.Equal(t, []int64{0, 0, 100}, sizes)
 }
 
-// The suite's times are random and seldom meet a boundary.
+// The suite uses random times, which seldom hit a boundary.
 func TestRefreshEqualsDecideAtEveryBoundary(t *testing.T) {
 	w := newWorld(t)
 	for _, until := range []struct{ idle, ends int64 }{
@@ -205,13 +205,13 @@ func TestEachCommandIsOneRoundTrip(t *testing.T) {
 		"RevokeAll of no sessions": func() { _ = w.RevokeAll(t.Context(), "users", "2", nil, now) },
 		"List of no sessions":      func() { _, _ = w.List(t.Context(), "users", "2", now) },
 	} {
-		command() // Redis learns the script
-		w.hook.take()
+		command() // the first call sends the script
+		w.hook.takeTrips()
 		command()
-		trips := w.hook.take()
+		trips := w.hook.takeTrips()
 		require.Len(t, trips, 1, name)
 		want := "evalsha"
-		if name == "Revoke" { // which tells caches in the same pipeline
+		if name == "Revoke" { // which also reports the end to caches, in the same pipeline
 			want = "eval"
 		}
 		require.Equal(t, want, trips[0][0].Name(), name)
@@ -226,9 +226,9 @@ func TestRevokeAllRevokes500SessionsPerRoundTrip(t *testing.T) {
 	now := time.Now().UnixMilli()
 	w.create(newRow("users", "2"))
 	require.NoError(t, w.RevokeAll(t.Context(), "users", "2", nil, now)) // opens a connection for pipelines
-	w.hook.take()
+	w.hook.takeTrips()
 	require.NoError(t, w.RevokeAll(t.Context(), "users", "1", nil, now))
-	require.Equal(t, 3, len(w.hook.take()), "the index, 500 sessions, one more")
+	require.Equal(t, 3, len(w.hook.takeTrips()), "one for the index, one for 500 sessions, one for the last")
 	rows, err := w.List(t.Context(), "users", "1", time.Now().UnixMilli())
 	require.NoError(t, err)
 	require.Empty(t, rows)
@@ -254,11 +254,11 @@ func TestSessionKeyExpiresAtSessionEnd(t *testing.T) {
 	expires := func() int64 { return w.client.PExpireTime(t.Context(), sessionKey(row)).Val().Milliseconds() }
 	require.Equal(t, row.Ends, expires())
 	w.refresh(row, 0, row.Created+600*second)
-	require.Equal(t, row.Ends, expires(), "a refresh moved the end")
+	require.Equal(t, row.Ends, expires(), "a refresh changed the expiry")
 	require.NoError(t, w.Prove(t.Context(), row.SID, row.Created+1))
 	_, err := w.Revoke(t.Context(), row.SID, "", "", row.Created+601*second)
 	require.NoError(t, err)
-	require.Equal(t, row.Ends, expires(), "the tombstone")
+	require.Equal(t, row.Ends, expires(), "a logout changed the expiry")
 
 	deleted, err := w.Prune(t.Context(), row.Ends+1)
 	require.NoError(t, err)
@@ -287,7 +287,7 @@ func TestIndexDropsEndedAndExpiresWithLastSession(t *testing.T) {
 	over := newRow("teachers", "1")
 	over.Ends = over.Created - day
 	w.create(over)
-	require.Len(t, w.keys(), 2, "of a session that is over nothing is kept")
+	require.Len(t, w.keys(), 2, "a session that is over left a key")
 }
 
 func TestIndexEntryIsStoredBeforeItsSession(t *testing.T) {
@@ -300,11 +300,11 @@ func TestIndexEntryIsStoredBeforeItsSession(t *testing.T) {
 		}
 	}
 	w.create(row)
-	require.Equal(t, []error{nil, nil}, looks, "EVALSHA and EVAL")
+	require.Equal(t, []error{nil, nil}, looks, "the index is written before the session, by EVALSHA and EVAL")
 }
 
-// Whoever ends all sessions says so first; whoever signs in looks afterwards
-// whether he may. See createThenLook of fiberjwt.
+// A password change is stored before RevokeAll, and a login checks the password again
+// after Create. See createThenLook in internal/sessions.
 func TestRevokeAllEndsConcurrentLogins(t *testing.T) {
 	w := newWorld(t)
 	for range 300 {
@@ -407,7 +407,7 @@ func TestNumbersAreExactUpTo53Bits(t *testing.T) {
 	_, err := w.Revoke(t.Context(), row.SID, "", "", 1<<53)
 	require.Error(t, err)
 	require.Error(t, w.Prove(t.Context(), row.SID, -3))
-	require.Equal(t, before, w.find(row), "an error and a write")
+	require.Equal(t, before, w.find(row), "a call that failed has written")
 
 	for _, gen := range []int64{1 << 53, -3} {
 		unheard := newRow("users", "1")
@@ -458,7 +458,7 @@ func TestScriptsReloadAfterScriptFlush(t *testing.T) {
 	require.EqualValues(t, 3, row.Gen)
 }
 
-// A replica hears of a logout later than the primary.
+// A replica receives a logout later than the primary.
 func TestReplicaIsNeverAsked(t *testing.T) {
 	primary := newServer(t, "--cluster-enabled", "yes")
 	replica := newServer(t, "--cluster-enabled", "yes")
@@ -469,14 +469,14 @@ func TestReplicaIsNeverAsked(t *testing.T) {
 	id := primary.client().Do(ctx, "CLUSTER", "MYID").Val().(string)
 	require.Eventually(t, func() bool { return replica.client().ClusterReplicate(ctx, id).Err() == nil }, patience, 10*time.Millisecond)
 	require.Eventually(t, func() bool {
-		_ = primary.client().Set(ctx, "x", "a cluster names no replica that has replicated nothing", 0).Err()
+		_ = primary.client().Set(ctx, "x", "a cluster lists a replica only after it has replicated something", 0).Err()
 		slots := fmt.Sprint(primary.client().Do(ctx, "CLUSTER", "SLOTS").Val())
 		return strings.Contains(slots, replica.addr[len("127.0.0.1:"):]) &&
 			strings.Contains(replica.client().Info(ctx, "replication").Val(), "master_link_status:up")
 	}, patience, 10*time.Millisecond)
 
 	client := clusterClient(t, []*server{primary}, func(o *redis.ClusterOptions) { o.RouteRandomly = true })
-	require.Eventually(t, func() bool { // the client knows both
+	require.Eventually(t, func() bool { // the client knows both nodes
 		_ = client.Get(ctx, "x").Err()
 		return strings.Contains(replica.client().Info(ctx, "commandstats").Val(), "cmdstat_get:")
 	}, patience, 10*time.Millisecond)
@@ -523,7 +523,7 @@ func BenchmarkStore(b *testing.B) {
 	defer func() { _ = client.Close() }()
 	store := redisstore.New(client, redisstore.WithPrefix("fiberjwt-bench-"+rand.Text()+":"))
 	ctx, row := context.Background(), newRow("users", "1")
-	row.Ends = row.Created + 60*second // what is left goes soon
+	row.Ends = row.Created + 60*second // so that the rows expire soon
 	require.NoError(b, store.Create(ctx, row))
 	fail := func(err error) {
 		if err != nil {

@@ -13,10 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// patience with whatever a server is to do.
+// patience is how long a test waits for a server.
 const patience = time.Minute
 
-// silent keeps what the client says of servers that are down out of the output.
+// silent discards the client's messages about servers that are down.
 type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}
@@ -26,22 +26,21 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// server is a redis-server of the test's own. Its data stay in dir when it is
-// killed.
+// server is a redis-server that a test starts. Its data stay in dir when it is killed.
 type server struct {
 	t    *testing.T
 	addr string
-	bus  string // the port for other nodes, if it is one of a cluster
+	bus  string // the port for other nodes of a cluster
 	dir  string
 	args []string
-	cmd  *exec.Cmd // nil: not running
+	cmd  *exec.Cmd // nil if not running
 }
 
-// persistent is a server that has on the disk what it confirms.
+// persistent are arguments for a server that confirms a write after it is on disk.
 var persistent = []string{"--appendonly", "yes", "--appendfsync", "always"}
 
-// newServer starts a redis-server, or skips the test where there is none. It
-// persists nothing unless args say so.
+// newServer starts a redis-server, or skips the test if it is not installed. It persists
+// nothing unless args enable that.
 func newServer(t *testing.T, args ...string) *server {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
@@ -57,7 +56,7 @@ func newServer(t *testing.T, args ...string) *server {
 	return s
 }
 
-// freePorts are two: both are held until both are known.
+// freePorts returns two ports. It holds both until it has both, so they differ.
 func freePorts(t *testing.T) (port, bus string) {
 	t.Helper()
 	for _, free := range []*string{&port, &bus} {
@@ -84,7 +83,7 @@ func (s *server) start() {
 		"redis-server %v does not answer", s.args)
 }
 
-// kill is kill -9.
+// kill sends SIGKILL and waits until the process has ended.
 func (s *server) kill() {
 	if s.cmd == nil {
 		return
@@ -94,8 +93,8 @@ func (s *server) kill() {
 	s.cmd = nil
 }
 
-// client is a new one; each configure may change its options. Its retries are
-// as by default, but faster, and it waits as long as its caller does.
+// client returns a new client; each configure may change its options. It retries as often
+// as by default but faster, and waits as long as the context allows.
 func (s *server) client(configure ...func(*redis.Options)) *redis.Client {
 	s.t.Helper()
 	options := &redis.Options{Addr: s.addr, ReadTimeout: patience, MaxRetryBackoff: 20 * time.Millisecond, DialerRetryTimeout: 10 * time.Millisecond}
@@ -123,7 +122,7 @@ func newCluster(t *testing.T) []*server {
 		require.Eventually(t, func() bool {
 			info, err := node.client().ClusterInfo(ctx).Result()
 			return err == nil && containsAll(info, "cluster_state:ok", "cluster_known_nodes:3")
-		}, patience, 20*time.Millisecond, "the cluster does not form")
+		}, patience, 20*time.Millisecond, "the cluster did not become ready")
 	}
 	return nodes
 }
@@ -142,21 +141,21 @@ func clusterClient(t *testing.T, nodes []*server, configure ...func(*redis.Clust
 	return client
 }
 
-// hook sees every command before it is sent, a pipeline as one.
+// hook records every command before it is sent. A pipeline is one round trip.
 type hook struct {
 	mu     sync.Mutex
 	trips  [][]redis.Cmder
 	before func(cmd redis.Cmder) // may be nil
 }
 
-func (h *hook) saw(cmds ...redis.Cmder) {
+func (h *hook) record(cmds ...redis.Cmder) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.trips = append(h.trips, cmds)
 }
 
-// take gives the round trips since the last call.
-func (h *hook) take() [][]redis.Cmder {
+// takeTrips returns the round trips since the last call.
+func (h *hook) takeTrips() [][]redis.Cmder {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	trips := h.trips
@@ -168,7 +167,7 @@ func (h *hook) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 func (h *hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		h.saw(cmd)
+		h.record(cmd)
 		if h.before != nil {
 			h.before(cmd)
 		}
@@ -178,7 +177,7 @@ func (h *hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 
 func (h *hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
-		h.saw(cmds...)
+		h.record(cmds...)
 		return next(ctx, cmds)
 	}
 }
