@@ -162,7 +162,7 @@ func testCounting(t *testing.T, s *suite) {
 		}
 	})
 	for _, record := range s.load(keys...) {
-		require.Len(t, record.Value, 2*racers*each, "each of them once")
+		require.Len(t, record.Value, 2*racers*each, "each increment is stored once")
 	}
 }
 
@@ -191,7 +191,7 @@ func testRepeatedSwap(t *testing.T, s *suite) {
 	require.True(t, ok)
 	records, err := other.LoadAttempts(t.Context(), [][]byte{key})
 	require.NoError(t, err)
-	require.Equal(t, second.Record, records[0], "in another process")
+	require.Equal(t, second.Record, records[0], "the record is not visible to another store")
 }
 
 func testPruneAttempts(t *testing.T, s *suite) {
@@ -211,7 +211,7 @@ func testPruneAttempts(t *testing.T, s *suite) {
 	require.Equal(t, lasting, s.load(keys[0])[0])
 	again := attemptRecord(3)
 	if record := s.load(keys[1])[0]; record.Revision != 0 {
-		require.Equal(t, over, record, "not removed yet")
+		require.Equal(t, over, record, "the record is wrong before it is removed")
 		require.True(t, s.swap(session.AttemptSwap{Key: keys[1], Old: record.Revision, Record: again})[0])
 	} else {
 		require.True(t, s.swap(session.AttemptSwap{Key: keys[1], Record: again})[0])

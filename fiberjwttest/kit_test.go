@@ -34,7 +34,7 @@ type Teacher struct {
 	PasswordHash  string `bun:",notnull" json:"-"`
 }
 
-// settings are what an application has anyway.
+// settings is the Config of an application.
 func settings() fiberjwt.Config {
 	return fiberjwt.Config{Entities: []fiberjwt.AnyEntity{
 		fiberjwt.Entity[User]{
@@ -50,7 +50,7 @@ func settings() fiberjwt.Config {
 	}}
 }
 
-// newApp is an application under test: it knows nothing of tests.
+// newApp is an application under test, without any code for tests.
 func newApp(t *testing.T, cfg fiberjwt.Config) *fiber.App {
 	t.Helper()
 	app := fiber.New()
@@ -68,7 +68,7 @@ func newApp(t *testing.T, cfg fiberjwt.Config) *fiber.App {
 	return app
 }
 
-// fetch gives status and body.
+// fetch returns the status and the body of the response.
 func fetch(t *testing.T, app *fiber.App, request *http.Request) (int, string) {
 	t.Helper()
 	response, err := app.Test(request, -1)
@@ -86,12 +86,12 @@ func TestKitRequestIsSignedIn(t *testing.T) {
 	require.Equal(t, 200, status, body)
 	require.Equal(t, "ann@example.com", body)
 	status, _ = fetch(t, app, kit.Request("GET", "/teacher", &User{Email: "bob@example.com"}))
-	require.Equal(t, 403, status, "the guards are the real ones")
+	require.Equal(t, 403, status, "the guard accepted another kind")
 	status, body = fetch(t, app, kit.Request("GET", "/teacher", &Teacher{ID: "t-1", Login: "tea"}))
 	require.Equal(t, 200, status, body)
 	require.Equal(t, "tea", body)
 	status, _ = fetch(t, app, httptest.NewRequest("GET", "/me", nil))
-	require.Equal(t, 401, status, "others are not signed in")
+	require.Equal(t, 401, status, "a request without a token is signed in")
 }
 
 func TestKitUsesExistingRowUnchanged(t *testing.T) {
@@ -135,7 +135,7 @@ func TestKitSessionObeysAllowAndLogout(t *testing.T) {
 	require.Equal(t, 200, get())
 	_, err := kit.DB.NewUpdate().Model(ann).Set("disabled = ?", true).WherePK().Exec(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, 401, get(), "Allow is asked")
+	require.Equal(t, 401, get(), "Allow was not called")
 	_, err = kit.DB.NewUpdate().Model(ann).Set("disabled = ?", false).WherePK().Exec(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 200, get())
@@ -143,7 +143,7 @@ func TestKitSessionObeysAllowAndLogout(t *testing.T) {
 	logout.Header = header
 	status, _ := fetch(t, app, logout)
 	require.Equal(t, 204, status)
-	require.Equal(t, 401, get(), "a logout is one")
+	require.Equal(t, 401, get(), "the session survived the logout")
 }
 
 func TestKitClockIsUsedByTheApplication(t *testing.T) {
@@ -158,7 +158,7 @@ func TestKitClockIsUsedByTheApplication(t *testing.T) {
 	status, _ = fetch(t, app, kit.Request("GET", "/fresh", ann))
 	require.Equal(t, 200, status)
 	status, _ = fetch(t, app, kit.Request("GET", "/fresh", ann, fiberjwt.LoginOptions{AuthTime: kit.Clock.Now().Add(-2 * time.Minute)}))
-	require.Equal(t, 401, status, "as if it had signed in before")
+	require.Equal(t, 401, status, "AuthTime of LoginOptions was ignored")
 }
 
 func TestKitRequestAppliesGrant(t *testing.T) {
@@ -188,7 +188,7 @@ func TestKitSignUsesConfiguredHeader(t *testing.T) {
 		app := newApp(t, kit.Config)
 		request := httptest.NewRequest("POST", "/me", nil)
 		request.SetBasicAuth("proxy", "secret")
-		for range 2 { // the second takes the place of the first
+		for range 2 { // the second token must replace the first
 			request = kit.Sign(request, &User{ID: 1, Email: "ann@example.com"})
 		}
 		require.Equal(t, "Basic cHJveHk6c2VjcmV0", request.Header.Values("Authorization")[0], name)
@@ -231,7 +231,7 @@ func TestKitTokenIsRejectedByAnotherKit(t *testing.T) {
 }
 
 func TestKitUsesConfiguredDatabase(t *testing.T) {
-	own := fiberjwttest.New(t, settings()) // for a database with tables
+	own := fiberjwttest.New(t, settings()) // to get a database with tables
 	cfg := settings()
 	cfg.DB = own.DB
 	kit := fiberjwttest.New(t, cfg)

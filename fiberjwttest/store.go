@@ -264,7 +264,7 @@ func testReuseWritesOnce(t *testing.T, s *suite) {
 	after, o, err := s.store.Refresh(t.Context(), row.Kind, row.SID, row.Gen, row.Issued+2*second, times)
 	require.NoError(t, err)
 	require.Equal(t, session.Gone, o)
-	require.True(t, after.Reused(), "whoever comes next must hear of the theft, should its answer be lost")
+	require.True(t, after.Reused(), "a later refresh must also report the theft, because the first answer may be lost")
 }
 
 func testRevokeHoldsAgainstRefresh(t *testing.T, s *suite) {
@@ -290,7 +290,7 @@ func testRevokeHoldsAgainstRefresh(t *testing.T, s *suite) {
 				_, _, errs[i] = store.Refresh(context.Background(), row.Kind, row.SID, row.Gen, now, times)
 			})
 			require.NoError(t, errors.Join(errs[:]...))
-			require.Equal(t, now, s.find(row).Revoked, "a refresh beside %s undid it", name)
+			require.Equal(t, now, s.find(row).Revoked, "a concurrent refresh undid %s", name)
 			_, o, err := s.store.Refresh(t.Context(), row.Kind, row.SID, 8, now, times)
 			require.NoError(t, err)
 			require.Equal(t, session.Gone, o)
@@ -298,7 +298,7 @@ func testRevokeHoldsAgainstRefresh(t *testing.T, s *suite) {
 	}
 }
 
-// testLoginsBeforeAChange runs a password change beside sign-ins with the old
+// testLoginsBeforeAChange runs a password change concurrently with sign-ins with the old
 // password: RevokeAll must end every session that was created before it began.
 func testLoginsBeforeAChange(t *testing.T, s *suite) {
 	for range 10 {
@@ -349,7 +349,7 @@ func testRevokeAsksForTheOwner(t *testing.T, s *suite) {
 		require.NoError(t, err)
 		require.True(t, found)
 	}
-	require.Equal(t, row.Created, s.find(row).Revoked, "the first time counts")
+	require.Equal(t, row.Created, s.find(row).Revoked, "a second Revoke changed the time")
 	found, err := s.store.Revoke(t.Context(), s.row().SID, "", "", row.Created)
 	require.NoError(t, err)
 	require.False(t, found)
@@ -381,7 +381,7 @@ func testRestart(t *testing.T, s *suite) {
 	again, ok, err := s.open(t).Find(t.Context(), row.Kind, row.SID)
 	require.NoError(t, err)
 	require.True(t, ok)
-	require.Equal(t, row, again, "every column")
+	require.Equal(t, row, again, "a column was stored wrongly")
 }
 
 func testList(t *testing.T, s *suite) {
@@ -479,8 +479,8 @@ func testPrune(t *testing.T, s *suite) {
 	})
 	require.NoError(t, errors.Join(errs[:]...))
 	refreshed, _ := session.Decide(living, living.Gen, later, times)
-	require.Equal(t, refreshed, s.find(living), "a refresh beside it was lost")
-	require.Equal(t, ended, s.find(ended), "a session that is revoked must not be forgotten before its end")
+	require.Equal(t, refreshed, s.find(living), "a concurrent refresh was lost")
+	require.Equal(t, ended, s.find(ended), "a revoked session was deleted before its end")
 	_, found, err := s.store.Find(t.Context(), over.Kind, over.SID)
 	require.NoError(t, err)
 	require.False(t, found)
@@ -504,7 +504,7 @@ func testOtherKind(t *testing.T, s *suite) {
 	require.Equal(t, row, s.find(row))
 	_, o, err := s.store.Refresh(t.Context(), "users", s.row().SID, 0, row.Issued, times)
 	require.NoError(t, err)
-	require.Equal(t, session.Gone, o, "a session that never was")
+	require.Equal(t, session.Gone, o, "an unknown session")
 }
 
 func testCreateTwice(t *testing.T, s *suite) {
@@ -518,12 +518,12 @@ func testCreateAgain(t *testing.T, s *suite) {
 	rotated, _, err := s.store.Refresh(t.Context(), row.Kind, row.SID, row.Gen, row.Issued+600*second, times)
 	require.NoError(t, err)
 	s.create(row)
-	require.Equal(t, rotated, s.find(row), "a Create that is repeated undid a refresh")
+	require.Equal(t, rotated, s.find(row), "a repeated Create undid a refresh")
 	_, err = s.store.Revoke(t.Context(), row.SID, "", "", row.Issued+700*second)
 	require.NoError(t, err)
 	rotated.Revoked = row.Issued + 700*second
 	s.create(row)
-	require.Equal(t, rotated, s.find(row), "a Create that is repeated undid a logout")
+	require.Equal(t, rotated, s.find(row), "a repeated Create undid a logout")
 }
 
 // testBoundaries checks the moments at, before and after every limit that Decide
@@ -531,7 +531,7 @@ func testCreateAgain(t *testing.T, s *suite) {
 func testBoundaries(t *testing.T, s *suite) {
 	moments := []int64{0, times.Grace.Milliseconds(), times.Rearm.Milliseconds(), times.Age.Milliseconds()}
 	for _, until := range []struct{ idle, ends int64 }{{14 * day, 90 * day}, {20 * second, 90 * day}, {90 * second, 90 * second}} {
-		ends := slices.Compact([]int64{until.idle, until.ends}) // each row has a subject of its own
+		ends := slices.Compact([]int64{until.idle, until.ends}) // each row has another subject
 		for _, moment := range slices.Concat(moments, ends) {
 			for age := moment - 1; age <= moment+1; age++ {
 				for g := int64(4); g <= 8; g++ {
@@ -569,7 +569,7 @@ func testSubjects(t *testing.T, s *suite) {
 		require.NoError(t, s.store.RevokeAll(t.Context(), row.Kind, row.Subject, nil, row.Created+1))
 		rows[i].Revoked = row.Created + 1
 		for _, other := range rows {
-			require.Equal(t, other.Revoked, s.find(other).Revoked, "the end of %q reached %q", row.Subject, other.Subject)
+			require.Equal(t, other.Revoked, s.find(other).Revoked, "ending %q ended %q", row.Subject, other.Subject)
 		}
 	}
 }
@@ -581,7 +581,7 @@ func testProveUnknown(t *testing.T, s *suite) {
 	require.NoError(t, err)
 	require.False(t, found)
 	s.create(row)
-	require.Equal(t, row, s.find(row), "it could not be made any more")
+	require.Equal(t, row, s.find(row), "the session could not be created any more")
 }
 
 func testDoneContext(t *testing.T, s *suite) {
@@ -612,7 +612,7 @@ func testDoneContext(t *testing.T, s *suite) {
 
 func testRevocations(t *testing.T, s *suite) {
 	began := time.Now().UnixMilli()
-	told := func(since int64) map[string]bool {
+	revoked := func(since int64) map[string]bool {
 		sids, err := s.open(t).(session.Revocations).RevokedSince(t.Context(), since)
 		require.NoError(t, err)
 		set := map[string]bool{}
@@ -632,12 +632,12 @@ func testRevocations(t *testing.T, s *suite) {
 	_, o, err := s.store.Refresh(t.Context(), stolen.Kind, stolen.SID, 1, began+2, times)
 	require.NoError(t, err)
 	require.Equal(t, session.Reuse, o)
-	got := told(began - 1)
+	got := revoked(began - 1)
 	for name, row := range map[string]session.Row{"logout": loggedOut, "logout everywhere": first, "the other": second, "reuse": stolen} {
 		require.True(t, got[string(row.SID)], name)
 	}
 	require.False(t, got[string(living.SID)])
-	require.False(t, told(began + 5)[string(stolen.SID)], "it was before")
+	require.False(t, revoked(began + 5)[string(stolen.SID)], "a session that ended before since")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = s.store.(session.Revocations).RevokedSince(ctx, began)

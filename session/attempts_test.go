@@ -28,7 +28,7 @@ func TestPruneRemovesOnlyExpiredRecords(t *testing.T) {
 		n, err = store.Prune(t.Context(), base+hour)
 		require.NoError(t, err)
 	}
-	require.EqualValues(t, many-many/100, deleted, "those that expire later stay")
+	require.EqualValues(t, many-many/100, deleted, "records that expire later were deleted")
 	require.EqualValues(t, many/100, countAttempts(t, db))
 }
 
@@ -76,6 +76,6 @@ func TestPruneResumesWhereItWasStopped(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, deleted)
 	}
-	require.Equal(t, 3+4, seen.n, "two pages, the one that failed, that and the two last again, and the end")
+	require.Equal(t, 3+4, seen.n, "two pages and the one that failed, then that one again, the last two, and the end")
 	require.EqualValues(t, 1500, countAttempts(t, db))
 }

@@ -17,8 +17,8 @@ import (
 
 // The explorer runs every interleaving of tabs that share a cookie jar, with the
 // rule alone, breadth first, until there is no new state. So the stories that it
-// finds are the shortest ones, and what it does not find cannot happen under these
-// assumptions:
+// finds are the shortest ones, and a story that it does not find cannot happen under
+// these assumptions:
 //
 //   - a tab sends a request with the token that is in the jar; it has one request
 //     at a time and may give it up after [timeout];
@@ -91,7 +91,7 @@ func TestNoTabIsEverSignedOut(t *testing.T) {
 	}
 }
 
-// B12: the clocks of the servers differ from that of the store, and from each other.
+// The clocks of the servers differ from that of the store, and from each other.
 // An age is negative if the server is ahead.
 func TestNoTabIsSignedOutByServerClockSkew(t *testing.T) {
 	for _, age := range []time.Duration{leastAge, defaultAge} {
@@ -190,10 +190,10 @@ func TestAttackerWhoNeverPausesSharesTheSession(t *testing.T) {
 	for now := base; now < base+24*60*minute; now += minute / 2 {
 		var o session.Outcome
 		row, o = session.Decide(row, stolen, now, times)
-		require.NotContains(t, []session.Outcome{session.Gone, session.Reuse}, o, "the attacker is found out")
+		require.NotContains(t, []session.Outcome{session.Gone, session.Reuse}, o, "the attacker was detected")
 		if now%(10*minute) == 0 {
 			row, o = session.Decide(row, victims, now+1, times)
-			require.NotContains(t, []session.Outcome{session.Gone, session.Reuse}, o, "the victim finds out")
+			require.NotContains(t, []session.Outcome{session.Gone, session.Reuse}, o, "the victim was signed out")
 			if o.Rotates() {
 				victims = row.Gen
 			}

@@ -56,7 +56,7 @@ func TestMigrateAdoptsUnversionedTable(t *testing.T) {
 	require.Equal(t, row, got)
 	indexes, err := db.NewSelect().Table("sqlite_master").Where("name = 'fiberjwt_sessions_revoked'").Count(t.Context())
 	require.NoError(t, err)
-	require.EqualValues(t, 1, indexes, "a missing index was not created")
+	require.EqualValues(t, 1, indexes, "the missing index was not created")
 }
 
 func TestMigrateAddsThrottleTableAndKeepsOldOne(t *testing.T) {
@@ -76,7 +76,7 @@ func TestMigrateAddsThrottleTableAndKeepsOldOne(t *testing.T) {
 	_, err = session.NewSQL(db).LoadAttempts(t.Context(), [][]byte{make([]byte, 32)})
 	require.NoError(t, err)
 	_, err = db.Exec("SELECT * FROM fiberjwt_attempts")
-	require.NoError(t, err, "processes of the previous version still need it")
+	require.NoError(t, err, "processes of the previous version need the old table")
 	_, found, err := session.NewSQL(db).Find(t.Context(), "users", aRow().SID)
 	require.NoError(t, err)
 	require.True(t, found)

@@ -21,7 +21,7 @@ const base = int64(1_790_000_000_000)
 
 var times = session.Times{Grace: 30 * time.Second, Rearm: time.Minute, Age: 5 * time.Minute, Idle: 14 * 24 * time.Hour}
 
-// aRow is a living session whose generation 7 was issued at base, with parent 6.
+// aRow returns a living session whose generation 7 was issued at base, with parent 6.
 func aRow() session.Row {
 	return session.Row{
 		SID: make([]byte, 16), Kind: "users", Subject: "1", Gen: 7, Prev: 6, Issued: base,
@@ -66,7 +66,7 @@ func TestDecideFollowsTheTable(t *testing.T) {
 			if got == session.Reuse {
 				require.Equal(t, base+test.age, after.Revoked)
 			}
-			require.Equal(t, got == session.Reuse, after.Reused(), "a logout is not a theft")
+			require.Equal(t, got == session.Reuse, after.Reused(), "Reused must report a reuse only")
 		})
 	}
 }
@@ -84,7 +84,7 @@ func TestSQLitePassesTheStoreSuite(t *testing.T) {
 	fiberjwttest.TestStore(t, func(t *testing.T) session.Store { return session.NewSQL(openSQLite(t, path)) })
 }
 
-// otherDialect is a database for which the store has no statements of its own.
+// otherDialect is a database for which the store has no special statements.
 type otherDialect struct{ *sqlitedialect.Dialect }
 
 func (otherDialect) Name() dialect.Name { return dialect.Oracle }
