@@ -19,7 +19,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/event"
 )
 
-// refuseOne sends a request with a token that is no good.
+// refuseOne sends a request with an invalid token.
 func refuseOne(t *testing.T, configure func(*fiberjwt.Config)) {
 	t.Helper()
 	cfg := fiberjwt.Config{Secret: []byte("kV9s0bQ2nX7wT4yR1mZ8cL5pD3fG6hJ0")}

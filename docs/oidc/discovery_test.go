@@ -13,8 +13,8 @@ import (
 	"github.com/fiberjwt/fiberjwt/keys"
 )
 
-// C24: go-oidc, which oauth2-proxy uses, is told the issuer alone. Its own default is
-// RS256, so it must learn the algorithm.
+// go-oidc, which oauth2-proxy uses, gets only the address of the issuer. It accepts RS256
+// by default, so it must read the algorithm from the discovery document.
 func TestGoOIDCVerifiesByDiscovery(t *testing.T) {
 	key, err := keys.Generate(keys.ES256)
 	require.NoError(t, err)

@@ -36,7 +36,7 @@ type world struct {
 	db     *bun.DB
 	claims map[string]any // of the next ID token
 	key    *ecdsa.PrivateKey
-	asked  url.Values // what the code was exchanged with
+	asked  url.Values // the request that exchanged the code
 }
 
 func newWorld(t *testing.T) *world {
@@ -88,8 +88,8 @@ func (w *world) get(path string, cookies ...*http.Cookie) *http.Response {
 	return response
 }
 
-// walk goes through the flow; tamper may change the address of the way back and
-// the claims.
+// walk goes through the flow. tamper may change the query of the redirect back, and the
+// claims.
 func (w *world) walk(tamper func(back url.Values, claims map[string]any)) *http.Response {
 	w.t.Helper()
 	started := w.get("/oidc/start")
@@ -109,7 +109,7 @@ func honest(url.Values, map[string]any) {}
 
 func TestProviderAccountSignsIn(t *testing.T) {
 	w := newWorld(t)
-	for range 2 { // the second time it is the same account
+	for range 2 { // the second sign-in must find the same account
 		finished := w.walk(honest)
 		require.Equal(t, 302, finished.StatusCode)
 		me := w.get("/auth/users/me", finished.Cookies()...)

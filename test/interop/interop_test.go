@@ -1,6 +1,6 @@
-// Package interop lets other libraries verify fiberjwt's tokens, and fiberjwt
-// theirs, with what neither may take; and TypeScript check the browser client.
-// It needs Node, npm ci in this folder, and Debian's python3-jwt:
+// Package interop lets other libraries verify fiberjwt's tokens, and fiberjwt theirs,
+// with tokens that both must refuse. It also type-checks the browser client with
+// TypeScript. It needs Node, npm ci in this folder, and Debian's python3-jwt:
 //
 //	FIBERJWT_INTEROP=1 go test -v .
 package interop
@@ -49,7 +49,7 @@ var asymmetric = []keys.Algorithm{
 	keys.ES256, keys.ES384, keys.ES512, keys.EdDSA, keys.RS256, keys.RS384, keys.RS512, keys.PS256, keys.PS384, keys.PS512,
 }
 
-// peers are the libraries, each with what it lets through although it should not.
+// peers are the libraries, each with the attacks that it wrongly accepts.
 var peers = []struct {
 	name    string
 	command []string
@@ -69,7 +69,7 @@ type sample struct {
 	Token  string `json:"token"`
 }
 
-// job is what a peer is told.
+// job is the input of a peer.
 type job struct {
 	JWKSURL  string   `json:"jwks_url"`
 	Issuer   string   `json:"issuer"`
@@ -80,7 +80,7 @@ type job struct {
 	Bad      []sample `json:"bad"`
 }
 
-// report is what a peer answers.
+// report is the output of a peer.
 type report struct {
 	Version  string
 	Verified []string
@@ -89,7 +89,7 @@ type report struct {
 	JWKS     json.RawMessage
 	Tokens   []sample
 	Hostile  []sample
-	Control  string // a good one, made as the hostile ones are
+	Control  string // a valid token, made in the same way as the hostile ones
 }
 
 func TestTokensVerifyAcrossLibraries(t *testing.T) {
@@ -105,7 +105,7 @@ func TestTokensVerifyAcrossLibraries(t *testing.T) {
 				}
 			}
 			require.Equal(t, want, r.Verified)
-			require.ElementsMatch(t, peer.takes, r.Passed, "what it lets through")
+			require.ElementsMatch(t, peer.takes, r.Passed, "attacks that the peer accepts")
 			require.Len(t, r.Refused, len(j.Bad)-len(peer.takes))
 			require.Len(t, r.Tokens, len(want))
 
@@ -149,7 +149,7 @@ func run(t *testing.T, command []string, j job) (r report) {
 	return r
 }
 
-// trusting only verifies, tokens of the peer.
+// trusting returns an Auth that only verifies tokens of the peer.
 func trusting(t *testing.T, peer string, jwks json.RawMessage) *fiberjwt.Auth {
 	t.Helper()
 	set, err := keys.ParseSet(jwks)
@@ -167,7 +167,7 @@ func trusting(t *testing.T, peer string, jwks json.RawMessage) *fiberjwt.Auth {
 	return auth
 }
 
-// newJob has tokens of every algorithm, as a user gets them at sign-in.
+// newJob returns a job with tokens of every algorithm, as issued at sign-in.
 func newJob(t *testing.T) job {
 	t.Helper()
 	var all []keys.Key
@@ -228,7 +228,7 @@ func serve(t *testing.T, set *keys.Set) string {
 	return "http://" + listener.Addr().String() + "/.well-known/jwks.json"
 }
 
-// hostile tokens are made of a good one for ES256.
+// hostile returns tokens for attacks, made from a valid ES256 token.
 func hostile(t *testing.T, all []keys.Key, good string) []sample {
 	t.Helper()
 	key := func(a keys.Algorithm) keys.Key { return all[slices.Index(asymmetric, a)] }

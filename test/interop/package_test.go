@@ -55,7 +55,7 @@ func TestNpmReadmeLinksLeadToFiles(t *testing.T) {
 }
 
 // installClient packs the client and installs the tarball by the commands of the
-// document, in a project that has the other packages of interop besides.
+// document, in a project that also has the other packages of this module.
 func installClient(t *testing.T, project string) {
 	t.Helper()
 	here, err := filepath.Abs(".")

@@ -58,15 +58,15 @@ func TestPageServerSampleFindsSignedInUser(t *testing.T) {
 	require.Empty(t, fault)
 	require.Equal(t, 200, get(t, api+"/me", token))
 	token, fault = page.accessToken(map[string]string{})
-	require.Empty(t, token+fault, "a stranger")
+	require.Empty(t, token+fault, "a request without cookies")
 	token, fault = page.accessToken(map[string]string{"__Host-Http-users.refresh": "fjr_none"})
-	require.Empty(t, token+fault, "nobody any longer")
+	require.Empty(t, token+fault, "a session that has ended")
 	require.NoError(t, app.Shutdown())
 	_, fault = page.accessToken(jar)
-	require.NotEmpty(t, fault, "an API that is down is no stranger")
+	require.NotEmpty(t, fault, "if the API is down, the page must not treat the user as signed out")
 }
 
-// page is the function of the document in a module of its own.
+// page is the function of the document, in a separate module.
 type page struct {
 	t    *testing.T
 	path string

@@ -21,12 +21,12 @@ const (
 		},
 		"include": ["*", "src/*"]
 	}`
-	// anyPage lets a script assign to elements as it likes.
+	// anyPage lets a script assign any property of elements.
 	anyPage = "declare const document: any;\n"
 )
 
-// checkers are the type checkers of Vue and Svelte, with the samples that each of
-// them checks. That of Vue is TypeScript's for all other files.
+// checkers are the type checkers of Vue and Svelte, each with the samples that it checks.
+// Vue's checker is TypeScript's for all other files.
 var checkers = []struct {
 	command []string
 	samples []string
@@ -76,7 +76,7 @@ func TestFrameworkSamplesAreTypeChecked(t *testing.T) {
 		out, err = check(wrong, checker.command)
 		require.Error(t, err)
 		for _, name := range checker.samples {
-			require.Contains(t, out, filepath.Base(name), "the mistake is not found")
+			require.Contains(t, out, filepath.Base(name), "the checker did not find the mistake")
 		}
 	}
 }
@@ -118,13 +118,13 @@ func write(t *testing.T, files map[string]string) (folder string) {
 	return folder
 }
 
-// blockOf gives the file of the documents whose first line names it.
+// blockOf returns the file of the documents whose first line names it.
 func blockOf(t *testing.T, name string) string {
 	t.Helper()
 	return example(t, "(?s)```\\w+\n((?://|<!--) "+regexp.QuoteMeta(name)+"(?: -->)?\n.*?)```")
 }
 
-// example gives the block of the documents that matches: there is one.
+// example returns the only block of the documents that matches pattern.
 func example(t *testing.T, pattern string) string {
 	t.Helper()
 	pages, err := filepath.Glob("../../docs/*/*.md")

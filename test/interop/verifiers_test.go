@@ -19,18 +19,18 @@ import (
 	"github.com/fiberjwt/fiberjwt/keys"
 )
 
-// Teacher is another kind of account, with the key of a user.
+// Teacher is another kind of account, with the same primary keys as users.
 type Teacher struct {
 	bun.BaseModel `bun:"table:teachers"`
 	ID            int64 `bun:",pk,autoincrement"`
 	Name          string
 }
 
-// What runs the lines of a library. It fails if they do not take the token.
+// These lines run the sample of a library, and fail if it does not accept the token.
 const (
 	runJS     = "\nconst payload = await verify(process.env.TOKEN)\nif ((payload.payload ?? payload).sub !== '1') throw new Error('sub')\n"
 	runPython = "\n\nassert verify(os.environ[\"TOKEN\"])[\"sub\"] == \"1\"\n"
-	// A request as Express makes it, as far as the middleware looks at it.
+	// The part of an Express request that the middleware reads.
 	express = `
 const verify = token => new Promise((resolve, reject) => {
   const request = {
@@ -42,7 +42,7 @@ const verify = token => new Promise((resolve, reject) => {
 `
 )
 
-// C18, C24: the lines on docs/reference/verifiers.md take the tokens of one kind, and no others.
+// The samples of docs/reference/verifiers.md accept tokens of one kind only.
 func TestVerifierSamplesAcceptOneKindOnly(t *testing.T) {
 	needNode(t)
 	page, err := os.ReadFile("../../docs/reference/verifiers.md")
@@ -63,16 +63,16 @@ func TestVerifierSamplesAcceptOneKindOnly(t *testing.T) {
 			}
 			lines := strings.ReplaceAll(block[3], "https://auth.example.com", address)
 			require.NoError(t, verifies(lines, block[1], block[2], tokens.user))
-			require.Error(t, verifies(lines, block[1], block[2], tokens.teacher), "a teacher is taken for a user")
+			require.Error(t, verifies(lines, block[1], block[2], tokens.teacher), "the sample accepts a teacher's token")
 			require.Error(t, verifies(lines, block[1], block[2], tokens.user[:len(tokens.user)-14]+strings.Repeat("A", 14)))
 			if tokens.other != "" {
-				require.Error(t, verifies(lines, block[1], block[2], tokens.other), "a token of another typ")
+				require.Error(t, verifies(lines, block[1], block[2], tokens.other), "the sample accepts a token of another typ")
 			}
 		})
 	}
 }
 
-// verifiedService publishes the keys of a set, and where they are.
+// verifiedService publishes the keys of a set, and the discovery documents.
 func verifiedService(t *testing.T) (set *keys.Set, address string) {
 	t.Helper()
 	key, err := keys.Generate(keys.ES256)
@@ -93,8 +93,8 @@ func verifiedService(t *testing.T) (set *keys.Set, address string) {
 	return set, address
 }
 
-// samples are tokens of user 1 and teacher 1, and one with the claims of the first
-// that is no access token, if there is a key to sign it.
+// samples are tokens of user 1 and teacher 1. other has the claims of the first but
+// another typ; it is empty if there is no key to sign it.
 type samples struct{ user, teacher, other string }
 
 func newSamples(t *testing.T, issuer string, set *keys.Set) (s samples) {
@@ -132,7 +132,7 @@ func newSamples(t *testing.T, issuer string, set *keys.Set) (s samples) {
 	return s
 }
 
-// verifies runs the lines of a library for a token.
+// verifies runs the sample of a library on a token.
 func verifies(lines, language, library, token string) error {
 	command := []string{"/usr/bin/python3", "-c", "import os\n" + lines + runPython}
 	if language == "js" {

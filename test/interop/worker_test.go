@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// C9: a worker of Node has no document, no location and no listeners of its own.
+// A worker of Node has no document, no location and no event listeners.
 func TestClientRunsInNodeWorker(t *testing.T) {
 	needNode(t)
 	folder := t.TempDir()

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// C22: warnings count.
+// Warnings count as problems, too.
 func TestLintersFindNothing(t *testing.T) {
 	if os.Getenv("FIBERJWT_INTEROP") == "" {
 		t.Skip("set FIBERJWT_INTEROP=1, after npm ci in this folder, to run this test")
@@ -26,7 +26,7 @@ func TestLintersFindNothing(t *testing.T) {
 	}
 }
 
-// lint gives what a linter writes; that it ends with an error is part of that.
+// lint returns the output of a linter. If the linter fails, its output shows why.
 func lint(t *testing.T, program string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("node", append([]string{"node_modules/" + program}, args...)...)

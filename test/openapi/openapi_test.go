@@ -1,5 +1,5 @@
-// Package openapi holds the real answers of the built-in routes against
-// the OpenAPI document that the library serves of them.
+// Package openapi compares the real responses of the built-in routes with the OpenAPI
+// document that the library serves.
 package openapi
 
 import (
@@ -24,7 +24,7 @@ import (
 
 const password = `"password":"a pony for the trip"`
 
-// configurations whose documents differ most.
+// configurations are settings whose documents differ most.
 var configurations = map[string]func(*fiberjwt.Config){
 	"default": func(*fiberjwt.Config) {},
 	"own errors, own header, one transport": func(cfg *fiberjwt.Config) {
@@ -32,8 +32,8 @@ var configurations = map[string]func(*fiberjwt.Config){
 		cfg.Extractor = fiberjwt.Chain(fiberjwt.FromAuthHeader("JWT"), fiberjwt.FromHeader("X-Token"), fiberjwt.FromCookie("sid"), fiberjwt.FromQuery("auth"), fiberjwt.FromForm("token"))
 		cfg.Transports = []fiberjwt.Transport{fiberjwt.TransportCookie}
 	},
-	"a form alone": func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromForm("token") },
-	"names that no component may have": func(cfg *fiberjwt.Config) {
+	"a form only": func(cfg *fiberjwt.Config) { cfg.Extractor = fiberjwt.FromForm("token") },
+	"names not allowed for components": func(cfg *fiberjwt.Config) {
 		cfg.Extractor = fiberjwt.Chain(fiberjwt.FromHeader("X~Token"), fiberjwt.FromQuery("the token"))
 	},
 	"insecure cookies behind a prefix": func(cfg *fiberjwt.Config) {
@@ -49,7 +49,7 @@ func TestDocumentIsValidOpenAPI31(t *testing.T) {
 	}
 }
 
-// A document without the key reads as: open to all.
+// A route without the key "security" would be documented as public.
 func TestProtectedRouteDocumentsItsTokenSource(t *testing.T) {
 	for name, test := range map[string]struct {
 		extractor fiberjwt.Extractor
@@ -89,7 +89,7 @@ func TestOldTokenRefusalsAreDocumented(t *testing.T) {
 	w.expect("me 200", "GET", "/me", "", bearer...)
 	w.expect("password 403 forbidden", "POST", "/password", "{}", bearer...)
 	w.expect("logout-all 403 forbidden", "POST", "/logout-all", "", bearer...)
-	require.NotContains(t, newWorld(t).promises("users"), "password 403 forbidden", "where there are none")
+	require.NotContains(t, newWorld(t).promises("users"), "password 403 forbidden", "without OldTokens")
 }
 
 func TestDocumentListsRoutesOfEachKind(t *testing.T) {
@@ -118,8 +118,8 @@ func TestBodyRefreshTokenIsDocumentedIfAccepted(t *testing.T) {
 	require.Contains(t, fmt.Sprint(document.Paths["/auth/users/refresh"]["post"].RequestBody), "refresh_token")
 }
 
-// TestEveryResponseIsDocumented provokes each status and code that the
-// document declares for users; do checks each answer against it.
+// It provokes each status and code that the document declares for users. do compares each
+// response with the document.
 func TestEveryResponseIsDocumented(t *testing.T) {
 	w := newWorld(t, func(cfg *fiberjwt.Config) { cfg.Cookie.RefreshEverywhere = true })
 	ann := w.expect("register 201", "POST", "/register", `{"email":"ann@example.com","full_name":"Ann","age":7,"score":1.5,"tags":["a"],"labels":{"a":"b"},"photo":"AAEC","born_at":"2020-01-02T03:04:05Z",`+password+`}`)
@@ -185,7 +185,7 @@ func TestEveryResponseIsDocumented(t *testing.T) {
 	w.expect("logout 403 csrf", "POST", "/logout", "", elsewhere...)
 	w.expect("logout-all 403 csrf", "POST", "/logout-all", "", elsewhere...)
 
-	// A refresh token that comes back after its grandchild.
+	// A refresh token is used again after its grandchild.
 	first := third.member("refresh_token")
 	again := `{"refresh_token":"` + first + `"}`
 	w.expect("token 200", "POST", "/token", again)
@@ -237,8 +237,8 @@ func TestEveryResponseIsDocumented(t *testing.T) {
 	w.expect("password 503 temporarily_unavailable", "POST", "/password", "{}", bearer...)
 
 	promises := slices.DeleteFunc(w.promises("users"), func(promise string) bool {
-		// Nothing of the application runs there that could fail.
+		// No hook of the application runs there that could fail.
 		return promise == "logout 500 server_error" || promise == "logout-all 500 server_error"
 	})
-	require.ElementsMatch(t, promises, slices.Collect(maps.Keys(w.seen)), "declared and provoked")
+	require.ElementsMatch(t, promises, slices.Collect(maps.Keys(w.seen)), "the document declares other responses than were provoked")
 }

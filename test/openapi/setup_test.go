@@ -27,7 +27,7 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 )
 
-// User has a column of most sorts that JSON knows.
+// User has columns of most kinds of JSON values.
 type User struct {
 	ID           int64             `bun:",pk,autoincrement" json:"id"`
 	Email        string            `bun:",unique,notnull" json:"email"`
@@ -55,7 +55,7 @@ type Robot struct {
 	Serial string `bun:",unique" json:"serial"`
 }
 
-// world is an application with its own document in hand.
+// world is an application and its OpenAPI document.
 type world struct {
 	t        *testing.T
 	app      *fiber.App
@@ -98,7 +98,7 @@ func newWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 		Routes: w.app.Group("/auth"),
 		Logger: slog.New(slog.DiscardHandler),
 		Now:    func() time.Time { return w.now },
-		// Its goroutine would read the clock that tests move.
+		// The pruning goroutine would read the clock while the test moves it.
 		ManualPrune: true,
 
 		ReadTimeout: time.Minute, WriteTimeout: time.Minute,
@@ -118,7 +118,7 @@ func (w *world) register(_ *fiber.Ctx, u *User) error {
 	case w.broken.Load():
 		panic("a hook")
 	case u.FullName == "nobody":
-		return errors.New("not this one")
+		return errors.New("registration refused")
 	}
 	return nil
 }
@@ -130,7 +130,7 @@ func (w *world) allow(context.Context, *User) error {
 	return nil
 }
 
-// read fetches the document and makes a judge of it.
+// read fetches the document and creates the validator from it.
 func (w *world) read() {
 	w.t.Helper()
 	response, err := w.app.Test(httptest.NewRequest("GET", "/openapi.json", nil), -1)
@@ -147,8 +147,8 @@ func (w *world) read() {
 	w.judge = judge
 }
 
-// do sends a request and holds the answer against the document, and the
-// request too where it was a good one.
+// do sends a request and validates the response against the document, and if it was
+// successful, the request too.
 func (w *world) do(method, path, body string, headers ...string) answer {
 	w.t.Helper()
 	request := func() *http.Request {
@@ -177,8 +177,8 @@ func (w *world) do(method, path, body string, headers ...string) answer {
 	return answer{w.t, response.StatusCode, response.Header, text}
 }
 
-// expect asks a route of users and notes that it keeps a promise: the id of the
-// route, the status and, of an error, the code.
+// expect sends a request to a route of users. The answer must match the promise: the id of
+// the route, the status and, for an error, the code. expect records it as seen.
 func (w *world) expect(promise, method, path, body string, headers ...string) answer {
 	w.t.Helper()
 	a := w.do(method, "/auth/users"+path, body, headers...)
@@ -187,7 +187,7 @@ func (w *world) expect(promise, method, path, body string, headers ...string) an
 	return a
 }
 
-// until asks up to a hundred times.
+// until sends the request up to a hundred times until the answer matches the promise.
 func (w *world) until(promise, method, path, body string, headers ...string) {
 	w.t.Helper()
 	for range 100 {
@@ -199,7 +199,7 @@ func (w *world) until(promise, method, path, body string, headers ...string) {
 	require.Fail(w.t, "never answered", promise)
 }
 
-// kept is what the answer is, written like the promise of the same route.
+// kept returns the answer in the form of a promise.
 func (a answer) kept(promise string) string {
 	id, _, _ := strings.Cut(promise, " ")
 	kept := fmt.Sprint(id, " ", a.status)
@@ -209,7 +209,7 @@ func (a answer) kept(promise string) string {
 	return kept
 }
 
-// promises are the answers that the document declares for a kind.
+// promises returns the answers that the document declares for a kind.
 func (w *world) promises(kind string) (promises []string) {
 	w.t.Helper()
 	type response struct {
@@ -248,7 +248,7 @@ func (w *world) promises(kind string) (promises []string) {
 	return promises
 }
 
-// bearer signs in once more.
+// bearer signs in again and returns the Authorization header.
 func (w *world) bearer(login string) []string {
 	w.t.Helper()
 	a := w.do("POST", "/auth/users/login", login)
@@ -256,7 +256,7 @@ func (w *world) bearer(login string) []string {
 	return []string{"Authorization", "Bearer " + a.member("access_token")}
 }
 
-// rotate refreshes when it is time.
+// rotate moves the clock until the token can be rotated, and refreshes.
 func (w *world) rotate(token string) string {
 	w.t.Helper()
 	w.now = w.now.Add(6 * time.Minute)

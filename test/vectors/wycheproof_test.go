@@ -1,5 +1,5 @@
-// Package vectors runs Wycheproof's vectors for JOSE against fiberjwt's own
-// reading of tokens and keys. It is a module of its own: the vectors are large.
+// Package vectors runs Wycheproof's vectors for JOSE against fiberjwt's parsers of tokens
+// and keys. It is a separate module because the vectors are large.
 package vectors
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/keys"
 )
 
-// group is a key, or a set of them, with tests.
+// group is a key or a set of keys, with test cases.
 type group struct {
 	Comment string
 	Private json.RawMessage
@@ -42,7 +42,7 @@ func load(t *testing.T, file string) (groups []group) {
 	return document.TestGroups
 }
 
-// accepts: the JWS is good by the key, as tokens of other issuers are read.
+// accepts reports whether the JWS verifies with the key, as a token of another issuer.
 func accepts(jwk, raw json.RawMessage) bool {
 	source, err := source(jwk)
 	if guessable(err) {
@@ -85,7 +85,7 @@ func source(jwk json.RawMessage) (*keys.Set, error) {
 	return keys.NewSet(key)
 }
 
-// overrides are vectors that say something else than they carry.
+// overrides are vectors whose result does not fit their content.
 var overrides = map[int]struct {
 	accept bool
 	why    string
@@ -117,14 +117,14 @@ func TestWycheproofKeys(t *testing.T) {
 	}
 }
 
-// The file has JWE too, which are not read here.
+// The file also has JWE, which this test skips.
 func TestWycheproofCrypto(t *testing.T) {
 	for _, tc := range vectors(t, "json_web_crypto_test.json", 49) {
 		tc.run(t)
 	}
 }
 
-// vector is a JWS with its key: the public half, if there is one apart.
+// vector is a JWS with its key: the public one, if the group has one.
 type vector struct {
 	id    int
 	name  string
@@ -156,10 +156,11 @@ func vectors(t *testing.T, file string, count int) (all []vector) {
 	return all
 }
 
-// guessable: the group about base64 has a secret of zeros, which is refused.
+// guessable reports whether the key was refused as guessable. The group about base64 has a
+// secret of zeros.
 func guessable(err error) bool { return err != nil && strings.Contains(err.Error(), "can be guessed") }
 
-// acceptsGuessable is accepts with HMAC done here.
+// acceptsGuessable is accepts with the HMAC computed here.
 func acceptsGuessable(jwk, raw json.RawMessage) bool {
 	var compact string
 	if json.Unmarshal(raw, &compact) != nil {

@@ -1,6 +1,6 @@
-// Package clients makes clients of the OpenAPI document by ogen and
-// oapi-codegen, and signs in with them. It is a module of its own because of what
-// the generators require.
+// Package clients generates clients from the OpenAPI document with ogen and
+// oapi-codegen, and signs in with them. It is a separate module because the generators
+// require many others.
 package clients
 
 import (
@@ -41,13 +41,13 @@ import (
 	_ "go.opentelemetry.io/otel/trace"
 )
 
-// Stamps are embedded.
+// Stamps is an embedded struct.
 type Stamps struct {
 	CreatedAt time.Time    `bun:",nullzero" json:"created_at"`
 	DeletedAt bun.NullTime `json:"deleted_at"`
 }
 
-// User has columns of the sorts that JSON knows.
+// User has columns of all kinds of JSON values.
 type User struct {
 	Stamps
 	ID           int64             `bun:",pk,autoincrement" json:"id"`
@@ -70,20 +70,20 @@ type User struct {
 	PasswordHash string            `bun:",notnull" json:"-"`
 }
 
-// Address is written as JSON.
+// Address is a JSON object.
 type Address struct {
 	Street string  `json:"street"`
 	Floor  *uint16 `json:"floor"`
 }
 
-// Teacher waits for a confirmation.
+// Teacher cannot sign in until it is confirmed, which never happens.
 type Teacher struct {
 	ID           string `bun:",pk" json:"id"`
 	Login        string `bun:",unique,notnull" json:"login"`
 	PasswordHash string `bun:",notnull" json:"-"`
 }
 
-// serve answers on a port of its own; document is what it says of itself.
+// serve starts an application and returns its address and its OpenAPI document.
 func serve(t *testing.T, extractor fiberjwt.Extractor) (url string, document []byte) {
 	t.Helper()
 	ctx := context.Background()
@@ -121,8 +121,8 @@ func serve(t *testing.T, extractor fiberjwt.Extractor) (url string, document []b
 	return "http://" + listener.Addr().String(), document
 }
 
-// generators make package main in a folder; their programs in testdata register
-// a user and a teacher, read the user's own row, and provoke an error.
+// generators write package main into a folder. The programs in testdata that use it
+// register a user and a teacher, read the user's account, and provoke an error.
 var generators = map[string]func(document, folder string) []string{
 	"ogen": func(document, folder string) []string {
 		return []string{"tool", "ogen", "--loglevel", "warn", "--package", "main", "--target", folder, document}
@@ -132,7 +132,7 @@ var generators = map[string]func(document, folder string) []string{
 	},
 }
 
-// C22: generators had an anyOf that they could not read, and hundreds of members
+// Earlier documents had an anyOf that generators cannot read, and hundreds of members
 // without a type.
 func TestGeneratedClientsSignIn(t *testing.T) {
 	url, document := serve(t, fiberjwt.Extractor{})
@@ -155,10 +155,9 @@ func TestGeneratedFieldsAreTypedLikeTheModel(t *testing.T) {
 	for i := range free {
 		free[i] = free[i][1:]
 	}
-	require.Equal(t, [][]string{{"DeletedAt"}, {"Manager"}, {"Raw"}, {"Settings"}}, free, "their types write themselves, or may hold anything")
+	require.Equal(t, [][]string{{"DeletedAt"}, {"Manager"}, {"Raw"}, {"Settings"}}, free, "these types marshal themselves, or may hold any value")
 }
 
-// C22, for other sources of the token.
 func TestClientsGenerateForEveryTokenSource(t *testing.T) {
 	for source, extractor := range map[string]fiberjwt.Extractor{
 		"another scheme": fiberjwt.FromAuthHeader("JWT"),
@@ -175,8 +174,8 @@ func TestClientsGenerateForEveryTokenSource(t *testing.T) {
 	}
 }
 
-// generate gives the folder of a generated package main; what the generator says
-// is a failure.
+// generate returns the folder of a generated package main. Any output of the generator
+// fails the test.
 func generate(t *testing.T, document []byte, generator func(document, folder string) []string) (folder string) {
 	t.Helper()
 	folder = t.TempDir()
@@ -194,7 +193,7 @@ func sources(t *testing.T, folder string) []string {
 	return files
 }
 
-// run gives what a go command writes.
+// run returns the output of a go command.
 func run(t *testing.T, args ...string) string {
 	t.Helper()
 	out, err := exec.Command("go", args...).CombinedOutput()

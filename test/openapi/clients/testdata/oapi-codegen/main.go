@@ -24,7 +24,7 @@ func main() {
 	waiting, err := client.TeachersRegisterWithResponse(ctx, TeachersRegisterJSONRequestBody{Login: email, Password: "a pony for the trip"})
 	check(err)
 	if waiting.JSON201.AccessToken != nil || waiting.JSON201.Entity.Login != email {
-		log.Fatal("a teacher waits without tokens")
+		log.Fatal("the registration of a teacher returned tokens")
 	}
 	again, err := client.UsersRegisterWithResponse(ctx, UsersRegisterJSONRequestBody{Email: email, Password: "a pony for the trip"})
 	check(err)

@@ -9,7 +9,7 @@ import (
 	"github.com/ogen-go/ogen/ogenerrors"
 )
 
-// session is the token of a header; there are no cookies.
+// session sends its token in a header, and no cookies.
 type session struct{ access string }
 
 func (s *session) Bearer(context.Context, OperationName) (Bearer, error) {
@@ -45,7 +45,7 @@ func main() {
 	waiting, err := client.TeachersRegister(ctx, &TeachersRegisterReq{Login: email, Password: "a pony for the trip"})
 	check(err)
 	if created := waiting.(*TeachersRegisterCreatedHeaders).Response; created.AccessToken.Set || created.Entity.Login != email {
-		log.Fatal("a teacher waits without tokens")
+		log.Fatal("the registration of a teacher returned tokens")
 	}
 	again, err := client.UsersRegister(ctx, &UsersRegisterReq{Email: email, Password: "a pony for the trip"})
 	check(err)
