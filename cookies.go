@@ -9,6 +9,7 @@ import (
 
 	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/internal/cookiename"
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/seal"
 )
 
@@ -68,7 +69,7 @@ type Cookie struct {
 
 // pathOf returns the path in front of "/{kind}" of routes that are mounted on router, as
 // browsers see it.
-func (s Cookie) pathOf(router fiber.Router) (string, []string) {
+func (s Cookie) pathOf(router fiber.Router) (string, []fault.Problem) {
 	group, ok := router.(*fiber.Group)
 	switch {
 	case s.Path != "":
@@ -76,7 +77,7 @@ func (s Cookie) pathOf(router fiber.Router) (string, []string) {
 	case !ok || group.Prefix == "":
 		return "/", nil
 	case !plainPath(group.Prefix):
-		return "", []string{"Config.Routes: the prefix " + group.Prefix + " has parameters: set Config.Cookie.Path to the path that the refresh cookies are for"}
+		return "", []fault.Problem{fault.NewProblem("Config.Routes", "the prefix "+group.Prefix+" has parameters", "set Config.Cookie.Path to the path that the refresh cookies are for")}
 	}
 	return group.Prefix, nil
 }

@@ -22,7 +22,7 @@ import (
 // AnyEntity is a kind of account: an [Entity] of any model. It lets entities of different
 // models stand in one slice. Only [Entity] implements it.
 type AnyEntity interface {
-	open(db *bun.DB) (*kind, []string)
+	open(db *bun.DB) (*kind, []fault.Problem)
 }
 
 // Entity declares a kind of account. T is the application's Bun model, a struct. The zero
@@ -187,7 +187,7 @@ type kind struct {
 const defaultSessionTTL = 90 * 24 * time.Hour
 
 // open resolves the declaration with the table of the model. It does no I/O.
-func (e Entity[T]) open(db *bun.DB) (*kind, []string) {
+func (e Entity[T]) open(db *bun.DB) (*kind, []fault.Problem) {
 	inner, problems := accounts.Open(db, reflect.TypeFor[T](), accounts.Declaration{
 		Name: e.Name, Identity: e.Identity, Password: e.Password, Fillable: e.Fillable, Canonical: e.Canonical, Load: e.Load,
 		Narrowed: e.Allow != nil, Registers: e.Register != nil, Answer: hookAnswer,
@@ -204,7 +204,7 @@ func (e Entity[T]) open(db *bun.DB) (*kind, []string) {
 		audience: slices.Clone(e.Audience),
 	}
 	if slices.Contains(k.audience, "") {
-		problems = append(problems, "Audience has an empty name: remove it")
+		problems = append(problems, fault.NewProblem("Audience", "has an empty name", "remove it"))
 	}
 	e.setHooks(k)
 	return k, problems
@@ -235,21 +235,21 @@ func (e Entity[T]) setHooks(k *kind) {
 	}
 }
 
-func (k *kind) timeProblems(r Refresh) (problems []string) {
+func (k *kind) timeProblems(r Refresh) (problems []fault.Problem) {
 	if k.AccessTTL < time.Second || k.AccessTTL > token.MaxLife {
-		problems = append(problems, fmt.Sprintf("AccessTTL: %v is not between 1 s and 24 h", k.AccessTTL))
+		problems = append(problems, fault.NewProblem("AccessTTL", fmt.Sprintf("%v is not between 1 s and 24 h", k.AccessTTL), "give a time in this range, or leave it out for the default of 10 min"))
 	}
 	// A refresh that comes too early to rotate does not extend the idle time either.
 	if age := r.times(k.AccessTTL, k.IdleTTL).Age; k.IdleTTL-k.AccessTTL < age {
 		least := k.AccessTTL + age
-		problems = append(problems, fmt.Sprintf("IdleTTL: %v is too short for an AccessTTL of %v: give %v or more", k.IdleTTL, k.AccessTTL, least))
+		problems = append(problems, fault.NewProblem("IdleTTL", fmt.Sprintf("%v is too short for an AccessTTL of %v", k.IdleTTL, k.AccessTTL), fmt.Sprintf("give %v or more", least)))
 	}
 	if k.SessionTTL < k.IdleTTL {
 		session := k.SessionTTL.String()
 		if k.SessionTTL == defaultSessionTTL { // the application may not have set it
 			session = "the default of 90 days"
 		}
-		problems = append(problems, fmt.Sprintf("SessionTTL: %s is shorter than IdleTTL, %v: set SessionTTL to %v or more, or IdleTTL to %v or less", session, k.IdleTTL, k.IdleTTL, k.SessionTTL))
+		problems = append(problems, fault.NewProblem("SessionTTL", fmt.Sprintf("%s is shorter than IdleTTL, %v", session, k.IdleTTL), fmt.Sprintf("set SessionTTL to %v or more, or IdleTTL to %v or less", k.IdleTTL, k.SessionTTL)))
 	}
 	return problems
 }

@@ -2,7 +2,9 @@ package fiberjwt
 
 import (
 	"cmp"
+	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -175,6 +177,55 @@ type setupError struct{ cause error }
 func (e *setupError) Error() string { return e.cause.Error() }
 
 func (e *setupError) Unwrap() []error { return []error{ErrSetup, e.cause} }
+
+// ConfigError has all mistakes of a [Config], or of its database. [Open] and
+// [Auth.Check] return a *ConfigError, which errors.As finds; [New] and [Auth.Mount]
+// panic with one. It is ErrSetup to errors.Is. Its text is for developers: it names
+// tables, columns and settings, so do not send it to clients.
+type ConfigError struct {
+	Problems []Problem // at least one
+
+	subject string // what has the problems, for Error; "" means the Config
+}
+
+// Problem is one mistake in a [ConfigError]. Its texts are plain sentences for
+// developers, without secrets, and may change between versions.
+type Problem struct {
+	Field  string // path of the setting, such as "Config.Leeway" or "Config.Entities[0] (User, table users): Identity"
+	Reason string // what is wrong
+	Hint   string // how to fix it; empty if a store or a source of keys that is not of this library does not say
+}
+
+// String returns "Field: Reason: Hint".
+func (p Problem) String() string { return fault.Problem(p).String() }
+
+// Error returns the problem on one line, or the number of problems and a line for each.
+func (e *ConfigError) Error() string {
+	if len(e.Problems) == 1 {
+		return "fiberjwt: " + e.Problems[0].String()
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "fiberjwt: %s has %d problems:", cmp.Or(e.subject, "the Config"), len(e.Problems))
+	for _, p := range e.Problems {
+		text.WriteString("\n  - " + p.String())
+	}
+	return text.String()
+}
+
+// Unwrap returns ErrSetup.
+func (e *ConfigError) Unwrap() error { return ErrSetup }
+
+// configError makes a *ConfigError of problems, nil of none.
+func configError(subject string, problems []fault.Problem) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	e := &ConfigError{subject: subject}
+	for _, p := range problems {
+		e.Problems = append(e.Problems, Problem(p))
+	}
+	return e
+}
 
 // withCause returns a copy of sentinel with a cause for the log.
 func withCause(sentinel *Error, cause error) error {

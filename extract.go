@@ -94,23 +94,26 @@ func FromCustom(name string, find func(c *fiber.Ctx) (string, error)) Extractor 
 }
 
 // problems says what is set wrongly.
-func (e Extractor) problems() (problems []string) {
+func (e Extractor) problems() (problems []fault.Problem) {
 	if len(e.chain) > 0 {
 		for _, link := range e.chain {
 			problems = append(problems, link.problems()...)
 		}
 		return problems
 	}
+	wrong := func(reason, hint string) []fault.Problem {
+		return []fault.Problem{fault.NewProblem("Config.Extractor", reason, hint)}
+	}
 	switch {
 	case e.source == "":
-		return []string{"Config.Extractor is an empty Extractor or Chain: use FromAuthHeader and its like"}
+		return wrong("is an empty Extractor or Chain", "use FromAuthHeader or another function that makes one")
 	case e.source == sourceCustom && e.custom == nil:
-		return []string{"Config.Extractor: FromCustom has no function"}
+		return wrong("FromCustom has no function", "give one that finds the token")
 	case e.key == "" && e.source != sourceCookie && e.source != sourceCustom:
-		return []string{"Config.Extractor: the extractor for " + e.source + " has no name"}
+		return wrong("the extractor for "+e.source+" has no name", "give the name that it reads")
 	case e.source == sourceCookie && e.key != "" && !httpToken(e.key), e.source == sourceHeader && !httpToken(e.key),
 		e.source == sourceAuthHeader && !httpToken(e.key):
-		return []string{"Config.Extractor: the name for " + e.source + " has characters that no HTTP token has (RFC 9110 §5.6.2)"}
+		return wrong("the name for "+e.source+" has characters that no HTTP token has (RFC 9110 §5.6.2)", "use letters, digits and \"-\"")
 	}
 	return nil
 }

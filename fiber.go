@@ -135,22 +135,25 @@ type publicRoute struct {
 	fixed   string // the part before the first parameter, in lower case
 }
 
-func newPublicRoutes(entries []string) (routes []publicRoute, problems []string) {
+func newPublicRoutes(entries []string) (routes []publicRoute, problems []fault.Problem) {
 	for i, entry := range entries {
+		refuse := func(reason, hint string) {
+			problems = append(problems, fault.NewProblem(fmt.Sprintf("Config.Public[%d]", i), fmt.Sprintf("%q %s", entry, reason), hint))
+		}
 		method, pattern, _ := strings.Cut(entry, " ")
 		if !slices.Contains(fiber.DefaultMethods, method) || !strings.HasPrefix(pattern, "/") {
-			problems = append(problems, fmt.Sprintf(`Config.Public[%d]: %q is not a route: write it like "GET /assets/*", the method in capitals`, i, entry))
+			refuse("is not a route", `write it like "GET /assets/*", the method in capitals`)
 			continue
 		}
 		if strings.ContainsAny(pattern, "<>") {
 			// fiber.RoutePatternMatch ignores the case of values and Fiber's router does
 			// not. With a constraint, the entry would open more than the route.
-			problems = append(problems, fmt.Sprintf("Config.Public[%d]: %q has a constraint, which cannot be matched here as the router does: use Config.Next, or register the route above the middleware", i, entry))
+			refuse("has a constraint, which cannot be matched here as the router does", "use Config.Next, or register the route above the middleware")
 			continue
 		}
 		// Fiber panics on a pattern that it cannot parse.
 		if err := fault.Recover(func() error { fiber.RoutePatternMatch("/", pattern); return nil }); err != nil {
-			problems = append(problems, fmt.Sprintf("Config.Public[%d]: %q has a pattern that Fiber's router cannot read", i, entry))
+			refuse("has a pattern that Fiber's router cannot read", "correct the pattern, or use Config.Next")
 			continue
 		}
 		routes = append(routes, publicRoute{method, pattern, strings.ToLower(fixedPart(pattern))})

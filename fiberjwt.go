@@ -72,8 +72,9 @@ type Auth struct {
 	now            func() time.Time
 }
 
-// Open checks cfg and returns an [Auth] for it. It does no I/O. Its error names all
-// problems at once, with the field, the model, the table and the columns that exist.
+// Open checks cfg and returns an [Auth] for it. It does no I/O. Its error is a
+// [ConfigError] with all problems, which name the field, the model, the table and the
+// columns that exist.
 func Open(cfg Config) (*Auth, error) {
 	machineClock := cfg.Now == nil
 	cfg = cfg.withDefaults()
@@ -88,7 +89,7 @@ func Open(cfg Config) (*Auth, error) {
 	problems = append(problems, wrong...)
 	_, wrong = cfg.Cookie.pathOf(cfg.Routes)
 	problems = append(problems, wrong...)
-	if err := joinProblems(problems); err != nil {
+	if err := configError("the Config", problems); err != nil {
 		return nil, err
 	}
 

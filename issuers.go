@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/fiberjwt/fiberjwt/internal/auth"
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/keys"
 	"github.com/fiberjwt/fiberjwt/legacy"
@@ -79,56 +79,54 @@ func (i TrustedIssuer) withDefaults() TrustedIssuer {
 	return i
 }
 
-func (cfg Config) issuerProblems(kinds []*kind) (problems []string) {
+func (cfg Config) issuerProblems(kinds []*kind) (problems []fault.Problem) {
 	for n, issuer := range cfg.TrustedIssuers {
 		label := fmt.Sprintf("Config.TrustedIssuers[%d] (%s)", n, issuer.Name)
-		for _, problem := range issuer.problems(kinds) {
-			problems = append(problems, label+": "+problem)
-		}
+		problems = append(problems, fault.Within(label, issuer.problems(kinds))...)
 		if slices.ContainsFunc(cfg.TrustedIssuers[:n], func(other TrustedIssuer) bool { return other.Name == issuer.Name }) {
-			problems = append(problems, label+": the Name is that of another")
+			problems = append(problems, fault.NewProblem(label, "the Name is that of another issuer", "remove one of them, or correct its Name"))
 		}
 		if issuer.Name == cfg.Issuer {
-			problems = append(problems, label+": the Name is that of this service, Config.Issuer: use Config.Keys, or give this service a name of its own")
+			problems = append(problems, fault.NewProblem(label, "the Name is that of this service, Config.Issuer", "use Config.Keys, or give this service another name"))
 		}
 	}
 	return problems
 }
 
-func (i TrustedIssuer) problems(kinds []*kind) (problems []string) {
+func (i TrustedIssuer) problems(kinds []*kind) (problems []fault.Problem) {
 	if i.Name == "" {
-		problems = append(problems, "Name is empty: give the iss claim of its tokens")
+		problems = append(problems, fault.NewProblem("Name", "is empty", "give the iss claim of its tokens"))
 	}
 	if len(i.Audience) == 0 || slices.Contains(i.Audience, "") {
-		problems = append(problems, "Audience is empty: give the name that its tokens have for this service, or tokens for others would be good here")
+		problems = append(problems, fault.NewProblem("Audience", "is empty, or has an empty name, so tokens for other services would be accepted here", "give the name that its tokens have for this service"))
 	}
 	if i.SkipTypeCheck && i.Type != "" {
-		problems = append(problems, "Type is set, and SkipTypeCheck would ignore it: remove one of them")
+		problems = append(problems, fault.NewProblem("Type", "is set, and SkipTypeCheck would ignore it", "remove one of them"))
 	}
 	if slices.Contains(i.RequiredClaims, "") {
-		problems = append(problems, "RequiredClaims has an empty name, which no token has: remove it")
+		problems = append(problems, fault.NewProblem("RequiredClaims", "has an empty name, which no token has", "remove it"))
 	}
 	if i.Keys == nil {
-		problems = append(problems, "Keys is nil: give keys.FromURL, a *keys.Set or keys.Func")
-	} else if problem := sourceProblem(i.Keys); problem != "" {
-		problems = append(problems, "Keys: "+problem)
+		problems = append(problems, fault.NewProblem("Keys", "is nil", "give keys.FromURL, a *keys.Set or keys.Func"))
+	} else {
+		problems = append(problems, sourceProblems("Keys", i.Keys)...)
 	}
 	return append(problems, i.kindProblems(kinds)...)
 }
 
-func (i TrustedIssuer) kindProblems(kinds []*kind) (problems []string) {
+func (i TrustedIssuer) kindProblems(kinds []*kind) (problems []fault.Problem) {
 	if i.Kind != "" && !token.ValidKind(i.Kind) {
-		problems = append(problems, fmt.Sprintf("Kind: %q cannot name a kind", i.Kind))
+		problems = append(problems, fault.NewProblem("Kind", fmt.Sprintf("%q cannot name a kind", i.Kind), `use at most 32 lower-case letters, digits, "_" and "-", with a letter first`))
 	}
 	if len(kinds) == 0 && i.Kind == "" && len(i.Kinds) == 0 {
-		problems = append(problems, "Kind is empty: without Entities its tokens could name any kind: say which one they are for")
+		problems = append(problems, fault.NewProblem("Kind", "is empty, and without Entities its tokens could name any kind", "say which kind they are for"))
 	}
 	problems = append(problems, i.translationProblems(kinds)...)
 	return append(problems, i.accountProblems(kinds)...)
 }
 
 // accountProblems names the kinds of which no account would ever be found.
-func (i TrustedIssuer) accountProblems(kinds []*kind) (problems []string) {
+func (i TrustedIssuer) accountProblems(kinds []*kind) (problems []fault.Problem) {
 	if len(kinds) == 0 {
 		return nil // no accounts are looked up
 	}
@@ -141,24 +139,24 @@ func (i TrustedIssuer) accountProblems(kinds []*kind) (problems []string) {
 		switch {
 		case found:
 		case name == "":
-			problems = append(problems, "no Entity has FromIssuer, which finds the account of a token: set it")
+			problems = append(problems, fault.NewProblem("", "no Entity has FromIssuer, which finds the account of a token", "set it"))
 		default:
-			problems = append(problems, fmt.Sprintf("no Entity of the kind %q has FromIssuer, which finds the account of a token: set it, or leave the kind out of Kind and Kinds", name))
+			problems = append(problems, fault.NewProblem("", fmt.Sprintf("no Entity of the kind %q has FromIssuer, which finds the account of a token", name), "set it, or leave the kind out of Kind and Kinds"))
 		}
 	}
 	return problems
 }
 
-func (i TrustedIssuer) translationProblems(kinds []*kind) (problems []string) {
+func (i TrustedIssuer) translationProblems(kinds []*kind) (problems []fault.Problem) {
 	ours := map[string]string{i.Kind: "tokens without a kind"}
 	for _, theirs := range slices.Sorted(maps.Keys(i.Kinds)) {
 		name := i.Kinds[theirs]
 		if other := ours[name]; other != "" && name != "" {
-			problems = append(problems, fmt.Sprintf("Kinds: %q and %s would both be the kind %q, and accounts with the same sub one account: give each a kind", theirs, other, name))
+			problems = append(problems, fault.NewProblem("Kinds", fmt.Sprintf("%q and %s would both be the kind %q, and accounts with the same sub one account", theirs, other, name), "give each a different kind"))
 		}
 		ours[name] = strconv.Quote(theirs)
 		if theirs == "" || !token.ValidKind(name) || len(kinds) > 0 && !slices.ContainsFunc(kinds, func(k *kind) bool { return k.Name == name }) {
-			problems = append(problems, fmt.Sprintf("Kinds: %q: %q: give the issuer's name of a kind, and the name of a kind of Config.Entities", theirs, name))
+			problems = append(problems, fault.NewProblem(fmt.Sprintf("Kinds[%q]", theirs), fmt.Sprintf("%q is not a kind of Config.Entities, or the key is empty", name), "give the issuer's name of a kind, and the name of a kind of Config.Entities"))
 		}
 	}
 	return problems
@@ -181,7 +179,7 @@ func usesOldTokens(o legacy.Tokens) bool {
 	return len(o.Secret) > 0 || !o.Until.IsZero() || o.Kind != "" || o.Claim != "" || o.Column != ""
 }
 
-func (cfg Config) oldTokenProblems(kinds []*kind) (problems []string) {
+func (cfg Config) oldTokenProblems(kinds []*kind) (problems []fault.Problem) {
 	o := cfg.OldTokens
 	if !usesOldTokens(o) {
 		return nil
@@ -189,23 +187,23 @@ func (cfg Config) oldTokenProblems(kinds []*kind) (problems []string) {
 	problems = oldTokenKindProblems(o, kinds)
 	switch {
 	case len(o.Secret) == 0:
-		problems = append(problems, "Config.OldTokens.Secret is empty: give the secret of the old system")
+		problems = append(problems, fault.NewProblem("Config.OldTokens.Secret", "is empty", "give the secret of the old system"))
 	case slices.ContainsFunc(append([]keys.Secret{cfg.Secret}, cfg.OldSecrets...), func(s keys.Secret) bool { return bytes.Equal(o.Secret, s) }):
-		problems = append(problems, "Config.OldTokens.Secret is Config.Secret too, or one of OldSecrets: take a new one for this system")
+		problems = append(problems, fault.NewProblem("Config.OldTokens.Secret", "is Config.Secret too, or one of OldSecrets", "use a new secret for this system"))
 	case bytes.Contains(o.Secret, []byte("-----BEGIN")):
 		// Everyone who has the public key could sign (RFC 8725 §2.1).
-		problems = append(problems, "Config.OldTokens.Secret is a key in PEM: only tokens by HS256 can be read")
+		problems = append(problems, fault.NewProblem("Config.OldTokens.Secret", "is a key in PEM", "give the secret of the old system; only its HS256 tokens can be read"))
 	}
 	switch {
 	case o.Until.IsZero():
-		problems = append(problems, "Config.OldTokens.Until is missing: give the time at which the last old token has expired")
+		problems = append(problems, fault.NewProblem("Config.OldTokens.Until", "is missing", "give the time at which the last old token has expired"))
 	case o.Until.After(cfg.Now().AddDate(1, 0, 1)):
-		problems = append(problems, "Config.OldTokens.Until is more than a year from now: give the time at which the last old token has expired, or a nearer one")
+		problems = append(problems, fault.NewProblem("Config.OldTokens.Until", "is more than a year from now", "give the time at which the last old token has expired, or a nearer one"))
 	}
 	return problems
 }
 
-func oldTokenKindProblems(o legacy.Tokens, kinds []*kind) (problems []string) {
+func oldTokenKindProblems(o legacy.Tokens, kinds []*kind) (problems []fault.Problem) {
 	var known []string
 	for _, k := range kinds {
 		known = append(known, k.Name)
@@ -213,13 +211,13 @@ func oldTokenKindProblems(o legacy.Tokens, kinds []*kind) (problems []string) {
 	i := slices.Index(known, o.Kind)
 	switch {
 	case len(kinds) == 0:
-		return []string{"Config.OldTokens needs DB and Entities, to look the accounts up"}
+		return []fault.Problem{fault.NewProblem("Config.OldTokens", "needs DB and Entities, to load the accounts", "give these, or remove OldTokens")}
 	case o.Kind != "" && i < 0:
-		return []string{"Config.OldTokens.Kind: " + strings.TrimPrefix(auth.UnknownKind(o.Kind, known).Error(), "fiberjwt: ")}
+		return []fault.Problem{fault.NewProblem("Config.OldTokens.Kind", fmt.Sprintf("there is no kind %q", o.Kind), "name one of the kinds: "+strings.Join(known, ", "))}
 	case o.Column == "":
 		return nil
 	case o.Kind == "":
-		return []string{"Config.OldTokens.Kind is missing: say whose column OldTokens.Column is"}
+		return []fault.Problem{fault.NewProblem("Config.OldTokens.Kind", "is missing", "give the kind that has OldTokens.Column")}
 	case kinds[i].Table != nil:
 		kinds[i].Column("Config.OldTokens.Column", o.Column, reflect.String, &problems)
 	}

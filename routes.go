@@ -116,7 +116,7 @@ var builtIns = []builtIn{
 // because the path of the refresh cookies is then unknown.
 func (a *Auth) Mount(router fiber.Router) {
 	path, problems := a.cookie.pathOf(router)
-	if err := joinProblems(problems); err != nil {
+	if err := configError("the Config", problems); err != nil {
 		panic(err)
 	}
 	if a.client {

@@ -36,7 +36,7 @@ type keyfunc struct {
 // calls it.
 func (f keyfunc) Check() error {
 	if f.find == nil {
-		return errors.New("keys: Func has no function")
+		return errors.New("keys: Func has no function: give it one that finds the key")
 	}
 	if len(f.algorithms) == 0 {
 		return errors.New("keys: Func has no algorithms: name those that the issuer uses, such as keys.RS256")
@@ -52,7 +52,7 @@ func (f keyfunc) Symmetric() bool { return slices.Contains(hmacAlgorithms, f.alg
 func checkAlgorithms(algorithms []Algorithm) error {
 	for _, a := range algorithms {
 		if methods[a] == nil {
-			return fmt.Errorf("keys: %q is not a known algorithm", a)
+			return fmt.Errorf("keys: %q is not a known algorithm: use a constant of this package, such as keys.RS256", a)
 		}
 		if slices.Contains(hmacAlgorithms, a) != slices.Contains(hmacAlgorithms, algorithms[0]) {
 			return errMixed

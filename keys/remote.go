@@ -104,13 +104,13 @@ func (r *Remote) Check() error {
 	u, err := url.Parse(r.address)
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
-		return errors.New("keys: FromURL needs an address such as https://auth.example.com/.well-known/jwks.json")
+		return errors.New("keys: the address of FromURL is not valid: give one such as https://auth.example.com/.well-known/jwks.json")
 	case u.Scheme == "http" && loopback(u.Hostname()), u.Scheme == "https":
 	default:
-		return errors.New("keys: FromURL needs https: without it an attacker in the network can replace the keys")
+		return errors.New("keys: the address of FromURL is not https, so an attacker in the network can replace the keys: use https")
 	}
 	if slices.ContainsFunc(r.algorithms, func(a Algorithm) bool { return slices.Contains(hmacAlgorithms, a) }) {
-		return errors.New("keys: FromURL: a shared secret is not published")
+		return errors.New("keys: FromURL has an algorithm for shared secrets, which are not published: name the algorithms of public keys")
 	}
 	return checkAlgorithms(r.algorithms)
 }

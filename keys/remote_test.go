@@ -469,7 +469,7 @@ func TestBlockingErrorHookIsCalledOnce(t *testing.T) {
 func TestUncheckedInsecureURLIsNotFetched(t *testing.T) {
 	r := keys.FromURL("http://example.com/jwks.json") // inside a Source that has no Check
 	r.Transport = transport(func(*http.Request) (*http.Response, error) { panic("it was fetched") })
-	require.ErrorContains(t, find(r, "x", keys.ES256), "needs https")
+	require.ErrorContains(t, find(r, "x", keys.ES256), "is not https")
 }
 
 func TestClosedRemoteKeepsKeysWithoutFetching(t *testing.T) {

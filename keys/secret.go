@@ -35,7 +35,7 @@ func (s Secret) Check() error {
 	return nil
 }
 
-const generate = "; give 32 random bytes or more, for instance from: openssl rand -base64 48"
+const generate = ": give 32 random bytes or more, for instance from: openssl rand -base64 48"
 
 func (s Secret) fault() string {
 	text := s.trimmed()
@@ -57,8 +57,8 @@ func (s Secret) fault() string {
 		return "is a published example, so it can be guessed" + generate
 	case len(text) < len(s):
 		return "begins or ends with white space, quotes or an invisible character, often the newline at the end of a file; " +
-			"an instance with it does not accept the tokens of an instance without it: " +
-			`remove it, for instance with strings.TrimSpace, or make a secret without it: openssl rand -base64 48 | tr -d '\n'`
+			"an instance with it does not accept the tokens of an instance without it" +
+			`: remove it, for instance with strings.TrimSpace, or make a secret without it: openssl rand -base64 48 | tr -d '\n'`
 	}
 	return ""
 }

@@ -7,16 +7,17 @@ import (
 	"strings"
 
 	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
 // Checker is an optional ability of a [Store]: it examines its configuration, for
 // Auth.Check. fiberjwt finds it by a type assertion on Config.Store.
 type Checker interface {
 	// Check returns the problems of the configuration by which sessions would be lost,
-	// changed or not stored: sentences for developers, each with the fix. It changes
-	// nothing. If clock is true, it also compares the clock of the store with that of
-	// this process. Information that the store refuses to give is not a problem. An
-	// error means that the store could not be asked.
+	// changed or not stored. Each is a text for developers: the reason, ": " and how to
+	// fix it. It changes nothing. If clock is true, it also compares the clock of the
+	// store with that of this process. Information that the store refuses to give is
+	// not a problem. An error means that the store could not be asked.
 	Check(ctx context.Context, clock bool) (faults []string, err error)
 }
 
@@ -25,10 +26,11 @@ var _ Checker = (*SQL)(nil)
 // Check implements [Checker]. It examines the settings of the database, its clock,
 // and whether the tables are those of this version of the library.
 func (s *SQL) Check(ctx context.Context, clock bool) (faults []string, err error) {
-	faults, err = dbcheck.Database(ctx, s.db, clock)
+	problems, err := dbcheck.Database(ctx, s.db, clock)
 	if err != nil {
 		return nil, err
 	}
+	faults = fault.Texts(problems)
 	for _, own := range []struct{ table, columns string }{{table, columns}, {attemptsTable, attemptColumns}} {
 		found, known, err := dbcheck.Look(ctx, s.db, own.table)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/uptrace/bun/migrate"
 
 	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
 const migrationsTable = "fiberjwt_migrations"
@@ -26,10 +27,10 @@ const migrationsTable = "fiberjwt_migrations"
 // It may be called again, and by several processes at once: each step can run
 // twice, and a step that loses a race is retried.
 func Migrate(ctx context.Context, db *bun.DB) error {
-	if faults, err := dbcheck.Quoting(ctx, db); err != nil {
+	if problems, err := dbcheck.Quoting(ctx, db); err != nil {
 		return fmt.Errorf("fiberjwt: asking the database for its settings: %w", err)
-	} else if len(faults) > 0 {
-		return fmt.Errorf("fiberjwt: the database is not safe to use: %s", strings.Join(faults, "; "))
+	} else if len(problems) > 0 {
+		return fmt.Errorf("fiberjwt: the database is not safe to use: %s", strings.Join(fault.Texts(problems), "; "))
 	}
 	const tries = 10 // another process may be first at each of the objects
 	err := migrateOnce(ctx, db)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
 	"github.com/fiberjwt/fiberjwt/internal/dberr"
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
 // SQL is a [Store] in the table fiberjwt_sessions of a Bun database: one row for
@@ -137,7 +138,10 @@ func (s *SQL) CreateFor(ctx context.Context, db bun.IDB, row Row, account *bun.S
 
 // Quoting returns the settings of the database that make it unsafe to write text of
 // clients into statements, each with the fix. The error is that of the database.
-func (s *SQL) Quoting(ctx context.Context) ([]string, error) { return dbcheck.Quoting(ctx, s.db) }
+func (s *SQL) Quoting(ctx context.Context) ([]string, error) {
+	problems, err := dbcheck.Quoting(ctx, s.db)
+	return fault.Texts(problems), err
+}
 
 // On reports whether the store is on db, so that a SELECT from db may use
 // [WhereAlive].

@@ -61,7 +61,7 @@ type Kind struct {
 
 // Open resolves a declaration against the table of model, and returns the problems of
 // both. It sends no statement. If db is nil, it checks only that the model is a struct.
-func Open(db *bun.DB, model reflect.Type, d Declaration) (*Kind, []string) {
+func Open(db *bun.DB, model reflect.Type, d Declaration) (*Kind, []fault.Problem) {
 	k := &Kind{
 		Name: d.Name, Label: model.String(), Model: model, DB: db, load: d.Load, narrowed: d.Narrowed, registers: d.Registers,
 		canonicalize: d.Canonical, answer: d.Answer, Ready: func(context.Context) error { return nil },
@@ -70,7 +70,7 @@ func Open(db *bun.DB, model reflect.Type, d Declaration) (*Kind, []string) {
 		k.canonicalize = CanonicalIdentity
 	}
 	if model.Kind() != reflect.Struct {
-		return k, []string{"the model is not a struct: declare Entity[User], not Entity[*User]"}
+		return k, []fault.Problem{fault.NewProblem("", "the model is not a struct", "declare Entity[User], not Entity[*User]")}
 	}
 	k.Label = model.Name()
 	if db == nil {

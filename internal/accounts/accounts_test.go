@@ -154,7 +154,7 @@ func TestOpenReportsProblems(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, problems := accounts.Open(newDB(t), test.model, test.d)
-			require.Contains(t, strings.Join(problems, "\n"), test.want)
+			require.Contains(t, strings.Join(fault.Texts(problems), "\n"), test.want)
 		})
 	}
 }
@@ -182,8 +182,8 @@ func TestKindOnSharedTableMustRestrictItsRows(t *testing.T) {
 	db := newDB(t)
 	user, _ := accounts.Open(db, reflect.TypeFor[User](), accounts.Declaration{Registers: true})
 	admin, _ := accounts.Open(db, reflect.TypeFor[Admin](), accounts.Declaration{Name: "admins"})
-	require.Contains(t, admin.ShareProblems(user)[0], `kind "users" already has this table`)
-	require.Contains(t, user.ShareProblems(user)[0], `kind "users" already has this model`)
+	require.Contains(t, admin.ShareProblems(user)[0].Reason, `kind "users" already has this table`)
+	require.Contains(t, user.ShareProblems(user)[0].Reason, `kind "users" already has this model`)
 }
 
 func TestOnlyConditionsInLoadRestrictRows(t *testing.T) {

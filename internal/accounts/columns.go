@@ -29,16 +29,16 @@ const (
 
 // textProblems returns why a text that was written to a column is not found again by a
 // comparison.
-func (k *Kind) textProblems(setting string, field *schema.Field) (problems []string) {
+func (k *Kind) textProblems(setting string, field *schema.Field) []fault.Problem {
 	if field == nil || field.StructField.Type.Kind() != reflect.String {
 		return nil // Column has reported it
 	}
 	if !k.roundTripsText(field, probeIdentity) || !k.roundTripsText(field, probeHash) {
-		return []string{fmt.Sprintf("%s: the column %q does not store the text of %s unchanged: its type %s or its tag converts it, so no statement finds it again; use a string without Value and Scan, and without json or msgpack in the tag",
-			setting, field.Name, field.GoName, field.StructField.Type)}
+		return []fault.Problem{fault.NewProblem(setting, fmt.Sprintf("the column %q does not store the text of %s unchanged, because its type %s or its tag converts it, so no statement finds it again", field.Name, field.GoName, field.StructField.Type),
+			"use a string without Value and Scan, and without json or msgpack in the tag")}
 	}
 	if width, ok := widthOf(field.UserSQLType); ok && field == k.Password && width < minHashWidth {
-		return []string{fmt.Sprintf("%s: the column %q of type %s is too short for a hash: tag it `bun:\"type:varchar(255)\"`", setting, field.Name, field.UserSQLType)}
+		return []fault.Problem{fault.NewProblem(setting, fmt.Sprintf("the column %q of type %s is too short for a hash", field.Name, field.UserSQLType), "tag it `bun:\"type:varchar(255)\"`")}
 	}
 	return nil
 }
@@ -83,7 +83,7 @@ func widthOf(sqlType string) (width int, ok bool) {
 // alias of the model, which all conditions of this package use, and it must select the
 // columns of the fingerprint. If Load panics, loadProblems returns nothing; the first
 // request reports the panic.
-func (k *Kind) loadProblems() (problems []string) {
+func (k *Kind) loadProblems() (problems []fault.Problem) {
 	if k.load == nil {
 		return nil
 	}
@@ -92,11 +92,11 @@ func (k *Kind) loadProblems() (problems []string) {
 		return nil
 	}
 	if !hasAlias(query, k.Table.Alias) {
-		problems = append(problems, fmt.Sprintf("Load: nothing in the SELECT has the alias %q of the model: let ModelTableExpr end with \"AS ?TableAlias\"", k.Table.Alias))
+		problems = append(problems, fault.NewProblem("Load", fmt.Sprintf("nothing in the SELECT has the alias %q of the model", k.Table.Alias), `let ModelTableExpr end with "AS ?TableAlias"`))
 	}
 	for _, field := range k.Telling {
 		if !selects(query, field.Name) {
-			problems = append(problems, fmt.Sprintf("Load: the SELECT leaves the column %q out, which distinguishes an account from a later account with the same key: select it, or set Identity to another such column that is selected", field.Name))
+			problems = append(problems, fault.NewProblem("Load", fmt.Sprintf("the SELECT leaves the column %q out, which distinguishes an account from a later account with the same key", field.Name), "select it, or set Identity to another such column that is selected"))
 		}
 	}
 	return problems

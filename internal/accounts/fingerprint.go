@@ -8,16 +8,18 @@ import (
 	"strings"
 
 	"github.com/uptrace/bun/schema"
+
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
 // resolveFingerprint sets the columns of the fingerprint; see [Entity].Identity.
-func (k *Kind) resolveFingerprint(identity string) (problems []string) {
+func (k *Kind) resolveFingerprint(identity string) (problems []fault.Problem) {
 	if identity != "" {
-		field := k.Column(`Identity of a kind with Password "-"`, identity, reflect.Invalid, &problems)
+		field := k.Column("Identity", identity, reflect.Invalid, &problems)
 		switch field {
 		case nil:
 		case k.PK:
-			problems = append(problems, fmt.Sprintf(`Identity of a kind with Password "-": the column %q is the primary key, which does not distinguish an account from a later account with the same key: %s`, field.Name, fingerprintHint))
+			problems = append(problems, fault.NewProblem("Identity", fmt.Sprintf("the column %q is the primary key, which does not distinguish an account from a later account with the same key", field.Name), fingerprintHint))
 		default:
 			k.Telling = []*schema.Field{field}
 		}
@@ -35,7 +37,7 @@ func (k *Kind) resolveFingerprint(identity string) (problems []string) {
 	case i >= 0:
 		k.Telling = k.Table.DataFields[i : i+1]
 	case k.PK != nil && isInteger(k.PK.StructField.Type):
-		return []string{`Identity: no column of the model is unique or a text, so nothing distinguishes an account from a later account with the same key, which would get its sessions: ` + fingerprintHint}
+		return []fault.Problem{fault.NewProblem("Identity", "no column of the model is unique or a text, so nothing distinguishes an account from a later account with the same key, which would get its sessions", fingerprintHint)}
 	}
 	return nil
 }

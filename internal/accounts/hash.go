@@ -17,7 +17,7 @@ import (
 // values, and looks for the hash in the result. So it also detects a hash that is shown
 // by embedding or by MarshalJSON. An empty model that cannot be encoded is a problem too,
 // because then this check is not possible.
-func (k *Kind) hashProblems() []string {
+func (k *Kind) hashProblems() []fault.Problem {
 	const hash = "$argon2id$v=19$m=19456,t=2,p=1$bWFya29mZmliZXJqd3Rz$Zm9ydGhlaGFzaHRoYXRtdXN0bmV2ZXJiZXNob3du0"
 	account := reflect.New(k.Model)
 	k.Password.Value(account.Elem()).SetString(hash)
@@ -32,10 +32,11 @@ func (k *Kind) hashProblems() []string {
 				return err
 			})
 			if err != nil && !full {
-				return []string{fmt.Sprintf("Password: an empty model cannot be encoded as JSON, so fiberjwt cannot check whether the JSON shows %s: let MarshalJSON and MarshalText take empty values (%s)", k.Password.GoName, fault.Brief(fault.Cause(err).Error()))}
+				return []fault.Problem{fault.NewProblem("Password", fmt.Sprintf("an empty model cannot be encoded as JSON (%s), so fiberjwt cannot check whether the JSON shows %s", fault.Brief(fault.Cause(err).Error()), k.Password.GoName),
+					"let MarshalJSON and MarshalText take empty values")}
 			}
 			if ShowsHash(text, hash) {
-				return []string{fmt.Sprintf("Password: the JSON of the model shows %s: tag the field `json:\"-\"`", k.Password.GoName)}
+				return []fault.Problem{fault.NewProblem("Password", "the JSON of the model shows "+k.Password.GoName, "tag the field `json:\"-\"`")}
 			}
 		}
 	}

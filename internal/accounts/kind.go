@@ -9,14 +9,15 @@ import (
 
 	"github.com/uptrace/bun/schema"
 
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 
 // resolve finds the columns of the declaration, and returns its problems.
-func (k *Kind) resolve(identity, password string, fillable []string) (problems []string) {
+func (k *Kind) resolve(identity, password string, fillable []string) (problems []fault.Problem) {
 	defer func() {
 		if p := recover(); p != nil { // Bun panics if it cannot map a model
-			problems = append(problems, fmt.Sprint("the model cannot be mapped: ", p))
+			problems = append(problems, fault.NewProblem("", fmt.Sprintf("Bun cannot map the model (%v)", p), "correct its fields and tags"))
 		}
 	}()
 	k.Table = k.DB.Table(k.Model)
@@ -26,7 +27,7 @@ func (k *Kind) resolve(identity, password string, fillable []string) (problems [
 		k.Name = k.Table.Name
 	}
 	if !token.ValidKind(k.Name) {
-		problems = append(problems, fmt.Sprintf("Name: %q cannot name a kind: set Name to at most 32 lower-case letters, digits, \"_\" and \"-\", with a letter first", k.Name))
+		problems = append(problems, fault.NewProblem("Name", fmt.Sprintf("%q cannot name a kind", k.Name), `set Name to at most 32 lower-case letters, digits, "_" and "-", with a letter first`))
 	}
 	problems = append(problems, k.resolveKey()...)
 	k.narrowed = k.narrowed || k.loadNarrows()
@@ -37,34 +38,36 @@ func (k *Kind) resolve(identity, password string, fillable []string) (problems [
 	problems = append(problems, k.resolveFingerprint(identity)...)
 	problems = append(problems, k.loadProblems()...)
 	if len(fillable) > 0 {
-		problems = append(problems, `Fillable: a kind with Password "-" has no registration: remove it`)
+		problems = append(problems, fault.NewProblem("Fillable", `a kind with Password "-" has no registration`, "remove it"))
 	}
 	if k.registers {
-		problems = append(problems, `Register: a kind with Password "-" cannot register here: create the account in your own route and call Login`)
+		problems = append(problems, fault.NewProblem("Register", `a kind with Password "-" cannot register here`, "create the account in your own route and call Login"))
 	}
 	return problems
 }
 
-func (k *Kind) resolveCredentials(identity, password string, fillable []string) (problems []string) {
+func (k *Kind) resolveCredentials(identity, password string, fillable []string) (problems []fault.Problem) {
 	k.Identity = k.Column("Identity", cmp.Or(identity, "email"), reflect.String, &problems)
 	k.Password = k.Column("Password", cmp.Or(password, "password_hash"), reflect.String, &problems)
 	problems = append(problems, k.textProblems("Identity", k.Identity)...)
 	problems = append(problems, k.textProblems("Password", k.Password)...)
 	if k.Password != nil && k.Password == k.Identity {
-		problems = append(problems, fmt.Sprintf("Password: the column %q is also the identity", k.Password.Name))
+		problems = append(problems, fault.NewProblem("Password", fmt.Sprintf("the column %q is also the identity", k.Password.Name), "name another column in one of the two"))
 	}
 	if group := k.sharedIdentity(); group != "" {
-		problems = append(problems, fmt.Sprintf("Identity: the column %q is unique only together with others (`bun:\"unique:%s\"`), so two accounts can have the same: tag it `bun:\",unique\"`, or let Load or BeforeSelect narrow the accounts to those among which it is unique", k.Identity.Name, group))
+		problems = append(problems, fault.NewProblem("Identity", fmt.Sprintf("the column %q is unique only together with others (`bun:\"unique:%s\"`), so two accounts can have the same", k.Identity.Name, group),
+			"tag it `bun:\",unique\"`, or let Load or BeforeSelect narrow the accounts to those among which it is unique"))
 	}
 	if isReservedMember(identity) {
-		problems = append(problems, fmt.Sprintf("Identity: the built-in routes use a member %q of the body themselves: use a column with another name", identity))
+		problems = append(problems, fault.NewProblem("Identity", fmt.Sprintf("the built-in routes use a member %q of the body themselves", identity), "use a column with another name"))
 	}
 	for i, name := range fillable {
-		field := k.Column(fmt.Sprintf("Fillable[%d]", i), name, reflect.Invalid, &problems)
+		setting := fmt.Sprintf("Fillable[%d]", i)
+		field := k.Column(setting, name, reflect.Invalid, &problems)
 		if field != nil && (field == k.PK || field == k.Password || field == k.Identity || field == k.Table.SoftDeleteField) {
-			problems = append(problems, fmt.Sprintf("Fillable[%d]: clients must not set the column %q: remove it", i, name))
+			problems = append(problems, fault.NewProblem(setting, fmt.Sprintf("clients must not set the column %q", name), "remove it"))
 		} else if isReservedMember(name) {
-			problems = append(problems, fmt.Sprintf("Fillable[%d]: the built-in routes use a member %q of the body themselves, and its value would be stored in the column unchanged: remove it, and set the column in Register", i, name))
+			problems = append(problems, fault.NewProblem(setting, fmt.Sprintf("the built-in routes use a member %q of the body themselves, and its value would be stored in the column unchanged", name), "remove it, and set the column in Register"))
 		}
 		k.Fillable = append(k.Fillable, field)
 	}
@@ -103,14 +106,14 @@ func (k *Kind) sharedIdentity() (group string) {
 // themselves.
 func isReservedMember(name string) bool { return name == "password" || name == "transport" }
 
-func (k *Kind) resolveKey() []string {
+func (k *Kind) resolveKey() []fault.Problem {
 	if len(k.Table.PKs) != 1 {
-		return []string{fmt.Sprintf("the model has %d primary key columns, one is needed: tag it `bun:\",pk\"`; the columns are %s", len(k.Table.PKs), k.columns())}
+		return []fault.Problem{fault.NewProblem("", fmt.Sprintf("the model has %d primary key columns, one is needed", len(k.Table.PKs)), "tag it `bun:\",pk\"`; the columns are "+k.columns())}
 	}
 	k.PK = k.Table.PKs[0]
 	codec, ok := newSubjectCodec(k.PK.StructField.Type)
 	if !ok {
-		return []string{fmt.Sprintf("the primary key %q is a %s: use an integer, a string or a type with MarshalText and UnmarshalText, such as a UUID", k.PK.Name, k.PK.StructField.Type)}
+		return []fault.Problem{fault.NewProblem("", fmt.Sprintf("the primary key %q is a %s", k.PK.Name, k.PK.StructField.Type), "use an integer, a string or a type with MarshalText and UnmarshalText, such as a UUID")}
 	}
 	k.subjects = codec
 	return nil
@@ -118,14 +121,14 @@ func (k *Kind) resolveKey() []string {
 
 // Column returns the column of the model with this name, or nil. It adds a problem if there
 // is none, or if want is not Invalid and the field has another Go kind.
-func (k *Kind) Column(setting, name string, want reflect.Kind, problems *[]string) *schema.Field {
+func (k *Kind) Column(setting, name string, want reflect.Kind, problems *[]fault.Problem) *schema.Field {
 	field := k.Field(name)
 	if field == nil {
-		*problems = append(*problems, fmt.Sprintf("%s: the model has no column %q; its columns are %s", setting, name, k.columns()))
+		*problems = append(*problems, fault.NewProblem(setting, fmt.Sprintf("the model has no column %q", name), "name one of its columns: "+k.columns()))
 		return nil
 	}
 	if want != reflect.Invalid && field.StructField.Type.Kind() != want {
-		*problems = append(*problems, fmt.Sprintf("%s: the column %q is a %s, not a string", setting, name, field.StructField.Type))
+		*problems = append(*problems, fault.NewProblem(setting, fmt.Sprintf("the column %q is a %s, not a string", name, field.StructField.Type), "name another column, or make the field a string"))
 	}
 	return field
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/schema"
+
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
 // Several kinds may share a table. Then the sessions of a row under all of these kinds end
@@ -14,19 +16,20 @@ import (
 
 // ShareProblems returns the problems of k and another kind if they share a table or a
 // model.
-func (k *Kind) ShareProblems(other *Kind) (problems []string) {
+func (k *Kind) ShareProblems(other *Kind) (problems []fault.Problem) {
 	switch {
 	case k.Model == other.Model:
-		return []string{fmt.Sprintf("kind %q already has this model: declare another type, as in type Admin User, and let its Load or Allow say which rows are of that kind, because otherwise every account could sign in as either kind", other.Name)}
+		return []fault.Problem{fault.NewProblem("", fmt.Sprintf("kind %q already has this model, so every account could sign in as either kind", other.Name), "declare another type, as in type Admin User, and let its Load or Allow say which rows are of that kind")}
 	case !k.sharesTable(other):
 		return nil
 	}
 	if which := k.unrestrictedKind(other); which != "" {
-		problems = append(problems, fmt.Sprintf("kind %q already has this table, so accounts of one kind could sign in as the other: set Load or Allow of %s to say which rows are of that kind, such as Load: func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where(\"admin = ?\", true) }%s", other.Name, which, k.schemaHint(other)))
+		problems = append(problems, fault.NewProblem("", fmt.Sprintf("kind %q already has this table, so accounts of one kind could sign in as the other", other.Name),
+			fmt.Sprintf("set Load or Allow of %s to say which rows are of that kind, such as Load: func(q *bun.SelectQuery) *bun.SelectQuery { return q.Where(\"admin = ?\", true) }%s", which, k.schemaHint(other))))
 	}
 	if k.PK != nil && other.PK != nil && (k.PK.Name != other.PK.Name || k.PK.StructField.Type != other.PK.StructField.Type) {
-		problems = append(problems, fmt.Sprintf("the primary key is %s %s, but %s %s in kind %q of the same table: a new password ends the sessions of both kinds, so they must have the same key%s",
-			k.PK.Name, k.PK.StructField.Type, other.PK.Name, other.PK.StructField.Type, other.Name, k.schemaHint(other)))
+		problems = append(problems, fault.NewProblem("", fmt.Sprintf("the primary key is %s %s, but %s %s in kind %q of the same table, and a new password ends the sessions of both kinds",
+			k.PK.Name, k.PK.StructField.Type, other.PK.Name, other.PK.StructField.Type, other.Name), "give both models the same key"+k.schemaHint(other)))
 	}
 	return problems
 }

@@ -229,7 +229,7 @@ func (b BadJSON) MarshalJSON() ([]byte, error) {
 
 func TestHashInJSONOfFilledModelIsFound(t *testing.T) {
 	_, problems := accounts.Open(newDB(t), reflect.TypeFor[BadJSON](), accounts.Declaration{})
-	require.Contains(t, strings.Join(problems, "\n"), "the JSON of the model shows PasswordHash")
+	require.Contains(t, strings.Join(fault.Texts(problems), "\n"), "the JSON of the model shows PasswordHash")
 }
 
 func TestShowsHashFindsEncodedHashes(t *testing.T) {

@@ -103,7 +103,10 @@ func (g *Guard) look(ctx context.Context, look *pendingLook) {
 
 func (g *Guard) ask(ctx context.Context, db bun.IDB) error {
 	looks := []func(context.Context) ([]string, error){
-		func(ctx context.Context) ([]string, error) { return Quoting(ctx, db) },
+		func(ctx context.Context) ([]string, error) {
+			problems, err := Quoting(ctx, db)
+			return fault.Texts(problems), err
+		},
 	}
 	if g.elsewhere != nil {
 		looks = append(looks, g.elsewhere.Quoting)

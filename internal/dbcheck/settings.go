@@ -9,12 +9,14 @@ import (
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
+
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
 // Database is [Quoting] and [Settings] and, if clock is true, [Clock].
-func Database(ctx context.Context, db *bun.DB, clock bool) (faults []string, err error) {
-	quoting := func(ctx context.Context, db *bun.DB) ([]string, error) { return Quoting(ctx, db) }
-	looks := []func(context.Context, *bun.DB) ([]string, error){quoting, Settings}
+func Database(ctx context.Context, db *bun.DB, clock bool) (problems []fault.Problem, err error) {
+	quoting := func(ctx context.Context, db *bun.DB) ([]fault.Problem, error) { return Quoting(ctx, db) }
+	looks := []func(context.Context, *bun.DB) ([]fault.Problem, error){quoting, Settings}
 	if clock {
 		looks = append(looks, Clock)
 	}
@@ -23,14 +25,14 @@ func Database(ctx context.Context, db *bun.DB, clock bool) (faults []string, err
 		if err != nil {
 			return nil, err
 		}
-		faults = append(faults, found...)
+		problems = append(problems, found...)
 	}
-	return faults, nil
+	return problems, nil
 }
 
 // Settings returns the settings of the connections of db that lose or change what
 // is written, except those of [Quoting].
-func Settings(ctx context.Context, db *bun.DB) ([]string, error) {
+func Settings(ctx context.Context, db *bun.DB) ([]fault.Problem, error) {
 	switch db.Dialect().Name() {
 	case dialect.PG:
 		return postgresSettings(ctx, db)
@@ -40,22 +42,22 @@ func Settings(ctx context.Context, db *bun.DB) ([]string, error) {
 	return nil, nil
 }
 
-func postgresSettings(ctx context.Context, db *bun.DB) (faults []string, err error) {
+func postgresSettings(ctx context.Context, db *bun.DB) (problems []fault.Problem, err error) {
 	var server, client string
 	err = db.NewRaw("SELECT current_setting('server_encoding'), current_setting('client_encoding')").Scan(ctx, &server, &client)
 	if err != nil {
 		return nil, err
 	}
 	if server != "UTF8" {
-		faults = append(faults, fmt.Sprintf("the database has the encoding %s, which lacks most characters: create it with ENCODING 'UTF8'", server))
+		problems = append(problems, fault.NewProblem("", fmt.Sprintf("the database has the encoding %s, which lacks most characters", server), "create it with ENCODING 'UTF8'"))
 	}
 	if client != "UTF8" {
-		faults = append(faults, fmt.Sprintf("client_encoding is %s, but Bun writes UTF-8: leave it out of the address and of the settings of the role, or set it to UTF8", client))
+		problems = append(problems, fault.NewProblem("", fmt.Sprintf("client_encoding is %s, but Bun writes UTF-8", client), "leave it out of the address and of the settings of the role, or set it to UTF8"))
 	}
-	return faults, nil
+	return problems, nil
 }
 
-func mysqlSettings(ctx context.Context, db *bun.DB) (faults []string, err error) {
+func mysqlSettings(ctx context.Context, db *bun.DB) (problems []fault.Problem, err error) {
 	var modes, client, connection, results string
 	err = db.NewRaw("SELECT @@SESSION.sql_mode, @@SESSION.character_set_client, @@SESSION.character_set_connection, COALESCE(@@SESSION.character_set_results, 'utf8mb4')").
 		Scan(ctx, &modes, &client, &connection, &results)
@@ -63,19 +65,19 @@ func mysqlSettings(ctx context.Context, db *bun.DB) (faults []string, err error)
 		return nil, err
 	}
 	if !strings.Contains(modes, "STRICT_TRANS_TABLES") && !strings.Contains(modes, "STRICT_ALL_TABLES") {
-		faults = append(faults, "sql_mode is not strict, so the server truncates what does not fit into a column: add STRICT_TRANS_TABLES to the sql_mode of the server and of the DSN")
+		problems = append(problems, fault.NewProblem("", "sql_mode is not strict, so the server truncates what does not fit into a column", "add STRICT_TRANS_TABLES to the sql_mode of the server and of the DSN"))
 	}
 	if strings.Contains(modes, "PAD_CHAR_TO_FULL_LENGTH") {
-		faults = append(faults, "sql_mode has PAD_CHAR_TO_FULL_LENGTH, so a CHAR is read with blanks at its end: remove it from the sql_mode of the server and of the DSN")
+		problems = append(problems, fault.NewProblem("", "sql_mode has PAD_CHAR_TO_FULL_LENGTH, so a CHAR is read with blanks at its end", "remove it from the sql_mode of the server and of the DSN"))
 	}
 	for _, charset := range []string{client, connection, results} {
 		if charset != "utf8mb4" {
-			faults = append(faults, fmt.Sprintf("the connection's character set is %s, but Bun writes UTF-8: set charset=utf8mb4 in the DSN", charset))
+			problems = append(problems, fault.NewProblem("", fmt.Sprintf("the connection's character set is %s, but Bun writes UTF-8", charset), "set charset=utf8mb4 in the DSN"))
 			break
 		}
 	}
 	lagging, err := galeraSettings(ctx, db)
-	return append(faults, lagging...), err
+	return append(problems, lagging...), err
 }
 
 // causal has the bits of wsrep_sync_wait for reads, for UPDATE and DELETE, and for
@@ -84,7 +86,7 @@ const causal = 7
 
 // galeraSettings: on a server that is not a node of a cluster these variables do
 // not exist, or wsrep_on is off.
-func galeraSettings(ctx context.Context, db *bun.DB) ([]string, error) {
+func galeraSettings(ctx context.Context, db *bun.DB) ([]fault.Problem, error) {
 	var found []struct {
 		Name  string `bun:"Variable_name"`
 		Value string `bun:"Value"`
@@ -103,7 +105,7 @@ func galeraSettings(ctx context.Context, db *bun.DB) ([]string, error) {
 	if !on || wait&causal == causal {
 		return nil, nil
 	}
-	return []string{fmt.Sprintf("the server is a node of a Galera cluster and wsrep_sync_wait is %d, so a session that was ended on another node may still be let in here: set wsrep_sync_wait=7 in the DSN", wait)}, nil
+	return []fault.Problem{fault.NewProblem("", fmt.Sprintf("the server is a node of a Galera cluster and wsrep_sync_wait is %d, so a session that was ended on another node may still be let in here", wait), "set wsrep_sync_wait=7 in the DSN")}, nil
 }
 
 // maxClockDifference is how far the clocks of a database and of the processes that use it
@@ -112,7 +114,7 @@ const maxClockDifference = time.Minute
 
 // Clock reports that the clocks of the database and of this process differ too
 // much. SQLite uses the clock of the process.
-func Clock(ctx context.Context, db *bun.DB) ([]string, error) {
+func Clock(ctx context.Context, db *bun.DB) ([]fault.Problem, error) {
 	var query string
 	switch db.Dialect().Name() {
 	case dialect.PG:
@@ -132,7 +134,7 @@ func Clock(ctx context.Context, db *bun.DB) ([]string, error) {
 
 // Apart reports that a clock, which was read between the times asked and answered,
 // is too far from both.
-func Apart(there, asked, answered time.Time) []string {
+func Apart(there, asked, answered time.Time) []fault.Problem {
 	by, way := there.Sub(answered), "ahead of"
 	if behind := asked.Sub(there); behind > by {
 		by, way = behind, "behind"
@@ -140,5 +142,5 @@ func Apart(there, asked, answered time.Time) []string {
 	if by <= maxClockDifference {
 		return nil
 	}
-	return []string{fmt.Sprintf("the clock of the store is %v %s that of this process: keep the clocks of all servers together by NTP", by.Round(time.Second), way)}
+	return []fault.Problem{fault.NewProblem("", fmt.Sprintf("the clock of the store is %v %s that of this process", by.Round(time.Second), way), "keep the clocks of all servers together by NTP")}
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
+
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
 // Column is a column that an application reads and writes.
@@ -106,56 +108,49 @@ func (f Found) Column(name string) (FoundColumn, bool) {
 }
 
 // Faults returns the problems of the table that was found.
-func (t Table) Faults(f Found) (faults []string) {
+func (t Table) Faults(f Found) (problems []fault.Problem) {
 	if !f.Exists {
-		return []string{"the table does not exist: create it before the first request"}
+		return []fault.Problem{fault.NewProblem("", "the table does not exist", "create it before the first request")}
 	}
 	if f.OnConflict != "" {
-		faults = append(faults, fmt.Sprintf("a constraint of the table has ON CONFLICT %s, so the database reports no error when a registration takes the identity of another account, and one of the two rows is lost: create the table without that clause", f.OnConflict))
+		problems = append(problems, fault.NewProblem("", fmt.Sprintf("a constraint of the table has ON CONFLICT %s, so the database reports no error when a registration takes the identity of another account, and one of the two rows is lost", f.OnConflict), "create the table without that clause"))
 	}
 	for _, c := range t.Columns {
-		for _, fault := range t.columnFaults(f, c) {
-			if c.Setting != "" {
-				fault = c.Setting + ": " + fault
-			}
-			faults = append(faults, fault)
-		}
+		problems = append(problems, fault.Within(c.Setting, t.columnFaults(f, c))...)
 	}
-	return faults
+	return problems
 }
 
-func (t Table) columnFaults(f Found, c Column) (faults []string) {
+func (t Table) columnFaults(f Found, c Column) (problems []fault.Problem) {
 	found, ok := f.Column(c.Name)
 	if !ok {
-		return []string{fmt.Sprintf("the table has no column %q: bring it up to the model; its columns are %s", c.Name, f.names())}
+		return []fault.Problem{fault.NewProblem("", fmt.Sprintf("the table has no column %q", c.Name), "bring it up to the model; its columns are "+f.names())}
 	}
 	if reason := found.changes(c); reason != "" {
-		faults = append(faults, fmt.Sprintf("the column %q is a %s, which %s: make it a VARCHAR or TEXT", c.Name, found.Type, reason))
+		problems = append(problems, fault.NewProblem("", fmt.Sprintf("the column %q is a %s, which %s", c.Name, found.Type, reason), "make it a VARCHAR or TEXT"))
 	}
 	if found.Width > 0 && found.Width < c.Width {
-		faults = append(faults, fmt.Sprintf("the column %q has room for %d characters, %d are needed: widen it, to VARCHAR(255) say", c.Name, found.Width, c.Width))
+		problems = append(problems, fault.NewProblem("", fmt.Sprintf("the column %q has room for %d characters, %d are needed", c.Name, found.Width, c.Width), "widen it, for example to VARCHAR(255)"))
 	}
 	if c.Any && found.Charset != "" && found.Charset != "utf8mb4" {
-		faults = append(faults, fmt.Sprintf("the column %q has the character set %s, which lacks most characters: convert it to utf8mb4", c.Name, found.Charset))
+		problems = append(problems, fault.NewProblem("", fmt.Sprintf("the column %q has the character set %s, which lacks most characters", c.Name, found.Charset), "convert it to utf8mb4"))
 	}
 	if c.Alone && !f.View {
-		if fault := t.uniqueProblem(f, c.Name); fault != "" {
-			faults = append(faults, fault)
-		}
+		problems = append(problems, t.uniqueProblems(f, c.Name)...)
 	}
-	return append(faults, f.shortIndexes(c)...)
+	return append(problems, f.shortIndexes(c)...)
 }
 
 // shortIndexes reports unique indexes on a prefix: of two accounts with the same
 // prefix only one can be stored.
-func (f Found) shortIndexes(c Column) (faults []string) {
+func (f Found) shortIndexes(c Column) (problems []fault.Problem) {
 	for _, index := range f.Unique {
 		if 0 < index.Prefix && index.Prefix < c.Width && len(index.Parts) == 1 && strings.EqualFold(index.Parts[0], c.Name) {
-			faults = append(faults, fmt.Sprintf("%s is a unique index on the first %d characters of the column %q, so of two accounts that begin alike only one can register: index all of it",
-				index.Name, index.Prefix, c.Name))
+			problems = append(problems, fault.NewProblem("", fmt.Sprintf("%s is a unique index on the first %d characters of the column %q, so of two accounts that begin alike only one can register",
+				index.Name, index.Prefix, c.Name), "index the whole column"))
 		}
 	}
-	return faults
+	return problems
 }
 
 // changes says how the type changes a text, "" if it does not.
@@ -179,9 +174,8 @@ func (f Found) names() string {
 	return strings.Join(names, ", ")
 }
 
-// apart says why no index prevents two rows with the same value in column, "" if an
-// index does.
-func (t Table) uniqueProblem(f Found, column string) string {
+// uniqueProblems reports that no index prevents two rows with the same value in column.
+func (t Table) uniqueProblems(f Found, column string) []fault.Problem {
 	var near []string
 	for _, index := range f.Unique {
 		if !slices.ContainsFunc(index.Parts, func(part string) bool { return mentions(part, column) }) {
@@ -189,15 +183,15 @@ func (t Table) uniqueProblem(f Found, column string) string {
 		}
 		alone := !slices.ContainsFunc(index.Parts, func(part string) bool { return !t.harmless(f, index, part, column) })
 		if t.Narrowed || alone && t.covers(index.Predicate, column) {
-			return ""
+			return nil
 		}
 		near = append(near, fmt.Sprintf("%s is for (%s)%s", index.Name, strings.Join(index.Parts, ", "), where(index.Predicate)))
 	}
-	fault := fmt.Sprintf("no unique index on the column %q alone, so two accounts can have the same value, and then neither can sign in: create one", column)
+	reason := fmt.Sprintf("no unique index on the column %q alone, so two accounts can have the same value, and then neither can sign in", column)
 	if len(near) > 0 {
-		fault += "; " + strings.Join(near, "; ")
+		reason += "; " + strings.Join(near, "; ")
 	}
-	return fault
+	return []fault.Problem{fault.NewProblem("", reason, "create a unique index on the column")}
 }
 
 func where(predicate string) string {

@@ -57,8 +57,8 @@ func TestClocksMayDifferByAMinute(t *testing.T) {
 	} {
 		require.Len(t, dbcheck.Apart(asked.Add(there), asked, answered), want, there)
 	}
-	require.Contains(t, dbcheck.Apart(asked.Add(-2*time.Minute), asked, answered)[0], "2m0s behind")
-	require.Contains(t, dbcheck.Apart(answered.Add(2*time.Minute), asked, answered)[0], "2m0s ahead of")
+	require.Contains(t, dbcheck.Apart(asked.Add(-2*time.Minute), asked, answered)[0].Reason, "2m0s behind")
+	require.Contains(t, dbcheck.Apart(answered.Add(2*time.Minute), asked, answered)[0].Reason, "2m0s ahead of")
 }
 
 func TestSQLiteSettingsAreNotChecked(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/fiberjwt/fiberjwt/internal/fault"
 )
 
 // Request contains what the rule needs. The functions of this package keep none of its
@@ -28,12 +30,13 @@ type Request struct {
 type Trusted map[string]bool
 
 // New returns the set of origins, which must be written exactly as browsers send them. It
-// also returns a message for each one that is not.
-func New(origins []string) (Trusted, []string) {
-	t, problems := Trusted{}, []string(nil)
+// also returns a problem for each one that is not.
+func New(origins []string) (Trusted, []fault.Problem) {
+	t, problems := Trusted{}, []fault.Problem(nil)
 	for i, text := range origins {
 		if !isOrigin(text) {
-			problems = append(problems, fmt.Sprintf("Config.TrustedOrigins[%d]: %q is not an origin as browsers send it: write https://host, https://host:port or, for an app or extension, scheme://host, in lower case, without a path or a wildcard", i, text))
+			problems = append(problems, fault.NewProblem(fmt.Sprintf("Config.TrustedOrigins[%d]", i), fmt.Sprintf("%q is not an origin as browsers send it", text),
+				"write https://host, https://host:port or, for an app or extension, scheme://host, in lower case, without a path or a wildcard"))
 			continue
 		}
 		t[withoutDefaultPort(text)] = true

@@ -149,8 +149,8 @@ func TestNewNamesEachTextThatIsNotAnOrigin(t *testing.T) {
 		t.Run(text, func(t *testing.T) {
 			set, problems := origin.New([]string{"https://good.example", text})
 			require.Len(t, problems, 1)
-			require.Contains(t, problems[0], "Config.TrustedOrigins[1]: ")
-			require.Contains(t, problems[0], "is not an origin")
+			require.Equal(t, "Config.TrustedOrigins[1]", problems[0].Field)
+			require.Contains(t, problems[0].Reason, "is not an origin")
 			require.Len(t, set, 1, "the others are kept")
 		})
 	}

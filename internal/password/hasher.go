@@ -60,23 +60,23 @@ func (p Settings) WithDefaults() Settings {
 }
 
 // Problems returns the problems of the settings, each with the fix.
-func (p Settings) Problems() (problems []string) {
+func (p Settings) Problems() (problems []fault.Problem) {
 	p = p.WithDefaults()
 	if p.Iterations > maxTime {
-		problems = append(problems, fmt.Sprintf("Config.Password.Iterations: %d passes are more than %d; raise Memory instead", p.Iterations, maxTime))
+		problems = append(problems, fault.NewProblem("Config.Password.Iterations", fmt.Sprintf("%d passes are more than %d", p.Iterations, maxTime), "raise Memory instead"))
 	}
 	if least := leastMemory(p.Iterations); p.Memory < least {
-		problems = append(problems, fmt.Sprintf("Config.Password.Memory: %d KiB is too little for Iterations of %d; give %d or more", p.Memory, p.Iterations, least))
+		problems = append(problems, fault.NewProblem("Config.Password.Memory", fmt.Sprintf("%d KiB is too little for Iterations of %d", p.Memory, p.Iterations), fmt.Sprintf("give %d or more", least)))
 	}
 	if p.Memory > maxMemory {
-		problems = append(problems, fmt.Sprintf("Config.Password.Memory: %d KiB is too much; give at most %d, and mind that the unit is KiB", p.Memory, maxMemory))
+		problems = append(problems, fault.NewProblem("Config.Password.Memory", fmt.Sprintf("%d KiB is too much", p.Memory), fmt.Sprintf("give at most %d; the unit is KiB", maxMemory)))
 	}
 	if p.Threads > maxThreads {
-		problems = append(problems, fmt.Sprintf("Config.Password.Threads: %d is too much; give at most %d", p.Threads, maxThreads))
+		problems = append(problems, fault.NewProblem("Config.Password.Threads", fmt.Sprintf("%d is too much", p.Threads), fmt.Sprintf("give at most %d", maxThreads)))
 	}
 	if p.MinLength < 8 || p.MinLength > 64 {
 		// Both ends are NIST's, SP 800-63B §3.1.1.2.
-		problems = append(problems, fmt.Sprintf("Config.Password.MinLength: %d is not between 8 and 64", p.MinLength))
+		problems = append(problems, fault.NewProblem("Config.Password.MinLength", fmt.Sprintf("%d is not between 8 and 64", p.MinLength), "give a number in this range, or leave it out for the default of 8"))
 	}
 	return problems
 }

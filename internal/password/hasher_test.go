@@ -470,25 +470,25 @@ func TestInvalidPasswordConfigIsRefusedByField(t *testing.T) {
 		config Settings
 		faults []string
 	}{
-		"2 passes want 19456 KiB":            {Settings{Memory: 19455}, []string{"Config.Password.Memory: 19455 KiB is too little for Iterations of 2; give 19456 or more"}},
-		"1 pass wants 47104 KiB":             {Settings{Iterations: 1}, []string{"Config.Password.Memory: 19456 KiB is too little for Iterations of 1; give 47104 or more"}},
-		"3 passes want 12288 KiB":            {Settings{Memory: 12287, Iterations: 3}, []string{"Config.Password.Memory: 12287 KiB is too little for Iterations of 3; give 12288 or more"}},
-		"4 passes want 9216 KiB":             {Settings{Memory: 9215, Iterations: 4}, []string{"Config.Password.Memory: 9215 KiB is too little for Iterations of 4; give 9216 or more"}},
-		"5 passes want 7168 KiB":             {Settings{Memory: 7167, Iterations: 5}, []string{"Config.Password.Memory: 7167 KiB is too little for Iterations of 5; give 7168 or more"}},
-		"16 passes want 7168 KiB":            {Settings{Memory: 7167, Iterations: 16}, []string{"Config.Password.Memory: 7167 KiB is too little for Iterations of 16; give 7168 or more"}},
-		"bytes taken for KiB":                {Settings{Memory: 64 << 20}, []string{"Config.Password.Memory: 67108864 KiB is too much; give at most 1048576, and mind that the unit is KiB"}},
-		"a minimum length that is too short": {Settings{MinLength: 7}, []string{"Config.Password.MinLength: 7 is not between 8 and 64"}},
-		"a minimum length that is too long":  {Settings{MinLength: 65}, []string{"Config.Password.MinLength: 65 is not between 8 and 64"}},
-		"a negative length":                  {Settings{MinLength: -1}, []string{"Config.Password.MinLength: -1 is not between 8 and 64"}},
+		"2 passes want 19456 KiB":            {Settings{Memory: 19455}, []string{"Config.Password.Memory: 19455 KiB is too little for Iterations of 2: give 19456 or more"}},
+		"1 pass wants 47104 KiB":             {Settings{Iterations: 1}, []string{"Config.Password.Memory: 19456 KiB is too little for Iterations of 1: give 47104 or more"}},
+		"3 passes want 12288 KiB":            {Settings{Memory: 12287, Iterations: 3}, []string{"Config.Password.Memory: 12287 KiB is too little for Iterations of 3: give 12288 or more"}},
+		"4 passes want 9216 KiB":             {Settings{Memory: 9215, Iterations: 4}, []string{"Config.Password.Memory: 9215 KiB is too little for Iterations of 4: give 9216 or more"}},
+		"5 passes want 7168 KiB":             {Settings{Memory: 7167, Iterations: 5}, []string{"Config.Password.Memory: 7167 KiB is too little for Iterations of 5: give 7168 or more"}},
+		"16 passes want 7168 KiB":            {Settings{Memory: 7167, Iterations: 16}, []string{"Config.Password.Memory: 7167 KiB is too little for Iterations of 16: give 7168 or more"}},
+		"bytes taken for KiB":                {Settings{Memory: 64 << 20}, []string{"Config.Password.Memory: 67108864 KiB is too much: give at most 1048576; the unit is KiB"}},
+		"a minimum length that is too short": {Settings{MinLength: 7}, []string{"Config.Password.MinLength: 7 is not between 8 and 64: give a number in this range, or leave it out for the default of 8"}},
+		"a minimum length that is too long":  {Settings{MinLength: 65}, []string{"Config.Password.MinLength: 65 is not between 8 and 64: give a number in this range, or leave it out for the default of 8"}},
+		"a negative length":                  {Settings{MinLength: -1}, []string{"Config.Password.MinLength: -1 is not between 8 and 64: give a number in this range, or leave it out for the default of 8"}},
 		"everything": {Settings{Memory: 1, Iterations: math.MaxUint32, Threads: 17, MinLength: 1}, []string{
-			"Config.Password.Iterations: 4294967295 passes are more than 16; raise Memory instead",
-			"Config.Password.Memory: 1 KiB is too little for Iterations of 4294967295; give 7168 or more",
-			"Config.Password.Threads: 17 is too much; give at most 16",
-			"Config.Password.MinLength: 1 is not between 8 and 64",
+			"Config.Password.Iterations: 4294967295 passes are more than 16: raise Memory instead",
+			"Config.Password.Memory: 1 KiB is too little for Iterations of 4294967295: give 7168 or more",
+			"Config.Password.Threads: 17 is too much: give at most 16",
+			"Config.Password.MinLength: 1 is not between 8 and 64: give a number in this range, or leave it out for the default of 8",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, tc.faults, tc.config.Problems())
+			require.Equal(t, tc.faults, fault.Texts(tc.config.Problems()))
 		})
 	}
 }

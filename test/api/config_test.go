@@ -136,7 +136,7 @@ func TestOpenNamesFieldOfEveryMistake(t *testing.T) {
 		"a transport as identity":                {only(fiberjwt.Entity[Leftover]{Identity: "transport"}), []string{"Config.Entities[0]", "Identity", `"transport"`, "another name"}},
 		"the deletion fillable":                  {only(fiberjwt.Entity[Member]{Fillable: []string{"deleted_at"}}), []string{"Fillable[0]", `"deleted_at"`}},
 		"registering without a password":         {only(fiberjwt.Entity[User]{Password: "-", Register: fiberjwt.Anyone[User]}), []string{"Config.Entities[0]", "Register", "Login"}},
-		"a misspelt identity without a password": {only(fiberjwt.Entity[User]{Password: "-", Identity: "e-mail"}), []string{"Config.Entities[0]", "Identity", `Password "-"`}},
+		"a misspelt identity without a password": {only(fiberjwt.Entity[User]{Password: "-", Identity: "e-mail"}), []string{"Config.Entities[0]", "Identity", `"e-mail"`, userColumns}},
 		"the key as identity":                    {only(fiberjwt.Entity[User]{Password: "-", Identity: "id"}), []string{"Config.Entities[0]", "Identity", "primary key", "UUID"}},
 		"fillable without a password":            {only(fiberjwt.Entity[User]{Password: "-", Fillable: []string{"nick"}}), []string{"Config.Entities[0]", "Fillable", `Password "-"`}},
 		"a name in capitals":                     {only(fiberjwt.Entity[User]{Name: "Users"}), []string{"Config.Entities[0]", "Name", `"Users"`}},
@@ -480,7 +480,7 @@ func TestUntrimmedSecretIsAllowedOnlyAsOldSecret(t *testing.T) {
 	w.addUser("ann@example.com")
 	for _, secret := range []string{testSecret + "\n", " " + testSecret} {
 		_, err := fiberjwt.Open(fiberjwt.Config{DB: w.db, Secret: []byte(secret), Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}}})
-		require.ErrorContains(t, err, "Config.Secret begins or ends with white space")
+		require.ErrorContains(t, err, "Config.Secret: begins or ends with white space")
 		_, err = fiberjwt.Open(fiberjwt.Config{
 			DB: w.db, Secret: []byte(testSecret), OldSecrets: []keys.Secret{[]byte(secret)}, Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}},
 		})

@@ -95,8 +95,8 @@ func TestOpenRefusesModelWithBrokenOrLeakyJSON(t *testing.T) {
 		kind fiberjwt.AnyEntity
 		says string
 	}{
-		"MarshalJSON panics":             {fiberjwt.Entity[Panicking]{}, "take empty values (a hook panicked: runtime error: index out of range [1] with length 1)"},
-		"MarshalJSON of pointers panics": {fiberjwt.Entity[PanicsByPtr]{}, "take empty values (a hook panicked: no id)"},
+		"MarshalJSON panics":             {fiberjwt.Entity[Panicking]{}, "cannot be encoded as JSON (a hook panicked: runtime error: index out of range [1] with length 1)"},
+		"MarshalJSON of pointers panics": {fiberjwt.Entity[PanicsByPtr]{}, "cannot be encoded as JSON (a hook panicked: no id)"},
 		"MarshalJSON fails":              {fiberjwt.Entity[Failing]{}, "not yet stored"},
 		"MarshalText of a member fails":  {fiberjwt.Entity[BadMember]{}, "no role"},
 		"a member has no JSON":           {fiberjwt.Entity[Unmarshalable]{}, "take empty values"},
