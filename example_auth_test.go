@@ -99,9 +99,33 @@ func ExampleOpen_incorrect() {
 	fmt.Println(err)
 	// Output:
 	// fiberjwt: the Config has 3 problems:
-	//   - Config.Secret has 7 bytes; give 32 random bytes or more, for instance from: openssl rand -base64 48
-	//   - Config.Entities[0] (Teacher, table teachers): Identity: the model has no column "email"; its columns are id, login, password_hash
+	//   - Config.Secret has 7 bytes: give 32 random bytes or more, for instance from: openssl rand -base64 48
+	//   - Config.Entities[0] (Teacher, table teachers): Identity: the model has no column "email": name one of its columns: id, login, password_hash
 	//   - Config.Public[0]: "/health" is not a route: write it like "GET /assets/*", the method in capitals
+}
+
+// A tool that starts applications shows what is wrong, and how to fix it.
+func ExampleConfigError() {
+	_, err := fiberjwt.Open(fiberjwt.Config{
+		DB:       exampleDB(),
+		Secret:   secret,
+		Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}},
+		Leeway:   5 * time.Minute,
+		Public:   []string{"/health"},
+	})
+	var wrong *fiberjwt.ConfigError
+	if errors.As(err, &wrong) {
+		for _, p := range wrong.Problems {
+			fmt.Printf("%s\n\tproblem: %s\n\tfix: %s\n", p.Field, p.Reason, p.Hint)
+		}
+	}
+	// Output:
+	// Config.Leeway
+	// 	problem: 5m0s is not between 0 and 60 s
+	// 	fix: give a time in this range, or leave it out for the default of 5 s
+	// Config.Public[0]
+	// 	problem: "/health" is not a route
+	// 	fix: write it like "GET /assets/*", the method in capitals
 }
 
 // Public names the routes that need no token.

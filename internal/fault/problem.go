@@ -22,8 +22,17 @@ func ParseProblem(field, text string) Problem {
 	return Problem{field, reason, hint}
 }
 
-// String returns "field: reason: hint", without the parts that are empty.
-func (p Problem) String() string { return joinParts(p.Field, p.Reason, p.Hint) }
+// String returns "field: reason: hint", without the parts that are empty. A reason that
+// continues a sentence about the field, such as "is empty", follows it without the colon.
+func (p Problem) String() string {
+	if verb, _, _ := strings.Cut(p.Reason, " "); p.Field != "" && slices.Contains(verbs, verb) {
+		return joinParts(p.Field+" "+p.Reason, p.Hint)
+	}
+	return joinParts(p.Field, p.Reason, p.Hint)
+}
+
+// verbs begin the reasons that are sentences about their field.
+var verbs = []string{"begins", "contains", "gives", "has", "is", "looks", "needs", "only", "repeats"}
 
 func joinParts(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), ": ")

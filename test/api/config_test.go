@@ -210,6 +210,7 @@ func TestOpenNamesFieldOfEveryMistake(t *testing.T) {
 			require.Nil(t, auth)
 			require.Error(t, err)
 			require.True(t, strings.HasPrefix(err.Error(), "fiberjwt: "), err.Error())
+			problemsOf(t, err)
 			require.NotContains(t, err.Error(), testSecret)
 			for _, want := range test.want {
 				require.ErrorContains(t, err, want)

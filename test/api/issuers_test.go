@@ -528,6 +528,7 @@ func TestOpenRejectsInvalidIssuer(t *testing.T) {
 				fiberjwt.Entity[Teacher]{Identity: "login"},
 			}})
 			require.ErrorContains(t, err, want)
+			problemsOf(t, err)
 		})
 	}
 }

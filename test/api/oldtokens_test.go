@@ -249,6 +249,7 @@ func TestOpenRefusesInvalidOldTokensSettings(t *testing.T) {
 			DB: newDB(t), Secret: []byte(testSecret), Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}}, OldTokens: old,
 		})
 		require.ErrorContains(t, err, want)
+		problemsOf(t, err)
 		require.NotContains(t, strings.ReplaceAll(err.Error(), "OldTokens", ""), oldSecret)
 	}
 	_, err := fiberjwt.Open(fiberjwt.Config{

@@ -137,6 +137,7 @@ func TestOpenRefusesUnusableKeys(t *testing.T) {
 			tc.change(&cfg)
 			_, err := fiberjwt.Open(cfg)
 			require.ErrorContains(t, err, tc.want)
+			problemsOf(t, err)
 		})
 	}
 }

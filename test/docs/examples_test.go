@@ -17,6 +17,7 @@ import (
 var withoutExample = []string{
 	"AnyEntity", "SessionInfo", "Tokens",
 	"Error_As", "Error_Error", "Error_LogValue", "Error_Unwrap",
+	"ConfigError_Error", "ConfigError_Unwrap", "Problem", "Problem_String", // ExampleConfigError
 	"Link_Redeem", "Link_Token", // ExampleLink
 }
 
