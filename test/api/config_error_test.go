@@ -55,9 +55,9 @@ func TestConfigErrorHasAllProblems(t *testing.T) {
 
 func TestConfigErrorPrintsOneProblemOnOneLine(t *testing.T) {
 	one := fiberjwt.Problem{Field: "Config.Secret", Reason: "is empty", Hint: "give one"}
-	require.EqualError(t, &fiberjwt.ConfigError{Problems: []fiberjwt.Problem{one}}, "fiberjwt: Config.Secret: is empty: give one")
+	require.EqualError(t, &fiberjwt.ConfigError{Problems: []fiberjwt.Problem{one}}, "fiberjwt: Config.Secret is empty: give one")
 	require.EqualError(t, &fiberjwt.ConfigError{Problems: []fiberjwt.Problem{one, {Field: "Config.Store", Reason: "it forgets"}}},
-		"fiberjwt: the Config has 2 problems:\n  - Config.Secret: is empty: give one\n  - Config.Store: it forgets")
+		"fiberjwt: the Config has 2 problems:\n  - Config.Secret is empty: give one\n  - Config.Store: it forgets")
 }
 
 func TestNewAndMountPanicWithConfigError(t *testing.T) {

@@ -481,7 +481,7 @@ func TestUntrimmedSecretIsAllowedOnlyAsOldSecret(t *testing.T) {
 	w.addUser("ann@example.com")
 	for _, secret := range []string{testSecret + "\n", " " + testSecret} {
 		_, err := fiberjwt.Open(fiberjwt.Config{DB: w.db, Secret: []byte(secret), Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}}})
-		require.ErrorContains(t, err, "Config.Secret: begins or ends with white space")
+		require.ErrorContains(t, err, "Config.Secret begins or ends with white space")
 		_, err = fiberjwt.Open(fiberjwt.Config{
 			DB: w.db, Secret: []byte(testSecret), OldSecrets: []keys.Secret{[]byte(secret)}, Entities: []fiberjwt.AnyEntity{fiberjwt.Entity[User]{}},
 		})

@@ -505,11 +505,11 @@ func TestOpenRejectsInvalidIssuer(t *testing.T) {
 		return []fiberjwt.TrustedIssuer{issuer}
 	}
 	for want, issuers := range map[string][]fiberjwt.TrustedIssuer{
-		"Name: is empty":                    with(func(i *fiberjwt.TrustedIssuer) { i.Name = "" }),
-		"Audience: is empty":                with(func(i *fiberjwt.TrustedIssuer) { i.Audience = nil }),
-		"RequiredClaims: has an empty":      with(func(i *fiberjwt.TrustedIssuer) { i.RequiredClaims = []string{""} }),
-		"Keys: is nil: give":                with(func(i *fiberjwt.TrustedIssuer) { i.Keys = nil }),
-		"Keys: is nil: look":                with(func(i *fiberjwt.TrustedIssuer) { i.Keys = (*keys.Set)(nil) }),
+		"Name is empty":                     with(func(i *fiberjwt.TrustedIssuer) { i.Name = "" }),
+		"Audience is empty":                 with(func(i *fiberjwt.TrustedIssuer) { i.Audience = nil }),
+		"RequiredClaims has an empty":       with(func(i *fiberjwt.TrustedIssuer) { i.RequiredClaims = []string{""} }),
+		"Keys is nil: give":                 with(func(i *fiberjwt.TrustedIssuer) { i.Keys = nil }),
+		"Keys is nil: look":                 with(func(i *fiberjwt.TrustedIssuer) { i.Keys = (*keys.Set)(nil) }),
 		"is not https":                      with(func(i *fiberjwt.TrustedIssuer) { i.Keys = keys.FromURL("http://example.com") }),
 		"has no algorithms":                 with(func(i *fiberjwt.TrustedIssuer) { i.Keys = keys.Func(func(*jwt.Token) (any, error) { return nil, nil }) }),
 		"has FromIssuer":                    with(func(i *fiberjwt.TrustedIssuer) { i.Kind = "teachers" }),
@@ -552,7 +552,7 @@ func TestEveryIssuerKindNeedsFromIssuer(t *testing.T) {
 func TestIssuerWithoutEntitiesNeedsKind(t *testing.T) {
 	issuer := fiberjwt.TrustedIssuer{Name: provider, Keys: newSet(t, newKey(t, keys.ES256)), Audience: []string{"shop"}}
 	_, err := fiberjwt.Open(fiberjwt.Config{TrustedIssuers: []fiberjwt.TrustedIssuer{issuer}})
-	require.ErrorContains(t, err, "Kind: is empty, and without Entities")
+	require.ErrorContains(t, err, "Kind is empty, and without Entities")
 }
 
 func TestLongExternalTokenIsAccepted(t *testing.T) {

@@ -235,14 +235,14 @@ func TestOldTokensAreRefusedByDefault(t *testing.T) {
 func TestOpenRefusesInvalidOldTokensSettings(t *testing.T) {
 	later := time.Now().Add(time.Hour)
 	for want, old := range map[string]legacy.Tokens{
-		"Config.OldTokens.Until: is more than a year":    {Secret: []byte(oldSecret), Until: time.Now().AddDate(2, 0, 0)},
-		"Config.OldTokens.Until: is missing":             {Secret: []byte(oldSecret)},
-		"Config.OldTokens.Secret: is empty":              {Until: later},
-		"Config.OldTokens.Secret: is Config.Secret":      {Secret: []byte(testSecret), Until: later},
-		"Config.OldTokens.Secret: is a key in PEM":       {Secret: []byte("\n-----BEGIN PUBLIC KEY-----"), Until: later},
+		"Config.OldTokens.Until is more than a year":     {Secret: []byte(oldSecret), Until: time.Now().AddDate(2, 0, 0)},
+		"Config.OldTokens.Until is missing":              {Secret: []byte(oldSecret)},
+		"Config.OldTokens.Secret is empty":               {Until: later},
+		"Config.OldTokens.Secret is Config.Secret":       {Secret: []byte(testSecret), Until: later},
+		"Config.OldTokens.Secret is a key in PEM":        {Secret: []byte("\n-----BEGIN PUBLIC KEY-----"), Until: later},
 		"Config.OldTokens.Column: the model has no":      {Secret: []byte(oldSecret), Until: later, Kind: "users", Column: "username"},
 		`OldTokens.Column: the column "id" is a int64`:   {Secret: []byte(oldSecret), Until: later, Kind: "users", Column: "id"},
-		"Config.OldTokens.Kind: is missing":              {Secret: []byte(oldSecret), Until: later, Column: "email"},
+		"Config.OldTokens.Kind is missing":               {Secret: []byte(oldSecret), Until: later, Column: "email"},
 		`no kind "pupils": name one of the kinds: users`: {Secret: []byte(oldSecret), Until: later, Kind: "pupils"},
 	} {
 		_, err := fiberjwt.Open(fiberjwt.Config{
@@ -259,7 +259,7 @@ func TestOpenRefusesInvalidOldTokensSettings(t *testing.T) {
 	})
 	require.ErrorContains(t, err, "or one of OldSecrets")
 	_, err = fiberjwt.Open(fiberjwt.Config{Secret: []byte(testSecret), OldTokens: legacy.Tokens{Secret: []byte(oldSecret), Until: later}})
-	require.ErrorContains(t, err, "Config.OldTokens: needs DB and Entities")
+	require.ErrorContains(t, err, "Config.OldTokens needs DB and Entities")
 }
 
 // FuzzOldClaims verifies arbitrary claims that are signed by the old secret.

@@ -121,14 +121,14 @@ func TestOpenRefusesUnusableKeys(t *testing.T) {
 		want   string
 		change func(*fiberjwt.Config)
 	}{
-		"public keys with Entities": {"Config.Keys: has only public keys", withKeys(newSet(t, private.Public()))},
-		"an address with Entities":  {"Config.Keys: only verifies", withKeys(keys.FromURL("https://auth.example.com/jwks.json"))},
-		"a shared secret":           {"Config.Keys: has a shared secret", withKeys(newSet(t, shared))},
-		"a nil set":                 {"Config.Keys: is nil", withKeys((*keys.Set)(nil))},
+		"public keys with Entities": {"Config.Keys has only public keys", withKeys(newSet(t, private.Public()))},
+		"an address with Entities":  {"Config.Keys only verifies", withKeys(keys.FromURL("https://auth.example.com/jwks.json"))},
+		"a shared secret":           {"Config.Keys has a shared secret", withKeys(newSet(t, shared))},
+		"a nil set":                 {"Config.Keys is nil", withKeys((*keys.Set)(nil))},
 		"an empty set":              {"Config.Keys: the set is empty", withKeys(&keys.Set{})},
 		"an address in http":        {"is not https", withKeys(keys.FromURL("http://auth.example.com/jwks.json"))},
 		"no address":                {"is not valid", withKeys(keys.FromURL(""))},
-		"keys but no secret": {"Config.Secret: is empty", func(cfg *fiberjwt.Config) {
+		"keys but no secret": {"Config.Secret is empty", func(cfg *fiberjwt.Config) {
 			cfg.Keys, cfg.Secret = newSet(t, private), nil
 		}},
 	} {
@@ -146,7 +146,7 @@ func TestSharedSecretFromKeySourceIsRefused(t *testing.T) {
 	at := &clock{now: time.Unix(noon, 0)}
 	secret := func(*jwt.Token) (any, error) { return []byte(otherSecret), nil }
 	_, err := fiberjwt.Open(fiberjwt.Config{Keys: keys.Func(secret, keys.HS256), Now: at.Now})
-	require.ErrorContains(t, err, "Config.Keys: gives shared secrets")
+	require.ErrorContains(t, err, "Config.Keys gives shared secrets")
 	shared, err := keys.HMAC(keys.HS256, []byte(otherSecret))
 	require.NoError(t, err)
 	own := source(func(context.Context, string) (keys.Key, error) { return shared, nil })
