@@ -255,7 +255,7 @@ func (r Refresh) problems() []fault.Problem {
 		return []fault.Problem{fault.NewProblem("Config.Refresh.Timeout", fmt.Sprintf("%v is not between 100 µs and 1 h", r.Timeout), "give a unit, as in 10 * time.Second, or leave it out for the default of 10 s")}
 	}
 	if r.Rearm > longestRearm {
-		return []fault.Problem{fault.NewProblem("Config.Refresh.Rearm", fmt.Sprintf("%v is more than a day, and so long a stolen refresh token would be treated like a late one", r.Rearm), "lower it, or leave it out for the default")}
+		return []fault.Problem{fault.NewProblem("Config.Refresh.Rearm", fmt.Sprintf("%v is more than a day, and until then a stolen refresh token would be treated like a late one", r.Rearm), "lower it, or leave it out for the default")}
 	}
 	if r.Grace < 2*r.Timeout {
 		problems = append(problems, fault.NewProblem("Config.Refresh.Grace", fmt.Sprintf("%v is less than twice the Timeout of %v, so a slow response would sign users out", r.Grace, r.Timeout), fmt.Sprintf("give %v or more", 2*r.Timeout)))

@@ -22,7 +22,7 @@ func problemsOf(t *testing.T, err error) []fiberjwt.Problem {
 		require.NotEmpty(t, p.Field, "%+v", p)
 		require.NotEmpty(t, p.Reason, "%+v", p)
 		require.NotEmpty(t, p.Hint, "%+v", p)
-		require.ErrorContains(t, err, p.Field+": "+p.Reason+": "+p.Hint)
+		require.ErrorContains(t, err, p.String())
 	}
 	return wrong.Problems
 }
