@@ -741,7 +741,7 @@ func TestRefreshCookieOfAnotherAccountIsRefused(t *testing.T) {
 	requireRefusal(t, refresh(planted), 401, "no_token", "ann is signed out and must not be signed in as mallory")
 	requireRefusal(t, refresh(userCookie+"=garbage", planted), 401, "no_token")
 	requireRefusal(t, refresh(access, planted), 401, "no_token", "ann is signed in and must not become mallory")
-	require.Contains(t, refresh(own).Body, "beside the access cookie", "the response must say that the access cookie is missing")
+	require.Contains(t, refresh(own).Body, "together with the access cookie", "the response must say that the access cookie is missing")
 	require.Equal(t, 200, refresh(access, own, own).Status, "the same value twice counts as one")
 	require.Empty(t, refresh(userCookie+"=garbage", planted).Header.Values("Set-Cookie"))
 
