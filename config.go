@@ -33,9 +33,9 @@ import (
 //	}
 //
 // A service that only verifies tokens sets neither DB nor Entities. Its requests
-// have a [Session], but no account is loaded. Such a service needs Keys,
-// TrustedIssuers or Secret; with one of the first two it needs no Secret. DB
-// without Entities, or Entities without DB, is refused.
+// have a [Session], but no account is loaded. Such a service needs Keys or
+// TrustedIssuers. Without both, it needs Secret. DB without Entities, or Entities
+// without DB, is refused.
 //
 // # Who gets in
 //
@@ -59,8 +59,8 @@ import (
 // # Signing keys
 //
 // All keys of the library are derived from Secret. To replace it, move the
-// former value to OldSecrets, and remove it from there when the sessions of that
-// time have ended. If other services have to verify access tokens, set Keys to a
+// former value to OldSecrets, keep it there for the longest SessionTTL, and then
+// remove it. If other services have to verify access tokens, set Keys to a
 // [keys.Set] with a private key: it then signs the access tokens, and Secret
 // remains the root of all other keys, such as those of refresh tokens.
 //
@@ -204,7 +204,7 @@ type Config struct {
 	// takes part in the transactions of the accounts.
 	Store session.Store
 	// CacheTTL keeps accounts of active sessions in memory for this time, at most
-	// 1 h. The section "Cache" has its rules. Default 0: no cache.
+	// 1 h. See "Cache" above. Default 0: no cache.
 	CacheTTL time.Duration
 	// ManualPrune leaves it to [Auth.Prune] to delete rows of ended sessions and of
 	// failed sign-ins that no longer count. By default, sign-ins start the
@@ -265,9 +265,9 @@ type Refresh struct {
 	// Grace is the age of a refresh token up to which its parent returns it again.
 	// Default 30 s, at least 2 Timeout.
 	Grace time.Duration
-	// Rearm is the age up to which the parent returns the token again and restarts
-	// its age, for responses that were lost. A refresh token does not rotate before
-	// this age, and not before half the life of an access token. Default 60 s, at
+	// Rearm is for responses that were lost: until a refresh token is this old, its
+	// parent still returns it. After Grace, this also restarts the token's age. A
+	// refresh token does not rotate before this age, and not before half the life of an access token. Default 60 s, at
 	// least Grace + 2 Timeout, at most 24 h.
 	Rearm time.Duration
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/password"
 	"github.com/fiberjwt/fiberjwt/internal/token"
+	"github.com/fiberjwt/fiberjwt/session"
 )
 
 // AnyEntity is a kind of account: an [Entity] of any model. It lets entities of different
@@ -330,4 +331,68 @@ func newHasher(cfg Config) *password.Hasher {
 		load.Pool = cfg.DB.Stats().MaxOpenConnections
 	}
 	return password.New(password.Settings(cfg.Password), load)
+}
+
+// SessionInfo describes an active session in a list.
+type SessionInfo struct {
+	ID          string    `json:"id"`
+	Created     time.Time `json:"created"`
+	LastRefresh time.Time `json:"last_refresh"` // or when Cookie.Sliding last moved the idle deadline
+	Expires     time.Time `json:"expires"`      // unless it is refreshed before
+	Address     string    `json:"address"`      // of the client at the sign-in
+	UserAgent   string    `json:"user_agent"`
+	Current     bool      `json:"current"` // whether the request belongs to it; set by the built-in route only
+}
+
+// RevokeAll ends all sessions of an account. Call it after the account was disabled or
+// deleted, or after its password was changed elsewhere. It reads only the primary key of
+// account, so &User{ID: id} is enough for a deleted row. If several kinds share the table
+// of the account, the sessions of all of them end.
+//
+// Tokens of a [TrustedIssuer] and of Config.OldTokens have no session here and stay valid;
+// let [Entity].Allow refuse the account. The error is ErrUnavailable; or ErrSetup if T is
+// not the model of a kind, or if account is nil or has no key.
+func RevokeAll[T any](ctx context.Context, a *Auth, account *T) error {
+	k, subject, err := subjectOf(a, account)
+	if err != nil {
+		return publicError(err)
+	}
+	return publicError(a.service.RevokeAll(ctx, k.Name, subject))
+}
+
+// Sessions returns the active sessions of an account, the newest first, at most 100. It
+// reads only the primary key of account. The error is ErrUnavailable; or ErrSetup if T is
+// not the model of a kind, or if account is nil or has no key.
+func Sessions[T any](ctx context.Context, a *Auth, account *T) ([]SessionInfo, error) {
+	k, subject, err := subjectOf(a, account)
+	if err != nil {
+		return nil, publicError(err)
+	}
+	infos, err := a.listSessions(ctx, k.Name, subject)
+	return infos, publicError(err)
+}
+
+func (a *Auth) listSessions(ctx context.Context, kind, subject string) ([]SessionInfo, error) {
+	list, err := a.service.List(ctx, kind, subject)
+	if err != nil {
+		return nil, err
+	}
+	infos := make([]SessionInfo, len(list))
+	for i, s := range list {
+		infos[i] = SessionInfo{ID: session.ID(s.SID), Created: s.Created, LastRefresh: s.LastRefresh, Expires: s.Expires, Address: s.Address, UserAgent: s.Agent}
+	}
+	return infos, nil
+}
+
+// subjectOf returns the kind of an account, and its primary key as text.
+func subjectOf[T any](a *Auth, account *T) (*kind, string, error) {
+	k, err := kindOf[T](a)
+	if err != nil {
+		return nil, "", err
+	}
+	if account == nil {
+		return nil, "", fault.Setupf("the account is a nil *%s: pass a row that has its primary key", k.Model.Name())
+	}
+	subject, err := k.StoredSubject(account)
+	return k, subject, err
 }

@@ -180,7 +180,7 @@ func (e *setupError) Unwrap() []error { return []error{ErrSetup, e.cause} }
 
 // ConfigError has all mistakes of a [Config], or of its database. [Open] and
 // [Auth.Check] return a *ConfigError, which errors.As finds; [New] and [Auth.Mount]
-// panic with one. It is ErrSetup to errors.Is. Its text is for developers: it names
+// panic with one. It matches [ErrSetup]. Its text is for developers: it names
 // tables, columns and settings, so do not send it to clients.
 type ConfigError struct {
 	Problems []Problem // at least one
@@ -193,10 +193,11 @@ type ConfigError struct {
 type Problem struct {
 	Field  string // path of the setting, such as "Config.Leeway" or "Config.Entities[0] (User, table users): Identity"
 	Reason string // what is wrong
-	Hint   string // how to fix it; empty if a store or a source of keys that is not of this library does not say
+	Hint   string // how to fix it; may be empty for a custom Store or keys.Source
 }
 
-// String returns "Field: Reason: Hint".
+// String returns "Field: Reason: Hint", or "Field Reason: Hint" if the reason is a sentence
+// about the field, such as "is empty".
 func (p Problem) String() string { return fault.Problem(p).String() }
 
 // Error returns the problem on one line, or the number of problems and a line for each.

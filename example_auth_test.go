@@ -100,7 +100,7 @@ func ExampleOpen_incorrect() {
 	// Output:
 	// fiberjwt: the Config has 3 problems:
 	//   - Config.Secret has 7 bytes: give 32 random bytes or more, for instance from: openssl rand -base64 48
-	//   - Config.Entities[0] (Teacher, table teachers): Identity: the model has no column "email": name one of its columns: id, login, password_hash
+	//   - Config.Entities[0] (Teacher, table teachers): Identity: the model has no column "email": set Identity to one of its columns, which are id, login, password_hash
 	//   - Config.Public[0]: "/health" is not a route: write it like "GET /assets/*", the method in capitals
 }
 

@@ -36,9 +36,9 @@ type Extractor struct {
 }
 
 // Chain tries extractors in order. The first one that finds a credential decides. If that
-// credential is not valid, Chain does not try the next source: the token is invalid. Put the source that clients set
-// on purpose, such as a header, before a source that browsers send automatically, such as a
-// cookie.
+// credential is not valid, the next source is not tried, and the request counts as one with
+// an invalid token. Put the source that clients set on purpose, such as a header, before a
+// source that browsers send automatically, such as a cookie.
 func Chain(extractors ...Extractor) Extractor {
 	return Extractor{chain: append([]Extractor{}, extractors...)}
 }

@@ -21,7 +21,6 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/secret"
 	"github.com/fiberjwt/fiberjwt/internal/sessions"
 	"github.com/fiberjwt/fiberjwt/internal/token"
-	"github.com/fiberjwt/fiberjwt/session"
 )
 
 // New returns the middleware for cfg. If cfg.Routes is set, it also registers the
@@ -46,7 +45,8 @@ func New(cfg Config) fiber.Handler {
 
 // Auth is an opened [Config]. It has the middleware and the built-in routes, and
 // methods for jobs and WebSockets. It is safe for concurrent use once its routes are
-// mounted. Two Auths share no state, unless their Configs contain the same value.
+// mounted. Two Auths share no state except values that both Configs contain, such
+// as a DB, a Store or a keys.Remote.
 type Auth struct {
 	service *auth.Service
 	kinds   []*kind
@@ -73,51 +73,17 @@ type Auth struct {
 }
 
 // Open checks cfg and returns an [Auth] for it. It does no I/O. Its error is a
-// [ConfigError] with all problems, which name the field, the model, the table and the
+// *[ConfigError] with all problems, which name the field, the model, the table and the
 // columns that exist.
 func Open(cfg Config) (*Auth, error) {
 	machineClock := cfg.Now == nil
 	cfg = cfg.withDefaults()
-	problems := cfg.problems()
-	kinds, wrong := cfg.openKinds()
-	problems = append(problems, wrong...)
-	problems = append(problems, cfg.issuerProblems(kinds)...)
-	problems = append(problems, cfg.oldTokenProblems(kinds)...)
-	public, wrong := newPublicRoutes(cfg.Public)
-	problems = append(problems, wrong...)
-	trusted, wrong := origin.New(cfg.TrustedOrigins)
-	problems = append(problems, wrong...)
-	_, wrong = cfg.Cookie.pathOf(cfg.Routes)
-	problems = append(problems, wrong...)
+	parts, problems := cfg.validate()
 	if err := configError("the Config", problems); err != nil {
 		return nil, err
 	}
-
-	a := &Auth{
-		kinds:          kinds,
-		models:         map[reflect.Type]string{},
-		extractor:      cfg.Extractor,
-		vary:           cfg.Extractor.headers(),
-		public:         public,
-		optional:       cfg.Optional,
-		skip:           cfg.Next,
-		transport:      cfg.Transports,
-		cookie:         cfg.Cookie,
-		client:         cfg.ServeClient,
-		origins:        trusted,
-		refreshTimeout: cfg.Refresh.Timeout,
-		errorHandler:   cfg.ErrorHandler,
-		onEvent:        cfg.OnEvent,
-		logs:           logs{journal.New(cfg.Logger, cfg.Now)},
-		mounted:        map[string]bool{},
-		apps:           &sync.Map{},
-		now:            cfg.Now,
-	}
-	for _, k := range kinds {
-		a.models[k.Model] = k.Name
-		k.cookies = newCookieNames(k.Name, cmp.Or(cfg.Cookie.Path, "/"), cfg.Cookie)
-	}
-	a.service = newService(cfg, kinds, a.logs.Journal, machineClock)
+	a := newAuth(cfg, parts)
+	a.service = newService(cfg, parts.kinds, a.logs.Journal, machineClock)
 	a.service.LogUncached()
 	if cfg.Routes != nil {
 		a.Mount(cfg.Routes)
@@ -152,11 +118,13 @@ func (a *Auth) Handler() fiber.Handler {
 			return a.answer(c, a.explain(c, err))
 		}
 		r.store(c)
-		if err := r.run(c); err != nil || !a.cookie.Sliding { // run calls c.Next
+		if err := r.run(c); err != nil { // run calls c.Next
 			a.explainMissing(c, err)
 			return err
 		}
-		a.renewCookies(c, r)
+		if a.cookie.Sliding {
+			a.renewCookies(c, r)
+		}
 		return nil
 	}
 }
@@ -239,6 +207,21 @@ func (a *Auth) admit(r *request, public bool) error {
 	return ErrNoToken
 }
 
+// store stores the request and its accounts in c.Locals. It removes what is stored under
+// the name of a kind that is not signed in, so that a handler never takes it for an account.
+func (r *request) store(c *fiber.Ctx) {
+	r.outer = requestOf(c)
+	c.Locals(requestKey{}, r)
+	for _, k := range r.auth.kinds {
+		c.Context().RemoveUserValue(k.Name)
+	}
+	for _, s := range r.sessions {
+		if s.Account != nil {
+			c.Locals(s.Kind, s.Account)
+		}
+	}
+}
+
 // skips reports whether Config.Next excludes the request from the middleware.
 func (a *Auth) skips(c *fiber.Ctx) (bool, error) {
 	if a.skip == nil {
@@ -283,6 +266,35 @@ func (a *Auth) kind(name string) *kind {
 		}
 	}
 	return nil
+}
+
+// newAuth returns an Auth that lacks its service.
+func newAuth(cfg Config, parts parts) *Auth {
+	a := &Auth{
+		kinds:          parts.kinds,
+		models:         map[reflect.Type]string{},
+		extractor:      cfg.Extractor,
+		vary:           cfg.Extractor.headers(),
+		public:         parts.public,
+		optional:       cfg.Optional,
+		skip:           cfg.Next,
+		transport:      cfg.Transports,
+		cookie:         cfg.Cookie,
+		client:         cfg.ServeClient,
+		origins:        parts.origins,
+		refreshTimeout: cfg.Refresh.Timeout,
+		errorHandler:   cfg.ErrorHandler,
+		onEvent:        cfg.OnEvent,
+		logs:           logs{journal.New(cfg.Logger, cfg.Now)},
+		mounted:        map[string]bool{},
+		apps:           &sync.Map{},
+		now:            cfg.Now,
+	}
+	for _, k := range parts.kinds {
+		a.models[k.Model] = k.Name
+		k.cookies = newCookieNames(k.Name, cmp.Or(cfg.Cookie.Path, "/"), cfg.Cookie)
+	}
+	return a
 }
 
 // newService builds the layers below this package from a Config without problems.
@@ -363,70 +375,6 @@ func (a *Auth) Alive(ctx context.Context, s *Session) error {
 // there are no Entities.
 func (a *Auth) Revoke(ctx context.Context, sessionID string) error {
 	return publicError(a.service.Revoke(ctx, sessionID))
-}
-
-// RevokeAll ends all sessions of an account. Call it after the account was disabled or
-// deleted, or after its password was changed elsewhere. It reads only the primary key of
-// account, so &User{ID: id} is enough for a deleted row. If several kinds share the table
-// of the account, the sessions of all of them end.
-//
-// Tokens of a [TrustedIssuer] and of Config.OldTokens have no session here and stay valid;
-// let [Entity].Allow refuse the account. The error is ErrUnavailable; or ErrSetup if T is
-// not the model of a kind, or if account is nil or has no key.
-func RevokeAll[T any](ctx context.Context, a *Auth, account *T) error {
-	k, subject, err := subjectOf(a, account)
-	if err != nil {
-		return publicError(err)
-	}
-	return publicError(a.service.RevokeAll(ctx, k.Name, subject))
-}
-
-// SessionInfo describes an active session in a list.
-type SessionInfo struct {
-	ID          string    `json:"id"`
-	Created     time.Time `json:"created"`
-	LastRefresh time.Time `json:"last_refresh"` // or when Cookie.Sliding last moved the idle deadline
-	Expires     time.Time `json:"expires"`      // unless it is refreshed before
-	Address     string    `json:"address"`      // of the client at the sign-in
-	UserAgent   string    `json:"user_agent"`
-	Current     bool      `json:"current"` // whether the request belongs to it; set by the built-in route only
-}
-
-// Sessions returns the active sessions of an account, the newest first, at most 100. It
-// reads only the primary key of account. The error is ErrUnavailable; or ErrSetup if T is
-// not the model of a kind, or if account is nil or has no key.
-func Sessions[T any](ctx context.Context, a *Auth, account *T) ([]SessionInfo, error) {
-	k, subject, err := subjectOf(a, account)
-	if err != nil {
-		return nil, publicError(err)
-	}
-	infos, err := a.listSessions(ctx, k.Name, subject)
-	return infos, publicError(err)
-}
-
-// subjectOf returns the kind of an account, and its primary key as text.
-func subjectOf[T any](a *Auth, account *T) (*kind, string, error) {
-	k, err := kindOf[T](a)
-	if err != nil {
-		return nil, "", err
-	}
-	if account == nil {
-		return nil, "", fault.Setupf("the account is a nil *%s: pass a row that has its primary key", k.Model.Name())
-	}
-	subject, err := k.StoredSubject(account)
-	return k, subject, err
-}
-
-func (a *Auth) listSessions(ctx context.Context, kind, subject string) ([]SessionInfo, error) {
-	list, err := a.service.List(ctx, kind, subject)
-	if err != nil {
-		return nil, err
-	}
-	infos := make([]SessionInfo, len(list))
-	for i, s := range list {
-		infos[i] = SessionInfo{ID: session.ID(s.SID), Created: s.Created, LastRefresh: s.LastRefresh, Expires: s.Expires, Address: s.Address, UserAgent: s.Agent}
-	}
-	return infos, nil
 }
 
 // Prune deletes the rows of sessions that are past their absolute deadline, and of failed

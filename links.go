@@ -28,7 +28,7 @@ import (
 //	}
 //
 //	token, err := confirm.Token(auth, user)          // goes into the link
-//	user, err := confirm.Redeem(ctx, auth, token)    // where the form on the linked page is sent to
+//	user, err := confirm.Redeem(ctx, auth, token)    // in the handler of the form on the linked page
 //
 // A link token is bound to the kind, the account and the Name of the Link. It does not verify
 // for another kind, account or Name, and never as an access token.
@@ -124,7 +124,7 @@ func (p Link[T]) link(a *Auth) (auth.Link, error) {
 		return auth.Link{}, err
 	}
 	if !token.ValidKind(p.Name) {
-		return auth.Link{}, fault.Setupf("Link.Name: %q is no name: take lower-case letters, digits, \"_\" and \"-\", at most 32, a letter first", p.Name)
+		return auth.Link{}, fault.Setupf("Link.Name: %q is not a valid name: use at most 32 lower-case letters, digits, \"_\" and \"-\", with a letter first", p.Name)
 	}
 	if p.TTL < 0 || p.TTL > auth.MaxLinkTTL {
 		return auth.Link{}, fault.Setupf("Link.TTL: %v is not between 0 and 7 days", p.TTL)
@@ -146,7 +146,7 @@ func kindOf[T any](a *Auth) (*kind, error) {
 	}
 	name, ok := a.models[reflect.TypeFor[T]()]
 	if !ok {
-		return nil, fault.Setupf("%s is no model in Config.Entities", reflect.TypeFor[T]())
+		return nil, fault.Setupf("%s is not a model in Config.Entities", reflect.TypeFor[T]())
 	}
 	return a.kind(name), nil
 }

@@ -32,8 +32,11 @@ type Session struct {
 	IssuedAt  time.Time // when this access token was issued
 	ExpiresAt time.Time // when this access token expires
 	AuthTime  time.Time // when the password was last proved, or Login was called
-	Source    string    // where the token was found: "auth header", "header", "cookie", "query", "form", "param", "custom" or "ticket"; "" from [Auth.Verify]
-	Account   any       // the loaded row, a *T; nil if Config has no Entities
+	// Source is where the token was found: exactly "auth header", "header", "cookie",
+	// "query", "form", "param", "custom" or "ticket". It is "" from [Auth.Verify] and in
+	// [Entity].FromIssuer.
+	Source  string
+	Account any // the loaded row, a *T; nil if Config has no Entities
 
 	sid     []byte
 	payload []byte
@@ -128,21 +131,6 @@ func requestOf(c *fiber.Ctx) *request {
 	return r
 }
 
-// store stores the request and its accounts in c.Locals. It removes what is stored under
-// the name of a kind that is not signed in, so that a handler never takes it for an account.
-func (r *request) store(c *fiber.Ctx) {
-	r.outer = requestOf(c)
-	c.Locals(requestKey{}, r)
-	for _, k := range r.auth.kinds {
-		c.Context().RemoveUserValue(k.Name)
-	}
-	for _, s := range r.sessions {
-		if s.Account != nil {
-			c.Locals(s.Kind, s.Account)
-		}
-	}
-}
-
 // session returns the session of a kind, or nil if that kind is not signed in.
 func (r *request) session(kind string) *Session {
 	for _, s := range r.sessions {
@@ -176,9 +164,9 @@ func (r *request) missing(kind string) error {
 
 // As returns a handler for requests that are signed in as the kind of T. It calls h with
 // the account, the same pointer as in c.Locals. Other requests are answered 401, or 403
-// wrong_kind if they have a token of another kind. If that token was in the cookie of its
-// kind, the response is 401, because a browser can have a cookie of the kind of T beside
-// it. Without the middleware above it, every request is answered 500, and the log has the
+// wrong_kind if they have a token of another kind. If that token came in the cookie of its
+// own kind, the response is 401 no_token: the browser can also hold a cookie of the kind of
+// T, and a sign-in adds it. Without the middleware above it, every request is answered 500, and the log has the
 // reason.
 //
 //	app.Get("/me", fiberjwt.As(func(c *fiber.Ctx, u *User) error { return c.JSON(u) }))
@@ -217,7 +205,7 @@ func accountOf[T any](c *fiber.Ctx) (*T, error) {
 		}
 		return nil, r.missing(kind)
 	}
-	return nil, fault.Setupf("As or Current is used with %s, which is not a model in Config.Entities", model)
+	return nil, fault.Setupf("As or Current is used with %s, which is not a model in Config.Entities: declare fiberjwt.Entity[%[1]s], or use the type that is declared", model)
 }
 
 // SessionOf returns the session of the request: that of one of the given kinds, or without
@@ -339,7 +327,7 @@ func notFresh(maxAge time.Duration) error {
 	return e
 }
 
-var errNoMiddleware = fault.Setup("a guard or accessor runs without the middleware above it: register app.Use(fiberjwt.New(cfg)) before the route, on the same app or group")
+var errNoMiddleware = fault.Setup("a guard runs without the middleware above it: move the route below app.Use(auth.Handler()) or app.Use(fiberjwt.New(cfg)), on the same app or group")
 
 // refuse answers err as the middleware above does. Without a middleware it writes the
 // default response, and logs to what alone returns.

@@ -91,7 +91,7 @@ func login[T any](c *fiber.Ctx, account *T, options LoginOptions) (Tokens, error
 		options.AuthTime = cmp.Or(options.AuthTime, r.authTimeOf(k, account))
 		return r.auth.login(c, k, account, options)
 	}
-	return Tokens{}, fault.Setupf("Login: %T is nil or no model in Config.Entities", account)
+	return Tokens{}, fault.Setupf("Login: %T is nil or not a model in Config.Entities", account)
 }
 
 func (a *Auth) login(c *fiber.Ctx, k *kind, account any, options LoginOptions) (Tokens, error) {
@@ -248,7 +248,7 @@ func (a *Auth) Issue(ctx context.Context, account any, options ...LoginOptions) 
 	var problem string
 	switch {
 	case k == nil:
-		problem = fmt.Sprintf("Issue: a %T is nil or no pointer to a model in Config.Entities", account)
+		problem = fmt.Sprintf("Issue: a %T is nil or not a pointer to a model in Config.Entities", account)
 	case o.Transport != "" && o.Transport != TransportBody:
 		problem = fmt.Sprintf("Issue: there is no response for the transport %q", o.Transport)
 	default:

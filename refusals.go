@@ -59,6 +59,11 @@ func fromFiber(e *fiber.Error) *Error {
 	return &Error{Status: e.Code, Code: cmp.Or(code, "refused"), Description: e.Message}
 }
 
+// How an error becomes a response: an inner package returns one of its own errors, and a
+// hook any error. allowError and registerError classify those of hooks. refusal finds the
+// row of the table in errors.go for all of them, and answer writes it. publicError does the
+// same for functions that the application calls, without a response.
+
 // publicError converts an error of an inner package for the application. The result is an
 // *Error or, if the application is set up wrongly, an error that matches ErrSetup and keeps its
 // text.

@@ -11,13 +11,37 @@ import (
 
 	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/origin"
 	"github.com/fiberjwt/fiberjwt/internal/password"
 	"github.com/fiberjwt/fiberjwt/keys"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
-// problems returns what is wrong with a Config that has its defaults, except for what
-// needs the kinds.
+// parts are what [Open] makes of fields of a Config.
+type parts struct {
+	kinds   []*kind
+	public  []publicRoute
+	origins origin.Trusted
+}
+
+// validate returns all problems of a Config that has its defaults, and its parts if there
+// are none.
+func (cfg Config) validate() (p parts, problems []fault.Problem) {
+	var wrong []fault.Problem
+	problems = cfg.problems()
+	p.kinds, wrong = cfg.openKinds()
+	problems = append(problems, wrong...)
+	problems = append(problems, cfg.issuerProblems(p.kinds)...)
+	problems = append(problems, cfg.oldTokenProblems(p.kinds)...)
+	p.public, wrong = newPublicRoutes(cfg.Public)
+	problems = append(problems, wrong...)
+	p.origins, wrong = origin.New(cfg.TrustedOrigins)
+	problems = append(problems, wrong...)
+	_, wrong = cfg.Cookie.pathOf(cfg.Routes)
+	return p, append(problems, wrong...)
+}
+
+// problems returns the problems of single fields that need no kinds.
 func (cfg Config) problems() (problems []fault.Problem) {
 	problems = append(problems, cfg.secretProblems()...)
 	problems = append(problems, cfg.keyProblems()...)
@@ -112,7 +136,7 @@ func (cfg Config) keyProblems() []fault.Problem {
 	return nil
 }
 
-// sourceProblem returns why source cannot supply keys, or "" if it can.
+// sourceProblems returns why source cannot supply keys; field names the setting.
 func sourceProblems(field string, source keys.Source) []fault.Problem {
 	if v := reflect.ValueOf(source); v.Kind() == reflect.Pointer && v.IsNil() {
 		return []fault.Problem{fault.NewProblem(field, "is nil", "look at the error of the function that made it")}
@@ -230,12 +254,14 @@ func (cfg Config) openKinds() (kinds []*kind, problems []fault.Problem) {
 		problems = append(problems, fault.Within(label, wrong)...)
 		for _, other := range kinds {
 			if k.Name != "" && other.Name == k.Name {
-				problems = append(problems, fault.NewProblem(label, fmt.Sprintf("the kind %q is declared twice", k.Name), "give one another Name"))
+				problems = append(problems, fault.NewProblem(label, fmt.Sprintf("the kind %q is declared twice", k.Name), "give one of them another Name"))
 			}
 			if k.Name == other.Name+"-refresh" || other.Name == k.Name+"-refresh" {
-				problems = append(problems, fault.NewProblem(label, fmt.Sprintf("the kinds %q and %q would have a cookie of the same name", k.Name, other.Name), "give one another Name"))
+				problems = append(problems, fault.NewProblem(label, fmt.Sprintf("the kinds %q and %q would have a cookie of the same name", k.Name, other.Name), "give one of them another Name"))
 			}
-			problems = append(problems, fault.Within(label, k.ShareProblems(other.Kind.Kind))...)
+			if other.Name != k.Name {
+				problems = append(problems, fault.Within(label, k.ShareProblems(other.Kind.Kind))...)
+			}
 		}
 		kinds = append(kinds, k)
 	}
@@ -273,9 +299,9 @@ func (r Refresh) problems() []fault.Problem {
 // database can be slow, so the checks of the store and of each table may take 30 s each, or
 // Config.ReadTimeout if that is longer. docs/operate/databases.md lists all problems.
 //
-// The error is a [ConfigError] with all problems, as that of Open. If a store did not answer, the error is ErrUnavailable, with
-// the cause in its text. What the server does not allow Check to read is not a problem.
-// Without Entities, Check does nothing.
+// Like Open, Check returns a *[ConfigError] with all problems. If a store did not answer, the
+// error is ErrUnavailable, with the cause in its text. What the server does not allow Check
+// to read is not a problem. Without Entities, Check does nothing.
 func (a *Auth) Check(ctx context.Context) error { return publicError(a.checkStores(ctx)) }
 
 func (a *Auth) checkStores(ctx context.Context) error {
@@ -378,7 +404,7 @@ type checkFailed struct {
 }
 
 func (u checkFailed) Error() string {
-	return fmt.Sprintf("fiberjwt: %s could not be asked: %v", u.label, rootCause(u.cause))
+	return fmt.Sprintf("fiberjwt: %s could not be checked: %v", u.label, rootCause(u.cause))
 }
 
 func (u checkFailed) Unwrap() []error { return []error{ErrUnavailable, u.cause} }

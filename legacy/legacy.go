@@ -7,7 +7,7 @@ import "time"
 
 // Tokens configures which access tokens of a former system are accepted, such as those of
 // Flask-JWT-Router, Flask-JWT, Flask-JWT-Extended and flask-jwtlogin. The tokens must be
-// signed by HS256. The zero value accepts none.
+// signed with HS256. The zero value accepts none.
 //
 //	Tokens{Secret: old, Until: day}                                 // Flask-JWT-Router: table_name, and the key by its column
 //	Tokens{Secret: old, Until: day, Kind: "users", Claim: "sub"}      // Flask-JWT-Extended from 4.0, flask-jwtlogin

@@ -111,5 +111,5 @@ func TestAuthCheckReachesRedis(t *testing.T) {
 	server.kill()
 	err = auth.Check(t.Context())
 	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
-	require.ErrorContains(t, err, "Config.Store could not be asked: ")
+	require.ErrorContains(t, err, "Config.Store could not be checked: ")
 }

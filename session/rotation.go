@@ -7,7 +7,7 @@ type Outcome int
 // part of the SQL statements.
 const (
 	Gone     Outcome = iota // there is no such session, or it has ended
-	Heal                    // the store lost a commit: adopt the client's generation
+	Heal                    // the client has a newer generation, because the store lost a commit; the row takes it over
 	Same                    // too young to rotate: the client gets an access token only
 	Rotate                  // the next generation
 	Converge                // another tab was first, or an answer was lost: the same child again
@@ -42,9 +42,9 @@ func (r Row) Reused() bool { return r.Revoked != 0 && r.Prev == reused }
 
 // Decide is the rule of rotation: it returns what presenting generation g at now
 // does to a session, with the row afterwards. It is a pure function, so that tests
-// can explore every interleaving; every store must give the same results. The
-// caller must have verified the refresh token, so g is a generation that was issued
-// before.
+// can explore every interleaving; every store must store the same row, and return
+// the same outcome except where [Store].Refresh allows another. The caller must
+// have verified the refresh token, so g is a generation that was issued before.
 func Decide(row Row, g, now int64, t Times) (Row, Outcome) {
 	age := now - row.Issued
 	switch {

@@ -39,8 +39,8 @@ func (r Row) Alive(now int64) bool { return r.Revoked == 0 && now < r.IdleUntil 
 // Store keeps sessions. All methods must be safe for concurrent use, also by
 // several processes on one store, and must return when ctx is done.
 //
-// An error means that the store could not answer, and nothing else: a session that
-// does not exist is not an error. After an error the caller does not know whether a
+// An error means that the store failed. A missing session is reported by found or
+// [Gone], never by an error. After an error the caller does not know whether a
 // write happened. The caller may repeat every method with the same arguments; the
 // second call must have no further effect.
 //
@@ -48,7 +48,9 @@ func (r Row) Alive(now int64) bool { return r.Revoked == 0 && now < r.IdleUntil 
 // clock only to delete rows after their Ends, and in Refresh if [Times.StoreClock]
 // is set.
 type Store interface {
-	// Create stores a new session. Its SID is random, so no other session has it.
+	// Create stores a new session. Its SID is random, so no other session has it. If the
+	// SID exists, the call is a repetition: Create returns nil and leaves the row as it
+	// is, even if it has changed since.
 	Create(ctx context.Context, row Row) error
 
 	// Refresh presents generation g of the session sid of kind: it applies [Decide] to

@@ -20,7 +20,9 @@ import (
 
 // SQL is a [Store] in the table fiberjwt_sessions of a Bun database: one row for
 // each login, updated in place. It is safe for concurrent use. It also implements
-// [Attempts], [Revocations], [Slider], [Clock] and [Checker].
+// [Attempts], [Revocations], [Slider], [Clock] and [Checker]. Its methods that belong
+// to none of these interfaces are for fiberjwt itself, which uses them in the
+// transactions of the accounts.
 type SQL struct {
 	db      *bun.DB
 	advance func(s *SQL, ctx context.Context, a present) (Row, Outcome, error)

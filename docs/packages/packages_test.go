@@ -1,6 +1,8 @@
 package main
 
 import (
+	"go/build"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -80,4 +82,27 @@ func TestImpliedImportIsNotDrawn(t *testing.T) {
 func TestCrossingLinesAreSorted(t *testing.T) {
 	g := &graph{names: []string{"a", "b", "c", "d"}, listed: 4, imports: [][]int{{3}, {2}, nil, nil}}
 	require.Zero(t, crossings(arrange(g)))
+}
+
+func TestTableHasEveryPackage(t *testing.T) {
+	g := read(t)
+	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		switch name = filepath.ToSlash(name); name {
+		case ".git", "docs", "example", "session/dbtest", "test":
+			return fs.SkipDir
+		case ".":
+			name = "fiberjwt"
+		}
+		if p, err := build.ImportDir(path, 0); err == nil && len(p.GoFiles) > 0 && p.Name != "main" {
+			require.Contains(t, g.names, name)
+		}
+		return nil
+	}))
 }

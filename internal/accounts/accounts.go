@@ -34,13 +34,13 @@ type Kind struct {
 	Label string // for messages: "User, table users"
 	DB    *bun.DB
 
-	Model    reflect.Type
-	Table    *schema.Table
-	PK       *schema.Field
-	Identity *schema.Field
-	Password *schema.Field // nil: no passwords
-	Fillable []*schema.Field
-	Telling  []*schema.Field // columns of the fingerprint, for a kind without passwords
+	Model              reflect.Type
+	Table              *schema.Table
+	PK                 *schema.Field
+	Identity           *schema.Field
+	Password           *schema.Field // nil: no passwords
+	Fillable           []*schema.Field
+	FingerprintColumns []*schema.Field // columns of the fingerprint, for a kind without passwords
 
 	SelectHook string // the hook of the model that runs on SELECT, "" if it has none
 

@@ -90,7 +90,7 @@ func TestOpenResolvesTheDefaults(t *testing.T) {
 	require.Equal(t, "password_hash", k.Password.Name)
 	require.Equal(t, "name", k.Fillable[0].Name)
 	require.Equal(t, []string{"users"}, k.Kinds())
-	require.Empty(t, k.Telling)
+	require.Empty(t, k.FingerprintColumns)
 }
 
 func TestOpenReportsProblems(t *testing.T) {

@@ -94,7 +94,7 @@ func (k *Kind) loadProblems() (problems []fault.Problem) {
 	if !hasAlias(query, k.Table.Alias) {
 		problems = append(problems, fault.NewProblem("Load", fmt.Sprintf("nothing in the SELECT has the alias %q of the model", k.Table.Alias), `let ModelTableExpr end with "AS ?TableAlias"`))
 	}
-	for _, field := range k.Telling {
+	for _, field := range k.FingerprintColumns {
 		if !selects(query, field.Name) {
 			problems = append(problems, fault.NewProblem("Load", fmt.Sprintf("the SELECT leaves the column %q out, which distinguishes an account from a later account with the same key", field.Name), "select it, or set Identity to another such column that is selected"))
 		}

@@ -21,12 +21,12 @@ func (k *Kind) resolveFingerprint(identity string) (problems []fault.Problem) {
 		case k.PK:
 			problems = append(problems, fault.NewProblem("Identity", fmt.Sprintf("the column %q is the primary key, which does not distinguish an account from a later account with the same key", field.Name), fingerprintHint))
 		default:
-			k.Telling = []*schema.Field{field}
+			k.FingerprintColumns = []*schema.Field{field}
 		}
 		return problems
 	}
-	k.Telling = slices.DeleteFunc(slices.Clone(k.Table.DataFields), func(field *schema.Field) bool { return !k.unique(field) })
-	if len(k.Telling) > 0 {
+	k.FingerprintColumns = slices.DeleteFunc(slices.Clone(k.Table.DataFields), func(field *schema.Field) bool { return !k.unique(field) })
+	if len(k.FingerprintColumns) > 0 {
 		return nil
 	}
 	i := slices.IndexFunc(k.Table.DataFields, func(field *schema.Field) bool { return field.Name == "email" })
@@ -35,7 +35,7 @@ func (k *Kind) resolveFingerprint(identity string) (problems []fault.Problem) {
 	}
 	switch {
 	case i >= 0:
-		k.Telling = k.Table.DataFields[i : i+1]
+		k.FingerprintColumns = k.Table.DataFields[i : i+1]
 	case k.PK != nil && isInteger(k.PK.StructField.Type):
 		return []fault.Problem{fault.NewProblem("Identity", "no column of the model is unique or a text, so nothing distinguishes an account from a later account with the same key, which would get its sessions", fingerprintHint)}
 	}
@@ -56,11 +56,11 @@ func (k *Kind) unique(field *schema.Field) bool {
 	return false
 }
 
-// Told returns the values of an account in the columns of the fingerprint, as one text.
+// FingerprintText returns the values of an account in the columns of the fingerprint, as one text.
 // Different values give different texts.
-func (k *Kind) Told(account any) string {
+func (k *Kind) FingerprintText(account any) string {
 	var text strings.Builder
-	for _, field := range k.Telling {
+	for _, field := range k.FingerprintColumns {
 		value := valueText(field.Value(reflect.ValueOf(account).Elem()))
 		fmt.Fprintf(&text, "%d:%s", len(value), value)
 	}
@@ -95,7 +95,7 @@ func valueText(v reflect.Value) string {
 // round other values. It ignores case and trailing blanks, because a database may change
 // them too.
 func (k *Kind) SameAs(account, row any) bool {
-	for _, field := range k.Telling {
+	for _, field := range k.FingerprintColumns {
 		mine := field.Value(reflect.ValueOf(account).Elem())
 		kind := field.IndirectType.Kind()
 		comparable := kind == reflect.String || kind == reflect.Array || isInteger(field.IndirectType)

@@ -124,7 +124,7 @@ func (k *Kind) resolveKey() []fault.Problem {
 func (k *Kind) Column(setting, name string, want reflect.Kind, problems *[]fault.Problem) *schema.Field {
 	field := k.Field(name)
 	if field == nil {
-		*problems = append(*problems, fault.NewProblem(setting, fmt.Sprintf("the model has no column %q", name), "name one of its columns: "+k.columns()))
+		*problems = append(*problems, fault.NewProblem(setting, fmt.Sprintf("the model has no column %q", name), "set "+setting+" to one of its columns, which are "+k.columns()))
 		return nil
 	}
 	if want != reflect.Invalid && field.StructField.Type.Kind() != want {

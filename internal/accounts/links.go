@@ -10,7 +10,7 @@ import (
 // Bound returns the values of an account to which every link is bound, so that a change of
 // one of them makes its links invalid: the identity, which distinguishes the account from a
 // later account with the same key, and the hashes of the row under every kind on the
-// table. For a kind without passwords it is the fingerprint; see [Kind.Told].
+// table. For a kind without passwords it is the fingerprint; see [Kind.FingerprintText].
 func (k *Kind) Bound(account any) string {
 	texts := []string{}
 	if k.Identity != nil && k.Password != nil {
@@ -19,8 +19,8 @@ func (k *Kind) Bound(account any) string {
 	for _, name := range k.passwordColumns() {
 		texts = append(texts, k.Text(account, k.Field(name)))
 	}
-	if len(k.Telling) > 0 {
-		texts = append(texts, k.Told(account))
+	if len(k.FingerprintColumns) > 0 {
+		texts = append(texts, k.FingerprintText(account))
 	}
 	return strings.Join(texts, "\x00")
 }

@@ -19,7 +19,7 @@ import (
 func (k *Kind) ShareProblems(other *Kind) (problems []fault.Problem) {
 	switch {
 	case k.Model == other.Model:
-		return []fault.Problem{fault.NewProblem("", fmt.Sprintf("kind %q already has this model, so every account could sign in as either kind", other.Name), "declare another type, as in type Admin User, and let its Load or Allow say which rows are of that kind")}
+		return []fault.Problem{fault.NewProblem("", fmt.Sprintf("kind %q already has this model, so every account could sign in as either kind", other.Name), "declare another type on the same table, as in type Admin User where User has bun.BaseModel with the tag `bun:\"table:users\"`, give its Entity a Name, and let its Load or Allow say which rows are of that kind")}
 	case !k.sharesTable(other):
 		return nil
 	}

@@ -274,11 +274,11 @@ func TestLinksNeedEveryPasswordOfTheTable(t *testing.T) {
 
 func TestFingerprintComesFromUniqueColumns(t *testing.T) {
 	k := open[Guest](t, newDB(t, (*Guest)(nil)), accounts.Declaration{Password: "-"})
-	require.Len(t, k.Telling, 1)
+	require.Len(t, k.FingerprintColumns, 1)
 	ann := &Guest{ID: 1, Subject: "ann"}
-	require.Equal(t, "3:ann", k.Told(ann))
-	require.NotEqual(t, k.Told(ann), k.Told(&Guest{ID: 1, Subject: "bob"}))
-	require.Equal(t, k.Told(ann), k.Bound(ann))
+	require.Equal(t, "3:ann", k.FingerprintText(ann))
+	require.NotEqual(t, k.FingerprintText(ann), k.FingerprintText(&Guest{ID: 1, Subject: "bob"}))
+	require.Equal(t, k.FingerprintText(ann), k.Bound(ann))
 	require.True(t, k.SameAs(ann, &Guest{Subject: "ANN  "}), "a database may pad and fold")
 	require.True(t, k.SameAs(&Guest{}, ann), "what is not set is not compared")
 	require.False(t, k.SameAs(ann, &Guest{Subject: "bob"}))

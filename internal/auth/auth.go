@@ -83,7 +83,7 @@ type Service struct {
 func New(cfg Config) *Service {
 	a := &Service{Config: cfg}
 	for _, k := range cfg.Kinds {
-		k.refresh = seal.NewRefreshCodec(cfg.Ring, k.Name, len(k.Telling) > 0)
+		k.refresh = seal.NewRefreshCodec(cfg.Ring, k.Name, len(k.FingerprintColumns) > 0)
 		k.tickets = seal.NewKeys(cfg.Ring, labelTicket+k.Name+"/"+cfg.Tokens.Issuer)
 		k.devices = seal.NewKeys(cfg.Ring, labelDevice+k.Name+"/"+cfg.Tokens.Issuer)
 		k.unlocks = seal.NewKeys(cfg.Ring, labelUnlock+k.Name+"/"+cfg.Tokens.Issuer)

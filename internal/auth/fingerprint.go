@@ -23,7 +23,7 @@ import (
 // application. If there is no row, the error is that of explainNotStored. If the row belongs
 // to another account by now, the error is ErrBadCredentials.
 func (a *Service) fingerprint(ctx context.Context, db bun.IDB, k *Kind, account any) (print []byte, err error) {
-	if len(k.Telling) == 0 {
+	if len(k.FingerprintColumns) == 0 {
 		return nil, nil
 	}
 	subject, err := k.Subject(account)
@@ -42,7 +42,7 @@ func (a *Service) fingerprint(ctx context.Context, db bun.IDB, k *Kind, account 
 	same := false
 	err = fault.Recover(func() error {
 		same = k.SameAs(account, stored)
-		print = k.prints.Fingerprint(k.Told(stored))
+		print = k.prints.Fingerprint(k.FingerprintText(stored))
 		return nil
 	})
 	if err == nil && !same {
@@ -56,12 +56,12 @@ func (a *Service) fingerprint(ctx context.Context, db bun.IDB, k *Kind, account 
 // started for an earlier account with the same key, or if account is nil. sid is nil for a
 // token without a session; then it returns account.
 func (a *Service) matchFingerprint(ctx context.Context, k *Kind, account any, sid []byte) (any, error) {
-	if account == nil || sid == nil || len(k.Telling) == 0 {
+	if account == nil || sid == nil || len(k.FingerprintColumns) == 0 {
 		return account, nil
 	}
 	same := false
 	err := fault.Recover(func() error {
-		same = k.prints.HasFingerprint(seal.FingerprintOf(sid), k.Told(account))
+		same = k.prints.HasFingerprint(seal.FingerprintOf(sid), k.FingerprintText(account))
 		return nil
 	})
 	if err != nil {
@@ -76,7 +76,7 @@ func (a *Service) matchFingerprint(ctx context.Context, k *Kind, account any, si
 
 // ownSessions returns rows without the sessions of an earlier account with the same key.
 func (a *Service) ownSessions(ctx context.Context, k *Kind, subject string, rows []session.Row) (own []session.Row, err error) {
-	if len(k.Telling) == 0 || len(rows) == 0 {
+	if len(k.FingerprintColumns) == 0 || len(rows) == 0 {
 		return rows, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.ReadTimeout)

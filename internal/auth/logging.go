@@ -113,8 +113,8 @@ func (a *Service) logNoSession(ctx context.Context, row session.Row, former bool
 // logReplaced warns that a session was refused because its key belongs to another account by
 // now, or because a column of the fingerprint has changed.
 func (a *Service) logReplaced(ctx context.Context, k *Kind) {
-	columns := make([]string, len(k.Telling))
-	for i, field := range k.Telling {
+	columns := make([]string, len(k.FingerprintColumns))
+	for i, field := range k.FingerprintColumns {
 		columns[i] = field.Name
 	}
 	a.Journal.Log(ctx, journal.Line{

@@ -171,7 +171,7 @@ func TestCheckNamesUnreachableStore(t *testing.T) {
 	require.NoError(t, w.db.Close())
 	err := w.auth.Check(t.Context())
 	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
-	require.EqualError(t, err, "fiberjwt: Config.DB could not be asked: sql: database is closed")
+	require.EqualError(t, err, "fiberjwt: Config.DB could not be checked: sql: database is closed")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -201,7 +201,7 @@ func TestCheckAsksCustomSessionStore(t *testing.T) {
 	}}
 	with := func(cfg *fiberjwt.Config) { cfg.Store = store }
 	err := newWorld(t, with).auth.Check(t.Context())
-	require.EqualError(t, err, "fiberjwt: Config.Store could not be asked: no route")
+	require.EqualError(t, err, "fiberjwt: Config.Store could not be checked: no route")
 	require.ErrorIs(t, err, fiberjwt.ErrUnavailable)
 	failure = nil
 	err = newWorld(t, with, func(cfg *fiberjwt.Config) { cfg.Now = nil }).auth.Check(t.Context())

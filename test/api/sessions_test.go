@@ -48,7 +48,7 @@ func TestUnknownKindGetsErrSetup(t *testing.T) {
 	w := quickWorld(t)
 	_, err := fiberjwt.Sessions(t.Context(), w.auth, &world{})
 	require.ErrorIs(t, err, fiberjwt.ErrSetup)
-	require.ErrorContains(t, err, "api_test.world is no model in Config.Entities")
+	require.ErrorContains(t, err, "api_test.world is not a model in Config.Entities")
 	require.ErrorIs(t, fiberjwt.RevokeAll(t.Context(), w.auth, &world{}), fiberjwt.ErrSetup)
 }
 
