@@ -266,7 +266,7 @@ func TestSettingsPageHasEverySettingAndNoOther(t *testing.T) {
 		"Entity":        reflect.TypeFor[fiberjwt.Entity[User]](),
 		"LoginOptions":  reflect.TypeFor[fiberjwt.LoginOptions](),
 		"TrustedIssuer": reflect.TypeFor[fiberjwt.TrustedIssuer](),
-		"OldTokens":     reflect.TypeFor[legacy.Tokens](),
+		"legacy.Tokens": reflect.TypeFor[legacy.Tokens](),
 	} {
 		require.ElementsMatch(t, fields(structure, ""), firstCells(section(t, "docs/reference/settings.md", heading)), heading)
 	}
