@@ -259,9 +259,7 @@ func (cfg Config) openKinds() (kinds []*kind, problems []fault.Problem) {
 			if k.Name == other.Name+"-refresh" || other.Name == k.Name+"-refresh" {
 				problems = append(problems, fault.NewProblem(label, fmt.Sprintf("the kinds %q and %q would have a cookie of the same name", k.Name, other.Name), "give one of them another Name"))
 			}
-			if other.Name != k.Name {
-				problems = append(problems, fault.Within(label, k.ShareProblems(other.Kind.Kind))...)
-			}
+			problems = append(problems, fault.Within(label, k.ShareProblems(other.Kind.Kind))...)
 		}
 		kinds = append(kinds, k)
 	}

@@ -102,12 +102,12 @@ func TestCheckFindsTextKeysThatReadBackChanged(t *testing.T) {
 		open      func(*testing.T, ...string) server
 		ddl, want string
 	}{
-		"PostgreSQL, CHAR":  {postgres, "CHAR(8)", `the primary key: the column "id" is a CHAR, which fills up`},
+		"PostgreSQL, CHAR":  {postgres, "CHAR(8)", `the primary key: the column "id" is a CHAR, which pads shorter texts`},
 		"PostgreSQL, bytes": {postgres, "BYTEA", `the primary key: the column "id" is a bytea, which is not a type of texts`},
 		"PostgreSQL, time":  {postgres, "TIMESTAMPTZ", `the primary key: the column "id" is a timestamptz, which is not`},
-		"MariaDB, BINARY":   {maria, "BINARY(8)", `the primary key: the column "id" is a BINARY, which fills up`},
+		"MariaDB, BINARY":   {maria, "BINARY(8)", `the primary key: the column "id" is a BINARY, which pads shorter texts`},
 		"MariaDB, DATE":     {maria, "DATE", `the primary key: the column "id" is a DATE, which is not`},
-		"MySQL, BINARY":     {mySQL, "BINARY(8)", `the primary key: the column "id" is a BINARY, which fills up`},
+		"MySQL, BINARY":     {mySQL, "BINARY(8)", `the primary key: the column "id" is a BINARY, which pads shorter texts`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := c.open(t)(t)

@@ -216,7 +216,7 @@ func TestGuardsAboveTheMiddlewareLogOnce(t *testing.T) {
 			require.Equal(t, 500, w.do("GET", path, "").Status)
 		}
 		require.Len(t, w.lines(), 1, path)
-		require.Contains(t, log.String(), "register app.Use(fiberjwt.New(cfg)) before the route")
+		require.Contains(t, log.String(), "move the route below app.Use(auth.Handler())")
 		require.Contains(t, log.String(), "route="+path)
 	}
 }

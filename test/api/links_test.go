@@ -310,7 +310,7 @@ func TestInvalidPurposeGetsErrSetup(t *testing.T) {
 			return fiberjwt.Link[User]{Name: "a", TTL: 8 * 24 * time.Hour}.Token(w.auth, u)
 		},
 		"the account is nil":     func() (string, error) { return confirm.Token(w.auth, nil) },
-		"no model":               func() (string, error) { return fiberjwt.Link[world]{Name: "a"}.Token(w.auth, &world{}) },
+		"not a model":            func() (string, error) { return fiberjwt.Link[world]{Name: "a"}.Token(w.auth, &world{}) },
 		"account is nil":         func() (string, error) { return fiberjwt.ResetToken[User](w.auth, nil, 0) },
 		"not between 0 and 24 h": func() (string, error) { return fiberjwt.ResetToken(w.auth, u, 25*time.Hour) },
 		"there are no sessions":  func() (string, error) { return confirm.Token(newVerifier(t).auth, u) },
