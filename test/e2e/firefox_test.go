@@ -85,19 +85,27 @@ func TestBackInFirefoxShowsNothingPrivate(t *testing.T) {
 	p, x := newFox(t), startExample(t)
 	shut := x.gate()
 	b := p.page(x)
-	foxEval[any](b, `fetch('/auth/users/register', { method: 'POST', headers: { 'Content-Type': 'application/json' },
-		body: JSON.stringify({ email: 'ann@example.com', full_name: 'Ann Archer', password: %q, transport: 'cookie' }) }).then(r => r.text())`, password)
-	b.visit(x.base + "/")
-	b.wait(`document.querySelector(%q)`, user+".sessions .here")
-	b.settled() // the cache does not keep a page with a running request
-	foxEval[any](b, `(() => { `+remember+` })()`)
-	b.visit(x.base + "/style.css") // a page that Firefox does not show in its JSON viewer
-	foxEval[any](b, `fetch('/auth/users/logout', { method: 'POST' }).then(r => r.text())`)
-	shut.Store(true)
-	b.command("browsingContext.traverseHistory", fields{"delta": -1})
-	b.wait(notKnown, user+".state")
-	b.settled()
-	require.Equal(t, "the same page", foxEval[string](b, `window.mark ?? 'a new one'`), "the cache was not used, so this test proves nothing")
+	const sent = `fetch('/auth/users/%s', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(%s) }).then(r => r.text())`
+	foxEval[any](b, sent, "register", `{ email: 'ann@example.com', full_name: 'Ann Archer', password: "`+password+`", transport: 'cookie' }`)
+	// The browser decides whether its cache keeps a page. On a busy machine it sometimes does not.
+	for try := 1; ; try++ {
+		b.visit(x.base + "/")
+		b.wait(`document.querySelector(%q)`, user+".sessions .here")
+		b.settled() // the cache does not keep a page with a running request
+		foxEval[any](b, `(() => { `+remember+` })()`)
+		b.visit(x.base + "/style.css") // a page that Firefox does not show in its JSON viewer
+		foxEval[any](b, `fetch('/auth/users/logout', { method: 'POST' }).then(r => r.text())`)
+		shut.Store(true)
+		b.command("browsingContext.traverseHistory", fields{"delta": -1})
+		b.wait(notKnown, user+".state")
+		b.settled()
+		if foxEval[bool](b, `!!window.mark`) {
+			break
+		}
+		require.Less(t, try, 10, "the cache was never used, so this test proves nothing")
+		shut.Store(false)
+		foxEval[any](b, sent, "login", `{ email: 'ann@example.com', password: "`+password+`", transport: 'cookie' }`)
+	}
 	require.NotContains(t, foxEval[string](b, `window.shown`), "ann@example.com")
 	b.requireNothingOf("ann@example.com", "Ann Archer")
 	b.shoot("1-not-known")
