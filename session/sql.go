@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,7 +24,8 @@ import (
 // transactions of the accounts.
 type SQL struct {
 	db      *bun.DB
-	advance func(s *SQL, ctx context.Context, a present) (Row, Outcome, error)
+	sent    statements
+	advance func(s *SQL, ctx context.Context, p present) (Row, Outcome, error)
 	clock   bun.Safe             // an SQL expression for the time of the server, "" if there is no server
 	galera  atomic.Pointer[bool] // nil until the database is asked
 
@@ -42,8 +42,9 @@ var (
 
 // NewSQL returns the store on db. It does no I/O; [Migrate] creates the tables.
 //
-// On SQLite, PostgreSQL and MariaDB a refresh is one statement. On MySQL and other
-// databases it reads the row, decides, and writes if the row has not changed.
+// On PostgreSQL and MariaDB a refresh is one statement. On SQLite, MySQL and other
+// databases it reads the row, decides, and writes if there is something to write and
+// the row has not changed.
 // MariaDB is recognized by its answer to bun.NewDB: a server that was down at that
 // time is treated like MySQL, which costs round trips, until the process restarts.
 // The first statement for which it matters asks whether the server is a node of a
@@ -57,17 +58,17 @@ var (
 // most about three seconds, or until ctx is done.
 func NewSQL(db *bun.DB) *SQL {
 	s := &SQL{db: db, advance: (*SQL).compareAndSet}
+	refresh := ""
 	switch db.Dialect().Name() {
-	case dialect.SQLite:
-		s.advance = (*SQL).advanceSQLite
 	case dialect.PG:
-		s.advance, s.clock = (*SQL).advancePostgres, postgresClock
+		s.advance, s.clock, refresh = (*SQL).advanceOnce, postgresClock, postgresRefresh
 	case dialect.MySQL:
 		s.clock = mysqlClock
+		if db.HasFeature(feature.InsertReturning) {
+			s.advance, refresh = (*SQL).advanceMaria, mariaRefresh
+		}
 	}
-	if db.HasFeature(feature.InsertReturning) && db.Dialect().Name() == dialect.MySQL {
-		s.advance = (*SQL).advanceMaria
-	}
+	s.sent = newStatements(db, refresh, s.clock)
 	return s
 }
 
@@ -151,33 +152,26 @@ func (s *SQL) On(db *bun.DB) bool { return s.db.DB == db.DB }
 
 // WhereAlive adds a condition to the SELECT that loads an account: the session of
 // the access token is alive. So account and session take one round trip, and a
-// logout has effect at once.
-func WhereAlive(q *bun.SelectQuery, kind, subject string, sid []byte, now int64) *bun.SelectQuery {
+// logout has effect at once. The arguments are values, or stand for values.
+func WhereAlive(q *bun.SelectQuery, kind, subject, sid, now any) *bun.SelectQuery {
 	return q.Where("EXISTS (SELECT 1 FROM fiberjwt_sessions AS fiberjwt_s WHERE fiberjwt_s.sid = ? AND fiberjwt_s.kind = ?"+
 		" AND fiberjwt_s.subject = ? AND fiberjwt_s.revoked IS NULL AND fiberjwt_s.idle_until > ? AND fiberjwt_s.ends > ?)",
 		sid, kind, subject, now, now)
 }
 
-// present is what a client presents. The SQL statements use the names of the
-// fields.
+// present is what a client presents.
 type present struct {
-	SID                        []byte
-	Kind                       string
-	G, Age, Grace, Rearm, Idle int64
-	Now                        bun.Safe // a number, or the clock of the server
-	now                        int64    // of the process
-	times                      Times
+	sid   []byte
+	kind  string
+	g     int64
+	now   int64 // of the process
+	times Times
+	clock bool // use the clock of the server
 }
 
 // Refresh implements [Store].
 func (s *SQL) Refresh(ctx context.Context, kind string, sid []byte, g, now int64, t Times) (row Row, o Outcome, err error) {
-	p := present{
-		SID: sid, Kind: kind, G: g, Now: bun.Safe(strconv.FormatInt(now, 10)), now: now, times: t,
-		Age: t.Age.Milliseconds(), Grace: t.Grace.Milliseconds(), Rearm: t.Rearm.Milliseconds(), Idle: t.Idle.Milliseconds(),
-	}
-	if t.StoreClock && s.clock != "" {
-		p.Now = s.clock
-	}
+	p := present{sid: sid, kind: kind, g: g, now: now, times: t, clock: t.StoreClock && s.clock != ""}
 	err = dberr.RetryIdempotent(ctx, func() error {
 		row, o, err = s.advance(s, ctx, p)
 		return err
@@ -194,101 +188,6 @@ func (s *SQL) Clock(ctx context.Context, now int64) (clock int64, err error) {
 	return clock, err
 }
 
-// judged is [Decide] as an SQL expression over the row.
-const judged = `CASE
-    WHEN revoked IS NOT NULL OR idle_until <= ?now OR ends <= ?now THEN 0
-    WHEN ?g > gen THEN 1
-    WHEN ?g = gen AND ?now - issued < ?age THEN 2
-    WHEN ?g = gen THEN 3
-    WHEN ?g = prev AND ?now - issued < ?grace THEN 4
-    WHEN ?g = prev AND ?now - issued < ?rearm THEN 5
-    WHEN ?g = prev THEN 6
-    ELSE 7 END`
-
-// changes are the assignments of each outcome. j is the row before the refresh.
-const changes = `
-  gen = CASE j.outcome WHEN 1 THEN ?g WHEN 3 THEN j.gen + 1 WHEN 6 THEN j.gen + 1 ELSE j.gen END,
-  prev = CASE j.outcome WHEN 1 THEN j.gen WHEN 3 THEN j.gen WHEN 7 THEN -2 ELSE j.prev END,
-  issued = CASE WHEN j.outcome IN (1, 3, 5, 6) THEN ?now ELSE j.issued END,
-  idle_until = CASE WHEN j.outcome NOT IN (1, 3, 5, 6) THEN j.idle_until WHEN ?now + ?idle < j.ends THEN ?now + ?idle ELSE j.ends END,
-  revoked = CASE j.outcome WHEN 7 THEN ?now ELSE j.revoked END`
-
-// sqliteRefresh, for SQLite 3.35 and later, returns the row that it wrote, or no
-// row.
-const sqliteRefresh = `
-WITH j AS (SELECT *, ` + judged + ` AS outcome FROM fiberjwt_sessions WHERE sid = ?sid AND kind = ?kind)
-UPDATE fiberjwt_sessions AS s SET` + changes + `
-FROM j
-WHERE s.sid = j.sid AND j.outcome IN (1, 3, 5, 6, 7)
-RETURNING ` + columns
-
-// advanceSQLite first runs the statement that writes. If it returns no row, the
-// outcome is one that does not write, and the row is read. If a concurrent refresh
-// changed the row between the two, both steps are repeated.
-func (s *SQL) advanceSQLite(ctx context.Context, p present) (Row, Outcome, error) {
-	for {
-		var row model
-		err := s.db.NewRaw(sqliteRefresh, p).Scan(ctx, &row)
-		if err == nil {
-			return row.Row, written(row.Row, p.G), nil
-		}
-		if !errors.Is(err, sql.ErrNoRows) {
-			return Row{}, Gone, err
-		}
-		row.Row, _, err = s.Find(ctx, p.Kind, p.SID)
-		if err != nil {
-			return Row{}, Gone, err
-		}
-		if after, o := Decide(row.Row, p.G, p.now, p.times); !o.Writes() {
-			return after, o, nil
-		}
-	}
-}
-
-// written returns the outcome for a row that was just written. It returns Rotate
-// for Rearm and Replace too.
-func written(row Row, g int64) Outcome {
-	switch {
-	case row.Revoked != 0:
-		return Reuse
-	case row.Gen == g:
-		return Heal
-	}
-	return Rotate
-}
-
-// postgresRefresh locks the row, so that concurrent refreshes wait for each other.
-// It then decides by the row that the previous one left, and writes if there is
-// something to write.
-const postgresRefresh = `
-WITH locked AS (SELECT * FROM fiberjwt_sessions WHERE sid = ?sid AND kind = ?kind FOR NO KEY UPDATE),
-j AS (SELECT *, ` + judged + ` AS outcome FROM locked),
-w AS (UPDATE fiberjwt_sessions AS s SET` + changes + `
-  FROM j WHERE s.sid = j.sid AND j.outcome IN (1, 3, 5, 6, 7)
-  RETURNING s.sid, s.gen, s.prev, s.issued, s.idle_until, s.revoked)
-SELECT j.outcome, j.sid, j.kind, j.subject, j.ends, j.auth_time, j.created, j.address, j.agent,
-  COALESCE(w.gen, j.gen) AS gen, COALESCE(w.prev, j.prev) AS prev, COALESCE(w.issued, j.issued) AS issued,
-  COALESCE(w.idle_until, j.idle_until) AS idle_until, COALESCE(w.revoked, j.revoked) AS revoked
-FROM j LEFT JOIN w ON w.sid = j.sid`
-
-func (s *SQL) advancePostgres(ctx context.Context, p present) (Row, Outcome, error) {
-	return s.advanceOnce(ctx, postgresRefresh, p)
-}
-
-// mariaRefresh, for MariaDB 10.5 and later, inserts the row that it read, and
-// updates it on the conflict, because MariaDB has RETURNING for INSERT only.
-// LAST_INSERT_ID returns the outcome. A row that stays the same is not written. It
-// is not used on Galera: a node that has to repeat a statement has sent the first
-// rows already, and go-sql-driver then panics at the second rows, or returns the
-// first ones as the result.
-const mariaRefresh = `
-INSERT INTO fiberjwt_sessions (` + columns + `)
-SELECT ` + columns + ` FROM (
-  SELECT fiberjwt_sessions.*, ` + judged + ` AS outcome FROM fiberjwt_sessions WHERE sid = ?sid AND kind = ?kind FOR UPDATE) AS j
-ON DUPLICATE KEY UPDATE` + changes + `,
-  created = j.created + 0 * LAST_INSERT_ID(j.outcome)
-RETURNING LAST_INSERT_ID() AS outcome, ` + columns
-
 func (s *SQL) advanceMaria(ctx context.Context, p present) (Row, Outcome, error) {
 	galera, err := s.onGalera(ctx)
 	if err != nil {
@@ -297,65 +196,75 @@ func (s *SQL) advanceMaria(ctx context.Context, p present) (Row, Outcome, error)
 	if galera {
 		return s.compareAndSet(ctx, p)
 	}
-	return s.advanceOnce(ctx, mariaRefresh, p)
+	return s.advanceOnce(ctx, p)
 }
 
-// advanceOnce runs a statement that returns the row afterwards and the outcome.
-func (s *SQL) advanceOnce(ctx context.Context, statement string, p present) (Row, Outcome, error) {
+// advanceOnce uses a statement that returns the row afterwards and the outcome.
+func (s *SQL) advanceOnce(ctx context.Context, p present) (Row, Outcome, error) {
 	var found struct {
 		Row
 		Outcome Outcome `bun:"outcome"`
 	}
-	err := s.db.NewRaw(statement, p).Scan(ctx, &found)
+	err := s.sent.refresh(ctx, s.db, &found, p)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Row{}, Gone, nil
 	}
 	return found.Row, found.Outcome, err
 }
 
-// compareAndSet is for databases for which this package has no refresh statement:
-// it reads the row, decides in Go, and writes only if the row has not changed.
+// compareAndSet reads the row, decides in Go, and writes only if there is something to
+// write and the row has not changed. It serves SQLite, where a second statement costs no
+// round trip and most refreshes write nothing, and databases without a statement for a
+// refresh.
 func (s *SQL) compareAndSet(ctx context.Context, p present) (Row, Outcome, error) {
 	for {
-		var found struct {
-			Row
-			Now int64 `bun:"now"`
-		}
-		err := s.db.NewRaw("SELECT "+columns+", ?now AS now FROM "+table+" WHERE sid = ?sid AND kind = ?kind", p).Scan(ctx, &found)
+		before, now, err := s.rowAndTime(ctx, p)
 		if errors.Is(err, sql.ErrNoRows) {
 			return Row{}, Gone, nil
 		}
 		if err != nil {
 			return Row{}, Gone, err
 		}
-		after, o := Decide(found.Row, p.G, found.Now, p.times)
+		after, o := Decide(before, p.g, now, p.times)
 		if !o.Writes() {
 			return after, o, nil
 		}
-		swapped, err := s.swap(ctx, found.Row, after)
+		swapped, err := s.swap(ctx, before, after)
 		if err != nil || swapped {
 			return after, o, err
 		}
 	}
 }
 
+// rowAndTime returns the row of a session, and the time by which a refresh is judged.
+func (s *SQL) rowAndTime(ctx context.Context, p present) (Row, int64, error) {
+	if !p.clock {
+		var row model
+		err := s.sent.find.Scan(ctx, s.db, &row, p.sid, p.kind)
+		return row.Row, p.now, err
+	}
+	var found struct {
+		Row
+		Now int64 `bun:"now"`
+	}
+	err := s.sent.findAndTime.Scan(ctx, s.db, &found, p.sid, p.kind)
+	return found.Row, found.Now, err
+}
+
 // swap writes after over before, if the table still contains before.
 func (s *SQL) swap(ctx context.Context, before, after Row) (bool, error) {
-	q := s.db.NewUpdate().Model((*model)(nil)).
-		Set("gen = ?", after.Gen).Set("prev = ?", after.Prev).Set("issued = ?", after.Issued).Set("idle_until = ?", after.IdleUntil).
-		Where("sid = ? AND gen = ? AND prev = ? AND issued = ? AND revoked IS NULL", before.SID, before.Gen, before.Prev, before.Issued)
+	var revoked any
 	if after.Revoked != 0 {
-		q = q.Set("revoked = ?", after.Revoked)
+		revoked = after.Revoked
 	}
-	return affected(q.Exec(ctx))
+	return affected(s.sent.swap.Exec(ctx, s.db, after.Gen, after.Prev, after.Issued, after.IdleUntil, revoked,
+		before.SID, before.Gen, before.Prev, before.Issued))
 }
 
 // Find implements [Store].
 func (s *SQL) Find(ctx context.Context, kind string, sid []byte) (Row, bool, error) {
 	var row model
-	err := dberr.RetryIdempotent(ctx, func() error {
-		return s.db.NewSelect().Model(&row).Where("sid = ? AND kind = ?", sid, kind).Scan(ctx)
-	})
+	err := dberr.RetryIdempotent(ctx, func() error { return s.sent.find.Scan(ctx, s.db, &row, sid, kind) })
 	if errors.Is(err, sql.ErrNoRows) {
 		return Row{}, false, nil
 	}
@@ -365,9 +274,7 @@ func (s *SQL) Find(ctx context.Context, kind string, sid []byte) (Row, bool, err
 // Slide implements [Slider].
 func (s *SQL) Slide(ctx context.Context, kind string, sid []byte, now, idle int64) (row Row, alive bool, err error) {
 	err = dberr.RetryIdempotent(ctx, func() error {
-		_, err := s.db.NewUpdate().Model((*model)(nil)).
-			Set("idle_until = CASE WHEN ? < ends THEN ? ELSE ends END", now+idle, now+idle).
-			Where("sid = ? AND kind = ? AND "+living, sid, kind, now, now).Exec(ctx)
+		_, err := s.sent.slide.Exec(ctx, s.db, sid, kind, now, now+idle)
 		return err
 	})
 	if err != nil {

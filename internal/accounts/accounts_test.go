@@ -47,7 +47,7 @@ type Guest struct {
 const hash = "$argon2id$v=19$m=19456,t=2,p=1$bWFya29mZmliZXJqd3Rz$Zm9ydGhlaGFzaHRoYXRtdXN0bmV2ZXJiZXNob3du0"
 
 // newDB returns a database in memory with the tables of models.
-func newDB(t *testing.T, models ...any) *bun.DB {
+func newDB(t testing.TB, models ...any) *bun.DB {
 	t.Helper()
 	conn, err := sql.Open("sqlite3", ":memory:")
 	require.NoError(t, err)
@@ -62,7 +62,7 @@ func newDB(t *testing.T, models ...any) *bun.DB {
 }
 
 // open returns the kind of T, which must have no problems.
-func open[T any](t *testing.T, db *bun.DB, d accounts.Declaration) *accounts.Kind {
+func open[T any](t testing.TB, db *bun.DB, d accounts.Declaration) *accounts.Kind {
 	t.Helper()
 	k, problems := accounts.Open(db, reflect.TypeFor[T](), d)
 	require.Empty(t, problems)

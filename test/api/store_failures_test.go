@@ -103,7 +103,38 @@ func (c *troubledConn) PrepareContext(ctx context.Context, statement string) (dr
 	if err := c.trouble.intercept(ctx, statement); err != nil {
 		return nil, err
 	}
-	return c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, statement)
+	stmt, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, statement)
+	return &troubledStmt{Stmt: stmt, text: statement, trouble: c.trouble}, err
+}
+
+// troubledStmt has trouble from its second use on, because the first follows the preparation.
+type troubledStmt struct {
+	driver.Stmt
+	text    string
+	used    bool
+	trouble *trouble
+}
+
+func (s *troubledStmt) intercept(ctx context.Context) error {
+	if !s.used {
+		s.used = true
+		return nil
+	}
+	return s.trouble.intercept(ctx, s.text)
+}
+
+func (s *troubledStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	if err := s.intercept(ctx); err != nil {
+		return nil, err
+	}
+	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
+}
+
+func (s *troubledStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	if err := s.intercept(ctx); err != nil {
+		return nil, err
+	}
+	return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
 }
 
 func (c *troubledConn) ExecContext(ctx context.Context, statement string, args []driver.NamedValue) (driver.Result, error) {

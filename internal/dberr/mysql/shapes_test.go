@@ -24,3 +24,9 @@ func TestTransientErrorsOfMySQL(t *testing.T) {
 		require.Equal(t, want, dberr.IsTransient(errors.Join(errors.New("other"), err)), number)
 	}
 }
+
+func TestNotPreparedErrorsOfMySQL(t *testing.T) {
+	for number, want := range map[uint16]bool{1243: true, 1295: true, 1461: true, 1615: true, 1213: false, 1062: false} {
+		require.Equal(t, want, dberr.NotPrepared(fmt.Errorf("wrapped: %w", &MySQLError{number})), number)
+	}
+}

@@ -1,0 +1,27 @@
+package dberr_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fiberjwt/fiberjwt/internal/dberr"
+)
+
+func TestNotPreparedMeansThatNothingWasRun(t *testing.T) {
+	for err, want := range map[error]bool{
+		pgError{state: "26000"}: true,
+		pgError{state: "42P05"}: true,
+		pgError{state: "0A000"}: true,
+		pgError{state: "23505"}: false,
+		pgError{state: "57P01"}: false, // the server is shutting down
+		errors.New(`failed to encode args[0]: 70000 is greater than maximum value for int2`): true,
+		errors.New("connection reset by peer"):                                               false,
+	} {
+		require.Equal(t, want, dberr.NotPrepared(err), err)
+		require.Equal(t, want, dberr.NotPrepared(fmt.Errorf("wrapped: %w", err)), err)
+	}
+	require.False(t, dberr.NotPrepared(nil))
+}

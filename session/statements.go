@@ -1,0 +1,117 @@
+package session
+
+import (
+	"context"
+	"strings"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+
+	"github.com/fiberjwt/fiberjwt/internal/statement"
+)
+
+// statements are what [SQL] sends most often, with arguments apart from the text.
+type statements struct {
+	find        *statement.Statement
+	findAndTime *statement.Statement // with the clock of the server; nil if there is no server
+	swap        *statement.Statement
+	slide       *statement.Statement
+	advance     [2]*statement.Statement // with the clock of the process, and that of the server; nil: none
+}
+
+// newStatements returns the statements for db. refresh is its statement for a refresh, ""
+// if it has none, and clock an SQL expression for the time of the server, "" if it has none.
+func newStatements(db *bun.DB, refresh string, clock bun.Safe) statements {
+	one := func(text string) *statement.Statement { return statement.New(db, arguments.Replace(text)) }
+	s := statements{
+		find: one("SELECT " + columns + " FROM " + table + " WHERE sid = $1 AND kind = $2"),
+		swap: one("UPDATE " + table + " SET gen = $1, prev = $2, issued = $3, idle_until = $4, revoked = $5" +
+			" WHERE sid = $6 AND gen = $7 AND prev = $8 AND issued = $9 AND revoked IS NULL"),
+		slide: one("UPDATE " + table + " SET idle_until = CASE WHEN $4 < ends THEN $4 ELSE ends END" +
+			" WHERE sid = $1 AND kind = $2 AND revoked IS NULL AND idle_until > $3 AND ends > $3"),
+	}
+	if clock != "" {
+		s.findAndTime = one("SELECT " + columns + ", " + string(clock) + " AS now FROM " + table + " WHERE sid = $1 AND kind = $2")
+	}
+	if refresh != "" {
+		s.advance = [2]*statement.Statement{refreshStatement(db, refresh, ""), refreshStatement(db, refresh, string(clock))}
+	}
+	return s
+}
+
+var arguments = strings.NewReplacer("$1", arg(1), "$2", arg(2), "$3", arg(3), "$4", arg(4), "$5", arg(5), "$6", arg(6), "$7", arg(7), "$8", arg(8), "$9", arg(9))
+
+func arg(n int) string { return string(statement.Arg(n)) }
+
+// refreshStatement returns a statement for a refresh. If clock is "", its last argument is
+// the time.
+func refreshStatement(db *bun.DB, text, clock string) *statement.Statement {
+	number := func(n int) string {
+		if db.Dialect().Name() == dialect.PG {
+			return arg(n) + "::bigint" // PostgreSQL cannot derive the type of a sum of two arguments
+		}
+		return arg(n)
+	}
+	if clock == "" {
+		clock = number(8)
+	}
+	return statement.New(db, strings.NewReplacer("?sid", arg(1), "?kind", arg(2), "?grace", number(4), "?g", number(3),
+		"?rearm", number(5), "?age", number(6), "?idle", number(7), "?now", clock).Replace(text))
+}
+
+// refresh runs the statement for a refresh, and stores what it returns in found.
+func (s *statements) refresh(ctx context.Context, db *bun.DB, found any, p present) error {
+	t := p.times
+	args := []any{p.sid, p.kind, p.g, t.Grace.Milliseconds(), t.Rearm.Milliseconds(), t.Age.Milliseconds(), t.Idle.Milliseconds(), p.now}
+	if p.clock {
+		return s.advance[1].Scan(ctx, db, found, args[:7]...)
+	}
+	return s.advance[0].Scan(ctx, db, found, args...)
+}
+
+// judged is [Decide] as an SQL expression over the row.
+const judged = `CASE
+    WHEN revoked IS NOT NULL OR idle_until <= ?now OR ends <= ?now THEN 0
+    WHEN ?g > gen THEN 1
+    WHEN ?g = gen AND ?now - issued < ?age THEN 2
+    WHEN ?g = gen THEN 3
+    WHEN ?g = prev AND ?now - issued < ?grace THEN 4
+    WHEN ?g = prev AND ?now - issued < ?rearm THEN 5
+    WHEN ?g = prev THEN 6
+    ELSE 7 END`
+
+// changes are the assignments of each outcome. j is the row before the refresh.
+const changes = `
+  gen = CASE j.outcome WHEN 1 THEN ?g WHEN 3 THEN j.gen + 1 WHEN 6 THEN j.gen + 1 ELSE j.gen END,
+  prev = CASE j.outcome WHEN 1 THEN j.gen WHEN 3 THEN j.gen WHEN 7 THEN -2 ELSE j.prev END,
+  issued = CASE WHEN j.outcome IN (1, 3, 5, 6) THEN ?now ELSE j.issued END,
+  idle_until = CASE WHEN j.outcome NOT IN (1, 3, 5, 6) THEN j.idle_until WHEN ?now + ?idle < j.ends THEN ?now + ?idle ELSE j.ends END,
+  revoked = CASE j.outcome WHEN 7 THEN ?now ELSE j.revoked END`
+
+// postgresRefresh locks the row, so that concurrent refreshes wait for each other.
+// It then decides by the row that the previous one left, and writes if there is
+// something to write.
+const postgresRefresh = `
+WITH locked AS (SELECT * FROM fiberjwt_sessions WHERE sid = ?sid AND kind = ?kind FOR NO KEY UPDATE),
+j AS (SELECT *, ` + judged + ` AS outcome FROM locked),
+w AS (UPDATE fiberjwt_sessions AS s SET` + changes + `
+  FROM j WHERE s.sid = j.sid AND j.outcome IN (1, 3, 5, 6, 7)
+  RETURNING s.sid, s.gen, s.prev, s.issued, s.idle_until, s.revoked)
+SELECT j.outcome, j.sid, j.kind, j.subject, j.ends, j.auth_time, j.created, j.address, j.agent,
+  COALESCE(w.gen, j.gen) AS gen, COALESCE(w.prev, j.prev) AS prev, COALESCE(w.issued, j.issued) AS issued,
+  COALESCE(w.idle_until, j.idle_until) AS idle_until, COALESCE(w.revoked, j.revoked) AS revoked
+FROM j LEFT JOIN w ON w.sid = j.sid`
+
+// mariaRefresh, for MariaDB 10.5 and later, inserts the row that it read, and
+// updates it on the conflict, because MariaDB has RETURNING for INSERT only.
+// LAST_INSERT_ID returns the outcome. A row that stays the same is not written. It
+// is not used on Galera: a node that has to repeat a statement has sent the first
+// rows already, and go-sql-driver then panics at the second rows, or returns the
+// first ones as the result.
+const mariaRefresh = `
+INSERT INTO fiberjwt_sessions (` + columns + `)
+SELECT ` + columns + ` FROM (
+  SELECT fiberjwt_sessions.*, ` + judged + ` AS outcome FROM fiberjwt_sessions WHERE sid = ?sid AND kind = ?kind FOR UPDATE) AS j
+ON DUPLICATE KEY UPDATE` + changes + `,
+  created = j.created + 0 * LAST_INSERT_ID(j.outcome)
+RETURNING LAST_INSERT_ID() AS outcome, ` + columns
