@@ -51,6 +51,7 @@ type Kind struct {
 	// of a transaction. If Ready returns an error, the statement is not sent.
 	Ready func(context.Context) error
 
+	sent         statements
 	subjects     subjectCodec
 	load         func(*bun.SelectQuery) *bun.SelectQuery
 	narrowed     bool
@@ -76,5 +77,9 @@ func Open(db *bun.DB, model reflect.Type, d Declaration) (*Kind, []fault.Problem
 	if db == nil {
 		return k, nil // reported once for the whole Config
 	}
-	return k, k.resolve(d.Identity, d.Password, d.Fillable)
+	problems := k.resolve(d.Identity, d.Password, d.Fillable)
+	if len(problems) == 0 {
+		k.sent = k.makeStatements()
+	}
+	return k, problems
 }

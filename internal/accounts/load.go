@@ -11,6 +11,7 @@ import (
 
 	"github.com/fiberjwt/fiberjwt/internal/dberr"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/statement"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -33,14 +34,33 @@ func (k *Kind) ByKey(db bun.IDB, account any) *bun.SelectQuery {
 // LoadAlive returns the account of a verified token, with one SELECT. It returns nil if the
 // account does not exist or the session is not alive.
 func (k *Kind) LoadAlive(ctx context.Context, subject string, sid []byte, now int64) (any, error) {
-	return k.Scan(ctx, k.DB, subject, func(q *bun.SelectQuery) *bun.SelectQuery {
+	return k.loadSubject(ctx, k.sent.byKeyAlive, subject, func(q *bun.SelectQuery) *bun.SelectQuery {
 		return session.WhereAlive(q, k.Name, subject, sid, now)
-	})
+	}, subject, sid, now)
 }
 
 // LoadBySubject returns the account of a subject, or nil if there is none.
 func (k *Kind) LoadBySubject(ctx context.Context, subject string) (any, error) {
-	return k.Scan(ctx, k.DB, subject, All)
+	return k.loadSubject(ctx, k.sent.byKey, subject, All)
+}
+
+// loadSubject returns the account of a subject with a statement whose arguments are the key
+// and args. Without one it is Scan with narrow.
+func (k *Kind) loadSubject(ctx context.Context, by *statement.Statement, subject string, narrow func(*bun.SelectQuery) *bun.SelectQuery, args ...any) (any, error) {
+	key, ok := k.subjects.decode(subject, k.PK.StructField.Type)
+	if !ok {
+		return nil, nil
+	}
+	argument, ok := bindable(key)
+	if by == nil || !ok {
+		return k.scanKey(ctx, k.DB, subject, key, narrow)
+	}
+	account := k.New()
+	err := k.read(ctx, k.DB, func() error { return by.Scan(ctx, k.DB, account, append([]any{argument}, args...)...) })
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return k.checkLoaded(account, subject, err)
 }
 
 // All adds no condition to a SELECT.
@@ -52,14 +72,23 @@ func (k *Kind) Scan(ctx context.Context, db bun.IDB, subject string, narrow func
 	if !ok {
 		return nil, nil
 	}
+	return k.scanKey(ctx, db, subject, key, narrow)
+}
+
+func (k *Kind) scanKey(ctx context.Context, db bun.IDB, subject string, key reflect.Value, narrow func(*bun.SelectQuery) *bun.SelectQuery) (any, error) {
 	account, err := k.loadOne(ctx, db, func(q *bun.SelectQuery) *bun.SelectQuery {
 		return narrow(q.Where("?TableAlias.? = ?", bun.Ident(k.PK.Name), key.Interface()))
 	})
+	return k.checkLoaded(account, subject, err)
+}
+
+// checkLoaded returns a setup error if the loaded account is not that of subject: a Load hook
+// may not select the key, and a collation may compare loosely. The row of another account
+// must not be returned.
+func (k *Kind) checkLoaded(account any, subject string, err error) (any, error) {
 	if err != nil || account == nil {
 		return nil, err
 	}
-	// The row of another account must not be returned: a Load hook may not select the key,
-	// and a collation may compare loosely.
 	if found, err := k.Subject(account); err != nil || found != subject {
 		return nil, fault.Setupf("kind %s: the primary key of the loaded row is not that of the token: let Load select the key column and give it a binary collation", k.Name)
 	}
@@ -104,7 +133,7 @@ func (k *Kind) findNamed(ctx context.Context, db bun.IDB, identity string) (acco
 		}
 		return q.Where("(?TableAlias.? = ? OR ?TableAlias.? = ?)", column, identity, column, name)
 	}
-	rows, err := k.AtMost(ctx, db, 2, search)
+	rows, err := k.named(ctx, db, identity, name, search)
 	if err == nil && rows.Len() > 1 {
 		rows, err = k.AtMost(ctx, db, maxSameIdentity, search)
 	}
@@ -132,6 +161,18 @@ func (k *Kind) findNamed(ctx context.Context, db bun.IDB, identity string) (acco
 	return accounts, nil
 }
 
+// named returns up to two rows with one of two forms of an identity.
+func (k *Kind) named(ctx context.Context, db bun.IDB, identity, name string, search func(*bun.SelectQuery) *bun.SelectQuery) (reflect.Value, error) {
+	by, args := k.sent.byName, []any{identity}
+	if name != identity {
+		by, args = k.sent.byEither, []any{identity, name}
+	}
+	if by == nil {
+		return k.AtMost(ctx, db, 2, search)
+	}
+	return k.readAll(ctx, db, func(into any) error { return by.Scan(ctx, db, into, args...) })
+}
+
 // loadOne returns the first account that a SELECT finds, or nil.
 func (k *Kind) loadOne(ctx context.Context, db bun.IDB, narrow func(*bun.SelectQuery) *bun.SelectQuery) (any, error) {
 	accounts, err := k.AtMost(ctx, db, 1, narrow)
@@ -144,26 +185,35 @@ func (k *Kind) loadOne(ctx context.Context, db bun.IDB, narrow func(*bun.SelectQ
 // AtMost returns up to limit accounts, as a []*T. It passes a slice to Bun, because Bun
 // would call BeforeAppendModel on a single account, which is still empty.
 func (k *Kind) AtMost(ctx context.Context, db bun.IDB, limit int64, narrow func(*bun.SelectQuery) *bun.SelectQuery) (accounts reflect.Value, err error) {
-	load := func() error {
+	return k.readAll(ctx, db, func(into any) error { return narrow(k.selectAccounts(db, into)).Limit(limit).Scan(ctx) })
+}
+
+// readAll returns the accounts, a []*T, that query stores in into, a *[]*T.
+func (k *Kind) readAll(ctx context.Context, db bun.IDB, query func(into any) error) (accounts reflect.Value, err error) {
+	err = k.read(ctx, db, func() error {
 		into := reflect.New(reflect.SliceOf(reflect.PointerTo(k.Model)))
 		accounts = into.Elem()
-		return fault.Recover(func() error { return narrow(k.selectAccounts(db, into.Interface())).Limit(limit).Scan(ctx) })
-	}
-	if _, alone := db.(*bun.DB); alone {
-		if err := k.Ready(ctx); err != nil {
-			return accounts, err
-		}
-		err = dberr.RetryIdempotent(ctx, load)
-	} else { // in a transaction, which fails as a whole: no retry
-		err = load()
-	}
-	switch {
-	case errors.Is(err, sql.ErrNoRows): // from a hook of the model that refuses the rows
+		return query(into.Interface())
+	})
+	if errors.Is(err, sql.ErrNoRows) { // from a hook of the model that refuses the rows
 		return accounts.Slice(0, 0), nil
-	case err != nil:
-		return accounts, k.storeError(err)
 	}
-	return accounts, nil
+	return accounts, err
+}
+
+// read runs a query, which may be repeated. The error is sql.ErrNoRows or one of the store.
+func (k *Kind) read(ctx context.Context, db bun.IDB, query func() error) (err error) {
+	if _, alone := db.(*bun.DB); !alone { // in a transaction, which fails as a whole: no retry
+		err = fault.Recover(query)
+	} else if err = k.Ready(ctx); err == nil {
+		err = dberr.RetryIdempotent(ctx, func() error { return fault.Recover(query) })
+	} else {
+		return err
+	}
+	if err == nil || errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	return k.storeError(err)
 }
 
 // selectHookOf returns the name of a hook of the model that Bun calls on SELECT, "" if it

@@ -1,0 +1,87 @@
+package accounts
+
+import (
+	"database/sql/driver"
+	"math"
+	"reflect"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
+
+	"github.com/fiberjwt/fiberjwt/internal/statement"
+	"github.com/fiberjwt/fiberjwt/session"
+)
+
+// statements are the SELECTs of accounts that every request or sign-in sends. All are nil for
+// a kind with a hook that sees Bun's query, because their text is made once.
+type statements struct {
+	byKey      *statement.Statement // of the key
+	byKeyAlive *statement.Statement // of the key, the subject, the session and the time
+	byName     *statement.Statement // of an identity
+	byEither   *statement.Statement // of two forms of an identity
+}
+
+// makeStatements returns the statements of a kind whose columns are resolved.
+func (k *Kind) makeStatements() (s statements) {
+	switch k.New().(type) {
+	case bun.BeforeSelectHook, bun.AfterSelectHook:
+		return s
+	}
+	if k.load != nil {
+		return s
+	}
+	one := func(limit int64, narrow func(*bun.SelectQuery) *bun.SelectQuery) *statement.Statement {
+		q := narrow(k.selectAccounts(k.DB, reflect.New(reflect.SliceOf(reflect.PointerTo(k.Model))).Interface())).Limit(limit)
+		text, err := q.AppendQuery(k.DB.QueryGen(), nil)
+		if err != nil {
+			return nil
+		}
+		return statement.New(k.DB, string(text))
+	}
+	key := bun.Ident(k.PK.Name)
+	s.byKey = one(1, func(q *bun.SelectQuery) *bun.SelectQuery {
+		return q.Where("?TableAlias.? = ?", key, statement.Arg(1))
+	})
+	s.byKeyAlive = one(1, func(q *bun.SelectQuery) *bun.SelectQuery {
+		q = q.Where("?TableAlias.? = ?", key, statement.Arg(1))
+		return session.WhereAlive(q, k.Name, statement.Arg(2), statement.Arg(3), statement.Arg(4))
+	})
+	if k.Identity == nil {
+		return s
+	}
+	identity := bun.Ident(k.Identity.Name)
+	s.byName = one(2, func(q *bun.SelectQuery) *bun.SelectQuery {
+		return q.Where("?TableAlias.? = ?", identity, statement.Arg(1))
+	})
+	s.byEither = one(2, func(q *bun.SelectQuery) *bun.SelectQuery {
+		return q.Where("(?TableAlias.? = ? OR ?TableAlias.? = ?)", identity, statement.Arg(1), identity, statement.Arg(2))
+	})
+	return s
+}
+
+var queryAppender = reflect.TypeFor[schema.QueryAppender]()
+
+// bindable returns a key as the argument of a statement. ok is false if a driver could store
+// it otherwise than Bun writes it.
+func bindable(key reflect.Value) (argument any, ok bool) {
+	if key.Type().Implements(queryAppender) {
+		return nil, false
+	}
+	if valuer, ok := key.Interface().(driver.Valuer); ok {
+		value, err := valuer.Value()
+		switch value.(type) {
+		case string, []byte, int64:
+			return value, err == nil
+		}
+		return nil, false
+	}
+	switch {
+	case key.CanInt():
+		return key.Int(), true
+	case key.CanUint():
+		return int64(key.Uint()), key.Uint() <= math.MaxInt64
+	case key.Kind() == reflect.String:
+		return key.String(), true
+	}
+	return nil, false
+}
