@@ -16,9 +16,8 @@ func NotPrepared(err error) bool {
 		return false
 	}
 	if state, ok := SQLState(err); ok {
-		// invalid_sql_statement_name, duplicate_prepared_statement, and feature_not_supported
-		// for "cached plan must not change result type".
-		return state == "26000" || state == "42P05" || state == "0A000"
+		// 0A000 is feature_not_supported, for "cached plan must not change result type".
+		return state == unknownName || state == duplicateName || state == "0A000"
 	}
 	for ; err != nil; err = errors.Unwrap(err) {
 		if strings.HasPrefix(err.Error(), "failed to encode args[") { // pgx, before it sends anything
@@ -34,4 +33,17 @@ func NotPrepared(err error) bool {
 		}
 	}
 	return false
+}
+
+// The states invalid_sql_statement_name and duplicate_prepared_statement of PostgreSQL.
+const (
+	unknownName   = "26000"
+	duplicateName = "42P05"
+)
+
+// LosesPrepared reports whether a statement was not run because the server does not keep
+// prepared statements for the client, as behind a PgBouncer in transaction mode.
+func LosesPrepared(err error) bool {
+	state, _ := SQLState(err)
+	return state == unknownName || state == duplicateName
 }

@@ -25,3 +25,10 @@ func TestNotPreparedMeansThatNothingWasRun(t *testing.T) {
 	}
 	require.False(t, dberr.NotPrepared(nil))
 }
+
+func TestOnlyPostgresStatesMeanThatStatementsAreLost(t *testing.T) {
+	require.True(t, dberr.LosesPrepared(pgError{state: "26000"}))
+	require.True(t, dberr.LosesPrepared(fmt.Errorf("wrapped: %w", pgError{state: "42P05"})))
+	require.False(t, dberr.LosesPrepared(pgError{state: "0A000"}))
+	require.False(t, dberr.LosesPrepared(nil))
+}

@@ -25,47 +25,33 @@ type Statement struct {
 	gen    schema.QueryGen
 	pieces []string // the text between the arguments
 	order  []int    // which argument follows each piece but the last, from 0
-	how    way
-	text   string // with the placeholders of the driver
-	stmt   atomic.Pointer[sql.Stmt]
 
-	positional bool // the driver wants an argument for each placeholder
+	text       string // with the placeholders of the driver
+	positional bool   // the driver wants an argument for each placeholder
+	literal    atomic.Bool
+	stmt       atomic.Pointer[sql.Stmt] // nil before its first use
 }
 
-// way is how a statement is sent.
-type way int
-
-const (
-	// literally writes the arguments into the text, as Bun does.
-	literally way = iota
-	// bound sends text and arguments to a driver that prepares statements itself.
-	bound
-	// prepared uses a prepared statement of database/sql.
-	prepared
-)
-
-// wayOf returns how the statements of db are sent.
+// canPrepare reports whether the statements of db may be prepared.
 //
-// A prepared statement of PostgreSQL has a name. pgx derives it from the text, and its DSN
-// has a setting for a PgBouncer that does not keep prepared statements. lib/pq and Bun's
-// pgdriver count instead, so behind such a PgBouncer the name of one client may be another
-// statement of another client. A driver that is wrapped is treated as unknown.
+// A prepared statement of PostgreSQL has a name. pgx derives it from the text. lib/pq and
+// Bun's pgdriver count instead, so behind a PgBouncer that does not keep prepared statements
+// the name of one client may be another statement of another client. A driver that is wrapped
+// is treated as unknown.
 //
 // A resolver of connections chooses one for each of Bun's queries, and may return anything.
-func wayOf(db *bun.DB) way {
+func canPrepare(db *bun.DB) bool {
 	if hasResolver(db) {
-		return literally
+		return false
 	}
 	switch db.Dialect().Name() {
 	case dialect.SQLite, dialect.MySQL:
-		return prepared
+		return true
 	case dialect.PG:
 		driver := reflect.TypeOf(db.Driver())
-		if driver.Kind() == reflect.Pointer && strings.HasPrefix(driver.Elem().PkgPath(), "github.com/jackc/pgx/") {
-			return bound
-		}
+		return driver.Kind() == reflect.Pointer && strings.HasPrefix(driver.Elem().PkgPath(), "github.com/jackc/pgx/")
 	}
-	return literally
+	return false
 }
 
 // hasResolver reports whether db has a bun.ConnResolver. Bun has no method for that. If a
@@ -89,7 +75,8 @@ func Arg(n int) bun.Safe { return bun.Safe([]byte{argument, '0' + byte(n)}) }
 
 // New returns a statement for db, without I/O. Its text has [Arg] in the place of arguments.
 func New(db *bun.DB, text string) *Statement {
-	s := &Statement{gen: db.QueryGen(), how: wayOf(db)}
+	s := &Statement{gen: db.QueryGen()}
+	s.literal.Store(!canPrepare(db))
 	for {
 		piece, rest, found := strings.Cut(text, string(argument))
 		s.pieces = append(s.pieces, piece)
@@ -118,8 +105,9 @@ func New(db *bun.DB, text string) *Statement {
 	return s
 }
 
-// Scan runs the statement on db, which is the database of [New] or a transaction of it, and
-// stores the rows in dest, as Bun's Scan does.
+// Scan runs the statement on db and stores the rows in dest, as Bun's Scan does. db is the
+// database of [New], or a transaction of it, for which the statement is not prepared: there
+// may be no other connection to prepare it on.
 func (s *Statement) Scan(ctx context.Context, db bun.IDB, dest any, args ...any) error {
 	return s.run(ctx, db, args, func(q *bun.RawQuery) error { return q.Scan(ctx, dest) })
 }
@@ -133,23 +121,27 @@ func (s *Statement) Exec(ctx context.Context, db bun.IDB, args ...any) (result s
 	return result, err
 }
 
-// run calls query with the statement, and again with its arguments in the text if the
-// database did not run it otherwise.
+// run calls query with the prepared statement. If the database did not run it because it is
+// prepared, run calls query again with the arguments in the text.
 func (s *Statement) run(ctx context.Context, db bun.IDB, args []any, query func(*bun.RawQuery) error) error {
-	if s.how != literally {
-		to, err := s.connect(ctx, db, args)
-		if to != nil {
+	if pool, ok := db.(*bun.DB); ok && !s.literal.Load() {
+		to, err := s.connect(ctx, pool, args)
+		if err == nil {
 			err = query(db.NewRaw(s.text).Conn(to))
 		}
-		if (to != nil || err != nil) && !dberr.NotPrepared(err) {
+		if !dberr.NotPrepared(err) {
 			return err
 		}
+		s.discard(to)
+		if dberr.LosesPrepared(err) {
+			s.literal.Store(true)
+		}
 	}
-	return query(db.NewRaw("?", s.literal(args)))
+	return query(db.NewRaw("?", s.withValues(args)))
 }
 
-// literal returns the statement with its arguments as Bun writes them.
-func (s *Statement) literal(args []any) bun.Safe {
+// withValues returns the statement with its arguments as Bun writes them.
+func (s *Statement) withValues(args []any) bun.Safe {
 	var b []byte
 	for i, n := range s.order {
 		b = s.gen.Append(append(b, s.pieces[i]...), args[n])
