@@ -114,7 +114,7 @@ func (a *Service) loadVerified(ctx context.Context, v *Verified) (any, error) {
 	if !a.Sessions.Caches() || k.SelectHook != "" { // what a hook selects may depend on the request
 		account, err = load(ctx)
 	} else {
-		account, err = a.Sessions.Account(sessions.Key{SID: v.SID, Kind: v.Kind, Subject: v.Subject}, func() (any, error) {
+		account, _, err = a.Sessions.Account(sessions.Key{SID: v.SID, Kind: v.Kind, Subject: v.Subject}, func() (any, error) {
 			return load(context.WithoutCancel(ctx)) // other requests may wait for this result too
 		})
 	}

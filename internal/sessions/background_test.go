@@ -65,7 +65,7 @@ func cached(t *testing.T, test func(t *testing.T, s *sessions.Sessions, f *feed,
 		s := sessions.New(sessions.Config{Store: f, CacheTTL: time.Minute, Read: 5 * time.Second, Write: 5 * time.Second, Now: time.Now})
 		defer s.Close()
 		require.True(t, s.Caches())
-		_, err := s.Account(key("a"), func() (any, error) { return nil, nil }) // starts polling
+		_, _, err := s.Account(key("a"), func() (any, error) { return nil, nil }) // starts polling
 		require.NoError(t, err)
 		synctest.Wait()
 		test(t, s, f, &loads)
@@ -77,7 +77,7 @@ func key(sid string) sessions.Key { return sessions.Key{SID: []byte(sid), Kind: 
 // get returns the account of a session; a load counts.
 func get(t *testing.T, s *sessions.Sessions, k sessions.Key, loads *int) *user {
 	t.Helper()
-	account, err := s.Account(k, func() (any, error) { *loads++; return &user{"Ann"}, nil })
+	account, _, err := s.Account(k, func() (any, error) { *loads++; return &user{"Ann"}, nil })
 	require.NoError(t, err)
 	return account.(*user)
 }
@@ -104,7 +104,7 @@ func TestConcurrentRequestsShareOneLoad(t *testing.T) {
 		var loads, done atomic.Int32
 		for range 8 {
 			go func() {
-				_, _ = s.Account(key("a"), func() (any, error) { loads.Add(1); <-release; return &user{}, nil })
+				_, _, _ = s.Account(key("a"), func() (any, error) { loads.Add(1); <-release; return &user{}, nil })
 				done.Add(1)
 			}()
 		}
@@ -124,7 +124,7 @@ func TestFailedLoadIsNotCached(t *testing.T) {
 			"no account": func() (any, error) { return nil, nil },
 			"a panic":    func() (any, error) { panic("oops") },
 		} {
-			account, err := s.Account(key("a"), load)
+			account, _, err := s.Account(key("a"), load)
 			require.Nil(t, account, name)
 			require.Equal(t, name == "no account", err == nil, name)
 		}
@@ -152,7 +152,13 @@ func TestRevocationRemovesTheEntry(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cached(t, func(t *testing.T, s *sessions.Sessions, f *feed, loads *int) {
 				get(t, s, key("a"), loads)
+				_, kept, err := s.Account(key("a"), nil)
+				require.NoError(t, err)
+				_, ok := kept.Account()
+				require.True(t, ok)
 				require.NoError(t, revoke(s, f))
+				_, ok = kept.Account()
+				require.False(t, ok, "an entry that a caller has kept")
 				get(t, s, key("a"), loads)
 				require.Equal(t, 2, *loads)
 			})
@@ -162,7 +168,7 @@ func TestRevocationRemovesTheEntry(t *testing.T) {
 
 func TestRevocationDuringALoadIsNotLost(t *testing.T) {
 	cached(t, func(t *testing.T, s *sessions.Sessions, _ *feed, loads *int) {
-		_, err := s.Account(key("a"), func() (any, error) {
+		_, _, err := s.Account(key("a"), func() (any, error) {
 			_, err := s.Revoke(t.Context(), []byte("a"), "", "", 0)
 			return &user{}, err
 		})
@@ -187,6 +193,31 @@ func TestCacheIsNotUsedWithoutItsFeed(t *testing.T) {
 	})
 }
 
+func TestKeptEntryIsAsOldAsTheCacheAllows(t *testing.T) {
+	cached(t, func(t *testing.T, s *sessions.Sessions, f *feed, loads *int) {
+		_, kept, err := s.Account(key("a"), func() (any, error) { return &user{"Ann"}, nil })
+		require.NoError(t, err)
+		account, ok := kept.Account()
+		require.True(t, ok)
+		account.(*user).Name = "changed by a handler"
+		account, ok = kept.Account()
+		require.True(t, ok)
+		require.Equal(t, "Ann", account.(*user).Name)
+
+		f.answer(errDown)
+		pass(4 * time.Second)
+		_, ok = kept.Account()
+		require.False(t, ok, "the feed does not answer")
+		f.answer(nil)
+		pass(time.Second)
+		_, ok = kept.Account()
+		require.True(t, ok)
+		pass(time.Minute)
+		_, ok = kept.Account()
+		require.False(t, ok, "the entry has expired")
+	})
+}
+
 func TestCacheIsEmptiedAfterALongOutage(t *testing.T) {
 	cached(t, func(t *testing.T, s *sessions.Sessions, f *feed, loads *int) {
 		get(t, s, key("a"), loads)
@@ -199,13 +230,13 @@ func TestCacheIsEmptiedAfterALongOutage(t *testing.T) {
 	})
 }
 
-func TestCacheRemovesTheLeastRecentlyUsed(t *testing.T) {
+func TestCacheRemovesWhatIsNotUsed(t *testing.T) {
 	cached(t, func(t *testing.T, s *sessions.Sessions, _ *feed, loads *int) {
 		s.ShrinkCache(2)
 		for _, sid := range []string{"a", "b", "a", "c", "a"} {
 			get(t, s, key(sid), loads)
 		}
-		require.Equal(t, 3, *loads)
+		require.Equal(t, 3, *loads, "a was used since it was loaded, b was not")
 		get(t, s, key("b"), loads)
 		require.Equal(t, 4, *loads)
 	})

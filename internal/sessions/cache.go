@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fiberjwt/fiberjwt/internal/accounts"
@@ -14,7 +15,7 @@ import (
 )
 
 const (
-	// cacheEntries is the maximum number of entries. The least recently used is removed.
+	// cacheEntries is the maximum number of entries. One that was not used lately is removed.
 	cacheEntries = 10_000
 	// feedEvery is how often the cache asks for revocations by other processes.
 	feedEvery = time.Second
@@ -45,13 +46,15 @@ type cache struct {
 	ended   context.Context
 
 	mu       sync.Mutex
-	entries  map[string]*cached // by sid, including those that are being loaded
-	recent   *list.List         // of *cached, the most recently used first
-	lastPoll time.Time          // when the last poll that was answered began, by the machine's clock
+	entries  map[string]*Cached        // by sid, including those that are being loaded
+	recent   *list.List                // of *Cached, the newest first, or those that were used when they were last
+	lastPoll atomic.Pointer[time.Time] // when the last poll that was answered began, by the machine's clock
 }
 
-// cached is an account that is loaded or being loaded.
-type cached struct {
+// Cached is an account in the cache, loaded or being loaded. A caller may keep it for later
+// requests of the same session.
+type Cached struct {
+	of      *cache
 	sid     string
 	kind    string
 	subject string
@@ -60,10 +63,22 @@ type cached struct {
 	done    chan struct{} // closed when account and err are set
 	account any
 	err     error
+	used    atomic.Bool // since it was last in recent
+	dropped atomic.Bool // the session ended, or the account was removed
+}
+
+// Account returns a copy of the account. ok is false if the cache must be asked again: the
+// session has ended, or the account was loaded too long ago. It is safe for concurrent use.
+func (e *Cached) Account() (account any, ok bool) {
+	if e.dropped.Load() || !e.of.isFed() || !e.of.isFresh(e) {
+		return nil, false
+	}
+	e.used.Store(true)
+	return accounts.Copy(e.account), true
 }
 
 func newCache(cfg Config, feed session.Revocations) *cache {
-	c := &cache{ttl: cfg.CacheTTL, feed: feed, now: cfg.Now, read: cfg.Read, maxAge: feedFresh, room: cacheEntries, machine: time.Now, entries: map[string]*cached{}, recent: list.New()}
+	c := &cache{ttl: cfg.CacheTTL, feed: feed, now: cfg.Now, read: cfg.Read, maxAge: feedFresh, room: cacheEntries, machine: time.Now, entries: map[string]*Cached{}, recent: list.New()}
 	// A poll that fails takes up to ReadTimeout. The time of a revocation is that of another
 	// clock before its statement began, and it commits up to WriteTimeout later.
 	c.maxGap = feedFresh + cfg.Read
@@ -80,57 +95,65 @@ type Key struct {
 
 // Account returns a copy of the account of a session. If the cache has none, it calls load,
 // once for all concurrent calls with the same key. Without a cache it returns what load
-// returns.
-func (s *Sessions) Account(k Key, load func() (any, error)) (any, error) {
+// returns. kept is nil if the account is not in the cache.
+func (s *Sessions) Account(k Key, load func() (any, error)) (account any, kept *Cached, err error) {
 	return s.cache.account(k, load)
 }
 
 // account is [Sessions.Account]. On a nil cache, account only calls load, and the other
 // methods do nothing.
-func (c *cache) account(k Key, load func() (any, error)) (any, error) {
+func (c *cache) account(k Key, load func() (any, error)) (account any, kept *Cached, err error) {
 	if c == nil {
-		return load()
+		account, err = load()
+		return account, nil, err
 	}
 	c.start.Do(func() { c.polling.Go(c.pollUntilClosed) })
 	entry, mine := c.entryFor(k)
 	if entry == nil {
-		return load()
+		account, err = load()
+		return account, nil, err
 	}
 	if mine {
 		c.fill(entry, load)
 	}
 	<-entry.done
 	if entry.err != nil || entry.account == nil {
-		return nil, entry.err
+		return nil, nil, entry.err
 	}
-	return accounts.Copy(entry.account), nil
+	return accounts.Copy(entry.account), entry, nil
 }
+
+// isFed reports whether the cache knows the revocations by other processes.
+func (c *cache) isFed() bool {
+	last := c.lastPoll.Load()
+	return last != nil && elapsed.Between(*last, c.machine()) <= c.maxAge
+}
+
+func (c *cache) isFresh(e *Cached) bool { return elapsed.Between(e.loaded, c.now()) < c.ttl }
 
 // entryFor returns the entry of a session, or a new one that the caller must fill if mine is
 // true. It returns nil if the cache must not be used.
-func (c *cache) entryFor(k Key) (entry *cached, mine bool) {
+func (c *cache) entryFor(k Key) (entry *Cached, mine bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if elapsed.Between(c.lastPoll, c.machine()) > c.maxAge {
+	if !c.isFed() {
 		return nil, false
 	}
 	if entry, ok := c.entries[string(k.SID)]; ok {
-		if entry.kind == k.Kind && entry.subject == k.Subject && elapsed.Between(entry.loaded, c.now()) < c.ttl {
-			if entry.place != nil {
-				c.recent.MoveToFront(entry.place)
-			}
+		if entry.kind == k.Kind && entry.subject == k.Subject && c.isFresh(entry) {
+			entry.used.Store(true)
 			return entry, false
 		}
 		c.drop(entry)
 	}
-	entry = &cached{sid: string(k.SID), kind: k.Kind, subject: k.Subject, loaded: c.now(), done: make(chan struct{})}
+	entry = &Cached{of: c, sid: string(k.SID), kind: k.Kind, subject: k.Subject, loaded: c.now(), done: make(chan struct{})}
 	c.entries[entry.sid] = entry
 	return entry, true
 }
 
 // fill loads the account. A failed load is not cached and does not remove other entries,
 // because a client with the token of an ended session can repeat its request without limit.
-func (c *cache) fill(entry *cached, load func() (any, error)) {
+func (c *cache) fill(entry *Cached, load func() (any, error)) {
 	defer close(entry.done)
 	entry.err = fault.Recover(func() (err error) {
 		entry.account, err = load()
@@ -144,8 +167,20 @@ func (c *cache) fill(entry *cached, load func() (any, error)) {
 		c.drop(entry)
 	default:
 		entry.place = c.recent.PushFront(entry)
-		if c.recent.Len() > c.room {
-			c.drop(c.recent.Back().Value.(*cached))
+		c.makeRoom()
+	}
+}
+
+// makeRoom removes the last entry of recent that was not used since it was there before. A use
+// sets a flag instead of moving the entry, which would need the lock. The caller must hold it.
+func (c *cache) makeRoom() {
+	for c.recent.Len() > c.room {
+		last := c.recent.Back()
+		entry := last.Value.(*Cached)
+		if entry.used.Swap(false) {
+			c.recent.MoveToFront(last)
+		} else {
+			c.drop(entry)
 		}
 	}
 }
@@ -174,10 +209,11 @@ func (c *cache) forgetAccount(kind, subject string) {
 }
 
 // drop removes an entry, or does nothing if it is nil. The caller must hold the lock.
-func (c *cache) drop(entry *cached) {
+func (c *cache) drop(entry *Cached) {
 	if entry == nil {
 		return
 	}
+	entry.dropped.Store(true)
 	delete(c.entries, entry.sid)
 	if entry.place != nil {
 		c.recent.Remove(entry.place)
@@ -217,11 +253,12 @@ func (c *cache) pollRevocations() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if elapsed.Between(c.lastPoll, asked) > c.maxGap { // revocations may have been missed
-		clear(c.entries)
-		c.recent.Init()
+	if last := c.lastPoll.Load(); last == nil || elapsed.Between(*last, asked) > c.maxGap { // revocations may have been missed
+		for _, entry := range c.entries {
+			c.drop(entry)
+		}
 	}
-	c.lastPoll = asked
+	c.lastPoll.Store(&asked)
 	for _, sid := range revoked {
 		c.drop(c.entries[string(sid)])
 	}
