@@ -5,11 +5,13 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
 
 	"github.com/fiberjwt/fiberjwt/internal/dberr"
+	"github.com/fiberjwt/fiberjwt/internal/statement"
 )
 
 const (
@@ -31,12 +33,24 @@ type attempt struct {
 	Data     []byte `bun:"data"`
 }
 
-// LoadAttempts implements [Attempts], in one statement.
+// LoadAttempts implements [Attempts], in one statement for up to 40 keys.
 func (s *SQL) LoadAttempts(ctx context.Context, keys [][]byte) ([]AttemptRecord, error) {
+	if len(keys) > maxRecords {
+		records, err := s.LoadAttempts(ctx, keys[:maxRecords])
+		if err != nil {
+			return nil, err
+		}
+		rest, err := s.LoadAttempts(ctx, keys[maxRecords:])
+		return append(records, rest...), err
+	}
+	args := make([]any, len(keys))
+	for i, key := range keys {
+		args[i] = key
+	}
 	var rows []attempt
 	err := dberr.RetryIdempotent(ctx, func() error {
 		rows = nil
-		return s.db.NewRaw("SELECT id, revision, expires, data FROM "+attemptsTable+" WHERE id IN (?)", bun.List(keys)).Scan(ctx, &rows)
+		return s.sent.loadAttempts.of(len(keys)).Scan(ctx, s.db, &rows, args...)
 	})
 	if err != nil {
 		return nil, err
@@ -52,9 +66,17 @@ func (s *SQL) LoadAttempts(ctx context.Context, keys [][]byte) ([]AttemptRecord,
 	return records, nil
 }
 
-// SwapAttempts implements [Attempts], in one statement; in two on MariaDB and
-// MySQL, and in up to two for each record and one more on other databases.
+// SwapAttempts implements [Attempts], in one statement for up to 40 records; in two on
+// MariaDB and MySQL, and in up to two for each record and one more on other databases.
 func (s *SQL) SwapAttempts(ctx context.Context, swaps []AttemptSwap) (stored []bool, err error) {
+	if len(swaps) > maxRecords {
+		stored, err = s.SwapAttempts(ctx, swaps[:maxRecords])
+		if err != nil {
+			return nil, err
+		}
+		rest, err := s.SwapAttempts(ctx, swaps[maxRecords:])
+		return append(stored, rest...), err
+	}
 	// All statements lock the rows in the order of their keys, so that no two
 	// wait for each other.
 	ordered := slices.Clone(swaps)
@@ -79,48 +101,84 @@ func (s *SQL) SwapAttempts(ctx context.Context, swaps []AttemptSwap) (stored []b
 	return stored, nil
 }
 
-// insertion returns the statement up to the clause for a row that exists, and its
-// arguments.
-func insertion(swaps []AttemptSwap) (statement string, args []any) {
-	places := make([]string, len(swaps))
-	for i, swap := range swaps {
-		places[i] = "(?, ?, ?, ?, ?)"
+// perNumber has the statements for each number of records. A sign-in has few records.
+type perNumber struct {
+	make func(n int) *statement.Statement
+	made sync.Map // int → *statement.Statement
+}
+
+func (p *perNumber) of(n int) *statement.Statement {
+	if made, ok := p.made.Load(n); ok {
+		return made.(*statement.Statement)
+	}
+	made, _ := p.made.LoadOrStore(n, p.make(n))
+	return made.(*statement.Statement)
+}
+
+// maxRecords is the maximum number of records in one statement.
+const maxRecords = 40
+
+// places returns a list of arguments, from the first.
+func places(first, n int) string {
+	args := make([]string, n)
+	for i := range args {
+		args[i] = arg(first + i)
+	}
+	return strings.Join(args, ", ")
+}
+
+func selectAttempts(n int) string {
+	return "SELECT id, revision, expires, data FROM " + attemptsTable + " WHERE id IN (" + places(1, n) + ")"
+}
+
+// upsertAttempts returns the statement up to the clause for a row that exists.
+func upsertAttempts(n int) string {
+	rows := make([]string, n)
+	for i := range rows {
+		rows[i] = "(" + places(5*i+1, 5) + ")"
+	}
+	return "INSERT INTO " + attemptsTable + " (" + attemptColumns + ") VALUES " + strings.Join(rows, ", ")
+}
+
+// upsertArguments returns the arguments of upsertAttempts.
+func upsertArguments(swaps []AttemptSwap) (args []any) {
+	for _, swap := range swaps {
 		args = append(args, swap.Key, swap.Record.Revision, swap.Old, swap.Record.Expires, notNull(swap.Record.Value))
 	}
-	return "INSERT INTO " + attemptsTable + " (" + attemptColumns + ") VALUES " + strings.Join(places, ", "), args
+	return args
 }
 
 // notNull returns a copy of value that is never nil, because Bun writes nil as
 // NULL.
 func notNull(value []byte) []byte { return append([]byte{}, value...) }
 
-// upsertReturning returns the keys that were stored. An existing row has a revision
-// that is not 0, so a swap that expects no record does not change it.
-func (s *SQL) upsertReturning(ctx context.Context, swaps []AttemptSwap) (ids [][]byte, err error) {
-	statement, args := insertion(swaps)
-	statement += ` ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, was = excluded.was, expires = excluded.expires, data = excluded.data
+// An existing row has a revision that is not 0, so a swap that expects no record does not
+// change it.
+const onConflict = ` ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, was = excluded.was, expires = excluded.expires, data = excluded.data
 WHERE ` + attemptsTable + `.revision = excluded.was RETURNING id`
+
+// MariaDB and MySQL assign from left to right, so revision, which all conditions compare,
+// comes last.
+const onDuplicateKey = " ON DUPLICATE KEY UPDATE expires = IF(revision = VALUES(was), VALUES(expires), expires)," +
+	" data = IF(revision = VALUES(was), VALUES(data), data), was = IF(revision = VALUES(was), VALUES(was), was)," +
+	" revision = IF(revision = VALUES(was), VALUES(revision), revision)"
+
+// upsertReturning returns the keys that were stored.
+func (s *SQL) upsertReturning(ctx context.Context, swaps []AttemptSwap) (ids [][]byte, err error) {
+	args := upsertArguments(swaps)
 	err = dberr.RetryIdempotent(ctx, func() error {
 		ids = nil
-		return s.db.NewRaw(statement, args...).Scan(ctx, &ids)
+		return s.sent.swapAttempts.of(len(swaps)).Scan(ctx, s.db, &ids, args...)
 	})
 	return ids, err
 }
 
 // upsertAndRead is for MariaDB and MySQL, whose count of affected rows depends on
-// the settings of the driver. They assign from left to right, so revision, which
-// all conditions compare, comes last.
+// the settings of the driver.
 func (s *SQL) upsertAndRead(ctx context.Context, swaps []AttemptSwap) ([][]byte, error) {
-	statement, args := insertion(swaps)
-	statement += " ON DUPLICATE KEY UPDATE "
-	for i, column := range []string{"expires", "data", "was", "revision"} {
-		if i > 0 {
-			statement += ", "
-		}
-		statement += column + " = IF(revision = VALUES(was), VALUES(" + column + "), " + column + ")"
-	}
+	args := upsertArguments(swaps)
 	err := dberr.RetryIdempotent(ctx, func() error {
-		_, err := s.db.NewRaw(statement, args...).Exec(ctx)
+		_, err := s.sent.swapAttempts.of(len(swaps)).Exec(ctx, s.db, args...)
 		return err
 	})
 	if err != nil {

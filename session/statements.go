@@ -17,6 +17,9 @@ type statements struct {
 	swap        *statement.Statement
 	slide       *statement.Statement
 	advance     [2]*statement.Statement // with the clock of the process, and that of the server; nil: none
+
+	loadAttempts *perNumber
+	swapAttempts *perNumber
 }
 
 // newStatements returns the statements for db. refresh is its statement for a refresh, ""
@@ -30,6 +33,12 @@ func newStatements(db *bun.DB, refresh string, clock bun.Safe) statements {
 		slide: one("UPDATE " + table + " SET idle_until = CASE WHEN $4 < ends THEN $4 ELSE ends END" +
 			" WHERE sid = $1 AND kind = $2 AND revoked IS NULL AND idle_until > $3 AND ends > $3"),
 	}
+	conflict := onConflict
+	if db.Dialect().Name() == dialect.MySQL {
+		conflict = onDuplicateKey
+	}
+	s.loadAttempts = &perNumber{make: func(n int) *statement.Statement { return statement.New(db, selectAttempts(n)) }}
+	s.swapAttempts = &perNumber{make: func(n int) *statement.Statement { return statement.New(db, upsertAttempts(n)+conflict) }}
 	if clock != "" {
 		s.findAndTime = one("SELECT " + columns + ", " + string(clock) + " AS now FROM " + table + " WHERE sid = $1 AND kind = $2")
 	}

@@ -69,9 +69,9 @@ func hasResolver(db *bun.DB) bool {
 // statement contains it.
 const argument = '\x00'
 
-// Arg stands for argument n of a statement, from 1 to 9, in the text for [New]. It may occur
+// Arg stands for argument n of a statement, from 1 to 255, in the text for [New]. It may occur
 // several times.
-func Arg(n int) bun.Safe { return bun.Safe([]byte{argument, '0' + byte(n)}) }
+func Arg(n int) bun.Safe { return bun.Safe([]byte{argument, byte(n)}) }
 
 // New returns a statement for db, without I/O. Its text has [Arg] in the place of arguments.
 func New(db *bun.DB, text string) *Statement {
@@ -83,7 +83,7 @@ func New(db *bun.DB, text string) *Statement {
 		if !found {
 			break
 		}
-		s.order = append(s.order, int(rest[0]-'1'))
+		s.order = append(s.order, int(rest[0])-1)
 		text = rest[1:]
 	}
 	name := db.Dialect().Name()
