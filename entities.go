@@ -199,7 +199,6 @@ func (e Entity[T]) open(db *bun.DB) (*kind, []fault.Problem) {
 			AccessTTL:  cmp.Or(e.AccessTTL, 10*time.Minute),
 			IdleTTL:    cmp.Or(e.IdleTTL, 14*24*time.Hour),
 			SessionTTL: cmp.Or(e.SessionTTL, defaultSessionTTL),
-			Allow:      func(context.Context, any) error { return nil },
 			Claims:     func(any) map[string]any { return nil },
 		},
 		audience: slices.Clone(e.Audience),

@@ -38,7 +38,8 @@ type Kind struct {
 	AccessTTL, IdleTTL, SessionTTL time.Duration
 
 	// Allow refuses an account by returning an error. An error with a class of package
-	// fault does not refuse the account, and is returned unchanged.
+	// fault does not refuse the account, and is returned unchanged. It is nil if the kind
+	// allows all accounts.
 	Allow  func(ctx context.Context, account any) error
 	Claims func(account any) map[string]any
 	// FromIssuer returns the account of a token of another issuer, or nil if there is none.

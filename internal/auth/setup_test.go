@@ -189,7 +189,6 @@ func kindOf[T any](t *testing.T, db *bun.DB, d accounts.Declaration) *auth.Kind 
 	require.Empty(t, problems)
 	return &auth.Kind{
 		Kind: k, AccessTTL: 10 * minute, IdleTTL: 24 * time.Hour, SessionTTL: 7 * 24 * time.Hour,
-		Allow:  func(context.Context, any) error { return nil },
 		Claims: func(any) map[string]any { return nil },
 		Times:  session.Times{Grace: 30 * time.Second, Rearm: minute, Age: 5 * minute, Idle: 24 * time.Hour},
 	}

@@ -148,8 +148,11 @@ func (a *Service) loadAlive(ctx context.Context, k *Kind, v *Verified) (any, err
 }
 
 // checkAllowed calls the Allow hook. It returns refused, with the error of the hook as cause,
-// unless that error means that the hook could not decide.
+// unless that error means that the hook could not decide. Without a hook it does nothing.
 func (a *Service) checkAllowed(ctx context.Context, k *Kind, account any, refused error) error {
+	if k.Allow == nil {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, a.ReadTimeout)
 	defer cancel()
 	err := fault.Recover(func() error { return k.Allow(ctx, account) })
