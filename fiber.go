@@ -170,6 +170,16 @@ func fixedPart(pattern string) string {
 	return strings.TrimRight(pattern, "/")
 }
 
+// isPublic reports whether an entry of Config.Public takes the request.
+func (a *Auth) isPublic(c *fiber.Ctx) bool {
+	for i := range a.public {
+		if a.public[i].matches(c) {
+			return true
+		}
+	}
+	return false
+}
+
 // matches reports whether the route takes the request. It follows the settings of the
 // application's router.
 func (p publicRoute) matches(c *fiber.Ctx) bool {
@@ -349,9 +359,38 @@ func (r *request) label(c *fiber.Ctx) {
 }
 
 func (r *request) vary(c *fiber.Ctx) {
-	c.Vary(r.auth.vary...)
 	if r.byCookie {
-		c.Vary("Sec-Fetch-Site", fiber.HeaderOrigin)
+		r.auth.varyByCookie.add(c)
+	} else {
+		r.auth.vary.add(c)
+	}
+}
+
+// vary is a list of names for the header Vary.
+type vary struct {
+	names []string
+	text  string // the names as the value of the header
+}
+
+func newVary(names ...string) vary {
+	var unique []string
+	for _, name := range names {
+		if !slices.Contains(unique, name) {
+			unique = append(unique, name)
+		}
+	}
+	return vary{unique, strings.Join(unique, ", ")}
+}
+
+// add adds the names to the header of the response, as c.Vary does. It joins them only if
+// another middleware or the handler has set the header.
+func (v vary) add(c *fiber.Ctx) {
+	switch borrow(c.Response().Header.Peek(fiber.HeaderVary)) {
+	case v.text:
+	case "":
+		c.Set(fiber.HeaderVary, v.text)
+	default:
+		c.Vary(v.names...)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"reflect"
-	"slices"
 	"sync"
 	"time"
 
@@ -52,15 +51,16 @@ type Auth struct {
 	kinds   []*kind
 	models  map[reflect.Type]string // names of the kinds by their models
 
-	extractor Extractor
-	vary      []string // headers that a token may be in
-	public    []publicRoute
-	optional  bool
-	skip      func(*fiber.Ctx) bool // Config.Next
-	transport []Transport
-	cookie    Cookie
-	client    bool // Config.ServeClient
-	origins   origin.Trusted
+	extractor    Extractor
+	vary         vary // headers that a token may be in
+	varyByCookie vary // the same, and those that checkOrigin reads
+	public       []publicRoute
+	optional     bool
+	skip         func(*fiber.Ctx) bool // Config.Next
+	transport    []Transport
+	cookie       Cookie
+	client       bool // Config.ServeClient
+	origins      origin.Trusted
 
 	refreshTimeout time.Duration // of the request as a whole
 	errorHandler   fiber.ErrorHandler
@@ -103,7 +103,7 @@ func (a *Auth) Handler() fiber.Handler {
 		if skip {
 			return c.Next()
 		}
-		public := slices.ContainsFunc(a.public, func(p publicRoute) bool { return p.matches(c) })
+		public := a.isPublic(c)
 		if !public && isPreflight(c) {
 			// A preflight request never has credentials. A 401 would only hide the answer
 			// from the page, and the request must not reach a handler. A CORS middleware
@@ -274,7 +274,8 @@ func newAuth(cfg Config, parts parts) *Auth {
 		kinds:          parts.kinds,
 		models:         map[reflect.Type]string{},
 		extractor:      cfg.Extractor,
-		vary:           cfg.Extractor.headers(),
+		vary:           newVary(cfg.Extractor.headers()...),
+		varyByCookie:   newVary(append(cfg.Extractor.headers(), "Sec-Fetch-Site", fiber.HeaderOrigin)...),
 		public:         parts.public,
 		optional:       cfg.Optional,
 		skip:           cfg.Next,

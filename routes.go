@@ -146,7 +146,7 @@ func (a *Auth) handle(route builtIn, k *kind) fiber.Handler {
 		endStream(c)
 		c.Set(fiber.HeaderCacheControl, "no-store")
 		c.Set(fiber.HeaderPragma, "no-cache")
-		c.Vary(a.vary...)
+		a.vary.add(c)
 		// Other methods are refused by authenticate, as on the application's routes.
 		if route.method == fiber.MethodPost {
 			if err := refuseBelowCache(c, a.neighbours(c)); err != nil {

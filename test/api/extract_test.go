@@ -711,6 +711,37 @@ func TestVaryListsCustomTokenHeader(t *testing.T) {
 	}
 }
 
+func TestVaryKeepsNamesOfOthersAndRepeatsNone(t *testing.T) {
+	const own = "Authorization, X-Token"
+	for name, test := range map[string]struct{ above, handler, want string }{
+		"nothing":                 {"", "", own},
+		"a middleware above":      {"Origin", "", "Origin, " + own},
+		"one of the own names":    {"X-Token", "", "X-Token, Authorization"},
+		"the handler replaces it": {"Origin", "Accept", "Accept, " + own},
+		"the handler repeats it":  {"", own, own},
+	} {
+		app := fiber.New()
+		app.Use(func(c *fiber.Ctx) error {
+			if test.above != "" {
+				c.Set("Vary", test.above)
+			}
+			return c.Next()
+		})
+		app.Use(fiberjwt.New(fiberjwt.Config{
+			Secret: []byte(testSecret), Optional: true,
+			Extractor: fiberjwt.Chain(fiberjwt.FromAuthHeader(""), fiberjwt.FromAuthHeader("JWT"), fiberjwt.FromHeader("X-Token")),
+		}))
+		app.Get("/", func(c *fiber.Ctx) error {
+			if test.handler != "" {
+				c.Set("Vary", test.handler)
+			}
+			return nil
+		})
+		w := &world{t: t, app: app}
+		require.Equal(t, []string{test.want}, w.do("GET", "/", "").Header.Values("Vary"), name)
+	}
+}
+
 func TestLargeFormWithoutTokenPassesOnPublicRoute(t *testing.T) {
 	w := newVerifier(t, func(cfg *fiberjwt.Config) {
 		cfg.Extractor = fiberjwt.Chain(fiberjwt.FromAuthHeader(""), fiberjwt.FromForm("access_token"))
