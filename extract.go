@@ -184,27 +184,28 @@ type credential struct {
 	problem error // why the cookie has no usable token, for instance two different values
 }
 
-// find returns the credentials of the first extractor that has any. That is one credential, or
-// one for each kind if the extractor reads the access cookies of the kinds.
-func (e Extractor) find(c *fiber.Ctx, kinds []*kind) ([]credential, error) {
+// find appends the credentials of the first extractor that has any to found, which is empty.
+// That is one credential, or one for each kind if the extractor reads the access cookies of the
+// kinds.
+func (e Extractor) find(found []credential, c *fiber.Ctx, kinds []*kind) ([]credential, error) {
 	for _, link := range e.chain {
-		if found, err := link.find(c, kinds); err != nil || len(found) > 0 {
+		if found, err := link.find(found, c, kinds); err != nil || len(found) > 0 {
 			return found, err
 		}
 	}
 	if e.source == sourceCookie && e.key == "" {
-		return findCookies(c, kinds), nil
+		return appendCookies(found, c, kinds), nil
 	}
 	token, err := e.take(c)
 	if err != nil || token == "" {
 		return nil, err
 	}
-	return []credential{{token: token, source: e.source}}, nil
+	return append(found, credential{token: token, source: e.source}), nil
 }
 
-// findCookies returns one credential for each kind that has an access cookie. It does not
+// appendCookies appends one credential for each kind that has an access cookie. It does not
 // return an error: a problem with the cookie of one kind must not affect another kind.
-func findCookies(c *fiber.Ctx, kinds []*kind) (found []credential) {
+func appendCookies(found []credential, c *fiber.Ctx, kinds []*kind) []credential {
 	for _, k := range kinds {
 		token, err := cookieValue(c, k.cookies.access)
 		if token != "" || err != nil {
@@ -275,7 +276,7 @@ func (e Extractor) takeCustom(c *fiber.Ctx) (token string, err error) {
 // takeScheme reads the Authorization headers with one scheme. RFC 9110 §11.4: the scheme is
 // compared without case, and one or more spaces and one token follow.
 func takeScheme(c *fiber.Ctx, scheme string) (string, error) {
-	var values [][]byte
+	var only sole
 	for _, header := range c.Request().Header.PeekAll(fiber.HeaderAuthorization) {
 		name, value, _ := bytes.Cut(header, []byte(" "))
 		if !strings.EqualFold(borrow(name), scheme) {
@@ -285,39 +286,66 @@ func takeScheme(c *fiber.Ctx, scheme string) (string, error) {
 		if len(value) == 0 || bytes.IndexByte(value, ' ') >= 0 {
 			return "", token.ErrMalformed
 		}
-		values = append(values, value)
+		only.add(value)
 	}
-	return onlyOne(values)
+	return only.result()
 }
 
-// onlyOne returns the only value, or "" if there is none. If two values differ, the error is
+// sole takes the values of a source that may have only one. If two values differ, the error is
 // ErrInvalidRequest (RFC 6750 §3.1): if the server took the first value, an attacker who can
 // add a value could replace the token of the client.
-func onlyOne(values [][]byte) (string, error) {
-	if len(values) == 0 {
-		return "", nil
-	}
-	for _, value := range values[1:] {
-		if !bytes.Equal(value, values[0]) {
-			return "", ErrInvalidRequest
-		}
-	}
-	return borrow(values[0]), nil
+type sole struct {
+	value  []byte
+	found  bool
+	differ bool
 }
 
-// cookieValue returns the value of a cookie by the rule of onlyOne.
+func (s *sole) add(value []byte) {
+	switch {
+	case !s.found:
+		s.value, s.found = value, true
+	case !bytes.Equal(value, s.value):
+		s.differ = true
+	}
+}
+
+// result returns the only value, or "" if there is none.
+func (s *sole) result() (string, error) {
+	if s.differ {
+		return "", ErrInvalidRequest
+	}
+	return borrow(s.value), nil
+}
+
+// onlyOne returns the only one of values by the rule of sole.
+func onlyOne(values [][]byte) (string, error) {
+	var only sole
+	for _, value := range values {
+		only.add(value)
+	}
+	return only.result()
+}
+
+// cookieValue returns the value of a cookie by the rule of sole.
 func cookieValue(c *fiber.Ctx, name string) (string, error) {
-	return onlyOne(cookieValues(c, name))
+	var only sole
+	visitCookies(c, name, only.add)
+	return only.result()
 }
 
 // cookieValues returns the values of all cookies with the name that are not empty.
 func cookieValues(c *fiber.Ctx, name string) (values [][]byte) {
+	visitCookies(c, name, func(value []byte) { values = append(values, value) })
+	return values
+}
+
+// visitCookies calls visit with the values of all cookies with the name that are not empty.
+func visitCookies(c *fiber.Ctx, name string, visit func(value []byte)) {
 	c.Request().Header.VisitAllCookie(func(key, value []byte) {
 		if string(key) == name && len(value) > 0 {
-			values = append(values, value)
+			visit(value)
 		}
 	})
-	return values
 }
 
 func isGetOrHead(c *fiber.Ctx) bool {

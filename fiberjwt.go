@@ -136,7 +136,8 @@ func (a *Auth) Handler() fiber.Handler {
 func (a *Auth) authenticate(c *fiber.Ctx, kinds []*kind) (*request, error) {
 	r, beside := &request{auth: a}, a.neighbours(c)
 	r.vary(c)
-	found, err := a.extractor.find(c, kinds)
+	var one [1]credential
+	found, err := a.extractor.find(one[:0], c, kinds)
 	if err != nil {
 		a.emitRefused(c, event.Event{Type: event.TokenRefused}, err)
 		return r, r.addProblem(nil, err)

@@ -360,7 +360,7 @@ func (a *Auth) sessionsToEnd(c *fiber.Ctx, k *kind) ([]auth.Pair, error) {
 // sessionOfAccessToken returns the session of the first valid access token that has one in
 // the store. If no token has one, who is empty, and ok says whether there was a valid token.
 func (a *Auth) sessionOfAccessToken(c *fiber.Ctx, k *kind) (who auth.Pair, ok bool, err error) {
-	found, err := a.extractor.find(c, []*kind{k})
+	found, err := a.extractor.find(nil, c, []*kind{k})
 	if err != nil && refusal(err).Status != fiber.StatusUnauthorized {
 		return auth.Pair{}, false, err
 	}
