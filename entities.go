@@ -180,6 +180,7 @@ func CanonicalIdentity(identity string) (string, error) { return accounts.Canoni
 type kind struct {
 	*auth.Kind
 
+	local    any                         // Name, as the key in c.Locals
 	audience []string                    // nil: use Config.Audience
 	register func(*fiber.Ctx, any) error // nil: registration is closed
 	cookies  cookieNames
@@ -203,6 +204,7 @@ func (e Entity[T]) open(db *bun.DB) (*kind, []fault.Problem) {
 		},
 		audience: slices.Clone(e.Audience),
 	}
+	k.local = k.Name
 	if slices.Contains(k.audience, "") {
 		problems = append(problems, fault.NewProblem("Audience", "has an empty name", "remove it"))
 	}
@@ -220,7 +222,8 @@ func (e Entity[T]) setHooks(k *kind) {
 	}
 	if e.FromIssuer != nil {
 		k.FromIssuer = func(ctx context.Context, v *auth.Verified) (any, error) {
-			account, err := e.FromIssuer(ctx, sessionOf(*v))
+			s := sessionOf(*v)
+			account, err := e.FromIssuer(ctx, &s)
 			if answer := hookAnswer(err); answer != nil {
 				err = answer
 			}

@@ -154,12 +154,12 @@ func (a *Auth) authenticate(c *fiber.Ctx, kinds []*kind) (*request, error) {
 		}
 		s, err := a.verifyCredential(c, presented)
 		if err == nil {
-			r.sessions = append(r.sessions, s)
+			r.add(s)
 			continue
 		}
 		a.emitTokenRefused(c, s.event(event.TokenRefused), presented.token, err)
 		if err := r.addProblem(presented.kind, err); err != nil {
-			return r, withKind(err, s.event(event.TokenRefused).Kind)
+			return r, withKind(err, s.Kind)
 		}
 	}
 	return r, nil
@@ -167,14 +167,14 @@ func (a *Auth) authenticate(c *fiber.Ctx, kinds []*kind) (*request, error) {
 
 // verifyCredential verifies one token and loads its account; for a token in a cookie it
 // first checks the origin of the request. With an error, the session is what the token
-// says if its signature is valid, or nil.
-func (a *Auth) verifyCredential(c *fiber.Ctx, presented credential) (*Session, error) {
+// says if its signature is valid, or zero.
+func (a *Auth) verifyCredential(c *fiber.Ctx, presented credential) (Session, error) {
 	if presented.problem != nil {
-		return nil, presented.problem
+		return Session{}, presented.problem
 	}
 	if presented.source == sourceCookie {
 		if err := a.checkOrigin(c); err != nil {
-			return nil, err
+			return Session{}, err
 		}
 	}
 	var v auth.Verified
@@ -214,11 +214,10 @@ func (r *request) store(c *fiber.Ctx) {
 	r.outer = requestOf(c)
 	c.Locals(requestKey{}, r)
 	for _, k := range r.auth.kinds {
-		c.Context().RemoveUserValue(k.Name)
-	}
-	for _, s := range r.sessions {
-		if s.Account != nil {
-			c.Locals(s.Kind, s.Account)
+		if s := r.session(k.Name); s != nil {
+			c.Locals(k.local, s.Account)
+		} else {
+			c.Context().RemoveUserValue(k.local)
 		}
 	}
 }
@@ -351,7 +350,8 @@ func (a *Auth) Verify(ctx context.Context, token string) (*Session, error) {
 	if err != nil {
 		return nil, publicError(err) // without the session: a caller may overlook the error
 	}
-	return sessionOf(v), nil
+	s := sessionOf(v)
+	return &s, nil
 }
 
 // Alive reports whether s may continue, for connections that last longer than the request

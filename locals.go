@@ -62,12 +62,9 @@ func (s *Session) Claim(name string, target any) bool {
 	return true
 }
 
-// sessionOf returns v as a Session, or nil if v is zero.
-func sessionOf(v auth.Verified) *Session {
-	if v.Kind == "" {
-		return nil
-	}
-	return &Session{
+// sessionOf returns v as a Session.
+func sessionOf(v auth.Verified) Session {
+	return Session{
 		Kind: v.Kind, Subject: v.Subject, ID: v.ID, TokenID: v.TokenID, Issuer: v.Issuer, IssuedAt: v.IssuedAt, ExpiresAt: v.ExpiresAt, AuthTime: v.AuthTime,
 		Account: v.Account, sid: v.SID, payload: v.Payload, granted: v.Shaped,
 	}
@@ -81,11 +78,8 @@ func (s *Session) verified() auth.Verified {
 	}
 }
 
-// event returns an event about s, which may be nil.
+// event returns an event about s, which may be zero.
 func (s *Session) event(what event.Type) event.Event {
-	if s == nil {
-		return event.Event{Type: what}
-	}
 	return event.Event{Type: what, Kind: s.Kind, Subject: s.Subject, SessionID: s.ID}
 }
 
@@ -93,7 +87,8 @@ func (s *Session) event(what event.Type) event.Event {
 // are stored under the names of the kinds.
 type requestKey struct{}
 
-// request is what one middleware knows about one request.
+// request is what one middleware knows about one request. A Session that the application keeps
+// after the request keeps it too, so it must not refer to memory of the request.
 type request struct {
 	auth     *Auth
 	outer    *request         // of a middleware above this one, with another Config
@@ -101,6 +96,22 @@ type request struct {
 	problems map[string]error // by kind: why the token in its cookie is not valid
 	problem  error            // the first problem of any credential
 	byCookie bool             // whether a token was in a cookie
+
+	// The first session, which is usually the only one, and the memory of sessions, so that
+	// one allocation is enough.
+	first Session
+	one   [1]*Session
+}
+
+// add adds a session.
+func (r *request) add(s Session) {
+	if len(r.sessions) == 0 {
+		r.first = s
+		r.sessions = append(r.one[:0], &r.first)
+		return
+	}
+	further := s // if the argument escaped, the first session would need an allocation too
+	r.sessions = append(r.sessions, &further)
 }
 
 // addProblem records why a credential was refused; k is the kind whose cookie it was in,
@@ -225,18 +236,25 @@ func SessionOf(c *fiber.Ctx, kind ...string) (*Session, bool) {
 // if the request is not signed in as that kind there.
 func visible(c *fiber.Ctx) iter.Seq2[*Auth, *Session] {
 	return func(yield func(*Auth, *Session) bool) {
-		hidden := map[string]bool{}
-		for r := requestOf(c); r != nil; r = r.outer {
+		innermost := requestOf(c)
+		for r := innermost; r != nil; r = r.outer {
 			for _, s := range r.sessions {
-				if !hidden[s.Kind] && !yield(r.auth, s) {
+				if !innermost.hides(s.Kind, r) && !yield(r.auth, s) {
 					return
 				}
 			}
-			for _, k := range r.auth.kinds {
-				hidden[k.Name] = true
-			}
 		}
 	}
+}
+
+// hides reports whether r, or a request between r and outer, declares the kind.
+func (r *request) hides(kind string, outer *request) bool {
+	for ; r != outer; r = r.outer {
+		if r.auth.kind(kind) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // Require returns a handler that lets requests pass that are signed in as one of kinds, or

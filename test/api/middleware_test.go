@@ -534,3 +534,41 @@ func TestInnermostMiddlewareOfKindDecides(t *testing.T) {
 	require.Equal(t, "reached", w.get("/inner/any", teacher.Access).Body)
 	require.Equal(t, "teachers teachers", w.get("/inner/who", teacher.Access).Body)
 }
+
+func TestKeptSessionSharesNoMemoryWithLaterRequests(t *testing.T) {
+	for name, test := range map[string]struct {
+		extractor fiberjwt.Extractor
+		request   func(c *fasthttp.RequestCtx, token string)
+	}{
+		"auth header": {fiberjwt.FromAuthHeader(""), func(c *fasthttp.RequestCtx, token string) { c.Request.Header.Set("Authorization", "Bearer "+token) }},
+		"header":      {fiberjwt.FromHeader("X-Token"), func(c *fasthttp.RequestCtx, token string) { c.Request.Header.Set("X-Token", token) }},
+		"cookie":      {fiberjwt.FromCookie("t"), func(c *fasthttp.RequestCtx, token string) { c.Request.Header.SetCookie("t", token) }},
+		"query":       {fiberjwt.FromQuery("t"), func(c *fasthttp.RequestCtx, token string) { c.Request.SetRequestURI("/keep?t=" + token) }},
+	} {
+		w := newVerifier(t, func(cfg *fiberjwt.Config) { cfg.Extractor, cfg.Optional = test.extractor, true })
+		var kept *fiberjwt.Session
+		w.app.Get("/keep", func(c *fiber.Ctx) error {
+			if kept == nil {
+				kept, _ = fiberjwt.SessionOf(c)
+			}
+			return nil
+		})
+		good := outsider{testSecret}.token("users", plainClaims("users", "1").add("role", `"guest"`).String())
+		handler := w.app.Handler()
+		var c fasthttp.RequestCtx
+		for _, token := range []string{good, strings.Repeat("z", len(good))} {
+			c.Request.Reset()
+			c.Response.Reset()
+			c.ResetUserValues()
+			c.Request.SetRequestURI("/keep")
+			test.request(&c, token) // in the memory of the last one
+			handler(&c)
+		}
+		require.NotNil(t, kept, name)
+		var role string
+		require.True(t, kept.Claim("role", &role), name)
+		require.Equal(t, "guest users 1 AAAAAAAAAAAAAAAAAAAAAA 1 fiberjwt "+name,
+			strings.Join([]string{role, kept.Kind, kept.Subject, kept.ID, kept.TokenID, kept.Issuer, kept.Source}, " "))
+		require.EqualValues(t, noon+600, kept.ExpiresAt.Unix(), name)
+	}
+}
