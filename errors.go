@@ -31,7 +31,7 @@ type Error struct {
 
 	logged    bool   // the error is in the log already
 	kind      string // the kind of account, for the log; "" if it is not known
-	challenge string // the parameters of "WWW-Authenticate: Bearer" (RFC 6750 §3)
+	challenge string // the header WWW-Authenticate of a 401 (RFC 6750 §3); "" for a bare Bearer
 	of        *Error // the Err… value that this error is a copy of; nil in the Err… values
 	class     error  // the class of package fault; only for ErrSetup and ErrUnavailable
 	cause     error  // for the log only; it must not be sent to the client
@@ -56,7 +56,7 @@ var (
 	ErrTokenRevoked = &Error{Status: 401, Code: "invalid_token", Description: "The session of this access token has ended.", challenge: invalidToken}
 	// ErrNotFresh: the user proved the password too long ago for this route (RFC 9470 §3).
 	// See [Fresh].
-	ErrNotFresh = &Error{Status: 401, Code: "insufficient_user_authentication", Description: "Prove the password again.", challenge: `error="insufficient_user_authentication"`}
+	ErrNotFresh = &Error{Status: 401, Code: "insufficient_user_authentication", Description: "Prove the password again.", challenge: `Bearer error="insufficient_user_authentication"`}
 
 	// ErrSessionEnded: the refresh token belongs to no active session.
 	ErrSessionEnded = &Error{Status: 401, Code: "session_ended", Description: "The session has ended. Sign in again."}
@@ -115,7 +115,13 @@ var (
 	ErrUnavailable = &Error{Status: 503, Code: "temporarily_unavailable", Description: "The service cannot answer at the moment.", RetryAfter: time.Second, class: fault.ErrUnavailable}
 )
 
-const invalidToken = `error="invalid_token"`
+var sentinels = []*Error{
+	ErrNoToken, ErrTokenMalformed, ErrTokenClaims, ErrTokenExpired, ErrTokenRevoked, ErrNotFresh, ErrSessionEnded, ErrTokenReused,
+	ErrTokenReplaced, ErrBadCredentials, ErrOneTimeToken, ErrWrongKind, ErrCSRF, ErrForbidden, ErrInvalidRequest, ErrNotFound,
+	ErrMethod, ErrTaken, ErrTooLarge, ErrMediaType, ErrFields, ErrRateLimited, ErrSetup, ErrUnavailable,
+}
+
+const invalidToken = `Bearer error="invalid_token"`
 
 // Error returns the description after "fiberjwt: ". It does not contain the cause, because
 // Fiber's own error handler sends this text to the client.
@@ -159,6 +165,17 @@ func (e *Error) Unwrap() []error {
 		chain = append(chain, e.cause)
 	}
 	return chain
+}
+
+// is reports whether e is sentinel or a copy of it. For the errors of this package it says the
+// same as errors.Is, but does not allocate.
+func (e *Error) is(sentinel *Error) bool {
+	for ; e != nil; e = e.of {
+		if e == sentinel {
+			return true
+		}
+	}
+	return false
 }
 
 // As lets errors.As find a *fiber.Error with the status and the description.

@@ -65,11 +65,11 @@ func (a *Auth) emitRefused(c *fiber.Ctx, e event.Event, err error) {
 	}
 	refused := refusal(err)
 	switch {
-	case refused.Status >= 500, errors.Is(refused, ErrNoToken):
+	case refused.Status >= 500, refused.is(ErrNoToken):
 		return
 	case refused.Status == fiber.StatusTooManyRequests:
 		e.Type = event.Throttled
-	case errors.Is(refused, ErrTokenReused):
+	case refused.is(ErrTokenReused):
 		e.Type = event.Reuse
 	}
 	switch refused.Status {
@@ -84,7 +84,7 @@ func (a *Auth) emitRefused(c *fiber.Ctx, e event.Event, err error) {
 // emitDenied emits the refusal of a guard. If a token was not valid, that was emitted before,
 // so only ErrWrongKind and ErrNotFresh count.
 func (a *Auth) emitDenied(c *fiber.Ctx, s *Session, err error) {
-	if s == nil || !errors.Is(err, ErrWrongKind) && !errors.Is(err, ErrNotFresh) {
+	if a.onEvent == nil || s == nil || !errors.Is(err, ErrWrongKind) && !errors.Is(err, ErrNotFresh) {
 		return
 	}
 	a.emitRefused(c, s.event(event.Denied), err)
@@ -115,9 +115,8 @@ func (e *Error) reason() string {
 		return "token_expired"
 	case ErrTokenRevoked:
 		return "token_revoked"
-	case ErrNoToken, ErrNotFresh, ErrSessionEnded, ErrTokenReused, ErrTokenReplaced, ErrBadCredentials, ErrOneTimeToken, ErrWrongKind, ErrCSRF, ErrForbidden,
-		ErrInvalidRequest, ErrNotFound, ErrMethod, ErrTaken, ErrTooLarge, ErrMediaType, ErrFields, ErrRateLimited,
-		ErrSetup, ErrUnavailable:
+	}
+	if slices.Contains(sentinels, e) {
 		return e.Code
 	}
 	return "refused"

@@ -171,7 +171,8 @@ func (l logs) wrongAssertion(c *fiber.Ctx, kind string) {
 // answered 404, because a sign-in would not help.
 func (a *Auth) explain(c *fiber.Ctx, err error) error {
 	// otherMethod passes OPTIONS requests for the built-in routes to the middleware.
-	if refusal(err).Status >= 500 || c.Method() == fiber.MethodOptions {
+	e := refusal(err)
+	if e.Status >= 500 || c.Method() == fiber.MethodOptions {
 		return err
 	}
 	path := strings.TrimRight(c.Path(), "/")
@@ -181,7 +182,7 @@ func (a *Auth) explain(c *fiber.Ctx, err error) error {
 	case a.missesBuiltIn(c.Method(), path) && routeOf(c) == "":
 		a.logs.missedRoute(c, a.service.KindNames(), len(a.mounted) > 0)
 		return ErrNotFound
-	case errors.Is(err, ErrNoToken):
+	case e.is(ErrNoToken):
 		a.explainNoToken(c)
 	}
 	return err

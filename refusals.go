@@ -2,8 +2,10 @@ package fiberjwt
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -246,12 +248,49 @@ func answer(c *fiber.Ctx, err error, logs logs, handler fiber.ErrorHandler) erro
 	if handler != nil {
 		return handler(c, copyError(e)) // a copy: all requests share the Err… values
 	}
-	return c.Status(e.Status).JSON(struct {
-		Error       string            `json:"error"`
-		Description string            `json:"error_description"`
-		Fields      map[string]string `json:"fields,omitempty"`
-	}{e.Code, e.Description, e.Fields})
+	c.Status(e.Status)
+	if text := e.preparedJSON(c); text != "" {
+		c.Response().Header.SetContentType(fiber.MIMEApplicationJSON)
+		c.Response().SetBodyString(text) // a copy: a handler above may change the body
+		return nil
+	}
+	return c.JSON(e.body())
 }
+
+// refusalBody is the JSON body of a refusal.
+type refusalBody struct {
+	Error       string            `json:"error"`
+	Description string            `json:"error_description"`
+	Fields      map[string]string `json:"fields,omitempty"`
+}
+
+func (e *Error) body() refusalBody { return refusalBody{e.Code, e.Description, e.Fields} }
+
+// refusalText is what the body of a refusal without Fields depends on.
+type refusalText struct{ code, description string }
+
+// preparedBodies has the JSON of the Err… values. An attacker can cause most of them by every
+// request. An error whose texts the application has changed is not found here.
+var preparedBodies = func() map[refusalText]string {
+	bodies := map[refusalText]string{}
+	for _, e := range sentinels {
+		body, _ := json.Marshal(e.body()) // cannot fail: the texts are constants
+		bodies[refusalText{e.Code, e.Description}] = string(body)
+	}
+	return bodies
+}()
+
+// preparedJSON returns the JSON of the refusal, or "" if it is not prepared, or if the
+// application has another encoder, which may write other bytes.
+func (e *Error) preparedJSON(c *fiber.Ctx) string {
+	if len(e.Fields) > 0 || reflect.ValueOf(c.App().Config().JSONEncoder).Pointer() != encodingJSON {
+		return ""
+	}
+	return preparedBodies[refusalText{e.Code, e.Description}]
+}
+
+// encodingJSON identifies Fiber's default encoder.
+var encodingJSON = reflect.ValueOf(json.Marshal).Pointer()
 
 // announce sets the headers of a refusal, which are the same for every body, and logs what the
 // client must not see.
@@ -259,24 +298,16 @@ func (e *Error) announce(c *fiber.Ctx, logs logs) {
 	if e.Status >= 500 && !e.logged {
 		logs.failed(c, e)
 	}
-	if errors.Is(e, ErrCSRF) {
+	if e.is(ErrCSRF) {
 		logs.crossOrigin(c)
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	if e.Status == fiber.StatusUnauthorized {
 		// Every 401 must have a challenge (RFC 9110 §15.5.2).
-		c.Set(fiber.HeaderWWWAuthenticate, bearer(e.challenge))
+		c.Set(fiber.HeaderWWWAuthenticate, cmp.Or(e.challenge, "Bearer"))
 	}
 	if e.RetryAfter > 0 {
 		seconds := int64((e.RetryAfter + time.Second - 1) / time.Second)
 		c.Set(fiber.HeaderRetryAfter, strconv.FormatInt(seconds, 10))
 	}
-}
-
-// bearer returns a challenge (RFC 6750 §3).
-func bearer(parameters string) string {
-	if parameters == "" {
-		return "Bearer"
-	}
-	return "Bearer " + parameters
 }

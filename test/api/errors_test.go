@@ -428,3 +428,43 @@ func TestHookErrorWithoutErrorStatusGets500(t *testing.T) {
 	require.Contains(t, w.log.String(), "marker")
 	require.Equal(t, 0, w.count("users"))
 }
+
+func TestRefusalsAreWhatTheJSONEncoderWrites(t *testing.T) {
+	refuse := func(refusal error, cfg fiber.Config) answer {
+		cfg.ErrorHandler = fiberjwt.ErrorHandler
+		w := &world{t: t, app: fiber.New(cfg)}
+		w.app.Get("/", func(*fiber.Ctx) error { return refusal })
+		return w.do("GET", "/", "")
+	}
+	for name, test := range refusals {
+		encoded := 0
+		usual := refuse(test.sentinel, fiber.Config{})
+		own := refuse(test.sentinel, fiber.Config{JSONEncoder: func(v any) ([]byte, error) { encoded++; return json.Marshal(v) }})
+		require.Equal(t, 1, encoded, "%s is not written by the application's encoder", name)
+		require.Equal(t, own.Body, usual.Body, name)
+		require.Equal(t, own.Header["Content-Type"], usual.Header["Content-Type"], name)
+
+		var e *fiberjwt.Error
+		require.ErrorAs(t, test.sentinel, &e)
+		changed := *e
+		changed.Description = "<Other> text"
+		require.Equal(t, changed.Description, refuse(&changed, fiber.Config{}).JSON(t)["error_description"], name)
+		changed = *e
+		changed.Fields = map[string]string{"email": "is taken"}
+		require.Contains(t, refuse(&changed, fiber.Config{}).JSON(t), "fields", name)
+	}
+}
+
+func TestChangedRefusalBodyDoesNotReachNextResponse(t *testing.T) {
+	app := fiber.New()
+	app.Use(func(c *fiber.Ctx) error {
+		err := c.Next()
+		clear(c.Response().Body())
+		return err
+	})
+	app.Use(fiberjwt.New(fiberjwt.Config{Secret: []byte(testSecret)}))
+	w := &world{t: t, app: app}
+	first := w.do("GET", "/", "")
+	require.Equal(t, strings.Repeat("\x00", len(first.Body)), first.Body)
+	require.Equal(t, "no_token", newVerifier(t).do("GET", "/", "").Code(t))
+}
