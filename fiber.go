@@ -325,13 +325,12 @@ const ownerHeader = "X-Fiberjwt-Owner"
 // run calls the handlers below and makes sure that only the right accounts get the
 // response.
 func (r *request) run(c *fiber.Ctx) error {
-	n := r.auth.neighbours(c)
-	if n.cache && len(r.sessions) > 0 {
+	if r.beside.cache && len(r.sessions) > 0 {
 		// Fiber's cache middleware reads no header of the response. This header of the
 		// request is the only way to keep the response out of the cache.
 		c.Request().Header.Set(fiber.HeaderCacheControl, "no-store")
 	}
-	if !n.idempotency {
+	if !r.beside.idempotency {
 		err := r.next(c)
 		r.label(c)
 		return err

@@ -110,41 +110,43 @@ func (a *Auth) Handler() fiber.Handler {
 			// above this one answers it first.
 			return c.SendStatus(fiber.StatusNoContent)
 		}
-		r, err := a.authenticate(c, a.kinds)
+		r := request{auth: a}
+		err = r.authenticate(c, a.kinds)
 		if err == nil {
-			err = a.admit(r, public)
+			err = r.admit(public)
 		}
 		if err != nil {
 			return a.answer(c, a.explain(c, err))
 		}
-		r.store(c)
-		if err := r.run(c); err != nil { // run calls c.Next
+		stored := r.store(c)
+		if err := stored.run(c); err != nil { // run calls c.Next
 			a.explainMissing(c, err)
 			return err
 		}
 		if a.cookie.Sliding {
-			a.renewCookies(c, r)
+			a.renewCookies(c, stored)
 		}
 		return nil
 	}
 }
 
 // authenticate extracts the tokens of a request, verifies them as tokens of kinds, and
-// loads their accounts. A token that is not valid is a problem of the returned request,
-// and admit decides whether it matters. An error ends the request: two different
-// credentials in one source, or a store that does not answer.
-func (a *Auth) authenticate(c *fiber.Ctx, kinds []*kind) (*request, error) {
-	r, beside := &request{auth: a}, a.neighbours(c)
+// loads their accounts. A token that is not valid is a problem of r, and admit decides
+// whether it matters. An error ends the request: two different credentials in one source,
+// or a store that does not answer.
+func (r *request) authenticate(c *fiber.Ctx, kinds []*kind) error {
+	a := r.auth
+	r.beside = a.neighbours(c)
 	r.vary(c)
 	var one [1]credential
 	found, err := a.extractor.find(one[:0], c, kinds)
 	if err != nil {
 		a.emitRefused(c, event.Event{Type: event.TokenRefused}, err)
-		return r, r.addProblem(nil, err)
+		return r.addProblem(nil, err)
 	}
 	if len(found) > 0 {
-		if err := refuseBelowCache(c, beside); err != nil {
-			return r, err
+		if err := refuseBelowCache(c, r.beside); err != nil {
+			return err
 		}
 	}
 	for _, presented := range found {
@@ -159,10 +161,10 @@ func (a *Auth) authenticate(c *fiber.Ctx, kinds []*kind) (*request, error) {
 		}
 		a.emitTokenRefused(c, s.event(event.TokenRefused), presented.token, err)
 		if err := r.addProblem(presented.kind, err); err != nil {
-			return r, withKind(err, s.Kind)
+			return withKind(err, s.Kind)
 		}
 	}
-	return r, nil
+	return nil
 }
 
 // verifyCredential verifies one token and loads its account; for a token in a cookie it
@@ -196,23 +198,29 @@ func (a *Auth) verifyCredential(c *fiber.Ctx, presented credential) (Session, er
 }
 
 // admit decides whether the request may pass, by what authenticate found.
-func (a *Auth) admit(r *request, public bool) error {
+func (r *request) admit(public bool) error {
 	switch {
 	case len(r.sessions) > 0, public:
 		return nil
 	case r.problem != nil:
 		return r.problem
-	case a.optional:
+	case r.auth.optional:
 		return nil
 	}
 	return ErrNoToken
 }
 
-// store stores the request and its accounts in c.Locals. It removes what is stored under
-// the name of a kind that is not signed in, so that a handler never takes it for an account.
-func (r *request) store(c *fiber.Ctx) {
-	r.outer = requestOf(c)
-	c.Locals(requestKey{}, r)
+// store stores a copy of the request, which it returns, and the accounts in c.Locals. It
+// removes what is stored under the name of a kind that is not signed in, so that a handler
+// never takes it for an account.
+func (r *request) store(c *fiber.Ctx) *request {
+	stored := r.stored
+	if stored == nil {
+		stored = new(request)
+	}
+	*stored = *r
+	stored.outer = requestOf(c)
+	c.Locals(requestKey{}, stored)
 	for _, k := range r.auth.kinds {
 		if s := r.session(k.Name); s != nil {
 			c.Locals(k.local, s.Account)
@@ -220,6 +228,7 @@ func (r *request) store(c *fiber.Ctx) {
 			c.Context().RemoveUserValue(k.local)
 		}
 	}
+	return stored
 }
 
 // skips reports whether Config.Next excludes the request from the middleware.

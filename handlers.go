@@ -309,14 +309,14 @@ func (a *Auth) handlePassword(c *fiber.Ctx, k *kind) error {
 // k. The routes are registered above the middleware, so this is not done yet. It does not
 // read the cookies of other kinds.
 func (a *Auth) signedIn(c *fiber.Ctx, k *kind) (*Session, error) {
-	r, err := a.authenticate(c, []*kind{k})
-	if err != nil {
+	r := request{auth: a}
+	if err := r.authenticate(c, []*kind{k}); err != nil {
 		return nil, err
 	}
 	if s := r.session(k.Name); s != nil {
 		return s, nil
 	}
-	err = r.missing(k.Name)
+	err := r.missing(k.Name)
 	if len(r.sessions) > 0 {
 		a.emitDenied(c, r.sessions[0], err)
 	}

@@ -88,7 +88,7 @@ func (s *Session) event(what event.Type) event.Event {
 type requestKey struct{}
 
 // request is what one middleware knows about one request. A Session that the application keeps
-// after the request keeps it too, so it must not refer to memory of the request.
+// after the request keeps it too, so it must not refer to a *fiber.Ctx.
 type request struct {
 	auth     *Auth
 	outer    *request         // of a middleware above this one, with another Config
@@ -96,22 +96,24 @@ type request struct {
 	problems map[string]error // by kind: why the token in its cookie is not valid
 	problem  error            // the first problem of any credential
 	byCookie bool             // whether a token was in a cookie
-
-	// The first session, which is usually the only one, and the memory of sessions, so that
-	// one allocation is enough.
-	first Session
-	one   [1]*Session
+	beside   neighbours       // of the application that serves the request
+	stored   *request         // where store puts a copy; nil without a session
 }
 
-// add adds a session.
+// add adds a session. The first one, which is usually the only one, and all that a request with
+// a session needs are one allocation. A request that is refused needs none.
 func (r *request) add(s Session) {
-	if len(r.sessions) == 0 {
-		r.first = s
-		r.sessions = append(r.one[:0], &r.first)
+	if len(r.sessions) > 0 {
+		further := s // not &s, for which s would be allocated in each call
+		r.sessions = append(r.sessions, &further)
 		return
 	}
-	further := s // if the argument escaped, the first session would need an allocation too
-	r.sessions = append(r.sessions, &further)
+	memory := &struct {
+		request
+		first Session
+		one   [1]*Session
+	}{first: s}
+	r.stored, r.sessions = &memory.request, append(memory.one[:0], &memory.first)
 }
 
 // addProblem records why a credential was refused; k is the kind whose cookie it was in,
