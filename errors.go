@@ -115,6 +115,7 @@ var (
 	ErrUnavailable = &Error{Status: 503, Code: "temporarily_unavailable", Description: "The service cannot answer at the moment.", RetryAfter: time.Second, class: fault.ErrUnavailable}
 )
 
+// sentinels has all of them.
 var sentinels = []*Error{
 	ErrNoToken, ErrTokenMalformed, ErrTokenClaims, ErrTokenExpired, ErrTokenRevoked, ErrNotFresh, ErrSessionEnded, ErrTokenReused,
 	ErrTokenReplaced, ErrBadCredentials, ErrOneTimeToken, ErrWrongKind, ErrCSRF, ErrForbidden, ErrInvalidRequest, ErrNotFound,

@@ -137,9 +137,10 @@ func (a *Auth) Handler() fiber.Handler {
 func (r *request) authenticate(c *fiber.Ctx, kinds []*kind) error {
 	a := r.auth
 	r.beside = a.neighbours(c)
-	r.vary(c)
 	var one [1]credential
 	found, err := a.extractor.find(one[:0], c, kinds)
+	r.byCookie = len(found) > 0 && found[0].source == sourceCookie // all are of one source
+	r.vary(c)
 	if err != nil {
 		a.emitRefused(c, event.Event{Type: event.TokenRefused}, err)
 		return r.addProblem(nil, err)
@@ -150,10 +151,6 @@ func (r *request) authenticate(c *fiber.Ctx, kinds []*kind) error {
 		}
 	}
 	for _, presented := range found {
-		if presented.source == sourceCookie {
-			r.byCookie = true
-			r.vary(c)
-		}
 		s, err := a.verifyCredential(c, presented)
 		if err == nil {
 			r.add(s)
