@@ -41,6 +41,24 @@ var ErrMalformed = errors.New("fiberjwt: malformed JSON")
 // reused, except that a name with escapes is a copy. Clone what outlives b. Object
 // allocates nothing unless names have escapes or an object has more than 16 members.
 func Object(b []byte, visit func(name string, raw Value) error) error {
+	var room [16]span // on the stack, enough for the usual claims
+	members := flat(b, room[:0])
+	if members == nil {
+		return object(b, visit)
+	}
+	if visit == nil {
+		return nil
+	}
+	for _, m := range members {
+		if err := visit(m.name(b), m.value(b)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// object is Object without the shortcut of flat.
+func object(b []byte, visit func(name string, raw Value) error) error {
 	if !utf8.Valid(b) { // also refuses overlong forms and encoded surrogates, RFC 3629 §3
 		return ErrMalformed
 	}
@@ -111,16 +129,17 @@ func (r Value) EachText(visit func(text string)) bool {
 // ignores a fraction. It does not convert to a float, because the overflow of a float
 // differs between machines. It refuses minus signs, even that of -0, and exponents,
 // although JSON allows both: 1.79e9 would be a date, but 1e999999999 has the same form.
-func (r Value) Seconds() (int64, bool) {
-	whole, fraction, _ := bytes.Cut(r, []byte("."))
-	if bytes.ContainsAny(fraction, "eE") {
+func (r Value) Seconds() (seconds int64, ok bool) {
+	i := 0
+	for ; i < len(r) && isDigit(r[i]); i++ {
+		if seconds = 10*seconds + int64(r[i]-'0'); seconds > maxNumericDate {
+			return 0, false
+		}
+	}
+	if rest := r[i:]; i == 0 || len(rest) > 0 && (rest[0] != '.' || bytes.ContainsAny(rest, "eE")) {
 		return 0, false
 	}
-	t, err := strconv.ParseUint(string(whole), 10, 64) // no sign, no exponent, no underscore
-	if err != nil || t > maxNumericDate {
-		return 0, false
-	}
-	return int64(t), true
+	return seconds, true
 }
 
 // scanner reads text by the grammar of RFC 8259. Each method moves past the element in
@@ -264,7 +283,7 @@ func (s *scanner) number() bool {
 
 func (s *scanner) digits() bool {
 	start := s.at
-	for '0' <= s.peek() && s.peek() <= '9' {
+	for isDigit(s.peek()) {
 		s.at++
 	}
 	return s.at > start

@@ -406,6 +406,68 @@ func FuzzObjectRefusesWhatEncodingJSONRefuses(f *testing.F) {
 	})
 }
 
+// requireFlatAgrees requires that flat either gives up or returns the members that the
+// scanner reads. It reports whether flat gave up.
+func requireFlatAgrees(t *testing.T, b []byte) (gaveUp bool) {
+	t.Helper()
+	members := flat(b, make([]span, 0, 16))
+	i := 0
+	err := object(b, func(name string, raw Value) error {
+		if members != nil {
+			require.Less(t, i, len(members))
+			require.Equal(t, name, members[i].name(b))
+			require.Equal(t, string(raw), string(members[i].value(b)))
+			i++
+		}
+		return nil
+	})
+	if members != nil {
+		require.NoError(t, err)
+		require.Len(t, members, i)
+	}
+	return members == nil
+}
+
+func TestFlatAgreesWithTheScanner(t *testing.T) {
+	for _, tc := range goodJSON {
+		requireFlatAgrees(t, []byte(tc.text))
+	}
+	for _, tc := range hostileJSON {
+		require.True(t, requireFlatAgrees(t, []byte(tc.text)), tc.attack)
+	}
+	for end := range len(claimsJSON) {
+		require.True(t, requireFlatAgrees(t, []byte(claimsJSON[:end])), "cut off")
+		for b := range 256 {
+			requireFlatAgrees(t, []byte(claimsJSON[:end]+string([]byte{byte(b)})+claimsJSON[end+1:]))
+		}
+	}
+}
+
+func TestFlatReadsUsualTokens(t *testing.T) {
+	for _, text := range []string{
+		claimsJSON, `{"a":1}`, `{"a":"","b":"{}[]:,","c":true,"d":false,"e":null,"f":12345678901234567890}`,
+		`{"sub":"1","bus":"2","usb":"3"}`, strings.ReplaceAll(members(16, 3), ":0", ":1"),
+	} {
+		require.False(t, requireFlatAgrees(t, []byte(text)), text)
+	}
+	for _, text := range []string{strings.ReplaceAll(members(17, 3), ":0", ":1"), `{}`, `{"a":[]}`, `{"a":0}`, `{"a":1.5}`, `{ "a":1}`, `{"":1}`} {
+		require.True(t, requireFlatAgrees(t, []byte(text)), text)
+	}
+}
+
+func FuzzFlatAgreesWithTheScanner(f *testing.F) {
+	f.Add([]byte(claimsJSON))
+	for _, tc := range goodJSON {
+		f.Add([]byte(tc.text))
+	}
+	for _, tc := range hostileJSON {
+		f.Add([]byte(tc.text))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		requireFlatAgrees(t, b)
+	})
+}
+
 func FuzzObjectReadsWhatEncodingJSONWrites(f *testing.F) {
 	f.Add("sub", "42", int64(1790000000))
 	f.Add("<é\u2028>", "\x00\"\\\ufeff😀\xff", int64(-1))
