@@ -43,23 +43,17 @@ func TestSplitAcceptsEmptySegments(t *testing.T) {
 
 func TestSplitRefusesOtherForms(t *testing.T) {
 	for name, raw := range map[string]string{
-		"empty":                   "",
-		"one segment":             "a",
-		"two segments":            "a.b",
-		"four segments":           "a.b.c.d",
-		"five segments, as JWE":   "a.b.c.d.e",
-		"a dot at the end":        "a.b.c.",
-		"padding":                 "a.b.cc==",
-		"a line feed":             "a.b.c\n",
-		"a carriage return":       "a.\rb.c",
-		"a space":                 " a.b.c",
-		"base64 that is not url":  "a.b.c+/",
-		"a NUL":                   "a.b.c\x00",
-		"a letter outside ASCII":  "a.b.é",
-		"a percent sign":          "a.b.%63",
-		"a comma":                 "a.b.c,a.b.c",
-		"the JSON serialization":  `{"payload":"a"}`,
-		"longer than the maximum": strings.Repeat("a", 100) + ".b.c",
+		"empty":                     "",
+		"one segment":               "a",
+		"two segments":              "a.b",
+		"four segments":             "a.b.c.d",
+		"five segments, as JWE":     "a.b.c.d.e",
+		"a dot at the end":          "a.b.c.",
+		"a line feed":               "a.b.c\n",
+		"a line feed in the header": "\na.b.c",
+		"a carriage return":         "a.\rb.c",
+		"the JSON serialization":    `{"payload":"a"}`,
+		"longer than the maximum":   strings.Repeat("a", 100) + ".b.c",
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, ok := jws.Split(raw, 100)
@@ -78,6 +72,14 @@ func TestSplitLimitsTheLengthToTheByte(t *testing.T) {
 func TestBase64urlHasOneSpelling(t *testing.T) {
 	_, err := jws.Base64url.DecodeString("QQ")
 	require.NoError(t, err)
+	for b := range 256 {
+		if c := string([]byte{byte(b)}); c != "\r" && c != "\n" { // which Split refuses
+			for _, text := range []string{c + "QQ", "Q" + c + "Q", "QQ" + c} {
+				decoded, err := jws.Base64url.DecodeString(text)
+				require.True(t, err != nil || segment(string(decoded)) == text, "%q", text)
+			}
+		}
+	}
 	for _, text := range []string{"QR", "QQ==", "Q", "+/", "Q Q"} {
 		_, err := jws.Base64url.DecodeString(text)
 		require.Error(t, err, text)

@@ -243,7 +243,7 @@ func TestVerifyRefusesHostileForms(t *testing.T) {
 		"nothing":                      {"", token.ErrMalformed},
 		"two segments":                 {parts[0] + "." + parts[1], token.ErrMalformed},
 		"a line feed":                  {good + "\n", token.ErrMalformed},
-		"padding":                      {good + "=", token.ErrMalformed},
+		"padding":                      {good + "=", token.ErrSignature},
 		"more than the maximum":        {good + strings.Repeat("A", token.MaxBytes), token.ErrMalformed},
 		"no signature":                 {parts[0] + "." + parts[1] + ".", token.ErrSignature},
 		"a short signature":            {good[:len(good)-1], token.ErrSignature},
