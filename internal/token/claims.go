@@ -1,13 +1,10 @@
 package token
 
 import (
-	"encoding/json"
 	"errors"
-	"maps"
 	"slices"
 	"time"
 
-	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/jws"
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
 )
@@ -40,67 +37,6 @@ type Shape struct {
 	Shaped    bool           // adds the claim granted, which marks such a token
 }
 
-// reserved contains the claim names that the library sets, or whose registered meaning a
-// value of the application would contradict.
-var reserved = map[string]bool{
-	"iss": true, "aud": true, "sub": true, "kind": true, "sid": true, "jti": true, "iat": true,
-	"exp": true, "nbf": true, "auth_time": true, "cnf": true, "act": true, "typ": true, "granted": true,
-}
-
-// encode returns the payload of a token.
-func (t *Tokens) encode(c Claims, shape Shape, custom map[string]any) ([]byte, error) {
-	all := make(map[string]any, len(custom)+len(shape.Claims)+10)
-	maps.Copy(all, custom)
-	maps.Copy(all, shape.Claims)
-	for name := range all {
-		if reserved[name] || name == "client_id" && t.ClientID != "" {
-			return nil, fault.Setupf("%s returns the reserved claim %q: choose another name", sourceOf(c.Kind, shape), name)
-		}
-	}
-	maps.Copy(all, map[string]any{
-		"iss": t.Issuer, "aud": audienceClaim(t.audienceOf(c.Kind), shape.Audience), "sub": c.Subject, "kind": c.Kind, "sid": c.SessionID, "jti": c.ID,
-		"iat": c.IssuedAt, "exp": c.ExpiresAt, "auth_time": c.AuthTime,
-	})
-	if t.ClientID != "" {
-		all["client_id"] = t.ClientID
-	}
-	if !shape.NotBefore.IsZero() {
-		all["nbf"] = shape.NotBefore.Unix()
-	}
-	if shape.Shaped {
-		all["granted"] = true
-	}
-	payload, err := json.Marshal(all)
-	if err != nil {
-		return nil, fault.Setupf("%s: %v", sourceOf(c.Kind, shape), err)
-	}
-	if strictjson.Object(payload, nil) != nil {
-		return nil, fault.Setupf("%s returns more claims, or more deeply nested values, than a token may have", sourceOf(c.Kind, shape))
-	}
-	return payload, nil
-}
-
-// sourceOf returns which setting of the application returned the claims, for errors.
-func sourceOf(kind string, shape Shape) string {
-	if len(shape.Claims) > 0 {
-		return "LoginOptions.Claims or Entity.Claims of kind " + kind
-	}
-	return "Entity.Claims of kind " + kind
-}
-
-// audienceClaim returns the claim aud: a string, or an array of several (RFC 7519
-// §4.1.3).
-func audienceClaim(configured, override []string) any {
-	audience := configured
-	if len(override) > 0 {
-		audience = override
-	}
-	if len(audience) == 1 {
-		return audience[0]
-	}
-	return audience
-}
-
 // Read returns the claims of a token without verifying its signature. The caller must not
 // trust them. The error matches [ErrMalformed] or [ErrClaims].
 func Read(raw string) (Claims, error) {
@@ -108,11 +44,7 @@ func Read(raw string) (Claims, error) {
 	if !ok {
 		return Claims{}, ErrMalformed
 	}
-	return readClaims(parts)
-}
-
-func readClaims(p jws.Parts) (Claims, error) {
-	text, err := base64url.DecodeString(p.Payload)
+	text, err := base64url.DecodeString(parts.Payload)
 	if err != nil {
 		return Claims{}, ErrMalformed
 	}
@@ -122,21 +54,21 @@ func readClaims(p jws.Parts) (Claims, error) {
 // parseClaims parses a claims set strictly: RFC 7519 §4 lets a parser refuse duplicate
 // names, and §7.3 requires that names are compared without any transformation. The
 // claims share memory with text.
-func parseClaims(text []byte) (Claims, error) {
-	c := Claims{Payload: text, IssuedAt: -1, ExpiresAt: -1, NotBefore: -1, AuthTime: -1}
-	err := strictjson.Object(text, func(name string, value strictjson.Value) error {
+func parseClaims(text []byte) (c Claims, err error) {
+	c = Claims{Payload: text, IssuedAt: -1, ExpiresAt: -1, NotBefore: -1, AuthTime: -1}
+	err = strictjson.Object(text, func(name string, value strictjson.Value) error {
 		if !c.set(name, value) {
 			return ErrWrong
 		}
 		return nil
 	})
-	if errors.Is(err, strictjson.ErrMalformed) {
-		return Claims{}, ErrMalformed
+	switch {
+	case err == nil:
+		return c, nil
+	case errors.Is(err, strictjson.ErrMalformed):
+		err = ErrMalformed
 	}
-	if err != nil {
-		return Claims{}, err
-	}
-	return c, nil
+	return Claims{}, err
 }
 
 // set stores one claim. ok is false if the value has the wrong type. Unknown claims are
