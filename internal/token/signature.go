@@ -3,9 +3,7 @@ package token
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
-	"strings"
 	"unsafe"
 
 	"github.com/fiberjwt/fiberjwt/internal/fault"
@@ -15,10 +13,11 @@ import (
 
 // sign returns the token for a payload.
 func (t *Tokens) sign(kind string, payload []byte) (string, error) {
-	body := base64.RawURLEncoding.EncodeToString(payload)
 	if t.Keys == nil {
 		key := t.keyring.signers[kind]
-		return appendSignature(key.header+"."+body, key.sign)
+		text := signingInput(key.header, payload)
+		mac := key.sign(text)
+		return withSignature(text, mac[:]), nil
 	}
 	set, _ := t.Keys.(*keys.Set)
 	if set == nil {
@@ -29,17 +28,27 @@ func (t *Tokens) sign(kind string, payload []byte) (string, error) {
 		return "", errNoSigner
 	}
 	header := headerStart + string(key.Algorithm()) + headerMiddle + key.ID() + headerEnd
-	return appendSignature(base64.RawURLEncoding.EncodeToString([]byte(header))+"."+body, key.Sign)
+	text := signingInput(base64url.EncodeToString([]byte(header)), payload)
+	signature, err := key.Sign(string(text))
+	if err != nil {
+		return "", fault.Broken(err)
+	}
+	return withSignature(text, signature), nil
 }
 
 var errNoSigner = fault.Setup("Config.Keys has no private key to sign with")
 
-func appendSignature(text string, sign func(text string) ([]byte, error)) (string, error) {
-	signature, err := sign(text)
-	if err != nil {
-		return "", fault.Broken(err)
-	}
-	return text + "." + base64.RawURLEncoding.EncodeToString(signature), nil
+// signingInput returns the text that a signature signs (RFC 7515 §5.1), with room for a
+// short signature.
+func signingInput(header string, payload []byte) []byte {
+	text := make([]byte, 0, len(header)+base64url.EncodedLen(len(payload))+90)
+	return base64url.AppendEncode(append(append(text, header...), '.'), payload)
+}
+
+// withSignature returns a token. It uses the memory of text, which must not change after.
+func withSignature(text, signature []byte) string {
+	text = base64url.AppendEncode(append(text, '.'), signature)
+	return unsafe.String(unsafe.SliceData(text), len(text))
 }
 
 // verifySignature finds the key by the header segment and verifies the signature. It
@@ -48,9 +57,9 @@ func (t *Tokens) verifySignature(ctx context.Context, p jws.Parts) (kind string,
 	if t.Keys != nil {
 		return "", t.verifyByConfiguredKeys(ctx, p)
 	}
-	key, ok := t.keyring.find(p.Header)
-	if !ok {
-		if hasOwnForm(p.Header) {
+	key := t.keyring.find(p.Header)
+	if key == nil {
+		if _, _, ok := readOwnHeader(p.Header, new(headerBuffer)); ok {
 			return "", ErrUnknownKey
 		}
 		return "", ErrMalformed
@@ -58,16 +67,18 @@ func (t *Tokens) verifySignature(ctx context.Context, p jws.Parts) (kind string,
 	if !key.verify(p.Text, p.Signature) {
 		return "", ErrSignature
 	}
-	t.keyring.remember(key)
+	if !key.stored {
+		t.keyring.store(key, true)
+	}
 	return key.kind, nil
 }
 
 func (t *Tokens) verifyByConfiguredKeys(ctx context.Context, p jws.Parts) error {
-	algorithm, kid, ok := readOwnHeader(p.Header)
+	algorithm, kid, ok := readOwnHeader(p.Header, new(headerBuffer))
 	if !ok {
 		return ErrMalformed
 	}
-	key, err := t.find(ctx, t.Keys, kid, keys.Algorithm(algorithm))
+	key, err := t.find(ctx, t.Keys, string(kid), keys.Algorithm(algorithm))
 	if err == ErrMalformed { //nolint:errorlint // find returns this value itself if there is no such key
 		return ErrUnknownKey
 	}
@@ -133,40 +144,28 @@ const (
 	headerEnd    = `","typ":"at+jwt"}`
 )
 
-// hasOwnForm reports whether a header has the form of an own token. It allocates nothing,
-// because every client can send one.
-func hasOwnForm(header string) bool {
-	var buffer [192]byte
-	if base64url.DecodedLen(len(header)) > len(buffer) {
-		return false
-	}
-	n, err := base64url.Decode(buffer[:], unsafe.Slice(unsafe.StringData(header), len(header)))
-	text := buffer[:n]
-	if err != nil || !bytes.HasPrefix(text, []byte(headerStart)) || !bytes.HasSuffix(text, []byte(headerEnd)) {
-		return false
-	}
-	_, kid, ok := bytes.Cut(text, []byte(headerMiddle))
-	return ok && len(kid) > len(headerEnd)
-}
+// headerBuffer has room for every header that sign writes.
+type headerBuffer [192]byte
 
-// readOwnHeader returns the algorithm and the kid of a header that sign wrote. It refuses
-// every other spelling, so it needs no JSON parser.
-func readOwnHeader(header string) (algorithm, kid string, ok bool) {
-	if len(header) > 256 {
-		return "", "", false
+// readOwnHeader returns the algorithm and the kid of a header that sign wrote, which share
+// the memory of buffer. It refuses every other spelling, so it needs no JSON parser. It
+// allocates nothing, because every client can send a header.
+func readOwnHeader(header string, buffer *headerBuffer) (algorithm, kid []byte, ok bool) {
+	if base64url.DecodedLen(len(header)) > len(buffer) {
+		return nil, nil, false
 	}
-	text, err := base64url.DecodeString(header)
+	n, err := base64url.Decode(buffer[:], bytesOf(header))
 	if err != nil {
-		return "", "", false
+		return nil, nil, false
 	}
-	rest, ok := strings.CutPrefix(string(text), headerStart)
+	rest, ok := bytes.CutPrefix(buffer[:n], []byte(headerStart))
 	if !ok {
-		return "", "", false
+		return nil, nil, false
 	}
-	algorithm, rest, ok = strings.Cut(rest, headerMiddle)
+	algorithm, rest, ok = bytes.Cut(rest, []byte(headerMiddle))
 	if !ok {
-		return "", "", false
+		return nil, nil, false
 	}
-	kid, ok = strings.CutSuffix(rest, headerEnd)
-	return algorithm, kid, ok && kid != "" && !strings.ContainsAny(kid, "\"\\")
+	kid, ok = bytes.CutSuffix(rest, []byte(headerEnd))
+	return algorithm, kid, ok && len(kid) > 0 && !bytes.ContainsAny(kid, `"\`)
 }

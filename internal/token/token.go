@@ -1,7 +1,7 @@
 // Package token issues and verifies access tokens: the application's own JWTs (RFC 7519),
-// and those of other issuers that it trusts. golang-jwt supplies the signature
-// algorithms and the error values. This package parses tokens itself, because no claim
-// may be read before the signature is verified.
+// and those of other issuers that it trusts. golang-jwt supplies the error values and the
+// signature algorithms, except HS256 of own tokens. This package parses tokens itself,
+// because no claim may be read before the signature is verified.
 package token
 
 import (

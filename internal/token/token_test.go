@@ -6,9 +6,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -292,16 +295,45 @@ func TestSignedPayloadThatIsNotBase64IsMalformed(t *testing.T) {
 	require.Equal(t, token.ErrMalformed, err)
 }
 
-func TestRefusalsAllocateNothing(t *testing.T) {
-	tokens, _ := newTokens()
-	good := issue(t, tokens, usual())
-	for name, raw := range map[string]string{
-		"no token":      "x",
-		"an unknown ID": mint(older, "users", headerOf(older, "users"), "{}"),
-		"long":          strings.Repeat("a", token.MaxBytes+1),
-		"signature":     good[:len(good)-2],
+func TestTokenHasOneSpelling(t *testing.T) {
+	own, _ := newTokens()
+	open, _ := newTokens(func(cfg *token.Config) { cfg.Kinds = nil })
+	federated := newFederation(t)
+	key := newKey(t, keys.EdDSA)
+	asymmetric, _ := newTokens(withKeys(newSet(t, key)))
+	accepts := func(tokens *token.Tokens) func(string) bool {
+		return func(raw string) bool { _, err := tokens.Verify(t.Context(), raw); return err == nil }
+	}
+	var all []byte
+	for b := range 256 {
+		all = append(all, byte(b))
+	}
+	some := []byte("\r\n\t =+/.%A-_\x00\xff")
+	for name, test := range map[string]struct {
+		raw     string
+		accepts func(string) bool
+		bytes   []byte
+	}{
+		"of the secret":      {issue(t, own, usual()), accepts(own), all},
+		"of an unnamed kind": {issue(t, own, usual()), accepts(open), all},
+		"of a key":           {issue(t, asymmetric, usual()), accepts(asymmetric), some},
+		"of another issuer":  {federated.sign(t, es256, foreignObject()), accepts(federated.Tokens), some},
+		"of an older system": {signHS256(older, pyJWT, `{"sub":"1"}`), func(raw string) bool { _, ok := token.OldPayload(older, raw); return ok }, all},
 	} {
-		require.Zero(t, testing.AllocsPerRun(10, func() { _, _ = tokens.Verify(t.Context(), raw) }), name)
+		t.Run(name, func(t *testing.T) {
+			require.True(t, test.accepts(test.raw))
+			for at := range len(test.raw) + 1 {
+				before, after := test.raw[:at], test.raw[at:]
+				for _, b := range test.bytes {
+					if inserted := before + string([]byte{b}) + after; test.accepts(inserted) {
+						t.Fatalf("%q", inserted)
+					}
+					if replaced := before + string([]byte{b}) + after[min(1, len(after)):]; replaced != test.raw && test.accepts(replaced) {
+						t.Fatalf("%q", replaced)
+					}
+				}
+			}
+		})
 	}
 }
 
@@ -334,27 +366,77 @@ func TestUndeclaredKindsAreAcceptedIfNoneIsDeclared(t *testing.T) {
 			require.Equal(t, kind, got.Kind)
 		}
 	}
-	require.Equal(t, 2, tokens.RememberedKinds())
+	require.Equal(t, 2, tokens.StoredKeys())
 }
 
-func TestForgedKindsAreNotRemembered(t *testing.T) {
+func TestInventedKindsAreRefused(t *testing.T) {
 	tokens, _ := newTokens(func(cfg *token.Config) { cfg.Kinds = nil })
 	kid := secret.NewRoot(current).KeyID
 	for name, test := range map[string]struct {
 		header string
 		want   error
+		stored int
 	}{
-		"a key of another secret": {headerOf(current, "admins"), token.ErrSignature},
-		"a name that is no kind":  {headerOf(current, "Admins"), token.ErrUnknownKey},
-		"an unknown secret":       {headerOf(older, "admins"), token.ErrUnknownKey},
-		"another algorithm":       {`{"alg":"HS512","kid":"` + kid + `.admins","typ":"at+jwt"}`, token.ErrUnknownKey},
-		"another header":          {`{"alg":"HS256","kid":"` + kid + `.admins"}`, token.ErrMalformed},
-		"an escape in the kid":    {`{"alg":"HS256","kid":"` + kid + `.\u0061","typ":"at+jwt"}`, token.ErrUnknownKey},
+		"a key of another secret": {headerOf(current, "admins"), token.ErrSignature, 1},
+		"a name that is no kind":  {headerOf(current, "Admins"), token.ErrUnknownKey, 0},
+		"an unknown secret":       {headerOf(older, "admins"), token.ErrUnknownKey, 0},
+		"another algorithm":       {`{"alg":"HS512","kid":"` + kid + `.admins","typ":"at+jwt"}`, token.ErrUnknownKey, 0},
+		"another header":          {`{"alg":"HS256","kid":"` + kid + `.admins"}`, token.ErrMalformed, 0},
+		"an escape in the kid":    {`{"alg":"HS256","kid":"` + kid + `.\u0061","typ":"at+jwt"}`, token.ErrMalformed, 0},
 	} {
-		_, err := tokens.Verify(t.Context(), mint(older, "admins", test.header, usualObject().with(object{"kind": "admins"}).String()))
-		require.Equal(t, test.want, err, name)
+		t.Run(name, func(t *testing.T) {
+			before := tokens.StoredKeys()
+			_, err := tokens.Verify(t.Context(), mint(older, "admins", test.header, usualObject().with(object{"kind": "admins"}).String()))
+			require.Equal(t, test.want, err)
+			require.Equal(t, before+test.stored, tokens.StoredKeys())
+		})
 	}
-	require.Zero(t, tokens.RememberedKinds())
+}
+
+func TestInventedKindsFillLimitedMemory(t *testing.T) {
+	tokens, _ := newTokens(func(cfg *token.Config) { cfg.Kinds = nil })
+	verify := func(s keys.Secret, kind string) error {
+		_, err := tokens.Verify(t.Context(), mint(s, kind, headerOf(current, kind), usualObject().with(object{"kind": kind}).String()))
+		return err
+	}
+	for i := range 1000 {
+		require.Equal(t, token.ErrSignature, verify(older, "k"+strconv.Itoa(i)))
+	}
+	require.Equal(t, 256, tokens.StoredKeys())
+	for range 2 {
+		require.NoError(t, verify(current, "users"))
+		require.NoError(t, verify(current, "k999"))
+		require.Equal(t, 258, tokens.StoredKeys(), "a verified signature proves that the kind exists")
+	}
+}
+
+func TestTokensAreSafeForConcurrentUse(t *testing.T) {
+	tokens, _ := newTokens()
+	open, _ := newTokens(func(cfg *token.Config) { cfg.Kinds = nil })
+	verify := func(verifier *token.Tokens, raw, subject string) error {
+		got, err := verifier.Verify(t.Context(), raw)
+		_, forged := verifier.Verify(t.Context(), raw[:len(raw)-5]+"AAAAA")
+		if err != nil || got.Subject != subject || !errors.Is(forged, token.ErrSignature) {
+			return fmt.Errorf("subject %q, %w, and %w for the forged token", got.Subject, err, forged)
+		}
+		return nil
+	}
+	errs := make([]error, 8)
+	var group sync.WaitGroup
+	for i := range errs {
+		group.Go(func() {
+			for j := range 100 {
+				c, kind := usual(), "k"+strconv.Itoa(j)
+				c.Subject = fmt.Sprint(i, "/", j)
+				issued, err := tokens.Issue(c, token.Shape{}, nil)
+				other := mint(current, kind, headerOf(current, kind), usualObject().with(object{"sub": c.Subject, "kind": kind}).String())
+				errs[i] = errors.Join(errs[i], err, verify(tokens, issued, c.Subject), verify(open, other, c.Subject))
+			}
+		})
+	}
+	group.Wait()
+	require.NoError(t, errors.Join(errs...))
+	require.Equal(t, 100, open.StoredKeys())
 }
 
 func TestEveryKindMayHaveItsOwnAudience(t *testing.T) {

@@ -80,8 +80,8 @@ func deviceOf(a *fiberjwt.Auth, value, account string) string {
 	return id
 }
 
-// provedKinds counts the keys that an Auth without Entities has remembered.
-func provedKinds(a *fiberjwt.Auth) int { return serviceOf(a).Tokens.RememberedKinds() }
+// storedKeys counts the keys that an Auth without Entities has stored.
+func storedKeys(a *fiberjwt.Auth) int { return serviceOf(a).Tokens.StoredKeys() }
 
 // sessions lists the sessions of an account by the name of its kind.
 func (w *world) sessions(kind, subject string) []fiberjwt.SessionInfo {
