@@ -16,14 +16,16 @@ import (
 
 func unsafeString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-func newKey(t *testing.T, algorithm keys.Algorithm) keys.Key {
+func unsafeBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+func newKey(t testing.TB, algorithm keys.Algorithm) keys.Key {
 	t.Helper()
 	key, err := keys.Generate(algorithm)
 	require.NoError(t, err)
 	return key
 }
 
-func newSet(t *testing.T, all ...keys.Key) *keys.Set {
+func newSet(t testing.TB, all ...keys.Key) *keys.Set {
 	t.Helper()
 	set, err := keys.NewSet(all...)
 	require.NoError(t, err)
