@@ -24,6 +24,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"math/big"
@@ -333,6 +334,26 @@ func (k Key) Crypto() crypto.PublicKey {
 		return slices.Clone(public)
 	}
 	return nil
+}
+
+// Equal reports whether k and other have the same ID, algorithm and public key, or shared
+// secret.
+func (k Key) Equal(other Key) bool {
+	if k.id != other.id || k.algorithm != other.algorithm {
+		return false
+	}
+	switch public := k.public.(type) {
+	case []byte:
+		secret, ok := other.public.([]byte)
+		return ok && subtle.ConstantTimeCompare(public, secret) == 1
+	case *ecdsa.PublicKey:
+		return other.public == any(public) || public.Equal(other.public)
+	case *rsa.PublicKey:
+		return other.public == any(public) || public.Equal(other.public)
+	case ed25519.PublicKey:
+		return public.Equal(other.public)
+	}
+	return k.public == nil && other.public == nil
 }
 
 // Sign returns the signature of text, a JWS signing input (RFC 7515 §5.1). A key

@@ -15,6 +15,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/password"
 	"github.com/fiberjwt/fiberjwt/internal/seal"
 	"github.com/fiberjwt/fiberjwt/internal/secret"
+	"github.com/fiberjwt/fiberjwt/internal/seen"
 	"github.com/fiberjwt/fiberjwt/internal/sessions"
 	"github.com/fiberjwt/fiberjwt/internal/throttle"
 	"github.com/fiberjwt/fiberjwt/internal/token"
@@ -77,7 +78,8 @@ type Config struct {
 // Service signs accounts in and out. It is safe for concurrent use.
 type Service struct {
 	Config
-	attempts *throttle.Throttle // nil without DB
+	attempts *throttle.Throttle     // nil without DB
+	seen     *seen.Cache[seenToken] // nil without a cache of accounts
 }
 
 // New returns a Service, and derives the keys of the kinds. It sends no statement.
@@ -94,6 +96,9 @@ func New(cfg Config) *Service {
 	}
 	if cfg.DB != nil {
 		a.attempts = newThrottle(cfg)
+	}
+	if cfg.Sessions != nil && cfg.Sessions.Caches() {
+		a.seen = seen.New[seenToken]()
 	}
 	return a
 }

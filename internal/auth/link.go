@@ -207,6 +207,6 @@ func (a *Service) VerifyTicket(ctx context.Context, raw, path string) (Verified,
 		return v, token.ErrExpired
 	}
 	var err error
-	v.Account, err = a.loadVerified(ctx, &v)
+	v.Account, _, err = a.loadVerified(ctx, &v)
 	return v, err
 }

@@ -28,10 +28,25 @@ type Verified struct {
 	Shaped  bool // see [token.Shape]
 }
 
+// seenToken is a token that was verified, with the account of its session in the cache.
+type seenToken struct {
+	claims  token.Claims
+	v       Verified // without its account
+	kind    *Kind
+	account *sessions.Cached
+}
+
 // Verify verifies an access token, loads its account and checks that the session is alive.
 // Without DB it only verifies the token. With an error, v has the claims if the signature is
 // valid, and is zero otherwise.
 func (a *Service) Verify(ctx context.Context, raw string) (v Verified, err error) {
+	if seen, ok := a.seen.Get(raw); ok {
+		if account, ok := a.again(ctx, seen, raw); ok {
+			v = seen.v
+			v.Account, err = a.admitted(ctx, seen.kind, account, v.SID)
+			return v, err
+		}
+	}
 	claims, err := a.Tokens.Verify(ctx, raw)
 	if err == token.ErrUnknownKey { //nolint:errorlint // it is exactly this value, and errors.Is would allocate for every invalid token
 		a.logUnknownKey(ctx, "an access token")
@@ -63,8 +78,24 @@ func (a *Service) Verify(ctx context.Context, raw string) (v Verified, err error
 	if v.SID, _ = session.ParseID(v.ID); v.SID == nil {
 		return v, token.ErrWrong
 	}
-	v.Account, err = a.loadVerified(ctx, &v)
+	account, kept, err := a.loadVerified(ctx, &v)
+	if kept != nil && err == nil && a.Tokens.Recheck(ctx, &claims) == nil {
+		a.seen.Offer(raw, seenToken{claims, v, a.Kind(v.Kind), kept})
+	}
+	v.Account = account
 	return v, err
+}
+
+// again returns the account of a token that was verified before. ok is false if that must be
+// done anew, which gives the error if the token or the session is no longer valid.
+func (a *Service) again(ctx context.Context, seen *seenToken, raw string) (account any, ok bool) {
+	if a.Tokens.Recheck(ctx, &seen.claims) == nil {
+		account, ok = seen.account.Account()
+	}
+	if !ok {
+		a.seen.Forget(raw)
+	}
+	return account, ok
 }
 
 // Alive returns nil if the session v is still valid. It does not need the token. The errors
@@ -76,7 +107,7 @@ func (a *Service) Alive(ctx context.Context, v Verified) error {
 	case a.Kind(v.Kind) == nil:
 		return fault.Setup("Alive: the session is nil or not of this Auth: pass what SessionOf returns")
 	case v.SID != nil:
-		_, err := a.loadVerified(ctx, &v)
+		_, _, err := a.loadVerified(ctx, &v)
 		return err
 	}
 	return a.aliveWithoutSession(ctx, v)
@@ -100,27 +131,33 @@ func (a *Service) aliveWithoutSession(ctx context.Context, v Verified) error {
 	return err
 }
 
-// loadVerified returns the account of a verified token, from the cache if possible. The error
-// is ErrRevoked if the account does not exist or is not allowed, or the session is not alive.
-func (a *Service) loadVerified(ctx context.Context, v *Verified) (any, error) {
+// loadVerified returns the account of a verified token, from the cache if possible; then kept
+// is its entry. The error is ErrRevoked if the account does not exist or is not allowed, or
+// the session is not alive.
+func (a *Service) loadVerified(ctx context.Context, v *Verified) (account any, kept *sessions.Cached, err error) {
 	k := a.Kind(v.Kind)
 	load := func(ctx context.Context) (any, error) {
 		ctx, cancel := context.WithTimeout(ctx, a.ReadTimeout)
 		defer cancel()
 		return a.loadAlive(ctx, k, v)
 	}
-	var account any
-	var err error
 	if !a.Sessions.Caches() || k.SelectHook != "" { // what a hook selects may depend on the request
 		account, err = load(ctx)
 	} else {
-		account, _, err = a.Sessions.Account(sessions.Key{SID: v.SID, Kind: v.Kind, Subject: v.Subject}, func() (any, error) {
+		account, kept, err = a.Sessions.Account(sessions.Key{SID: v.SID, Kind: v.Kind, Subject: v.Subject}, func() (any, error) {
 			return load(context.WithoutCancel(ctx)) // other requests may wait for this result too
 		})
 	}
 	if err == nil {
-		account, err = a.matchFingerprint(ctx, k, account, v.SID)
+		account, err = a.admitted(ctx, k, account, v.SID)
 	}
+	return account, kept, err
+}
+
+// admitted returns the account of a living session, or ErrRevoked if it is nil, is another
+// one than that of the session, or is not allowed.
+func (a *Service) admitted(ctx context.Context, k *Kind, account any, sid []byte) (any, error) {
+	account, err := a.matchFingerprint(ctx, k, account, sid)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/fiberjwt/fiberjwt/internal/jws"
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
+	"github.com/fiberjwt/fiberjwt/keys"
 )
 
 // Claims are the claims of an access token (RFC 7519 §4.1, RFC 9068 §2.2). Times are Unix
@@ -26,6 +27,7 @@ type Claims struct {
 	Foreign   bool   // the token is from one of [Config].Issuers
 
 	audience strictjson.Value // a string or an array of strings
+	key      *keys.Key        // that verified the token; nil for a key that is derived from a secret
 }
 
 // Shape describes how a token differs from the tokens that a refresh issues. The zero

@@ -52,43 +52,44 @@ func withSignature(text, signature []byte) string {
 }
 
 // verifySignature finds the key by the header segment and verifies the signature. It
-// returns the kind that the key is for, "" if the key is for all kinds.
-func (t *Tokens) verifySignature(ctx context.Context, p jws.Parts) (kind string, err error) {
+// returns the kind that the key is for, or a key that is for all kinds.
+func (t *Tokens) verifySignature(ctx context.Context, p jws.Parts) (kind string, by *keys.Key, err error) {
 	if t.Keys != nil {
-		return "", t.verifyByConfiguredKeys(ctx, p)
+		by, err = t.verifyByConfiguredKeys(ctx, p)
+		return "", by, err
 	}
 	key := t.keyring.find(p.Header)
 	if key == nil {
 		if _, _, ok := readOwnHeader(p.Header, new(headerBuffer)); ok {
-			return "", ErrUnknownKey
+			return "", nil, ErrUnknownKey
 		}
-		return "", ErrMalformed
+		return "", nil, ErrMalformed
 	}
 	if !key.verify(p.Text, p.Signature) {
-		return "", ErrSignature
+		return "", nil, ErrSignature
 	}
 	if !key.stored {
 		t.keyring.store(key, true)
 	}
-	return key.kind, nil
+	return key.kind, nil, nil
 }
 
-func (t *Tokens) verifyByConfiguredKeys(ctx context.Context, p jws.Parts) error {
+func (t *Tokens) verifyByConfiguredKeys(ctx context.Context, p jws.Parts) (*keys.Key, error) {
 	algorithm, kid, ok := readOwnHeader(p.Header, new(headerBuffer))
 	if !ok {
-		return ErrMalformed
+		return nil, ErrMalformed
 	}
 	key, err := t.find(ctx, t.Keys, string(kid), keys.Algorithm(algorithm))
 	if err == ErrMalformed { //nolint:errorlint // find returns this value itself if there is no such key
-		return ErrUnknownKey
+		return nil, ErrUnknownKey
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if key.Symmetric() {
-		return ErrMalformed // a shared secret is only for Issuer.Keys
+		return nil, ErrMalformed // a shared secret is only for Issuer.Keys
 	}
-	return verifyBy(key, p)
+	return &key, verifyBy(key, p)
 }
 
 // find returns the key of a token from a source. A source that is not a *keys.Set may

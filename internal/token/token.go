@@ -110,7 +110,7 @@ func (t *Tokens) Verify(ctx context.Context, raw string) (Claims, error) {
 	if len(raw) > MaxBytes {
 		return Claims{}, ErrMalformed
 	}
-	kind, err := t.verifySignature(ctx, parts)
+	kind, key, err := t.verifySignature(ctx, parts)
 	if err != nil {
 		return Claims{}, err
 	}
@@ -119,6 +119,7 @@ func (t *Tokens) Verify(ctx context.Context, raw string) (Claims, error) {
 		return Claims{}, ErrMalformed
 	}
 	c, err := parseClaims(text)
+	c.key = key
 	switch {
 	case err != nil:
 		return Claims{}, err
@@ -130,6 +131,22 @@ func (t *Tokens) Verify(ctx context.Context, raw string) (Claims, error) {
 		return Claims{}, ErrMissing
 	}
 	return c, t.check(&c)
+}
+
+// Recheck checks again what time and a change of keys can change for an own token that
+// Verify has accepted: its times, and that the key is still there. The error is one of
+// those of Verify, or ErrUnknownKey if a source of keys cannot be asked without waiting.
+func (t *Tokens) Recheck(ctx context.Context, c *Claims) error {
+	if t.Keys != nil {
+		set, ok := t.Keys.(*keys.Set)
+		if !ok || c.key == nil {
+			return ErrUnknownKey
+		}
+		if key, err := set.Find(ctx, c.key.ID(), c.key.Algorithm()); err != nil || !key.Equal(*c.key) {
+			return ErrUnknownKey
+		}
+	}
+	return t.checkTimes(c, int64(ClockSkew/time.Second))
 }
 
 // longest returns the length of the longest token that can be valid.
@@ -171,10 +188,15 @@ func (t *Tokens) check(c *Claims) error {
 // checkUse checks the tokens of all issuers: the token has one of audience, and is valid
 // now. The clock of the issuer may be ahead by the given number of seconds.
 func (t *Tokens) checkUse(c *Claims, audience []string, ahead int64) error {
+	if !c.isFor(audience) {
+		return ErrAudience
+	}
+	return t.checkTimes(c, ahead)
+}
+
+func (t *Tokens) checkTimes(c *Claims, ahead int64) error {
 	now := t.Now().Unix()
 	switch {
-	case !c.isFor(audience):
-		return ErrAudience
 	case c.IssuedAt > now+ahead, c.AuthTime > now+ahead:
 		return ErrIssued
 	case c.NotBefore > now+t.leeway:
