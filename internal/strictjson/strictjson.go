@@ -5,6 +5,7 @@ package strictjson
 import (
 	"bytes"
 	"errors"
+	"hash/maphash"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,7 +151,9 @@ type scanner struct {
 	at   int    // <= len(text)
 }
 
-// object moves past an object. visit may be nil.
+// object moves past an object. visit may be nil. It finds duplicate names by their hashes.
+// A map would be faster in the largest objects, but would allocate for the smallest.
+// Because maxMembers limits the search, the scan stays linear in the text.
 func (s *scanner) object(depth int, visit func(string, Value) error) error {
 	if depth > maxDepth || !s.accept('{') {
 		return ErrMalformed
@@ -158,14 +161,16 @@ func (s *scanner) object(depth int, visit func(string, Value) error) error {
 	if s.punctuation('}') {
 		return nil
 	}
-	var buffer [16]string // on the stack, enough for the usual claims
-	names := buffer[:0]
+	var nameBuffer [16]string // on the stack, enough for the usual claims
+	var hashBuffer [16]uint64
+	names, hashes := nameBuffer[:0], hashBuffer[:0]
 	for {
-		name, raw, ok := s.member(depth, names)
-		if !ok {
+		name, raw, ok := s.member(depth)
+		hash := maphash.String(seed, name)
+		if !ok || len(names) == maxMembers || slices.Contains(hashes, hash) && slices.Contains(names, name) {
 			return ErrMalformed
 		}
-		names = append(names, name)
+		names, hashes = append(names, name), append(hashes, hash)
 		if visit != nil {
 			if err := visit(name, raw); err != nil {
 				return err
@@ -180,17 +185,18 @@ func (s *scanner) object(depth int, visit func(string, Value) error) error {
 	}
 }
 
-// member moves past a member of an object. names are the names of the members before it.
-// A map would find duplicates faster in the largest objects, but would allocate for the
-// smallest. Because maxMembers limits the search, the scan stays linear in the text.
-func (s *scanner) member(depth int, names []string) (name string, raw Value, ok bool) {
+// seed is random, so that an attacker cannot choose names with the same hash.
+var seed = maphash.MakeSeed()
+
+// member moves past a member of an object.
+func (s *scanner) member(depth int) (name string, raw Value, ok bool) {
 	s.skipSpace()
 	start := s.at
 	if !s.quoted() {
 		return "", nil, false
 	}
 	name, _ = Value(s.text[start:s.at]).BorrowedText()
-	if len(names) == maxMembers || slices.Contains(names, name) || !s.punctuation(':') {
+	if !s.punctuation(':') {
 		return "", nil, false
 	}
 	raw, ok = s.value(depth)

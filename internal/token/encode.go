@@ -55,12 +55,12 @@ func (t *Tokens) encode(c *Claims, shape *Shape, custom map[string]any) ([]byte,
 	for len(e.others) > 0 {
 		e.addOther()
 	}
-	payload := append(e.text, '}')
-	payload[0] = '{' // instead of the first comma
-	if others != nil && strictjson.Object(payload, nil) != nil {
+	e.text = append(e.text, '}')
+	e.text[0] = '{' // instead of the first comma
+	if others != nil && strictjson.Object(e.text, nil) != nil {
 		return nil, fault.Setupf("%s returns more claims, or more deeply nested values, than a token may have", sourceOf(c.Kind, shape))
 	}
-	return payload, nil
+	return e.text, nil
 }
 
 // claim is a claim of the application, with its value in JSON.
