@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/uptrace/bun"
+
+	"github.com/fiberjwt/fiberjwt"
+	"github.com/fiberjwt/fiberjwt/bench/drive"
+	"github.com/fiberjwt/fiberjwt/bench/fixture"
+	"github.com/fiberjwt/fiberjwt/bench/measure"
+	"github.com/fiberjwt/fiberjwt/bench/peer"
+)
+
+// bench has what the rows share.
+type bench struct {
+	plan   measure.Plan
+	quick  bool
+	folder string
+	cold   []fixture.Access
+	ours   map[string]*ours
+}
+
+const (
+	sliceTime   = 8 * time.Millisecond
+	rounds      = 60
+	quickRounds = 10
+)
+
+func newBench(quick bool) (*bench, error) {
+	b := &bench{plan: measure.Plan{Rounds: rounds, Slice: sliceTime}, quick: quick, ours: map[string]*ours{}}
+	if quick {
+		b.plan.Rounds = quickRounds
+	}
+	var err error
+	if b.cold, err = fixture.Tokens(fixture.Cold, nil); err != nil {
+		return nil, err
+	}
+	b.folder, err = os.MkdirTemp("", "fiberjwt-bench")
+	return b, err
+}
+
+func (b *bench) close() { _ = os.RemoveAll(b.folder) }
+
+// compare measures cases and returns the median of the ratio of.
+func (b *bench) compare(of func(measure.Round) float64, cases ...measure.Case) (outcome, error) {
+	result, err := b.plan.Run(cases...)
+	if err != nil {
+		return outcome{}, err
+	}
+	return outcomeOf(result, of, cases), nil
+}
+
+// ours is an application with fiberjwt that loads accounts from a database, with accounts
+// that are signed in.
+type ours struct {
+	db       *bun.DB
+	app      *fiber.App
+	auth     *fiberjwt.Auth
+	signedIn []fixture.SignedIn
+}
+
+const accounts = 512
+
+// sqlite returns an application with this Config on a SQLite file of its own. Rows that ask
+// for the same name share it.
+func (b *bench) sqlite(name string, cfg fiberjwt.Config) (*ours, error) {
+	if b.ours[name] != nil {
+		return b.ours[name], nil
+	}
+	db, err := fixture.NewSQLite(b.folder, name)
+	if err != nil {
+		return nil, err
+	}
+	b.ours[name], err = newOurs(db, cfg)
+	return b.ours[name], err
+}
+
+// byDefault returns the application with the default Config on SQLite.
+func (b *bench) byDefault() (*ours, error) { return b.sqlite("default", fiberjwt.Config{}) }
+
+func newOurs(db *bun.DB, cfg fiberjwt.Config) (*ours, error) {
+	cfg.DB, cfg.Secret = db, fixture.Secret
+	app, auth, err := peer.Accounts(cfg)
+	if err != nil {
+		return nil, err
+	}
+	hash, err := auth.HashPassword(context.Background(), fixture.Password)
+	if err != nil {
+		return nil, err
+	}
+	o := &ours{db: db, app: app, auth: auth}
+	o.signedIn, err = fixture.SignIn(db, auth, accounts, hash)
+	return o, err
+}
+
+// emails are requests with the access tokens, to which the response is the email.
+func (o *ours) emails() []drive.Request {
+	list := make([]drive.Request, len(o.signedIn))
+	for i, who := range o.signedIn {
+		list[i] = drive.Request{Token: who.Tokens.AccessToken, Want: who.User.Email}
+	}
+	return list
+}
+
+// subjects are requests with the same tokens, to which the response is the subject.
+func (o *ours) subjects() []drive.Request {
+	list := o.emails()
+	for i := range list {
+		list[i].Want = strconv.FormatInt(o.signedIn[i].User.ID, 10)
+	}
+	return list
+}
+
+// subjects are requests with tokens, to which the response is the subject.
+func subjects(tokens []fixture.Access) []drive.Request {
+	list := make([]drive.Request, len(tokens))
+	for i, access := range tokens {
+		list[i] = drive.Request{Token: access.Token, Want: access.Subject}
+	}
+	return list
+}
+
+// get is a case that sends requests in turn to an application of Fiber.
+func get(name string, app *fiber.App, requests []drive.Request) (measure.Case, error) {
+	do, err := drive.InTurn(drive.NewFiber(app, "GET", "/"), requests)
+	if err != nil {
+		return measure.Case{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return measure.Case{Name: name, Run: measure.Each(do)}, nil
+}
+
+// bare is a case that sends the same requests to an application without a middleware.
+func bare(requests []drive.Request) (measure.Case, error) {
+	open := make([]drive.Request, len(requests))
+	for i, request := range requests {
+		open[i] = drive.Request{Token: request.Token, Want: "open"}
+	}
+	return get("bare", peer.Bare(), open)
+}

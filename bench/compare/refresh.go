@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/fiberjwt/fiberjwt/bench/drive"
+	"github.com/fiberjwt/fiberjwt/bench/fixture"
+	"github.com/fiberjwt/fiberjwt/bench/measure"
+	"github.com/fiberjwt/fiberjwt/bench/peer"
+)
+
+var errTokens = errors.New("the response has not the tokens that it should have")
+
+// refresh has the two sides of a refresh that rotates and of one that is too early. Each
+// slice presents the refresh tokens of the sessions, from the first on, and the sessions are
+// as after a login before each slice.
+type refresh struct{ ours, hand measure.Case }
+
+func refreshWork(b *bench) (outcome, error) {
+	o, err := b.byDefault()
+	if err != nil {
+		return outcome{}, err
+	}
+	r, err := rotation(o)
+	if err != nil {
+		return outcome{}, err
+	}
+	return b.compare(measure.Over("fiberjwt", "by hand"), r.ours, r.hand)
+}
+
+func sameRead(b *bench) (outcome, error) {
+	o, err := b.byDefault()
+	if err != nil {
+		return outcome{}, err
+	}
+	hand, err := peer.NewRefreshByHand(o.db, o.signedIn)
+	if err != nil {
+		return outcome{}, err
+	}
+	r := newRefresh(o, hand, drive.NewFiber(hand.Same(), "POST", "/"), 0, func(body string) bool {
+		return strings.Contains(body, `"access_token"`) && !strings.Contains(body, `"refresh_token"`)
+	})
+	return b.compare(measure.Over("fiberjwt", "by hand"), r.ours, r.hand)
+}
+
+// rotation returns the sides of a refresh that rotates.
+func rotation(o *ours) (refresh, error) {
+	hand, err := peer.NewRefreshByHand(o.db, o.signedIn)
+	if err != nil {
+		return refresh{}, err
+	}
+	return newRefresh(o, hand, drive.NewFiber(hand.Rotate(), "POST", "/"), time.Hour, func(body string) bool {
+		return strings.Contains(body, `"access_token"`) && strings.Contains(body, `"refresh_token"`)
+	}), nil
+}
+
+func newRefresh(o *ours, hand *peer.RefreshByHand, byHand *drive.Fiber, age time.Duration, right func(body string) bool) refresh {
+	client, bodies, next := drive.NewFiber(o.app, "POST", "/auth/"+fixture.Kind+"/refresh"), make([][]byte, len(o.signedIn)), 0
+	for i, who := range o.signedIn {
+		bodies[i] = []byte(`{"refresh_token":"` + who.Tokens.RefreshToken + `"}`)
+	}
+	restart := func() error {
+		next = 0
+		hand.Restart()
+		return o.restart(age)
+	}
+	return refresh{
+		ours: measure.Case{Name: "fiberjwt", Before: restart, Most: len(bodies), Run: measure.Each(func() error {
+			err := client.Post(bodies[next])
+			next++
+			if err == nil && !right(client.Body()) {
+				err = errTokens
+			}
+			return err
+		})},
+		hand: measure.Case{Name: "by hand", Before: restart, Most: len(bodies), Run: measure.Each(func() error { return byHand.Post(nil) })},
+	}
+}
+
+// restart makes the sessions as they were after the login, that long ago.
+func (o *ours) restart(age time.Duration) error {
+	ctx := context.Background()
+	_, err := o.db.NewRaw("UPDATE fiberjwt_sessions SET gen = 0, prev = -1, issued = ?", time.Now().Add(-age).UnixMilli()).Exec(ctx)
+	if err != nil || fixture.IsPostgres(o.db) {
+		return err
+	}
+	// A checkpoint within a slice would make that slice dear.
+	_, err = o.db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	return err
+}

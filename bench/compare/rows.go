@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/fiberjwt/fiberjwt/bench/measure"
+)
+
+// row is a line of the table.
+type row struct {
+	name    string
+	goal    float64 // the largest ratio that is good enough, 0 for a row without a goal
+	measure func(*bench) (outcome, error)
+}
+
+// outcome is what a row has measured. The sides are shown with their costs.
+type outcome struct {
+	ratio   measure.Ratio
+	sides   []side
+	skipped string // why nothing was measured
+}
+
+type side struct {
+	name   string
+	nanos  float64
+	allocs float64
+}
+
+// rows are the goals, in the order of the README, with the other peers below the first of
+// their kind.
+var rows = []row{
+	{"cold_vs_golangjwt", 0.15, coldGolangJWT},
+	{"cold_vs_cristalhq", 0.27, coldCristalhq},
+	{"cold_vs_floor", 1.8, coldFloor},
+	{"cold_vs_contrib", 0.20, coldContrib},
+	{"cold_vs_echo", 0, coldEcho},
+	{"cold_vs_gin", 0, coldGin},
+	{"cold_vs_chi", 0, coldChi},
+	{"warm_vs_contrib", 0.07, warmContrib},
+	{"warm_vs_contrib_es256", 0.004, warmContribES256},
+	{"asym_vs_crypto", 1.05, asymmetric},
+	{"reject_vs_accept", 0.6, reject},
+	{"entity_vs_hand", 0.30, entityHand},
+	{"entity_vs_hand_unchecked", 0, entityHandUnchecked},
+	{"entity_vs_prepared", 1.15, entityPrepared},
+	{"cached_vs_bare", 5, cachedBare},
+	{"sign_vs_golangjwt", 0.22, sign},
+	{"refresh_vs_work", 1.8, refreshWork},
+	{"same_vs_read", 2, sameRead},
+	{"login_vs_hash", 1.03, loginHash},
+	{"idle_vs_busy", 1.3, idleBusy},
+}
+
+const heading = "row                       ratio  quartiles      halves         goal   holds"
+
+func (r row) text(o outcome) string {
+	if o.skipped != "" {
+		return fmt.Sprintf("%-23s skipped: %s\n", r.name, o.skipped)
+	}
+	goal, holds := "-", ""
+	if r.goal > 0 {
+		goal, holds = fmt.Sprintf("≤ %.4g", r.goal), "no"
+		if r.holds(o) {
+			holds = "yes"
+		}
+	}
+	q := o.ratio
+	text := fmt.Sprintf("%-24s %6.4g  %-13s  %-13s  %-7s %s\n", r.name, q.Median, span(q.Low, q.High), span(q.Halves[0], q.Halves[1]), goal, holds)
+	var sides []string
+	for _, s := range o.sides {
+		sides = append(sides, fmt.Sprintf("%s %s, %.0f allocs", s.name, duration(s.nanos), s.allocs))
+	}
+	return text + "    " + strings.Join(sides, " · ") + "\n"
+}
+
+func (r row) holds(o outcome) bool { return o.ratio.Median <= r.goal }
+
+func span(a, b float64) string { return fmt.Sprintf("%.3g %.3g", a, b) }
+
+func duration(nanos float64) string {
+	switch {
+	case nanos < 1e3:
+		return fmt.Sprintf("%.0f ns", nanos)
+	case nanos < 1e6:
+		return fmt.Sprintf("%.3g µs", nanos/1e3)
+	}
+	return fmt.Sprintf("%.3g ms", nanos/1e6)
+}
+
+// outcomeOf returns the outcome of a measurement.
+func outcomeOf(result measure.Result, of func(measure.Round) float64, cases []measure.Case) outcome {
+	o := outcome{ratio: result.Ratio(of)}
+	for _, c := range cases {
+		o.sides = append(o.sides, side{c.Name, result.Cost(c.Name), result.Allocs[c.Name]})
+	}
+	return o
+}

@@ -1,0 +1,27 @@
+package peer
+
+import (
+	jwtware "github.com/gofiber/contrib/jwt"
+	"github.com/gofiber/fiber/v2"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Contrib returns an application behind gofiber/contrib/jwt with its defaults. The response
+// is the subject.
+func Contrib(algorithm string, key any) *fiber.App {
+	app := fiber.New()
+	app.Use(contrib(algorithm, key))
+	app.Get("/", func(c *fiber.Ctx) error { return c.SendString(subjectOf(c)) })
+	return app
+}
+
+func contrib(algorithm string, key any) fiber.Handler {
+	return jwtware.New(jwtware.Config{SigningKey: jwtware.SigningKey{JWTAlg: algorithm, Key: key}})
+}
+
+func subjectOf(c *fiber.Ctx) string { return claim(c, "sub") }
+
+func claim(c *fiber.Ctx, name string) string {
+	text, _ := c.Locals("user").(*jwt.Token).Claims.(jwt.MapClaims)[name].(string)
+	return text
+}
