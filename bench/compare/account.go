@@ -2,8 +2,8 @@ package main
 
 import (
 	"crypto/rand"
-	"time"
 
+	"github.com/gofiber/fiber/v2"
 	"golang.org/x/crypto/argon2"
 
 	"github.com/fiberjwt/fiberjwt/bench/drive"
@@ -31,7 +31,9 @@ func (b *bench) byHand(checkSession bool) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	hand, err := get("contrib/jwt + Bun", peer.ByHand(o.db, checkSession), o.emails())
+	app := fiber.New()
+	peer.AddByHand(app, o.db, checkSession)
+	hand, err := get("contrib/jwt + Bun", app, o.emails())
 	if err != nil {
 		return outcome{}, err
 	}
@@ -43,8 +45,8 @@ func entityPrepared(b *bench) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	app, err := peer.Prepared(o.db, o.signedIn)
-	if err != nil {
+	app := fiber.New()
+	if err := peer.AddPrepared(app, o.db, o.signedIn); err != nil {
 		return outcome{}, err
 	}
 	prepared, err := get("prepared join", app, o.emails())
@@ -69,13 +71,7 @@ func loginHash(b *bench) (outcome, error) {
 		argon2.IDKey([]byte(fixture.Password), salt, 2, 19456, 1, 32)
 		return nil
 	})}
-	plan := measure.Plan{Rounds: b.plan.Rounds / 2, Slice: 100 * time.Millisecond}
-	cases := []measure.Case{login, hash}
-	result, err := plan.Run(cases...)
-	if err != nil {
-		return outcome{}, err
-	}
-	return outcomeOf(result, measure.Over("login", "argon2id"), cases), nil
+	return compare(measure.Plan{Rounds: b.plan.Rounds, Slice: loginSliceTime}, measure.Over("login", "argon2id"), login, hash)
 }
 
 // idleBusy compares requests while a second processor is idle with requests on one

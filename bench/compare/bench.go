@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,6 +31,11 @@ const (
 	sliceTime   = 8 * time.Millisecond
 	rounds      = 60
 	quickRounds = 10
+
+	// Longer slices, for work that takes longer or whose clock is coarser.
+	wallSliceTime  = 30 * time.Millisecond
+	httpSliceTime  = 100 * time.Millisecond
+	loginSliceTime = 100 * time.Millisecond
 )
 
 func newBench(quick bool) (*bench, error) {
@@ -49,7 +55,11 @@ func (b *bench) close() { _ = os.RemoveAll(b.folder) }
 
 // compare measures cases and returns the median of the ratio of.
 func (b *bench) compare(of func(measure.Round) float64, cases ...measure.Case) (outcome, error) {
-	result, err := b.plan.Run(cases...)
+	return compare(b.plan, of, cases...)
+}
+
+func compare(plan measure.Plan, of func(measure.Round) float64, cases ...measure.Case) (outcome, error) {
+	result, err := plan.Run(cases...)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -86,7 +96,8 @@ func (b *bench) byDefault() (*ours, error) { return b.sqlite("default", fiberjwt
 
 func newOurs(db *bun.DB, cfg fiberjwt.Config) (*ours, error) {
 	cfg.DB, cfg.Secret = db, fixture.Secret
-	app, auth, err := peer.Accounts(cfg)
+	app := fiber.New()
+	auth, err := peer.AddAccounts(app, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -135,11 +146,18 @@ func get(name string, app *fiber.App, requests []drive.Request) (measure.Case, e
 	return measure.Case{Name: name, Run: measure.Each(do)}, nil
 }
 
-// bare is a case that sends the same requests to an application without a middleware.
+// bare is a case that sends the same requests to a route without a middleware.
 func bare(requests []drive.Request) (measure.Case, error) {
-	open := make([]drive.Request, len(requests))
-	for i, request := range requests {
-		open[i] = drive.Request{Token: request.Token, Want: "open"}
+	app := fiber.New()
+	peer.AddBare(app)
+	return get("bare", app, open(requests))
+}
+
+// open returns the requests with the response of a route without a middleware.
+func open(requests []drive.Request) []drive.Request {
+	list := slices.Clone(requests)
+	for i := range list {
+		list[i].Want = "open"
 	}
-	return get("bare", peer.Bare(), open)
+	return list
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"github.com/fiberjwt/fiberjwt/bench/drive"
 	"github.com/fiberjwt/fiberjwt/bench/fixture"
 	"github.com/fiberjwt/fiberjwt/bench/measure"
@@ -14,9 +16,9 @@ import (
 
 var errTokens = errors.New("the response has not the tokens that it should have")
 
-// refresh has the two sides of a refresh that rotates and of one that is too early. Each
-// slice presents the refresh tokens of the sessions, from the first on, and the sessions are
-// as after a login before each slice.
+// refresh has the two sides of a refresh. They present the refresh tokens of the sessions in
+// turn. Before each slice the sessions become as they were after the login, and no slice
+// presents a token twice.
 type refresh struct{ ours, hand measure.Case }
 
 func refreshWork(b *bench) (outcome, error) {
@@ -24,7 +26,7 @@ func refreshWork(b *bench) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	r, err := rotation(o)
+	r, err := rotation(o, o.db)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -40,36 +42,33 @@ func sameRead(b *bench) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	r := newRefresh(o, hand, drive.NewFiber(hand.Same(), "POST", "/"), 0, func(body string) bool {
+	r := newRefresh(o, drive.NewFiber(hand.Same(), "POST", "/"), 0, func(body string) bool {
 		return strings.Contains(body, `"access_token"`) && !strings.Contains(body, `"refresh_token"`)
 	})
 	return b.compare(measure.Over("fiberjwt", "by hand"), r.ours, r.hand)
 }
 
-// rotation returns the sides of a refresh that rotates.
-func rotation(o *ours) (refresh, error) {
-	hand, err := peer.NewRefreshByHand(o.db, o.signedIn)
+// rotation returns the sides of a refresh that rotates. What is written by hand uses db, a
+// pool of connections to the same database.
+func rotation(o *ours, db *bun.DB) (refresh, error) {
+	hand, err := peer.NewRefreshByHand(db, o.signedIn)
 	if err != nil {
 		return refresh{}, err
 	}
-	return newRefresh(o, hand, drive.NewFiber(hand.Rotate(), "POST", "/"), time.Hour, func(body string) bool {
+	return newRefresh(o, drive.NewFiber(hand.Rotate(), "POST", "/"), time.Hour, func(body string) bool {
 		return strings.Contains(body, `"access_token"`) && strings.Contains(body, `"refresh_token"`)
 	}), nil
 }
 
-func newRefresh(o *ours, hand *peer.RefreshByHand, byHand *drive.Fiber, age time.Duration, right func(body string) bool) refresh {
+func newRefresh(o *ours, byHand *drive.Fiber, age time.Duration, right func(body string) bool) refresh {
 	client, bodies, next := drive.NewFiber(o.app, "POST", "/auth/"+fixture.Kind+"/refresh"), make([][]byte, len(o.signedIn)), 0
 	for i, who := range o.signedIn {
 		bodies[i] = []byte(`{"refresh_token":"` + who.Tokens.RefreshToken + `"}`)
 	}
-	restart := func() error {
-		next = 0
-		hand.Restart()
-		return o.restart(age)
-	}
+	restart := func() error { return o.restart(age) }
 	return refresh{
 		ours: measure.Case{Name: "fiberjwt", Before: restart, Most: len(bodies), Run: measure.Each(func() error {
-			err := client.Post(bodies[next])
+			err := client.Post(bodies[next%len(bodies)])
 			next++
 			if err == nil && !right(client.Body()) {
 				err = errTokens

@@ -103,22 +103,24 @@ func (p Plan) Run(cases ...Case) (Result, error) {
 	return result, nil
 }
 
-// calibrate returns how often c runs in a slice.
+// calibrate returns how often c runs in a slice. It measures several slices, because the
+// first runs of most work cost more than the later ones.
 func (p Plan) calibrate(c Case) (int, error) {
-	most := c.Most
-	if most == 0 {
-		most = 1 << 30
-	}
-	for n := 1; ; n *= 2 {
-		n = min(n, most)
+	const slices, growth = 7, 16
+	n := 1
+	for range slices {
 		spent, err := slice(c, n)
 		if err != nil {
 			return 0, err
 		}
-		if spent >= p.Slice/2 || n == most {
-			return min(max(1, int(float64(n)*float64(p.Slice)/float64(max(spent, 1)))), most), nil
+		most := growth * n
+		if c.Most > 0 {
+			most = min(most, c.Most)
 		}
+		fits := int(float64(n) * float64(p.Slice) / float64(max(spent, 1)))
+		n = max(1, min(fits, most))
 	}
+	return n, nil
 }
 
 // slice returns the cost of n runs of c, which start with an empty heap.

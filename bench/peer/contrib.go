@@ -6,13 +6,11 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Contrib returns an application behind gofiber/contrib/jwt with its defaults. The response
+// AddContrib adds a route behind gofiber/contrib/jwt with its defaults to app. The response
 // is the subject.
-func Contrib(algorithm string, key any) *fiber.App {
-	app := fiber.New()
+func AddContrib(app *fiber.App, algorithm string, key any) {
 	app.Use(contrib(algorithm, key))
 	app.Get("/", func(c *fiber.Ctx) error { return c.SendString(subjectOf(c)) })
-	return app
 }
 
 func contrib(algorithm string, key any) fiber.Handler {

@@ -7,32 +7,25 @@ import (
 	"github.com/fiberjwt/fiberjwt/bench/fixture"
 )
 
-// VerifyOnly returns an application with fiberjwt that has no accounts. The response is the
+// AddVerifyOnly adds a route behind fiberjwt without accounts to app. The response is the
 // subject.
-func VerifyOnly(cfg fiberjwt.Config) (*fiber.App, *fiberjwt.Auth, error) {
-	auth, err := fiberjwt.Open(cfg)
-	if err != nil {
-		return nil, nil, err
-	}
-	app := fiber.New()
-	app.Use(auth.Handler())
+func AddVerifyOnly(app *fiber.App) {
+	app.Use(fiberjwt.New(fiberjwt.Config{Secret: fixture.Secret}))
 	app.Get("/", func(c *fiber.Ctx) error {
 		s, _ := fiberjwt.SessionOf(c)
 		return c.SendString(s.Subject)
 	})
-	return app, auth, nil
 }
 
-// Accounts returns an application with fiberjwt that loads the account of each request. The
+// AddAccounts adds a route behind fiberjwt to app that loads the account of each request. The
 // response is its email. The routes of fiberjwt are below "/auth".
-func Accounts(cfg fiberjwt.Config) (*fiber.App, *fiberjwt.Auth, error) {
-	app := fiber.New()
+func AddAccounts(app *fiber.App, cfg fiberjwt.Config) (*fiberjwt.Auth, error) {
 	cfg.Routes, cfg.Entities = app.Group("/auth"), []fiberjwt.AnyEntity{fiberjwt.Entity[fixture.User]{}}
 	auth, err := fiberjwt.Open(cfg)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	app.Use(auth.Handler())
 	app.Get("/", func(c *fiber.Ctx) error { return c.SendString(c.Locals(fixture.Kind).(*fixture.User).Email) })
-	return app, auth, nil
+	return auth, nil
 }

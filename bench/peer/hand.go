@@ -17,11 +17,10 @@ import (
 const living = "EXISTS (SELECT 1 FROM fiberjwt_sessions AS s WHERE s.sid = ? AND s.kind = ? AND s.subject = ?" +
 	" AND s.revoked IS NULL AND s.idle_until > ? AND s.ends > ?)"
 
-// ByHand returns an application as one writes it with contrib/jwt and Bun: verify the
-// token, load the account. With checkSession it also looks whether the session is alive,
-// as fiberjwt does. The response is the email.
-func ByHand(db *bun.DB, checkSession bool) *fiber.App {
-	app := fiber.New()
+// AddByHand adds a route to app as one writes it with contrib/jwt and Bun: verify the token,
+// load the account. With checkSession it also looks whether the session is alive, as
+// fiberjwt does. The response is the email.
+func AddByHand(app *fiber.App, db *bun.DB, checkSession bool) {
 	app.Use(contrib("HS256", fixture.Key), func(c *fiber.Ctx) error {
 		subject := subjectOf(c)
 		id, err := strconv.ParseInt(subject, 10, 64)
@@ -42,19 +41,18 @@ func ByHand(db *bun.DB, checkSession bool) *fiber.App {
 		return c.Next()
 	})
 	app.Get("/", func(c *fiber.Ctx) error { return c.SendString(c.Locals("account").(*fixture.User).Email) })
-	return app
 }
 
 const readTimeout = 2 * time.Second
 
-// Prepared returns an application that loads account and session by a prepared statement,
+// AddPrepared adds a route to app that loads account and session by a prepared statement,
 // with a deadline, for the accounts in turn. It verifies no token.
-func Prepared(db *bun.DB, signedIn []fixture.SignedIn) (*fiber.App, error) {
+func AddPrepared(app *fiber.App, db *bun.DB, signedIn []fixture.SignedIn) error {
 	statement, err := db.DB.Prepare(numbered(db, selectAccount+" AND "+living+" LIMIT 1"))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	app, next := fiber.New(), 0
+	next := 0
 	app.Get("/", func(c *fiber.Ctx) error {
 		who := &signedIn[next%len(signedIn)]
 		next++
@@ -69,7 +67,7 @@ func Prepared(db *bun.DB, signedIn []fixture.SignedIn) (*fiber.App, error) {
 		c.Locals("account", user)
 		return c.SendString(c.Locals("account").(*fixture.User).Email)
 	})
-	return app, nil
+	return nil
 }
 
 const selectAccount = "SELECT u.id, u.email, u.full_name, u.admin, u.password_hash FROM users AS u WHERE u.id = ?"

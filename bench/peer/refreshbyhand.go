@@ -37,9 +37,6 @@ func NewRefreshByHand(db *bun.DB, signedIn []fixture.SignedIn) (*RefreshByHand, 
 	return r, nil
 }
 
-// Restart begins with the first session again.
-func (r *RefreshByHand) Restart() { r.next = 0 }
-
 // Rotate returns an application whose route stores the next generation of a session.
 func (r *RefreshByHand) Rotate() *fiber.App {
 	return r.app(func(who *fixture.SignedIn) error {
