@@ -21,6 +21,7 @@ const noPostgres = "FIBERJWT_POSTGRES is not set"
 // postgres has the application by the default Config on PostgreSQL, and a pool for what is
 // written by hand. Each pool has one connection, so that each has one process of the server.
 type postgres struct {
+	filled         int // how many sessions there are besides those of ours
 	ours           *ours
 	hand           *bun.DB
 	ourCPU, theirs measure.Clock
@@ -28,6 +29,11 @@ type postgres struct {
 
 // onPostgres runs row with a schema of its own, unless there is no server.
 func (b *bench) onPostgres(row func(postgres) (outcome, error)) (outcome, error) {
+	return b.onPostgresWith(0, row)
+}
+
+// onPostgresWith is onPostgres with further sessions in the table.
+func (b *bench) onPostgresWith(sessions int, row func(postgres) (outcome, error)) (outcome, error) {
 	address := os.Getenv("FIBERJWT_POSTGRES")
 	if address == "" {
 		return outcome{skipped: noPostgres}, nil
@@ -37,7 +43,7 @@ func (b *bench) onPostgres(row func(postgres) (outcome, error)) (outcome, error)
 		return outcome{}, err
 	}
 	defer func() { _ = schema.Close() }()
-	var p postgres
+	p := postgres{filled: sessions}
 	db, ourCPU, err := openOne(schema)
 	if err != nil {
 		return outcome{}, err
@@ -48,6 +54,11 @@ func (b *bench) onPostgres(row func(postgres) (outcome, error)) (outcome, error)
 	}
 	defer func() { _ = p.hand.Close() }()
 	p.ourCPU = ourCPU
+	if sessions > 0 {
+		if err := fixture.Fill(db, 0, sessions); err != nil {
+			return outcome{}, err
+		}
+	}
 	if p.ours, err = newOurs(db, fiberjwt.Config{}); err != nil {
 		return outcome{}, err
 	}
@@ -79,6 +90,16 @@ func schedulerTime(pid int) (time.Duration, error) {
 	nanos, _, _ := strings.Cut(string(text), " ")
 	spent, err := strconv.ParseInt(nanos, 10, 64)
 	return time.Duration(spent), err
+}
+
+// clientAndServer is the CPU time of this process and of that of the server.
+func (p postgres) clientAndServer() (time.Duration, error) {
+	client, err := measure.ProcessCPU()
+	if err != nil {
+		return 0, err
+	}
+	server, err := p.ourCPU()
+	return client + server, err
 }
 
 func refreshWorkPG(b *bench) (outcome, error) {

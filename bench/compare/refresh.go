@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"time"
@@ -65,7 +64,7 @@ func newRefresh(o *ours, byHand *drive.Fiber, age time.Duration, right func(body
 	for i, who := range o.signedIn {
 		bodies[i] = []byte(`{"refresh_token":"` + who.Tokens.RefreshToken + `"}`)
 	}
-	restart := func() error { return o.restart(age) }
+	restart := func() error { return fixture.Age(o.db, o.signedIn, age) }
 	return refresh{
 		ours: measure.Case{Name: "fiberjwt", Before: restart, Most: len(bodies), Run: measure.Each(func() error {
 			err := client.Post(bodies[next%len(bodies)])
@@ -77,16 +76,4 @@ func newRefresh(o *ours, byHand *drive.Fiber, age time.Duration, right func(body
 		})},
 		hand: measure.Case{Name: "by hand", Before: restart, Most: len(bodies), Run: measure.Each(func() error { return byHand.Post(nil) })},
 	}
-}
-
-// restart makes the sessions as they were after the login, that long ago.
-func (o *ours) restart(age time.Duration) error {
-	ctx := context.Background()
-	_, err := o.db.NewRaw("UPDATE fiberjwt_sessions SET gen = 0, prev = -1, issued = ?", time.Now().Add(-age).UnixMilli()).Exec(ctx)
-	if err != nil || fixture.IsPostgres(o.db) {
-		return err
-	}
-	// A checkpoint within a slice would make that slice dear.
-	_, err = o.db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
-	return err
 }

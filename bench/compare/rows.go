@@ -56,6 +56,7 @@ var rows = []row{
 	{"pg_backend_refresh", 1.8, backendRefresh},
 	{"login_vs_hash", 1.03, loginHash},
 	{"idle_vs_busy", 1.3, idleBusy},
+	{"growth", 1.15, growth},
 }
 
 const heading = "row                       ratio  quartiles      halves         goal   holds"
