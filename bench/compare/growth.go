@@ -64,12 +64,13 @@ func (b *bench) grownSQLite() (outcome, error) {
 }
 
 func (b *bench) grownPostgres() (outcome, error) {
-	return b.onPostgresWith(smallTable, func(small postgres) (outcome, error) {
-		return b.onPostgresWith(b.large(), func(large postgres) (outcome, error) {
+	sizes := []int{smallTable, b.large()}
+	return onPostgres(sizes[0], func(small postgres) (outcome, error) {
+		return onPostgres(sizes[1], func(large postgres) (outcome, error) {
 			var pairs [2][]measure.Case
 			for i, p := range []postgres{small, large} {
 				var err error
-				if pairs[i], err = requestAndRefresh(p.ours, "PostgreSQL", p.filled, p.clientAndServer); err != nil {
+				if pairs[i], err = requestAndRefresh(p.ours, "PostgreSQL", sizes[i], p.clientAndServer); err != nil {
 					return outcome{}, err
 				}
 			}

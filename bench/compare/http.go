@@ -1,47 +1,18 @@
 package main
 
 import (
-	"fmt"
 	"path/filepath"
 
-	"github.com/fiberjwt/fiberjwt"
 	"github.com/fiberjwt/fiberjwt/bench/drive"
-	"github.com/fiberjwt/fiberjwt/bench/fixture"
 	"github.com/fiberjwt/fiberjwt/bench/measure"
-	"github.com/fiberjwt/fiberjwt/bench/peer"
+	"github.com/fiberjwt/fiberjwt/bench/server"
 )
 
 const connections = 32
 
-// serve runs a server for [overHTTP] on a SQLite file.
-func serve(name, path string) error {
-	db, err := fixture.SQLite(path)
-	if err != nil {
-		return err
-	}
-	app := drive.NewServer()
-	switch name {
-	case "bare":
-		peer.AddBare(app)
-	case "contrib/jwt + Bun":
-		peer.AddByHand(app, db, false)
-	case "fiberjwt", "fiberjwt cached":
-		cfg := fiberjwt.Config{DB: db, Secret: fixture.Secret}
-		if name != "fiberjwt" {
-			cfg.CacheTTL = cacheTTL
-		}
-		if _, err := peer.AddAccounts(app, cfg); err != nil {
-			return err
-		}
-	default:
-		return fmt.Errorf("there is no server %q", name)
-	}
-	return drive.Serve(app)
-}
+func httpCPUBare(b *bench) (outcome, error) { return b.overHTTP(server.Cached, server.Bare) }
 
-func httpCPUBare(b *bench) (outcome, error) { return b.overHTTP("fiberjwt cached", "bare") }
-
-func httpCPUHand(b *bench) (outcome, error) { return b.overHTTP("fiberjwt", "contrib/jwt + Bun") }
+func httpCPUHand(b *bench) (outcome, error) { return b.overHTTP(server.Default, server.ByHand) }
 
 // overHTTP compares the CPU time of two servers that get the same requests.
 func (b *bench) overHTTP(ours, theirs string) (outcome, error) {
@@ -51,13 +22,13 @@ func (b *bench) overHTTP(ours, theirs string) (outcome, error) {
 	}
 	var cases []measure.Case
 	for _, name := range []string{ours, theirs} {
-		child, err := drive.Start("-serve", name, "-database", filepath.Join(b.folder, "default.db"))
+		child, err := server.Start(name, filepath.Join(b.folder, "default.db"))
 		if err != nil {
 			return outcome{}, err
 		}
 		defer func() { _ = child.Close() }()
 		requests := o.emails()
-		if name == "bare" {
+		if name == server.Bare {
 			requests = open(requests)
 		}
 		load, err := drive.NewLoad(child.Addr, connections, requests)

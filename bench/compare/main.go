@@ -11,23 +11,17 @@ import (
 	"os"
 	"regexp"
 	"time"
+
+	"github.com/fiberjwt/fiberjwt/bench/server"
 )
 
 func main() {
+	server.RunIfChild()
 	quick := flag.Bool("quick", false, "measure a fifth of the rounds, in about a minute")
 	only := flag.String("only", "", "measure only rows whose name matches this regular expression")
-	server := flag.String("serve", "", "what the command starts itself with for the rows over HTTP")
-	database := flag.String("database", "", "the file for -serve")
 	flag.Parse()
 	// Refused requests are part of what is measured, and the default Config logs them.
 	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
-	if *server != "" {
-		if err := serve(*server, *database); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(2)
-		}
-		return
-	}
 	os.Exit(run(*quick, regexp.MustCompile(*only)))
 }
 

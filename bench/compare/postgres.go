@@ -21,19 +21,14 @@ const noPostgres = "FIBERJWT_POSTGRES is not set"
 // postgres has the application by the default Config on PostgreSQL, and a pool for what is
 // written by hand. Each pool has one connection, so that each has one process of the server.
 type postgres struct {
-	filled         int // how many sessions there are besides those of ours
 	ours           *ours
 	hand           *bun.DB
 	ourCPU, theirs measure.Clock
 }
 
-// onPostgres runs row with a schema of its own, unless there is no server.
-func (b *bench) onPostgres(row func(postgres) (outcome, error)) (outcome, error) {
-	return b.onPostgresWith(0, row)
-}
-
-// onPostgresWith is onPostgres with further sessions in the table.
-func (b *bench) onPostgresWith(sessions int, row func(postgres) (outcome, error)) (outcome, error) {
+// onPostgres runs row with a schema of its own, unless there is no server. The table has
+// further sessions besides those of the application.
+func onPostgres(further int, row func(postgres) (outcome, error)) (outcome, error) {
 	address := os.Getenv("FIBERJWT_POSTGRES")
 	if address == "" {
 		return outcome{skipped: noPostgres}, nil
@@ -43,7 +38,7 @@ func (b *bench) onPostgresWith(sessions int, row func(postgres) (outcome, error)
 		return outcome{}, err
 	}
 	defer func() { _ = schema.Close() }()
-	p := postgres{filled: sessions}
+	var p postgres
 	db, ourCPU, err := openOne(schema)
 	if err != nil {
 		return outcome{}, err
@@ -54,8 +49,8 @@ func (b *bench) onPostgresWith(sessions int, row func(postgres) (outcome, error)
 	}
 	defer func() { _ = p.hand.Close() }()
 	p.ourCPU = ourCPU
-	if sessions > 0 {
-		if err := fixture.Fill(db, 0, sessions); err != nil {
+	if further > 0 {
+		if err := fixture.Fill(db, 0, further); err != nil {
 			return outcome{}, err
 		}
 	}
@@ -103,7 +98,7 @@ func (p postgres) clientAndServer() (time.Duration, error) {
 }
 
 func refreshWorkPG(b *bench) (outcome, error) {
-	return b.onPostgres(func(p postgres) (outcome, error) {
+	return onPostgres(0, func(p postgres) (outcome, error) {
 		r, err := rotation(p.ours, p.hand)
 		if err != nil {
 			return outcome{}, err
@@ -114,7 +109,7 @@ func refreshWorkPG(b *bench) (outcome, error) {
 }
 
 func backendRefresh(b *bench) (outcome, error) {
-	return b.onPostgres(func(p postgres) (outcome, error) {
+	return onPostgres(0, func(p postgres) (outcome, error) {
 		r, err := rotation(p.ours, p.hand)
 		if err != nil {
 			return outcome{}, err
@@ -125,7 +120,7 @@ func backendRefresh(b *bench) (outcome, error) {
 }
 
 func backendRequest(b *bench) (outcome, error) {
-	return b.onPostgres(func(p postgres) (outcome, error) {
+	return onPostgres(0, func(p postgres) (outcome, error) {
 		ours, err := get("fiberjwt", p.ours.app, p.ours.emails())
 		if err != nil {
 			return outcome{}, err

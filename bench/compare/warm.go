@@ -1,20 +1,16 @@
 package main
 
 import (
-	"time"
-
 	"github.com/fiberjwt/fiberjwt"
 	"github.com/fiberjwt/fiberjwt/bench/fixture"
 	"github.com/fiberjwt/fiberjwt/bench/measure"
+	"github.com/fiberjwt/fiberjwt/bench/server"
 	"github.com/fiberjwt/fiberjwt/keys"
 )
 
-// cacheTTL is longer than a measurement.
-const cacheTTL = 5 * time.Minute
-
 // cached returns the application with CacheTTL, which has seen each token three times.
 func (b *bench) cached(name string, cfg fiberjwt.Config) (measure.Case, *ours, error) {
-	cfg.CacheTTL = cacheTTL
+	cfg.CacheTTL = server.CacheTTL
 	o, err := b.sqlite(name, cfg)
 	if err != nil {
 		return measure.Case{}, nil, err
