@@ -99,23 +99,23 @@ func (p postgres) clientAndServer() (time.Duration, error) {
 
 func refreshWorkPG(b *bench) (outcome, error) {
 	return onPostgres(0, func(p postgres) (outcome, error) {
-		r, err := rotation(p.ours, p.hand)
+		ours, hand, err := rotation(p.ours, p.hand)
 		if err != nil {
 			return outcome{}, err
 		}
-		r.ours.Clock, r.hand.Clock = measure.Wall, measure.Wall
-		return compare(measure.Plan{Rounds: b.plan.Rounds, Slice: wallSliceTime}, measure.Over("fiberjwt", "by hand"), r.ours, r.hand)
+		ours.Clock, hand.Clock = measure.Wall, measure.Wall
+		return compare(measure.Plan{Rounds: b.plan.Rounds, Slice: wallSliceTime}, measure.Over("fiberjwt", "by hand"), ours, hand)
 	})
 }
 
 func backendRefresh(b *bench) (outcome, error) {
 	return onPostgres(0, func(p postgres) (outcome, error) {
-		r, err := rotation(p.ours, p.hand)
+		ours, hand, err := rotation(p.ours, p.hand)
 		if err != nil {
 			return outcome{}, err
 		}
-		r.ours.Clock, r.hand.Clock = p.ourCPU, p.theirs
-		return b.compare(measure.Over("fiberjwt", "by hand"), r.ours, r.hand)
+		ours.Clock, hand.Clock = p.ourCPU, p.theirs
+		return b.compare(measure.Over("fiberjwt", "by hand"), ours, hand)
 	})
 }
 

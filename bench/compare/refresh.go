@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/bench/drive"
@@ -15,21 +16,16 @@ import (
 
 var errTokens = errors.New("the response has not the tokens that it should have")
 
-// refresh has the two sides of a refresh. They present the refresh tokens of the sessions in
-// turn. Before each slice the sessions become as they were after the login, and no slice
-// presents a token twice.
-type refresh struct{ ours, hand measure.Case }
-
 func refreshWork(b *bench) (outcome, error) {
 	o, err := b.byDefault()
 	if err != nil {
 		return outcome{}, err
 	}
-	r, err := rotation(o, o.db)
+	ours, hand, err := rotation(o, o.db)
 	if err != nil {
 		return outcome{}, err
 	}
-	return b.compare(measure.Over("fiberjwt", "by hand"), r.ours, r.hand)
+	return b.compare(measure.Over("fiberjwt", "by hand"), ours, hand)
 }
 
 func sameRead(b *bench) (outcome, error) {
@@ -37,43 +33,49 @@ func sameRead(b *bench) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	hand, err := peer.NewRefreshByHand(o.db, o.signedIn)
+	turns, err := fixture.NewTurns(o.db, o.signedIn, 0)
 	if err != nil {
 		return outcome{}, err
 	}
-	r := newRefresh(o, drive.NewFiber(hand.Same(), "POST", "/"), 0, func(body string) bool {
+	work, err := peer.NewRefreshByHand(o.db, turns)
+	if err != nil {
+		return outcome{}, err
+	}
+	ours := o.refresh(turns, func(body string) bool {
 		return strings.Contains(body, `"access_token"`) && !strings.Contains(body, `"refresh_token"`)
 	})
-	return b.compare(measure.Over("fiberjwt", "by hand"), r.ours, r.hand)
+	return b.compare(measure.Over("fiberjwt", "by hand"), ours, byHand(turns, work.Same()))
 }
 
 // rotation returns the sides of a refresh that rotates. What is written by hand uses db, a
 // pool of connections to the same database.
-func rotation(o *ours, db *bun.DB) (refresh, error) {
-	hand, err := peer.NewRefreshByHand(db, o.signedIn)
+func rotation(o *ours, db *bun.DB) (ours, hand measure.Case, err error) {
+	turns, err := fixture.NewTurns(o.db, o.signedIn, time.Hour)
 	if err != nil {
-		return refresh{}, err
+		return ours, hand, err
 	}
-	return newRefresh(o, drive.NewFiber(hand.Rotate(), "POST", "/"), time.Hour, func(body string) bool {
+	work, err := peer.NewRefreshByHand(db, turns)
+	if err != nil {
+		return ours, hand, err
+	}
+	return o.refresh(turns, func(body string) bool {
 		return strings.Contains(body, `"access_token"`) && strings.Contains(body, `"refresh_token"`)
-	}), nil
+	}), byHand(turns, work.Rotate()), nil
 }
 
-func newRefresh(o *ours, byHand *drive.Fiber, age time.Duration, right func(body string) bool) refresh {
-	client, bodies, next := drive.NewFiber(o.app, "POST", "/auth/"+fixture.Kind+"/refresh"), make([][]byte, len(o.signedIn)), 0
-	for i, who := range o.signedIn {
-		bodies[i] = []byte(`{"refresh_token":"` + who.Tokens.RefreshToken + `"}`)
-	}
-	restart := func() error { return fixture.Age(o.db, o.signedIn, age) }
-	return refresh{
-		ours: measure.Case{Name: "fiberjwt", Before: restart, Most: len(bodies), Run: measure.Each(func() error {
-			err := client.Post(bodies[next%len(bodies)])
-			next++
-			if err == nil && !right(client.Body()) {
-				err = errTokens
-			}
-			return err
-		})},
-		hand: measure.Case{Name: "by hand", Before: restart, Most: len(bodies), Run: measure.Each(func() error { return byHand.Post(nil) })},
-	}
+// refresh is a case that presents refresh tokens to the route of fiberjwt.
+func (o *ours) refresh(turns *fixture.Turns, right func(body string) bool) measure.Case {
+	client := drive.NewFiber(o.app, "POST", "/auth/"+fixture.Kind+"/refresh")
+	return measure.Case{Name: "fiberjwt", Before: turns.Restore, Most: turns.Len(), Run: measure.Each(func() error {
+		err := client.Post(turns.Next().RefreshBody)
+		if err == nil && !right(client.Body()) {
+			err = errTokens
+		}
+		return err
+	})}
+}
+
+func byHand(turns *fixture.Turns, app *fiber.App) measure.Case {
+	client := drive.NewFiber(app, "POST", "/")
+	return measure.Case{Name: "by hand", Before: turns.Restore, Most: turns.Len(), Run: measure.Each(func() error { return client.Post(nil) })}
 }

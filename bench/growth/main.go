@@ -101,7 +101,7 @@ func measure(db *bun.DB, app *fiber.App, auth *fiberjwt.Auth) (request, refresh 
 		return nil, nil, err
 	}
 	// A refresh token rotates only when it is some minutes old.
-	if err := fixture.Age(db, signedIn, time.Hour); err != nil {
+	if _, err := fixture.NewTurns(db, signedIn, time.Hour); err != nil {
 		return nil, nil, err
 	}
 	get, post := drive.NewFiber(app, "GET", "/"), drive.NewFiber(app, "POST", "/auth/"+fixture.Kind+"/refresh")
@@ -111,7 +111,7 @@ func measure(db *bun.DB, app *fiber.App, auth *fiberjwt.Auth) (request, refresh 
 			return nil, nil, err
 		}
 		middle := time.Now()
-		if err := post.Post([]byte(`{"refresh_token":"` + who.Tokens.RefreshToken + `"}`)); err != nil {
+		if err := post.Post(who.RefreshBody); err != nil {
 			return nil, nil, err
 		}
 		request, refresh = append(request, middle.Sub(start)), append(refresh, time.Since(middle))

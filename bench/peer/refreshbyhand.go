@@ -17,13 +17,12 @@ import (
 type RefreshByHand struct {
 	rotate, find, account *sql.Stmt
 	floor                 *Floor
-	signedIn              []fixture.SignedIn
-	next                  int
+	turns                 *fixture.Turns
 }
 
 // NewRefreshByHand returns a RefreshByHand for the sessions in turn.
-func NewRefreshByHand(db *bun.DB, signedIn []fixture.SignedIn) (*RefreshByHand, error) {
-	r := &RefreshByHand{floor: NewFloor(fixture.Key), signedIn: signedIn}
+func NewRefreshByHand(db *bun.DB, turns *fixture.Turns) (*RefreshByHand, error) {
+	r := &RefreshByHand{floor: NewFloor(fixture.Key), turns: turns}
 	for statement, text := range map[**sql.Stmt]string{
 		&r.rotate:  "UPDATE fiberjwt_sessions SET gen = gen + 1, prev = gen, issued = ?, idle_until = ? WHERE sid = ? AND gen = ?",
 		&r.find:    "SELECT gen, prev, issued, idle_until, ends FROM fiberjwt_sessions WHERE sid = ? AND revoked IS NULL",
@@ -63,8 +62,7 @@ func (r *RefreshByHand) Same() *fiber.App {
 func (r *RefreshByHand) app(present func(*fixture.SignedIn) error) *fiber.App {
 	app := fiber.New()
 	app.Post("/", func(c *fiber.Ctx) error {
-		who := &r.signedIn[r.next%len(r.signedIn)]
-		r.next++
+		who := r.turns.Next()
 		if err := present(who); err != nil {
 			return err
 		}
