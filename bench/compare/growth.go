@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
+	"slices"
 
 	"github.com/fiberjwt/fiberjwt"
 	"github.com/fiberjwt/fiberjwt/bench/fixture"
@@ -26,7 +28,7 @@ func growth(b *bench) (outcome, error) {
 	if err != nil || inPostgres.skipped != "" {
 		return worst, err
 	}
-	sides := append(worst.sides, inPostgres.sides...)
+	sides := slices.Concat(worst.sides, inPostgres.sides)
 	if inPostgres.ratio.Median > worst.ratio.Median {
 		worst = inPostgres
 	}
@@ -44,7 +46,7 @@ func (b *bench) large() int {
 func (b *bench) grownSQLite() (outcome, error) {
 	var pairs [2][]measure.Case // of the small table, of the large one
 	for i, size := range []int{smallTable, b.large()} {
-		db, err := fixture.NewSQLite(b.folder, fmt.Sprintf("of %d", size))
+		db, err := fixture.NewSQLite(filepath.Join(b.folder, fmt.Sprintf("of %d.db", size)))
 		if err != nil {
 			return outcome{}, err
 		}
@@ -65,8 +67,8 @@ func (b *bench) grownSQLite() (outcome, error) {
 
 func (b *bench) grownPostgres() (outcome, error) {
 	sizes := []int{smallTable, b.large()}
-	return onPostgres(sizes[0], func(small postgres) (outcome, error) {
-		return onPostgres(sizes[1], func(large postgres) (outcome, error) {
+	return onPostgres(sizes[1], func(large postgres) (outcome, error) {
+		return onPostgres(sizes[0], func(small postgres) (outcome, error) {
 			var pairs [2][]measure.Case
 			for i, p := range []postgres{small, large} {
 				var err error
@@ -97,7 +99,7 @@ func requestAndRefresh(o *ours, database string, size int, clock measure.Clock) 
 // compareSizes returns the larger one of the two ratios.
 func (b *bench) compareSizes(pairs [2][]measure.Case) (outcome, error) {
 	small, large := pairs[0], pairs[1]
-	cases := append(append([]measure.Case{}, small...), large...)
+	cases := slices.Concat(small, large)
 	result, err := measure.Plan{Rounds: b.plan.Rounds, Slice: wallSliceTime}.Run(cases...)
 	if err != nil {
 		return outcome{}, err

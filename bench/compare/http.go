@@ -1,8 +1,6 @@
 package main
 
 import (
-	"path/filepath"
-
 	"github.com/fiberjwt/fiberjwt/bench/drive"
 	"github.com/fiberjwt/fiberjwt/bench/measure"
 	"github.com/fiberjwt/fiberjwt/bench/server"
@@ -22,7 +20,7 @@ func (b *bench) overHTTP(ours, theirs string) (outcome, error) {
 	}
 	var cases []measure.Case
 	for _, name := range []string{ours, theirs} {
-		child, err := server.Start(name, filepath.Join(b.folder, "default.db"))
+		child, err := server.Start(name, o.path)
 		if err != nil {
 			return outcome{}, err
 		}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -37,7 +38,7 @@ func run(most int) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	db, err := fixture.NewSQLite(folder, "growth")
+	db, err := fixture.NewSQLite(filepath.Join(folder, "growth.db"))
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ const readTimeout = 2 * time.Second
 // AddPrepared adds a route to app that loads account and session by a prepared statement,
 // with a deadline, for the accounts in turn. It verifies no token.
 func AddPrepared(app *fiber.App, db *bun.DB, signedIn []fixture.SignedIn) error {
-	statement, err := db.DB.Prepare(numbered(db, selectAccount+" AND "+living+" LIMIT 1"))
+	statement, err := db.DB.Prepare(numbered(db, selectAccount+" AND "+living+" LIMIT 1")) //nolint:sqlclosecheck // it lives as long as db
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package peer_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"testing"
 
 	"github.com/gofiber/fiber/v2"
@@ -86,7 +87,7 @@ func TestTokensHaveTheLengthThatTheTablesSay(t *testing.T) {
 }
 
 func signIn(t *testing.T, n int) (*bun.DB, *fiber.App, []fixture.SignedIn) {
-	db, err := fixture.NewSQLite(t.TempDir(), "test")
+	db, err := fixture.NewSQLite(filepath.Join(t.TempDir(), "test.db"))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	app := fiber.New()

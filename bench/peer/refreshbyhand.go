@@ -29,7 +29,7 @@ func NewRefreshByHand(db *bun.DB, turns *fixture.Turns) (*RefreshByHand, error) 
 		&r.account: selectAccount,
 	} {
 		var err error
-		if *statement, err = db.DB.Prepare(numbered(db, text)); err != nil {
+		if *statement, err = db.DB.Prepare(numbered(db, text)); err != nil { //nolint:sqlclosecheck // it lives as long as db
 			return nil, err
 		}
 	}

@@ -83,11 +83,12 @@ type application struct {
 
 // open returns an application with this Config.
 func (w *world) open(name string, cfg fiberjwt.Config, accounts int) (*application, error) {
-	db, err := fixture.NewSQLite(w.folder, name)
+	a := &application{path: filepath.Join(w.folder, name+".db"), app: fiber.New()}
+	db, err := fixture.NewSQLite(a.path)
 	if err != nil {
 		return nil, err
 	}
-	a := &application{path: filepath.Join(w.folder, name+".db"), db: db, app: fiber.New()}
+	a.db = db
 	cfg.DB, cfg.Secret = db, fixture.Secret
 	if a.auth, err = peer.AddAccounts(a.app, cfg); err != nil {
 		return nil, err
