@@ -41,7 +41,7 @@ func flat(b []byte, room []span) []span {
 		room = append(room, m)
 		at, before = m.end, ','
 	}
-	if at != len(b)-1 || b[at] != '}' {
+	if len(room) == 0 || at != len(b)-1 || b[at] != '}' {
 		return nil
 	}
 	return room

@@ -34,6 +34,7 @@ func nested(depth int) string {
 var hostileJSON = []struct{ attack, text string }{
 	{"nothing", ``},
 	{"only white space", " \n"},
+	{"closing brace alone", `}`},
 	{"array instead of object", `[]`},
 	{"string instead of object", `"a"`},
 	{"null instead of object", `null`},
