@@ -32,7 +32,7 @@ type bench struct {
 const (
 	sliceTime   = 8 * time.Millisecond
 	rounds      = 60
-	quickRounds = 10
+	quickRounds = 8
 
 	// Longer slices, for work that takes longer or whose clock is coarser.
 	wallSliceTime  = 30 * time.Millisecond
