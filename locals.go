@@ -1,6 +1,7 @@
 package fiberjwt
 
 import (
+	"bytes"
 	"encoding/json"
 	"iter"
 	"log/slog"
@@ -53,9 +54,10 @@ func (s *Session) Claim(name string, target any) bool {
 		return false
 	}
 	claim, ok := strictjson.Member(s.payload, name)
-	// Unmarshal writes a part of a value that does not fit, so it does not get target.
+	// Unmarshal writes a part of a value that does not fit, so it does not get target. The
+	// application's UnmarshalJSON may write to its argument, and sessions may share payload.
 	whole := reflect.New(pointer.Type().Elem())
-	if !ok || json.Unmarshal(claim, whole.Interface()) != nil {
+	if !ok || json.Unmarshal(bytes.Clone(claim), whole.Interface()) != nil {
 		return false
 	}
 	pointer.Elem().Set(whole.Elem())

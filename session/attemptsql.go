@@ -35,6 +35,9 @@ type attempt struct {
 
 // LoadAttempts implements [Attempts], in one statement for up to 40 keys.
 func (s *SQL) LoadAttempts(ctx context.Context, keys [][]byte) ([]AttemptRecord, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
 	if len(keys) > maxRecords {
 		records, err := s.LoadAttempts(ctx, keys[:maxRecords])
 		if err != nil {
@@ -69,6 +72,9 @@ func (s *SQL) LoadAttempts(ctx context.Context, keys [][]byte) ([]AttemptRecord,
 // SwapAttempts implements [Attempts], in one statement for up to 40 records; in two on
 // MariaDB and MySQL, and in up to two for each record and one more on other databases.
 func (s *SQL) SwapAttempts(ctx context.Context, swaps []AttemptSwap) (stored []bool, err error) {
+	if len(swaps) == 0 {
+		return nil, nil
+	}
 	if len(swaps) > maxRecords {
 		stored, err = s.SwapAttempts(ctx, swaps[:maxRecords])
 		if err != nil {

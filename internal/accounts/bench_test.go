@@ -40,6 +40,7 @@ func BenchmarkLoadAlive(b *testing.B) {
 		stmt, err := db.DB.Prepare("SELECT u.id, u.email, u.name, u.admin, u.password_hash FROM users AS u WHERE u.id = ? AND EXISTS" +
 			" (SELECT 1 FROM fiberjwt_sessions AS s WHERE s.sid = ? AND s.kind = ? AND s.subject = ? AND s.revoked IS NULL AND s.idle_until > ? AND s.ends > ?)")
 		require.NoError(b, err)
+		defer func() { require.NoError(b, stmt.Close()) }()
 		b.ReportAllocs()
 		for b.Loop() {
 			ctx, cancel := context.WithTimeout(b.Context(), time.Second)

@@ -51,7 +51,7 @@ func (k *Kind) loadSubject(ctx context.Context, by *statement.Statement, subject
 	if !ok {
 		return nil, nil
 	}
-	argument, ok := bindable(key)
+	argument, ok := k.bindable(key)
 	if by == nil || !ok {
 		return k.scanKey(ctx, k.DB, subject, key, narrow)
 	}

@@ -6,6 +6,7 @@ import (
 	"reflect"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
 	"github.com/uptrace/bun/schema"
 
 	"github.com/fiberjwt/fiberjwt/internal/statement"
@@ -61,17 +62,20 @@ func (k *Kind) makeStatements() (s statements) {
 
 var queryAppender = reflect.TypeFor[schema.QueryAppender]()
 
-// bindable returns a key as the argument of a statement. ok is false if a driver could store
-// it otherwise than Bun writes it.
-func bindable(key reflect.Value) (argument any, ok bool) {
+// bindable returns a key as the argument of a statement. ok is false if a driver could send
+// it otherwise than Bun writes it: on PostgreSQL, Bun writes bytes as a text with their
+// hexadecimal digits, which need not become bytes again.
+func (k *Kind) bindable(key reflect.Value) (argument any, ok bool) {
 	if key.Type().Implements(queryAppender) {
 		return nil, false
 	}
 	if valuer, ok := key.Interface().(driver.Valuer); ok {
 		value, err := valuer.Value()
 		switch value.(type) {
-		case string, []byte, int64:
+		case string, int64:
 			return value, err == nil
+		case []byte:
+			return value, err == nil && k.DB.Dialect().Name() != dialect.PG
 		}
 		return nil, false
 	}

@@ -48,28 +48,12 @@ func (a *Service) Verify(ctx context.Context, raw string) (v Verified, err error
 		}
 	}
 	claims, err := a.Tokens.Verify(ctx, raw)
-	if err == token.ErrUnknownKey { //nolint:errorlint // it is exactly this value, and errors.Is would allocate for every invalid token
-		a.logUnknownKey(ctx, "an access token")
+	if err != nil {
+		return a.refused(ctx, raw, &claims, err)
 	}
-	if err != nil && a.Old.InUse() && errors.Is(err, token.ErrMalformed) {
-		return a.verifyOld(ctx, raw)
-	}
-	if err != nil && claims.Kind == "" {
-		return Verified{}, err
-	}
-	if errors.Is(err, token.ErrIssued) && !claims.Foreign {
-		a.logClocks(ctx, unixTime(max(claims.IssuedAt, claims.AuthTime)).Sub(a.Now()))
-	}
-	v = Verified{
-		Kind: claims.Kind, Subject: claims.Subject, ID: claims.SessionID, TokenID: claims.ID,
-		IssuedAt: unixTime(claims.IssuedAt), ExpiresAt: unixTime(claims.ExpiresAt), AuthTime: unixTime(claims.AuthTime),
-		Issuer: claims.Issuer, Payload: claims.Payload, Shaped: claims.Shaped,
-	}
-	if err != nil && claims.Foreign {
-		v.Subject = "" // the subject is that of the issuer, not that of an account
-	}
-	if err != nil || a.Sessions == nil {
-		return v, err
+	v = verified(&claims)
+	if a.Sessions == nil {
+		return v, nil
 	}
 	if claims.Foreign {
 		v.Account, err = a.issuerAccount(ctx, &v)
@@ -84,6 +68,35 @@ func (a *Service) Verify(ctx context.Context, raw string) (v Verified, err error
 	}
 	v.Account = account
 	return v, err
+}
+
+// refused is Verify for a token that token.Tokens refuses with err; it may be one of the
+// system before.
+func (a *Service) refused(ctx context.Context, raw string, claims *token.Claims, err error) (Verified, error) {
+	if err == token.ErrUnknownKey { //nolint:errorlint // it is exactly this value, and errors.Is would allocate for every invalid token
+		a.logUnknownKey(ctx, "an access token")
+	}
+	if a.Old.InUse() && errors.Is(err, token.ErrMalformed) {
+		return a.verifyOld(ctx, raw)
+	}
+	if claims.Kind == "" {
+		return Verified{}, err
+	}
+	v := verified(claims)
+	if claims.Foreign {
+		v.Subject = "" // the subject is that of the issuer, not that of an account
+	} else if errors.Is(err, token.ErrIssued) {
+		a.logClocks(ctx, unixTime(max(claims.IssuedAt, claims.AuthTime)).Sub(a.Now()))
+	}
+	return v, err
+}
+
+func verified(c *token.Claims) Verified {
+	return Verified{
+		Kind: c.Kind, Subject: c.Subject, ID: c.SessionID, TokenID: c.ID,
+		IssuedAt: unixTime(c.IssuedAt), ExpiresAt: unixTime(c.ExpiresAt), AuthTime: unixTime(c.AuthTime),
+		Issuer: c.Issuer, Payload: c.Payload, Shaped: c.Shaped,
+	}
 }
 
 // again returns the account of a token that was verified before. ok is false if that must be

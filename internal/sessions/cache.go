@@ -59,9 +59,9 @@ type Cached struct {
 	kind    string
 	subject string
 	loaded  time.Time
-	place   *list.Element // in recent; nil until it is loaded
-	done    chan struct{} // closed when account and err are set
-	account any
+	place   *list.Element       // in recent; nil until it is loaded
+	done    chan struct{}       // closed when account and err are set
+	account atomic.Pointer[any] // to nil if there is none; nil after it was removed from the cache
 	err     error
 	used    atomic.Bool // since it was last in recent
 	dropped atomic.Bool // the session ended, or the account was removed
@@ -70,11 +70,19 @@ type Cached struct {
 // Account returns a copy of the account. ok is false if the cache must be asked again: the
 // session has ended, or the account was loaded too long ago. It is safe for concurrent use.
 func (e *Cached) Account() (account any, ok bool) {
-	if e.dropped.Load() || !e.of.isFed() || !e.of.isFresh(e) {
+	kept := e.account.Load()
+	if kept == nil || *kept == nil || e.dropped.Load() || !e.of.isFed() || !e.of.isFresh(e) {
 		return nil, false
 	}
-	e.used.Store(true)
-	return accounts.Copy(e.account), true
+	e.use()
+	return accounts.Copy(*kept), true
+}
+
+// use records a use. It writes only once, since other processors may read the entry too.
+func (e *Cached) use() {
+	if !e.used.Load() {
+		e.used.Store(true)
+	}
 }
 
 func newCache(cfg Config, feed session.Revocations) *cache {
@@ -117,10 +125,18 @@ func (c *cache) account(k Key, load func() (any, error)) (account any, kept *Cac
 		c.fill(entry, load)
 	}
 	<-entry.done
-	if entry.err != nil || entry.account == nil {
+	if entry.err != nil {
 		return nil, nil, entry.err
 	}
-	return accounts.Copy(entry.account), entry, nil
+	switch loaded := entry.account.Load(); {
+	case loaded == nil: // removed at this moment
+		account, err = load()
+		return account, nil, err
+	case *loaded == nil:
+		return nil, nil, nil
+	default:
+		return accounts.Copy(*loaded), entry, nil
+	}
 }
 
 // isFed reports whether the cache knows the revocations by other processes.
@@ -141,7 +157,7 @@ func (c *cache) entryFor(k Key) (entry *Cached, mine bool) {
 	}
 	if entry, ok := c.entries[string(k.SID)]; ok {
 		if entry.kind == k.Kind && entry.subject == k.Subject && c.isFresh(entry) {
-			entry.used.Store(true)
+			entry.use()
 			return entry, false
 		}
 		c.drop(entry)
@@ -155,26 +171,29 @@ func (c *cache) entryFor(k Key) (entry *Cached, mine bool) {
 // because a client with the token of an ended session can repeat its request without limit.
 func (c *cache) fill(entry *Cached, load func() (any, error)) {
 	defer close(entry.done)
+	var account any
 	entry.err = fault.Recover(func() (err error) {
-		entry.account, err = load()
+		account, err = load()
 		return err
 	})
+	entry.account.Store(&account)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
 	case c.entries[entry.sid] != entry: // the session ended during the load
-	case entry.err != nil || entry.account == nil:
+	case entry.err != nil || account == nil:
 		c.drop(entry)
 	default:
-		entry.place = c.recent.PushFront(entry)
 		c.makeRoom()
+		entry.place = c.recent.PushFront(entry)
 	}
 }
 
-// makeRoom removes the last entry of recent that was not used since it was there before. A use
-// sets a flag instead of moving the entry, which would need the lock. The caller must hold it.
+// makeRoom removes the last entry of recent that was not used since it was there before, if
+// there is no room for another. A use sets a flag instead of moving the entry, which would
+// need the lock. The caller must hold it.
 func (c *cache) makeRoom() {
-	for c.recent.Len() > c.room {
+	for c.recent.Len() >= c.room {
 		last := c.recent.Back()
 		entry := last.Value.(*Cached)
 		if entry.used.Swap(false) {
@@ -217,6 +236,7 @@ func (c *cache) drop(entry *Cached) {
 	delete(c.entries, entry.sid)
 	if entry.place != nil {
 		c.recent.Remove(entry.place)
+		entry.account.Store(nil) // a caller may have kept the entry
 	}
 }
 

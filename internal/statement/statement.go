@@ -26,30 +26,23 @@ type Statement struct {
 	pieces []string // the text between the arguments
 	order  []int    // which argument follows each piece but the last, from 0
 
-	text       string // with the placeholders of the driver
-	positional bool   // the driver wants an argument for each placeholder
+	text       string      // with the placeholders of the driver
+	positional bool        // the driver wants an argument for each placeholder
+	named      bool        // prepared statements have names, on PostgreSQL
+	checked    atomic.Bool // that the driver names them by their text
 	literal    atomic.Bool
 	stmt       atomic.Pointer[sql.Stmt] // nil before its first use
 }
 
-// canPrepare reports whether the statements of db may be prepared.
-//
-// A prepared statement of PostgreSQL has a name. pgx derives it from the text. lib/pq and
-// Bun's pgdriver count instead, so behind a PgBouncer that does not keep prepared statements
-// the name of one client may be another statement of another client. A driver that is wrapped
-// is treated as unknown.
-//
-// A resolver of connections chooses one for each of Bun's queries, and may return anything.
+// canPrepare reports whether the statements of db may be prepared. A resolver of connections
+// chooses one for each of Bun's queries, and may return anything.
 func canPrepare(db *bun.DB) bool {
 	if hasResolver(db) {
 		return false
 	}
 	switch db.Dialect().Name() {
-	case dialect.SQLite, dialect.MySQL:
+	case dialect.SQLite, dialect.MySQL, dialect.PG:
 		return true
-	case dialect.PG:
-		driver := reflect.TypeOf(db.Driver())
-		return driver.Kind() == reflect.Pointer && strings.HasPrefix(driver.Elem().PkgPath(), "github.com/jackc/pgx/")
 	}
 	return false
 }
@@ -87,7 +80,7 @@ func New(db *bun.DB, text string) *Statement {
 		text = rest[1:]
 	}
 	name := db.Dialect().Name()
-	s.positional = name == dialect.MySQL
+	s.positional, s.named = name == dialect.MySQL, name == dialect.PG
 	var b strings.Builder
 	for i, n := range s.order {
 		b.WriteString(s.pieces[i])
@@ -126,18 +119,25 @@ func (s *Statement) Exec(ctx context.Context, db bun.IDB, args ...any) (result s
 func (s *Statement) run(ctx context.Context, db bun.IDB, args []any, query func(*bun.RawQuery) error) error {
 	if pool, ok := db.(*bun.DB); ok && !s.literal.Load() {
 		to, err := s.connect(ctx, pool, args)
-		if err == nil {
+		if to != nil {
 			err = query(db.NewRaw(s.text).Conn(to))
 		}
-		if !dberr.NotPrepared(err) {
+		if ran := to != nil || err != nil; ran && !dberr.NotPrepared(err) {
 			return err
 		}
-		s.discard(to)
+		if dberr.IsStale(err) {
+			s.discard(to)
+		}
 		if dberr.LosesPrepared(err) {
 			s.literal.Store(true)
 		}
 	}
-	return query(db.NewRaw("?", s.withValues(args)))
+	text := s.withValues(args)
+	err := query(db.NewRaw("?", text))
+	if dberr.IsStale(err) { // a driver may have prepared the same text before
+		err = query(db.NewRaw("?", text))
+	}
+	return err
 }
 
 // withValues returns the statement with its arguments as Bun writes them.

@@ -45,10 +45,12 @@ const registration = `{"email":"%s","password":"correct horse battery"}`
 func (s *service) uses(t *testing.T, email string) {
 	t.Helper()
 	status, answer := s.post(t, "/auth/people/login", fmt.Sprintf(registration, email))
+	require.Equal(t, 200, status, "%s %s", answer, &s.log)
 	p := pairOf(t, status, answer)
 	for range 3 {
-		require.Equal(t, 200, s.get(t, "/auth/people/me", p.Access))
+		require.Equal(t, 200, s.get(t, "/auth/people/me", p.Access), &s.log)
 		status, answer = s.post(t, "/auth/people/refresh", `{"refresh_token":"`+p.Refresh+`"}`)
+		require.Equal(t, 200, status, "%s %s", answer, &s.log)
 		if next := pairOf(t, status, answer); next.Refresh != "" {
 			p = next
 		}
@@ -109,7 +111,7 @@ func (h *hook) AfterQuery(_ context.Context, event *bun.QueryEvent) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.text = append(h.text, event.Query)
-	if state, ok := event.Err.(interface{ SQLState() string }); ok { //nolint:errorlint // as pgx returns it
+	if state, ok := event.Err.(interface{ SQLState() string }); ok {
 		h.errors = append(h.errors, state.SQLState())
 	}
 }

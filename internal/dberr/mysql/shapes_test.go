@@ -27,6 +27,8 @@ func TestTransientErrorsOfMySQL(t *testing.T) {
 
 func TestNotPreparedErrorsOfMySQL(t *testing.T) {
 	for number, want := range map[uint16]bool{1243: true, 1295: true, 1461: true, 1615: true, 1213: false, 1062: false} {
-		require.Equal(t, want, dberr.NotPrepared(fmt.Errorf("wrapped: %w", &MySQLError{number})), number)
+		err := fmt.Errorf("wrapped: %w", &MySQLError{number})
+		require.Equal(t, want, dberr.NotPrepared(err), number)
+		require.Equal(t, number == 1243 || number == 1615, dberr.IsStale(err), number)
 	}
 }
