@@ -53,7 +53,7 @@ func (s *SQL) LoadAttempts(ctx context.Context, keys [][]byte) ([]AttemptRecord,
 	var rows []attempt
 	err := dberr.RetryIdempotent(ctx, func() error {
 		rows = nil
-		return s.sent.loadAttempts.of(len(keys)).Scan(ctx, s.db, &rows, args...)
+		return s.statements.loadAttempts.of(len(keys)).Scan(ctx, s.db, &rows, args...)
 	})
 	if err != nil {
 		return nil, err
@@ -109,15 +109,15 @@ func (s *SQL) SwapAttempts(ctx context.Context, swaps []AttemptSwap) (stored []b
 
 // perNumber has the statements for each number of records. A sign-in has few records.
 type perNumber struct {
-	make func(n int) *statement.Statement
-	made sync.Map // int → *statement.Statement
+	build func(n int) *statement.Statement
+	made  sync.Map // int → *statement.Statement
 }
 
 func (p *perNumber) of(n int) *statement.Statement {
 	if made, ok := p.made.Load(n); ok {
 		return made.(*statement.Statement)
 	}
-	made, _ := p.made.LoadOrStore(n, p.make(n))
+	made, _ := p.made.LoadOrStore(n, p.build(n))
 	return made.(*statement.Statement)
 }
 
@@ -174,7 +174,7 @@ func (s *SQL) upsertReturning(ctx context.Context, swaps []AttemptSwap) (ids [][
 	args := upsertArguments(swaps)
 	err = dberr.RetryIdempotent(ctx, func() error {
 		ids = nil
-		return s.sent.swapAttempts.of(len(swaps)).Scan(ctx, s.db, &ids, args...)
+		return s.statements.swapAttempts.of(len(swaps)).Scan(ctx, s.db, &ids, args...)
 	})
 	return ids, err
 }
@@ -184,7 +184,7 @@ func (s *SQL) upsertReturning(ctx context.Context, swaps []AttemptSwap) (ids [][
 func (s *SQL) upsertAndRead(ctx context.Context, swaps []AttemptSwap) ([][]byte, error) {
 	args := upsertArguments(swaps)
 	err := dberr.RetryIdempotent(ctx, func() error {
-		_, err := s.sent.swapAttempts.of(len(swaps)).Exec(ctx, s.db, args...)
+		_, err := s.statements.swapAttempts.of(len(swaps)).Exec(ctx, s.db, args...)
 		return err
 	})
 	if err != nil {

@@ -23,11 +23,11 @@ import (
 // to none of these interfaces are for fiberjwt itself, which uses them in the
 // transactions of the accounts.
 type SQL struct {
-	db      *bun.DB
-	sent    statements
-	advance func(s *SQL, ctx context.Context, p present) (Row, Outcome, error)
-	clock   bun.Safe             // an SQL expression for the time of the server, "" if there is no server
-	galera  atomic.Pointer[bool] // nil until the database is asked
+	db         *bun.DB
+	statements statements
+	advance    func(s *SQL, ctx context.Context, p present) (Row, Outcome, error)
+	clock      bun.Safe             // an SQL expression for the time of the server, "" if there is no server
+	galera     atomic.Pointer[bool] // nil until the database is asked
 
 	mu    sync.Mutex
 	swept []byte // the last key that pruneAttempts has read, nil at the end of the table
@@ -68,7 +68,7 @@ func NewSQL(db *bun.DB) *SQL {
 			s.advance, refresh = (*SQL).advanceMaria, mariaRefresh
 		}
 	}
-	s.sent = newStatements(db, refresh, s.clock)
+	s.statements = newStatements(db, refresh, s.clock)
 	return s
 }
 
@@ -205,7 +205,7 @@ func (s *SQL) advanceOnce(ctx context.Context, p present) (Row, Outcome, error) 
 		Row
 		Outcome Outcome `bun:"outcome"`
 	}
-	err := s.sent.refresh(ctx, s.db, &found, p)
+	err := s.statements.refresh(ctx, s.db, &found, p)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Row{}, Gone, nil
 	}
@@ -240,14 +240,14 @@ func (s *SQL) compareAndSet(ctx context.Context, p present) (Row, Outcome, error
 func (s *SQL) rowAndTime(ctx context.Context, p present) (Row, int64, error) {
 	if !p.clock {
 		var row model
-		err := s.sent.find.Scan(ctx, s.db, &row, p.sid, p.kind)
+		err := s.statements.find.Scan(ctx, s.db, &row, p.sid, p.kind)
 		return row.Row, p.now, err
 	}
 	var found struct {
 		Row
 		Now int64 `bun:"now"`
 	}
-	err := s.sent.findAndTime.Scan(ctx, s.db, &found, p.sid, p.kind)
+	err := s.statements.findAndTime.Scan(ctx, s.db, &found, p.sid, p.kind)
 	return found.Row, found.Now, err
 }
 
@@ -257,14 +257,14 @@ func (s *SQL) swap(ctx context.Context, before, after Row) (bool, error) {
 	if after.Revoked != 0 {
 		revoked = after.Revoked
 	}
-	return affected(s.sent.swap.Exec(ctx, s.db, after.Gen, after.Prev, after.Issued, after.IdleUntil, revoked,
+	return affected(s.statements.swap.Exec(ctx, s.db, after.Gen, after.Prev, after.Issued, after.IdleUntil, revoked,
 		before.SID, before.Gen, before.Prev, before.Issued))
 }
 
 // Find implements [Store].
 func (s *SQL) Find(ctx context.Context, kind string, sid []byte) (Row, bool, error) {
 	var row model
-	err := dberr.RetryIdempotent(ctx, func() error { return s.sent.find.Scan(ctx, s.db, &row, sid, kind) })
+	err := dberr.RetryIdempotent(ctx, func() error { return s.statements.find.Scan(ctx, s.db, &row, sid, kind) })
 	if errors.Is(err, sql.ErrNoRows) {
 		return Row{}, false, nil
 	}
@@ -274,7 +274,7 @@ func (s *SQL) Find(ctx context.Context, kind string, sid []byte) (Row, bool, err
 // Slide implements [Slider].
 func (s *SQL) Slide(ctx context.Context, kind string, sid []byte, now, idle int64) (row Row, alive bool, err error) {
 	err = dberr.RetryIdempotent(ctx, func() error {
-		_, err := s.sent.slide.Exec(ctx, s.db, sid, kind, now, now+idle)
+		_, err := s.statements.slide.Exec(ctx, s.db, sid, kind, now, now+idle)
 		return err
 	})
 	if err != nil {

@@ -31,14 +31,14 @@ func newStatements(db *bun.DB, refresh string, clock bun.Safe) statements {
 		swap: one("UPDATE " + table + " SET gen = $1, prev = $2, issued = $3, idle_until = $4, revoked = $5" +
 			" WHERE sid = $6 AND gen = $7 AND prev = $8 AND issued = $9 AND revoked IS NULL"),
 		slide: one("UPDATE " + table + " SET idle_until = CASE WHEN $4 < ends THEN $4 ELSE ends END" +
-			" WHERE sid = $1 AND kind = $2 AND revoked IS NULL AND idle_until > $3 AND ends > $3"),
+			" WHERE sid = $1 AND kind = $2 AND " + strings.ReplaceAll(living, "?", "$3")),
 	}
 	conflict := onConflict
 	if db.Dialect().Name() == dialect.MySQL {
 		conflict = onDuplicateKey
 	}
-	s.loadAttempts = &perNumber{make: func(n int) *statement.Statement { return statement.New(db, selectAttempts(n)) }}
-	s.swapAttempts = &perNumber{make: func(n int) *statement.Statement { return statement.New(db, upsertAttempts(n)+conflict) }}
+	s.loadAttempts = &perNumber{build: func(n int) *statement.Statement { return statement.New(db, selectAttempts(n)) }}
+	s.swapAttempts = &perNumber{build: func(n int) *statement.Statement { return statement.New(db, upsertAttempts(n)+conflict) }}
 	if clock != "" {
 		s.findAndTime = one("SELECT " + columns + ", " + string(clock) + " AS now FROM " + table + " WHERE sid = $1 AND kind = $2")
 	}

@@ -2,6 +2,7 @@ package drive
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -57,12 +58,7 @@ func (l *Load) Run(n int) error {
 		})
 	}
 	done.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // send sends one request and compares the response.

@@ -51,7 +51,7 @@ type Kind struct {
 	// of a transaction. If Ready returns an error, the statement is not sent.
 	Ready func(context.Context) error
 
-	sent         statements
+	statements   statements
 	subjects     subjectCodec
 	load         func(*bun.SelectQuery) *bun.SelectQuery
 	narrowed     bool
@@ -79,7 +79,7 @@ func Open(db *bun.DB, model reflect.Type, d Declaration) (*Kind, []fault.Problem
 	}
 	problems := k.resolve(d.Identity, d.Password, d.Fillable)
 	if len(problems) == 0 {
-		k.sent = k.makeStatements()
+		k.statements = k.makeStatements()
 	}
 	return k, problems
 }

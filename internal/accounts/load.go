@@ -28,20 +28,20 @@ func (k *Kind) selectAccounts(db bun.IDB, accounts any) *bun.SelectQuery {
 // ByKey returns a SELECT that finds the row of an account by its key. A session starts
 // only if it still finds one.
 func (k *Kind) ByKey(db bun.IDB, account any) *bun.SelectQuery {
-	return db.NewSelect().Model(k.nilAccount()).Where("?TableAlias.? = ?", bun.Ident(k.PK.Name), k.Key(account))
+	return whereEqual(db.NewSelect().Model(k.nilAccount()), k.PK, k.Key(account))
 }
 
 // LoadAlive returns the account of a verified token, with one SELECT. It returns nil if the
 // account does not exist or the session is not alive.
 func (k *Kind) LoadAlive(ctx context.Context, subject string, sid []byte, now int64) (any, error) {
-	return k.loadSubject(ctx, k.sent.byKeyAlive, subject, func(q *bun.SelectQuery) *bun.SelectQuery {
+	return k.loadSubject(ctx, k.statements.byKeyAlive, subject, func(q *bun.SelectQuery) *bun.SelectQuery {
 		return session.WhereAlive(q, k.Name, subject, sid, now)
 	}, subject, sid, now)
 }
 
 // LoadBySubject returns the account of a subject, or nil if there is none.
 func (k *Kind) LoadBySubject(ctx context.Context, subject string) (any, error) {
-	return k.loadSubject(ctx, k.sent.byKey, subject, All)
+	return k.loadSubject(ctx, k.statements.byKey, subject, All)
 }
 
 // loadSubject returns the account of a subject with a statement whose arguments are the key
@@ -77,7 +77,7 @@ func (k *Kind) Scan(ctx context.Context, db bun.IDB, subject string, narrow func
 
 func (k *Kind) scanKey(ctx context.Context, db bun.IDB, subject string, key reflect.Value, narrow func(*bun.SelectQuery) *bun.SelectQuery) (any, error) {
 	account, err := k.loadOne(ctx, db, func(q *bun.SelectQuery) *bun.SelectQuery {
-		return narrow(q.Where("?TableAlias.? = ?", bun.Ident(k.PK.Name), key.Interface()))
+		return narrow(whereEqual(q, k.PK, key.Interface()))
 	})
 	return k.checkLoaded(account, subject, err)
 }
@@ -126,12 +126,11 @@ func (k *Kind) findNamed(ctx context.Context, db bun.IDB, identity string) (acco
 	if err != nil {
 		return nil, err
 	}
-	column := bun.Ident(k.Identity.Name)
 	search := func(q *bun.SelectQuery) *bun.SelectQuery {
 		if name == identity {
-			return q.Where("?TableAlias.? = ?", column, identity)
+			return whereEqual(q, k.Identity, identity)
 		}
-		return q.Where("(?TableAlias.? = ? OR ?TableAlias.? = ?)", column, identity, column, name)
+		return whereEither(q, k.Identity, identity, name)
 	}
 	rows, err := k.named(ctx, db, identity, name, search)
 	if err == nil && rows.Len() > 1 {
@@ -163,9 +162,9 @@ func (k *Kind) findNamed(ctx context.Context, db bun.IDB, identity string) (acco
 
 // named returns up to two rows with one of two forms of an identity.
 func (k *Kind) named(ctx context.Context, db bun.IDB, identity, name string, search func(*bun.SelectQuery) *bun.SelectQuery) (reflect.Value, error) {
-	by, args := k.sent.byName, []any{identity}
+	by, args := k.statements.byName, []any{identity}
 	if name != identity {
-		by, args = k.sent.byEither, []any{identity, name}
+		by, args = k.statements.byEither, []any{identity, name}
 	}
 	if by == nil {
 		return k.AtMost(ctx, db, 2, search)
@@ -205,10 +204,11 @@ func (k *Kind) readAll(ctx context.Context, db bun.IDB, query func(into any) err
 func (k *Kind) read(ctx context.Context, db bun.IDB, query func() error) (err error) {
 	if _, alone := db.(*bun.DB); !alone { // in a transaction, which fails as a whole: no retry
 		err = fault.Recover(query)
-	} else if err = k.Ready(ctx); err == nil {
-		err = dberr.RetryIdempotent(ctx, func() error { return fault.Recover(query) })
 	} else {
-		return err
+		if err := k.Ready(ctx); err != nil {
+			return err
+		}
+		err = dberr.RetryIdempotent(ctx, func() error { return fault.Recover(query) })
 	}
 	if err == nil || errors.Is(err, sql.ErrNoRows) {
 		return err

@@ -24,11 +24,7 @@ type statements struct {
 
 // makeStatements returns the statements of a kind whose columns are resolved.
 func (k *Kind) makeStatements() (s statements) {
-	switch k.New().(type) {
-	case bun.BeforeSelectHook, bun.AfterSelectHook:
-		return s
-	}
-	if k.load != nil {
+	if _, hooked := k.New().(bun.AfterSelectHook); hooked || k.selectsSubset() {
 		return s
 	}
 	one := func(limit int64, narrow func(*bun.SelectQuery) *bun.SelectQuery) *statement.Statement {
@@ -39,25 +35,29 @@ func (k *Kind) makeStatements() (s statements) {
 		}
 		return statement.New(k.DB, string(text))
 	}
-	key := bun.Ident(k.PK.Name)
-	s.byKey = one(1, func(q *bun.SelectQuery) *bun.SelectQuery {
-		return q.Where("?TableAlias.? = ?", key, statement.Arg(1))
-	})
+	s.byKey = one(1, func(q *bun.SelectQuery) *bun.SelectQuery { return whereEqual(q, k.PK, statement.Arg(1)) })
 	s.byKeyAlive = one(1, func(q *bun.SelectQuery) *bun.SelectQuery {
-		q = q.Where("?TableAlias.? = ?", key, statement.Arg(1))
-		return session.WhereAlive(q, k.Name, statement.Arg(2), statement.Arg(3), statement.Arg(4))
+		return session.WhereAlive(whereEqual(q, k.PK, statement.Arg(1)), k.Name, statement.Arg(2), statement.Arg(3), statement.Arg(4))
 	})
 	if k.Identity == nil {
 		return s
 	}
-	identity := bun.Ident(k.Identity.Name)
-	s.byName = one(2, func(q *bun.SelectQuery) *bun.SelectQuery {
-		return q.Where("?TableAlias.? = ?", identity, statement.Arg(1))
-	})
+	s.byName = one(2, func(q *bun.SelectQuery) *bun.SelectQuery { return whereEqual(q, k.Identity, statement.Arg(1)) })
 	s.byEither = one(2, func(q *bun.SelectQuery) *bun.SelectQuery {
-		return q.Where("(?TableAlias.? = ? OR ?TableAlias.? = ?)", identity, statement.Arg(1), identity, statement.Arg(2))
+		return whereEither(q, k.Identity, statement.Arg(1), statement.Arg(2))
 	})
 	return s
+}
+
+// whereEqual adds the condition that a column has a value, or the value of an argument.
+func whereEqual(q *bun.SelectQuery, column *schema.Field, value any) *bun.SelectQuery {
+	return q.Where("?TableAlias.? = ?", bun.Ident(column.Name), value)
+}
+
+// whereEither is whereEqual for one of two values.
+func whereEither(q *bun.SelectQuery, column *schema.Field, one, other any) *bun.SelectQuery {
+	name := bun.Ident(column.Name)
+	return q.Where("(?TableAlias.? = ? OR ?TableAlias.? = ?)", name, one, name, other)
 }
 
 var queryAppender = reflect.TypeFor[schema.QueryAppender]()

@@ -41,7 +41,7 @@ type seenToken struct {
 // valid, and is zero otherwise.
 func (a *Service) Verify(ctx context.Context, raw string) (v Verified, err error) {
 	if seen, ok := a.seen.Get(raw); ok {
-		if account, ok := a.again(ctx, seen, raw); ok {
+		if account, ok := a.recheck(ctx, seen, raw); ok {
 			v = seen.v
 			v.Account, err = a.admitted(ctx, seen.kind, account, v.SID)
 			return v, err
@@ -70,8 +70,8 @@ func (a *Service) Verify(ctx context.Context, raw string) (v Verified, err error
 	return v, err
 }
 
-// refused is Verify for a token that token.Tokens refuses with err; it may be one of the
-// system before.
+// refused returns the result of Verify for a token that token.Tokens refuses with err. The
+// token may be from the system before fiberjwt.
 func (a *Service) refused(ctx context.Context, raw string, claims *token.Claims, err error) (Verified, error) {
 	if err == token.ErrUnknownKey { //nolint:errorlint // it is exactly this value, and errors.Is would allocate for every invalid token
 		a.logUnknownKey(ctx, "an access token")
@@ -99,9 +99,9 @@ func verified(c *token.Claims) Verified {
 	}
 }
 
-// again returns the account of a token that was verified before. ok is false if that must be
+// recheck returns the account of a token that was verified before. ok is false if that must be
 // done anew, which gives the error if the token or the session is no longer valid.
-func (a *Service) again(ctx context.Context, seen *seenToken, raw string) (account any, ok bool) {
+func (a *Service) recheck(ctx context.Context, seen *seenToken, raw string) (account any, ok bool) {
 	if a.Tokens.Recheck(ctx, &seen.claims) == nil {
 		account, ok = seen.account.Account()
 	}

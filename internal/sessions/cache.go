@@ -71,7 +71,7 @@ type Cached struct {
 // session has ended, or the account was loaded too long ago. It is safe for concurrent use.
 func (e *Cached) Account() (account any, ok bool) {
 	kept := e.account.Load()
-	if kept == nil || *kept == nil || e.dropped.Load() || !e.of.isFed() || !e.of.isFresh(e) {
+	if kept == nil || e.dropped.Load() || !e.of.isFed() || !e.of.isFresh(e) {
 		return nil, false
 	}
 	e.use()

@@ -378,7 +378,7 @@ func TestInventedKindsAreRefused(t *testing.T) {
 		stored int
 	}{
 		"a key of another secret": {headerOf(current, "admins"), token.ErrSignature, 1},
-		"a name that is no kind":  {headerOf(current, "Admins"), token.ErrUnknownKey, 0},
+		"an invalid kind":         {headerOf(current, "Admins"), token.ErrUnknownKey, 0},
 		"an unknown secret":       {headerOf(older, "admins"), token.ErrUnknownKey, 0},
 		"another algorithm":       {`{"alg":"HS512","kid":"` + kid + `.admins","typ":"at+jwt"}`, token.ErrUnknownKey, 0},
 		"another header":          {`{"alg":"HS256","kid":"` + kid + `.admins"}`, token.ErrMalformed, 0},
