@@ -5,13 +5,12 @@
 package seal
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"strings"
 
 	"github.com/fiberjwt/fiberjwt/internal/jws"
+	"github.com/fiberjwt/fiberjwt/internal/mac"
 	"github.com/fiberjwt/fiberjwt/internal/secret"
 )
 
@@ -20,7 +19,7 @@ const tagBytes = 16
 // Key makes the tags of the tokens of one kind and use, under one secret.
 type Key struct {
 	id  byte // identifies the secret in a token
-	key []byte
+	mac *mac.Key
 }
 
 // Keys are the keys of one kind and use, one for each secret. The first one makes
@@ -31,7 +30,7 @@ type Keys []Key
 func NewKeys(ring secret.Ring, label string) Keys {
 	keys := make(Keys, len(ring))
 	for i, root := range ring {
-		keys[i] = Key{id: root.ID, key: root.Derive(label)}
+		keys[i] = Key{id: root.ID, mac: mac.New(root.Derive(label))}
 	}
 	return keys
 }
@@ -39,18 +38,15 @@ func NewKeys(ring secret.Ring, label string) Keys {
 // tag returns the MAC of a token. The first byte of a token is its version, which is
 // never zero.
 func (k Key) tag(b []byte) []byte {
-	mac := hmac.New(sha256.New, k.key)
-	mac.Write(b)
-	return mac.Sum(nil)[:tagBytes]
+	sum := k.mac.Sum(b)
+	return sum[:tagBytes]
 }
 
 // bind returns the MAC of a text to which a token is bound. The zero byte before the text
 // is not a version, so the result is never a valid tag under the same key.
 func (k Key) bind(text string) []byte {
-	mac := hmac.New(sha256.New, k.key)
-	mac.Write([]byte{0})
-	mac.Write([]byte(text))
-	return mac.Sum(nil)[:tagBytes]
+	sum := k.mac.Sum(append([]byte{0}, text...))
+	return sum[:tagBytes]
 }
 
 // verify returns the key that made the token b, which ends with its tag. b must have at

@@ -5,12 +5,12 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"hash"
 	"maps"
 	"sync"
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/fiberjwt/fiberjwt/internal/mac"
 	"github.com/fiberjwt/fiberjwt/internal/secret"
 )
 
@@ -25,35 +25,17 @@ const maxUnproved = 256
 // accessKey signs or verifies the access tokens of one kind under one secret.
 type accessKey struct {
 	kind   string
-	header string    // the base64url header segment of every token that the key signs
-	macs   sync.Pool // of *mac
-	stored bool      // in keyring.keys
-}
-
-// mac is an HMAC-SHA256 with a key, and room for a result. To make one costs more than to
-// compute the MAC of a usual token.
-type mac struct {
-	hash.Hash
-	sum [sha256.Size]byte
+	header string // the base64url header segment of every token that the key signs
+	mac    *mac.Key
+	stored bool // in keyring.keys
 }
 
 func newAccessKey(r secret.Root, kind string) *accessKey {
 	header := headerStart + "HS256" + headerMiddle + r.KeyID + "." + kind + headerEnd
-	key := r.Derive(labelAccess + kind)
 	return &accessKey{
 		kind: kind, header: base64.RawURLEncoding.EncodeToString([]byte(header)),
-		macs: sync.Pool{New: func() any { return &mac{Hash: hmac.New(sha256.New, key)} }},
+		mac: mac.New(r.Derive(labelAccess + kind)),
 	}
-}
-
-// sign returns the MAC of text.
-func (k *accessKey) sign(text []byte) [sha256.Size]byte {
-	m := k.macs.Get().(*mac)
-	defer k.macs.Put(m)
-	m.Reset()
-	m.Write(text)
-	m.Sum(m.sum[:0])
-	return m.sum
 }
 
 // verify compares the MAC in constant time.
@@ -65,7 +47,7 @@ func (k *accessKey) verify(text, signature string) bool {
 	if n, err := base64url.Decode(given[:], bytesOf(signature)); err != nil || n < len(given) {
 		return false
 	}
-	want := k.sign(bytesOf(text))
+	want := k.mac.Sum(bytesOf(text))
 	return hmac.Equal(given[:], want[:])
 }
 

@@ -16,7 +16,7 @@ func (t *Tokens) sign(kind string, payload []byte) (string, error) {
 	if t.Keys == nil {
 		key := t.keyring.signers[kind]
 		text := signingInput(key.header, payload)
-		mac := key.sign(text)
+		mac := key.mac.Sum(text)
 		return withSignature(text, mac[:]), nil
 	}
 	set, _ := t.Keys.(*keys.Set)
