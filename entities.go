@@ -222,8 +222,9 @@ func (e Entity[T]) setHooks(k *kind) {
 	}
 	if e.FromIssuer != nil {
 		k.FromIssuer = func(ctx context.Context, v *auth.Verified) (any, error) {
-			s := sessionOf(*v)
-			account, err := e.FromIssuer(ctx, &s)
+			s := new(Session)
+			s.set(v)
+			account, err := e.FromIssuer(ctx, s)
 			if answer := hookAnswer(err); answer != nil {
 				err = answer
 			}

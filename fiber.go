@@ -1,6 +1,7 @@
 package fiberjwt
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -234,6 +235,7 @@ const (
 // neighbours says which of these middlewares an application has. A middleware that is
 // wrapped in another handler is not found.
 type neighbours struct {
+	app                      *fiber.App
 	handlers                 uint32 // number of handlers of the application when it was searched
 	cache, idempotency, csrf bool
 }
@@ -241,12 +243,16 @@ type neighbours struct {
 // neighbours returns the middlewares of the application that serves c. It remembers them, and
 // searches again if routes were added.
 func (a *Auth) neighbours(c *fiber.Ctx) neighbours {
-	app := c.App()
-	if known, ok := a.apps.Load(app); ok && known.(neighbours).handlers == app.HandlersCount() {
-		return known.(neighbours)
+	app, known := c.App(), a.apps.Load()
+	for _, n := range *known {
+		if n.app == app && n.handlers == app.HandlersCount() {
+			return n
+		}
 	}
 	n := a.neighboursIn(app)
-	a.apps.Store(app, n)
+	others := slices.DeleteFunc(slices.Clone(*known), func(n neighbours) bool { return n.app == app })
+	others = append(others, n)
+	a.apps.CompareAndSwap(known, &others) // if another request was first, a later one stores n
 	if n.csrf {
 		a.logs.Hint(c.UserContext(), "Fiber's csrf middleware is above the built-in routes and answers 403 to every sign-in without its token",
 			"remove it, because fiberjwt checks the origin of requests with cookies itself; or register it below the middleware, for routes whose pages send its token")
@@ -255,7 +261,7 @@ func (a *Auth) neighbours(c *fiber.Ctx) neighbours {
 }
 
 func (a *Auth) neighboursIn(app *fiber.App) neighbours {
-	n := neighbours{handlers: app.HandlersCount()}
+	n := neighbours{app: app, handlers: app.HandlersCount()}
 	for _, routes := range app.Stack() {
 		guarded := []string{} // prefixes of csrf middlewares that are registered before route
 		for _, route := range routes {
@@ -353,9 +359,18 @@ func (r *request) run(c *fiber.Ctx) error {
 func (r *request) label(c *fiber.Ctx) {
 	r.vary(c)
 	if len(r.sessions) > 0 && len(c.Response().Header.Peek(fiber.HeaderCacheControl)) == 0 {
-		c.Set(fiber.HeaderCacheControl, "private")
+		c.Response().Header.SetCanonical(headerCacheControl, private)
 	}
 }
+
+// Names and values of headers in the form that fasthttp takes without work.
+var (
+	headerVary            = []byte(fiber.HeaderVary)
+	headerCacheControl    = []byte(fiber.HeaderCacheControl)
+	headerWWWAuthenticate = []byte(fiber.HeaderWWWAuthenticate)
+	private               = []byte("private")
+	noStore               = []byte("no-store")
+)
 
 func (r *request) vary(c *fiber.Ctx) {
 	if r.byCookie {
@@ -368,7 +383,7 @@ func (r *request) vary(c *fiber.Ctx) {
 // vary is a list of names for the header Vary.
 type vary struct {
 	names []string
-	text  string // the names as the value of the header
+	text  []byte // the names as the value of the header
 }
 
 func newVary(names ...string) vary {
@@ -378,17 +393,16 @@ func newVary(names ...string) vary {
 			unique = append(unique, name)
 		}
 	}
-	return vary{unique, strings.Join(unique, ", ")}
+	return vary{unique, []byte(strings.Join(unique, ", "))}
 }
 
 // add adds the names to the header of the response, as c.Vary does. It joins them only if
 // another middleware or the handler has set the header.
 func (v vary) add(c *fiber.Ctx) {
-	switch borrow(c.Response().Header.Peek(fiber.HeaderVary)) {
-	case v.text:
-	case "":
-		c.Set(fiber.HeaderVary, v.text)
-	default:
+	switch present := c.Response().Header.Peek(fiber.HeaderVary); {
+	case len(present) == 0:
+		c.Response().Header.SetCanonical(headerVary, v.text)
+	case !bytes.Equal(present, v.text):
 		c.Vary(v.names...)
 	}
 }

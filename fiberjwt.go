@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"reflect"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -66,9 +66,9 @@ type Auth struct {
 	errorHandler   fiber.ErrorHandler
 	onEvent        func(context.Context, event.Event) // nil: no events
 	logs           logs
-	prefix         string          // in front of /{kind} of the built-in routes, as the router has it
-	mounted        map[string]bool // paths of the built-in routes; true for those that need no token
-	apps           *sync.Map       // *fiber.App → neighbours
+	prefix         string                        // in front of /{kind} of the built-in routes, as the router has it
+	mounted        map[string]bool               // paths of the built-in routes; true for those that need no token
+	apps           *atomic.Pointer[[]neighbours] // of each application that serves requests
 	now            func() time.Time
 }
 
@@ -151,9 +151,10 @@ func (r *request) authenticate(c *fiber.Ctx, kinds []*kind) error {
 		}
 	}
 	for _, presented := range found {
-		s, err := a.verifyCredential(c, presented)
+		var s Session
+		err := a.verifyCredential(c, presented, &s)
 		if err == nil {
-			r.add(s)
+			r.add(&s)
 			continue
 		}
 		a.emitTokenRefused(c, s.event(event.TokenRefused), presented.token, err)
@@ -164,16 +165,16 @@ func (r *request) authenticate(c *fiber.Ctx, kinds []*kind) error {
 	return nil
 }
 
-// verifyCredential verifies one token and loads its account; for a token in a cookie it
-// first checks the origin of the request. With an error, the session is what the token
-// says if its signature is valid, or zero.
-func (a *Auth) verifyCredential(c *fiber.Ctx, presented credential) (Session, error) {
+// verifyCredential verifies one token, loads its account, and stores its session in s; for a
+// token in a cookie it first checks the origin of the request. With an error, s is what the
+// token says if its signature is valid, or zero.
+func (a *Auth) verifyCredential(c *fiber.Ctx, presented credential, s *Session) error {
 	if presented.problem != nil {
-		return Session{}, presented.problem
+		return presented.problem
 	}
 	if presented.source == sourceCookie {
 		if err := a.checkOrigin(c); err != nil {
-			return Session{}, err
+			return err
 		}
 	}
 	var v auth.Verified
@@ -183,15 +184,15 @@ func (a *Auth) verifyCredential(c *fiber.Ctx, presented credential) (Session, er
 	} else {
 		v, err = a.service.Verify(c.UserContext(), presented.token)
 	}
-	s := sessionOf(v)
+	s.set(&v)
 	switch {
 	case err != nil:
-		return s, err
+		return err
 	case presented.kind != nil && presented.kind.Name != s.Kind:
-		return s, token.ErrWrong // the cookie of one kind with a token of another
+		return token.ErrWrong // the cookie of one kind with a token of another
 	}
 	s.Source, s.own = presented.source, presented.kind != nil
-	return s, nil
+	return nil
 }
 
 // admit decides whether the request may pass, by what authenticate found.
@@ -294,9 +295,10 @@ func newAuth(cfg Config, parts parts) *Auth {
 		onEvent:        cfg.OnEvent,
 		logs:           logs{journal.New(cfg.Logger, cfg.Now)},
 		mounted:        map[string]bool{},
-		apps:           &sync.Map{},
+		apps:           &atomic.Pointer[[]neighbours]{},
 		now:            cfg.Now,
 	}
+	a.apps.Store(&[]neighbours{})
 	for _, k := range parts.kinds {
 		a.models[k.Model] = k.Name
 		k.cookies = newCookieNames(k.Name, cmp.Or(cfg.Cookie.Path, "/"), cfg.Cookie)
@@ -327,7 +329,7 @@ func newService(cfg Config, kinds []*kind, log *journal.Journal, machineClock bo
 		Sliding: cfg.Cookie.Sliding, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.WriteTimeout, Now: cfg.Now, MachineClock: machineClock,
 	}
 	if cfg.DB != nil {
-		service.Sessions = sessions.New(sessions.Config{Store: cfg.Store, DB: cfg.DB, CacheTTL: cfg.CacheTTL, Read: cfg.ReadTimeout, Write: cfg.WriteTimeout, Now: cfg.Now})
+		service.Sessions = sessions.New(sessions.Config{Store: cfg.Store, DB: cfg.DB, CacheTTL: cfg.CacheTTL, Read: cfg.ReadTimeout, Write: cfg.WriteTimeout, Now: cfg.Now, MachineClock: machineClock})
 		service.Guard = newGuard(cfg.DB, service.Sessions, cfg.ReadTimeout)
 	}
 	s := auth.New(service)
@@ -356,8 +358,9 @@ func (a *Auth) Verify(ctx context.Context, token string) (*Session, error) {
 	if err != nil {
 		return nil, publicError(err) // without the session: a caller may overlook the error
 	}
-	s := sessionOf(v)
-	return &s, nil
+	s := new(Session)
+	s.set(&v)
+	return s, nil
 }
 
 // Alive reports whether s may continue, for connections that last longer than the request

@@ -64,12 +64,11 @@ func (s *Session) Claim(name string, target any) bool {
 	return true
 }
 
-// sessionOf returns v as a Session.
-func sessionOf(v auth.Verified) Session {
-	return Session{
-		Kind: v.Kind, Subject: v.Subject, ID: v.ID, TokenID: v.TokenID, Issuer: v.Issuer, IssuedAt: v.IssuedAt, ExpiresAt: v.ExpiresAt, AuthTime: v.AuthTime,
-		Account: v.Account, sid: v.SID, payload: v.Payload, granted: v.Shaped,
-	}
+// set stores v in s, which is zero.
+func (s *Session) set(v *auth.Verified) {
+	s.Kind, s.Subject, s.ID, s.TokenID, s.Issuer = v.Kind, v.Subject, v.ID, v.TokenID, v.Issuer
+	s.IssuedAt, s.ExpiresAt, s.AuthTime = v.IssuedAt, v.ExpiresAt, v.AuthTime
+	s.Account, s.sid, s.payload, s.granted = v.Account, v.SID, v.Payload, v.Shaped
 }
 
 // verified returns the session in the form that the service takes.
@@ -104,9 +103,9 @@ type request struct {
 
 // add adds a session. The first one, which is usually the only one, and all that a request with
 // a session needs are one allocation. A request that is refused needs none.
-func (r *request) add(s Session) {
+func (r *request) add(s *Session) {
 	if len(r.sessions) > 0 {
-		further := s // not &s, for which s would be allocated in each call
+		further := *s // not s, which would then be allocated in each call
 		r.sessions = append(r.sessions, &further)
 		return
 	}
@@ -114,7 +113,7 @@ func (r *request) add(s Session) {
 		request
 		first Session
 		one   [1]*Session
-	}{first: s}
+	}{first: *s}
 	r.stored, r.sessions = &memory.request, append(memory.one[:0], &memory.first)
 }
 

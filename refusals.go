@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/utils"
 
 	"github.com/fiberjwt/fiberjwt/internal/accounts"
 	"github.com/fiberjwt/fiberjwt/internal/auth"
@@ -301,10 +302,11 @@ func (e *Error) announce(c *fiber.Ctx, logs logs) {
 	if e.is(ErrCSRF) {
 		logs.crossOrigin(c)
 	}
-	c.Set(fiber.HeaderCacheControl, "no-store")
+	header := &c.Response().Header
+	header.SetCanonical(headerCacheControl, noStore)
 	if e.Status == fiber.StatusUnauthorized {
 		// Every 401 must have a challenge (RFC 9110 §15.5.2).
-		c.Set(fiber.HeaderWWWAuthenticate, cmp.Or(e.challenge, "Bearer"))
+		header.SetCanonical(headerWWWAuthenticate, utils.UnsafeBytes(cmp.Or(e.challenge, "Bearer")))
 	}
 	if e.RetryAfter > 0 {
 		seconds := int64((e.RetryAfter + time.Second - 1) / time.Second)

@@ -63,7 +63,7 @@ func (a *Service) Verify(ctx context.Context, raw string) (v Verified, err error
 		return v, token.ErrWrong
 	}
 	account, kept, err := a.loadVerified(ctx, &v)
-	if kept != nil && err == nil && a.Tokens.Recheck(ctx, &claims) == nil {
+	if kept != nil && err == nil && a.Tokens.Recheck(ctx, &claims, a.Now()) == nil {
 		a.seen.Offer(raw, seenToken{claims, v, a.Kind(v.Kind), kept})
 	}
 	v.Account = account
@@ -102,8 +102,9 @@ func verified(c *token.Claims) Verified {
 // recheck returns the account of a token that was verified before. ok is false if that must be
 // done anew, which gives the error if the token or the session is no longer valid.
 func (a *Service) recheck(ctx context.Context, seen *seenToken, raw string) (account any, ok bool) {
-	if a.Tokens.Recheck(ctx, &seen.claims) == nil {
-		account, ok = seen.account.Account()
+	now := a.Now()
+	if a.Tokens.Recheck(ctx, &seen.claims, now) == nil {
+		account, ok = seen.account.Account(now)
 	}
 	if !ok {
 		a.seen.Forget(raw)

@@ -35,10 +35,11 @@ type cache struct {
 	maxGap   time.Duration // the longest time between two polls that together miss nothing
 	lookBack time.Duration // how far back each poll asks
 
-	// feedFresh, cacheEntries and time.Now, except in tests.
-	maxAge  time.Duration
-	room    int
-	machine func() time.Time
+	// feedFresh and cacheEntries, except in tests.
+	maxAge time.Duration
+	room   int
+
+	machine func() time.Time // the machine's clock; nil if that is now
 
 	start   sync.Once // starts polling with the first request
 	polling sync.WaitGroup
@@ -67,11 +68,12 @@ type Cached struct {
 	dropped atomic.Bool // the session ended, or the account was removed
 }
 
-// Account returns a copy of the account. ok is false if the cache must be asked again: the
-// session has ended, or the account was loaded too long ago. It is safe for concurrent use.
-func (e *Cached) Account() (account any, ok bool) {
+// Account returns a copy of the account; now is the time by [Config].Now. ok is false if the
+// cache must be asked again: the session has ended, or the account was loaded too long ago. It
+// is safe for concurrent use.
+func (e *Cached) Account(now time.Time) (account any, ok bool) {
 	kept := e.account.Load()
-	if kept == nil || e.dropped.Load() || !e.of.isFed() || !e.of.isFresh(e) {
+	if kept == nil || e.dropped.Load() || !e.of.isFed(now) || !e.of.isFresh(e, now) {
 		return nil, false
 	}
 	e.use()
@@ -86,7 +88,10 @@ func (e *Cached) use() {
 }
 
 func newCache(cfg Config, feed session.Revocations) *cache {
-	c := &cache{ttl: cfg.CacheTTL, feed: feed, now: cfg.Now, read: cfg.Read, maxAge: feedFresh, room: cacheEntries, machine: time.Now, entries: map[string]*Cached{}, recent: list.New()}
+	c := &cache{ttl: cfg.CacheTTL, feed: feed, now: cfg.Now, read: cfg.Read, maxAge: feedFresh, room: cacheEntries, entries: map[string]*Cached{}, recent: list.New()}
+	if !cfg.MachineClock {
+		c.machine = time.Now
+	}
 	// A poll that fails takes up to ReadTimeout. The time of a revocation is that of another
 	// clock before its statement began, and it commits up to WriteTimeout later.
 	c.maxGap = feedFresh + cfg.Read
@@ -140,29 +145,39 @@ func (c *cache) account(k Key, load func() (any, error)) (account any, kept *Cac
 }
 
 // isFed reports whether the cache knows the revocations by other processes.
-func (c *cache) isFed() bool {
+func (c *cache) isFed(now time.Time) bool {
 	last := c.lastPoll.Load()
-	return last != nil && elapsed.Between(*last, c.machine()) <= c.maxAge
+	return last != nil && elapsed.Between(*last, c.machineTime(now)) <= c.maxAge
 }
 
-func (c *cache) isFresh(e *Cached) bool { return elapsed.Between(e.loaded, c.now()) < c.ttl }
+// machineTime returns the time by the machine's clock. Reading a clock is a part of what a
+// cached request costs, so that is now if both clocks are the same.
+func (c *cache) machineTime(now time.Time) time.Time {
+	if c.machine == nil {
+		return now
+	}
+	return c.machine()
+}
+
+func (c *cache) isFresh(e *Cached, now time.Time) bool { return elapsed.Between(e.loaded, now) < c.ttl }
 
 // entryFor returns the entry of a session, or a new one that the caller must fill if mine is
 // true. It returns nil if the cache must not be used.
 func (c *cache) entryFor(k Key) (entry *Cached, mine bool) {
+	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.isFed() {
+	if !c.isFed(now) {
 		return nil, false
 	}
 	if entry, ok := c.entries[string(k.SID)]; ok {
-		if entry.kind == k.Kind && entry.subject == k.Subject && c.isFresh(entry) {
+		if entry.kind == k.Kind && entry.subject == k.Subject && c.isFresh(entry, now) {
 			entry.use()
 			return entry, false
 		}
 		c.drop(entry)
 	}
-	entry = &Cached{of: c, sid: string(k.SID), kind: k.Kind, subject: k.Subject, loaded: c.now(), done: make(chan struct{})}
+	entry = &Cached{of: c, sid: string(k.SID), kind: k.Kind, subject: k.Subject, loaded: now, done: make(chan struct{})}
 	c.entries[entry.sid] = entry
 	return entry, true
 }
@@ -266,8 +281,9 @@ func (c *cache) pollUntilClosed() {
 func (c *cache) pollRevocations() {
 	ctx, cancel := context.WithTimeout(c.ended, c.read)
 	defer cancel()
-	asked := c.machine()
-	revoked, err := c.feed.RevokedSince(ctx, c.now().Add(-c.lookBack).UnixMilli())
+	now := c.now()
+	asked := c.machineTime(now)
+	revoked, err := c.feed.RevokedSince(ctx, now.Add(-c.lookBack).UnixMilli())
 	if err != nil {
 		return // without an answer the cache is soon not used any more
 	}

@@ -24,6 +24,8 @@ type Config struct {
 	Read     time.Duration // timeout of each query that reads
 	Write    time.Duration // timeout of each query that writes
 	Now      func() time.Time
+
+	MachineClock bool // Now is time.Now
 }
 
 // Sessions keeps sessions in a store. It is safe for concurrent use.

@@ -134,9 +134,9 @@ func (t *Tokens) Verify(ctx context.Context, raw string) (Claims, error) {
 }
 
 // Recheck checks again what time and a change of keys can change for an own token that
-// Verify has accepted: its times, and that the key is still there. The error is one of
+// Verify has accepted: its times, compared with now, and that the key is still there. The error is one of
 // those of Verify, or ErrUnknownKey if a source of keys cannot be asked without waiting.
-func (t *Tokens) Recheck(ctx context.Context, c *Claims) error {
+func (t *Tokens) Recheck(ctx context.Context, c *Claims, now time.Time) error {
 	if t.Keys != nil {
 		set, ok := t.Keys.(*keys.Set)
 		if !ok || c.key == nil {
@@ -146,7 +146,7 @@ func (t *Tokens) Recheck(ctx context.Context, c *Claims) error {
 			return ErrUnknownKey
 		}
 	}
-	return t.checkTimes(c, int64(ClockSkew/time.Second))
+	return t.checkTimes(c, now.Unix(), int64(ClockSkew/time.Second))
 }
 
 // longest returns the length of the longest token that can be valid.
@@ -191,11 +191,10 @@ func (t *Tokens) checkUse(c *Claims, audience []string, ahead int64) error {
 	if !c.isFor(audience) {
 		return ErrAudience
 	}
-	return t.checkTimes(c, ahead)
+	return t.checkTimes(c, t.Now().Unix(), ahead)
 }
 
-func (t *Tokens) checkTimes(c *Claims, ahead int64) error {
-	now := t.Now().Unix()
+func (t *Tokens) checkTimes(c *Claims, now, ahead int64) error {
 	switch {
 	case c.IssuedAt > now+ahead, c.AuthTime > now+ahead:
 		return ErrIssued
