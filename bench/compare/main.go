@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"regexp"
+	"runtime/pprof"
 	"time"
 
 	"github.com/fiberjwt/fiberjwt/bench/server"
@@ -19,10 +20,37 @@ func main() {
 	server.RunIfChild()
 	quick := flag.Bool("quick", false, "measure a fifth of the rounds, in about a minute")
 	only := flag.String("only", "", "measure only rows whose name matches this regular expression")
+	profile := flag.String("cpuprofile", "", "write a profile to this file, with the name of the case as the label case")
 	flag.Parse()
 	// Refused requests are part of what is measured, and the default Config logs them.
 	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
-	os.Exit(run(*quick, regexp.MustCompile(*only)))
+	stop, err := startProfile(*profile)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	exit := run(*quick, regexp.MustCompile(*only))
+	stop()
+	os.Exit(exit)
+}
+
+// startProfile writes a CPU profile to a file until stop is called. Without a name it does
+// nothing.
+func startProfile(name string) (stop func(), err error) {
+	if name == "" {
+		return func() {}, nil
+	}
+	file, err := os.Create(name) //nolint:gosec // the name is the argument of the person who measures
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = file.Close()
+	}, nil
 }
 
 func run(quick bool, only *regexp.Regexp) int {

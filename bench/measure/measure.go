@@ -4,9 +4,11 @@
 package measure
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"runtime/pprof"
 	"syscall"
 	"time"
 )
@@ -140,7 +142,8 @@ func slice(c Case, n int) (time.Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", c.Name, err)
 	}
-	if err := c.Run(n); err != nil {
+	pprof.Do(context.Background(), pprof.Labels("case", c.Name), func(context.Context) { err = c.Run(n) })
+	if err != nil {
 		return 0, fmt.Errorf("%s: %w", c.Name, err)
 	}
 	after, err := clock()
