@@ -376,6 +376,17 @@ func listen(app *fiber.App) (address string, stop func()) {
 	return "http://" + listener.Addr().String(), func() { _ = app.ShutdownWithTimeout(time.Second) }
 }
 
+// Other services verify access tokens with the public keys of the set.
+func ExampleJWKS() {
+	set, _ := keys.ParseSet([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"2026","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`))
+	app := fiber.New()
+	app.Get("/.well-known/jwks.json", fiberjwt.JWKS(set)) // above the middleware
+
+	fmt.Println(ask(app, "GET", "/.well-known/jwks.json", ""))
+	// Output:
+	// 200 {"keys":[{"crv":"Ed25519","kty":"OKP","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"2026","alg":"EdDSA","use":"sig"}]}
+}
+
 // One service signs users in and publishes its public keys. The other service verifies
 // tokens with these keys and shares no secret with the first one. Neither service has to
 // restart for a new key.
@@ -383,7 +394,7 @@ func ExampleConfig_twoServices() {
 	key, _ := keys.Generate(keys.ES256) // or keys.ParsePEM
 	set, _ := keys.NewSet(key)
 	signsIn := fiber.New(fiber.Config{DisableStartupMessage: true})
-	signsIn.Get("/.well-known/jwks.json", set.JWKS())
+	signsIn.Get("/.well-known/jwks.json", fiberjwt.JWKS(set))
 	cfg := exampleConfig(signsIn)
 	cfg.Keys, cfg.Issuer, cfg.Audience = set, "https://auth.example.com", []string{"https://shop.example.com"}
 	signsIn.Use(fiberjwt.New(cfg))
@@ -488,7 +499,7 @@ func ExampleAuth_Discovery() {
 		panic(err)
 	}
 	const published = "https://auth.example.com/.well-known/jwks.json"
-	app.Get("/.well-known/jwks.json", set.JWKS())
+	app.Get("/.well-known/jwks.json", fiberjwt.JWKS(set))
 	app.Get("/.well-known/oauth-authorization-server", auth.Discovery(published))
 	app.Use(auth.Handler())
 

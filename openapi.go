@@ -247,9 +247,9 @@ func cookieScheme(name string) openapi.Scheme { return openapi.ValueScheme("cook
 // Discovery returns a handler for GET that publishes where the public keys are and which
 // algorithms sign (RFC 8414 §3). Verifiers that are configured with the issuer only find the
 // keys by it. Discovery requires Config.Keys. Register it above the middleware, under both
-// names, together with [keys.Set.JWKS]:
+// names, together with [JWKS]:
 //
-//	app.Get("/.well-known/jwks.json", set.JWKS())
+//	app.Get("/.well-known/jwks.json", fiberjwt.JWKS(set))
 //	app.Get("/.well-known/oauth-authorization-server", auth.Discovery("https://auth.example.com/.well-known/jwks.json"))
 //	app.Get("/.well-known/openid-configuration", auth.Discovery("https://auth.example.com/.well-known/jwks.json"))
 //
@@ -277,6 +277,27 @@ func (a *Auth) Discovery(jwksURL string) fiber.Handler {
 		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 		c.Set(fiber.HeaderCacheControl, "public, max-age=300")
 		return c.Send(text)
+	}
+}
+
+// JWKS returns a handler for GET that publishes the current public keys of set (RFC 7517
+// §5), for services that verify access tokens. It needs no token, so register it above the
+// middleware:
+//
+//	app.Get("/.well-known/jwks.json", fiberjwt.JWKS(set))
+//
+// Clients may cache the response for 5 minutes, and some verifiers keep it for an hour. So add
+// a key at least an hour before you promote it. The handler is safe for concurrent use.
+func JWKS(set *keys.Set) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		document, tag := set.Document()
+		c.Set(fiber.HeaderContentType, "application/jwk-set+json")
+		c.Set(fiber.HeaderCacheControl, "public, max-age=300")
+		c.Set(fiber.HeaderETag, tag)
+		if matches(c.Get(fiber.HeaderIfNoneMatch), tag) {
+			return c.SendStatus(fiber.StatusNotModified)
+		}
+		return c.Send(document)
 	}
 }
 

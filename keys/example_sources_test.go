@@ -121,7 +121,7 @@ func ExampleFunc() {
 }
 
 // Secrets do not print.
-func ExampleConfig_secret() {
+func ExampleSecret() {
 	fmt.Printf("%s %v %x\n", keys.Secret("kV9s0bQ2"), keys.Secret("kV9s0bQ2"), keys.Secret("kV9s0bQ2"))
 	// Output: [secret] [secret] [secret]
 }

@@ -6,7 +6,7 @@
 //
 //	key, err := keys.ParsePEM(pem)
 //	set, err := keys.NewSet(key)
-//	app.Get("/.well-known/jwks.json", set.JWKS())
+//	app.Get("/.well-known/jwks.json", fiberjwt.JWKS(set))
 //	app.Use(fiberjwt.New(fiberjwt.Config{Keys: set, …}))
 //
 // A service that only verifies these tokens needs one line:

@@ -1,7 +1,6 @@
 package keys
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -10,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/gofiber/fiber/v2"
 
 	"github.com/fiberjwt/fiberjwt/internal/strictjson"
 )
@@ -44,7 +41,7 @@ const retiredFor = 24*time.Hour + 2*time.Minute
 // one with [NewSet] or [ParseSet].
 //
 // To rotate so that no verifier refuses a token, first [Set.Add] the new key. Wait
-// an hour until the verifiers have fetched it from [Set.JWKS]: other libraries keep
+// an hour until the verifiers have fetched [Set.Document]: other libraries keep
 // keys for 15 minutes to an hour, whatever Cache-Control says. Then [Set.Promote]
 // it. The old key is removed automatically. If there are several processes, all of
 // them add the key before any of them promotes it.
@@ -344,22 +341,9 @@ func (st *state) dispensable(id string) error {
 
 func errNoSuchKey(id string) error { return fmt.Errorf("keys: the set has no key with the ID %q", id) }
 
-// JWKS returns a handler for GET that publishes the current public keys of the set
-// (RFC 7517 §5). It needs no token, so mount it above the middleware:
-//
-//	app.Get("/.well-known/jwks.json", set.JWKS())
-//
-// Clients may cache the answer for 5 minutes, and some verifiers keep it for an
-// hour. So add a key at least an hour before you promote it.
-func (s *Set) JWKS() fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		st := s.now()
-		c.Set(fiber.HeaderContentType, "application/jwk-set+json")
-		c.Set(fiber.HeaderCacheControl, "public, max-age=300")
-		c.Set(fiber.HeaderETag, st.etag)
-		if bytes.Equal(c.Request().Header.Peek(fiber.HeaderIfNoneMatch), []byte(st.etag)) {
-			return c.SendStatus(fiber.StatusNotModified)
-		}
-		return c.Send(st.document)
-	}
+// Document returns the current public keys of the set as a JWK Set (RFC 7517 §5), and its
+// ETag. fiberjwt.JWKS serves it. Do not change the bytes, because callers share them.
+func (s *Set) Document() (document []byte, etag string) {
+	st := s.now()
+	return st.document, st.etag
 }

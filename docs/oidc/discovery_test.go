@@ -30,7 +30,7 @@ func TestGoOIDCVerifiesByDiscovery(t *testing.T) {
 	})
 	require.NoError(t, err)
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
-	app.Get("/keys", set.JWKS())
+	app.Get("/keys", fiberjwt.JWKS(set))
 	app.Get("/.well-known/openid-configuration", auth.Discovery(address+"/keys"))
 	go func() { _ = app.Listener(listener) }()
 	t.Cleanup(func() { _ = app.ShutdownWithTimeout(time.Second) })

@@ -82,6 +82,26 @@ func TestClientIDClaimIsIssuedIfConfigured(t *testing.T) {
 	require.Contains(t, w.log.String(), `reserved claim`)
 }
 
+func TestJWKSServesPublicKeysWithETag(t *testing.T) {
+	set := newSet(t, newKey(t, keys.ES256))
+	w := newWorld(t)
+	w.app = fiber.New()
+	w.app.Get("/jwks.json", fiberjwt.JWKS(set))
+	first := w.do("GET", "/jwks.json", "")
+	require.Equal(t, 200, first.Status)
+	require.Equal(t, "application/jwk-set+json", first.Header.Get("Content-Type"))
+	require.Equal(t, "public, max-age=300", first.Header.Get("Cache-Control"))
+	document, etag := set.Document()
+	require.Equal(t, string(document), first.Body)
+	require.Equal(t, etag, first.Header.Get("Etag"))
+
+	kept := w.do("GET", "/jwks.json", "", "If-None-Match", `"other", W/`+etag)
+	require.Equal(t, 304, kept.Status)
+	require.Empty(t, kept.Body)
+	require.NoError(t, set.Add(newKey(t, keys.ES256)))
+	require.Equal(t, 200, w.do("GET", "/jwks.json", "", "If-None-Match", etag).Status)
+}
+
 // Verifiers that do not check the claim kind can separate the kinds by audience.
 func TestAudienceOfKindIsIssuedAndRequired(t *testing.T) {
 	set := newSet(t, newKey(t, keys.ES256))

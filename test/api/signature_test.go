@@ -52,7 +52,7 @@ func signed(t testing.TB, k keys.Key, header, payload string) string {
 func serveKeys(t testing.TB, set *keys.Set) string {
 	t.Helper()
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
-	app.Get("/jwks.json", set.JWKS())
+	app.Get("/jwks.json", fiberjwt.JWKS(set))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	go func() { _ = app.Listener(listener) }()

@@ -60,6 +60,7 @@ var formerNames = []string{
 	`\bauth\.(RevokeAll|Sessions)\b`,
 	`\bEvent[A-Z]\w*`,
 	`\bSource[A-Z]\w*`,
+	`\bset\.JWKS\(`,
 }
 
 func TestDocumentsUseNoFormerName(t *testing.T) {

@@ -220,7 +220,7 @@ func newDB(t *testing.T) *bun.DB {
 func serve(t *testing.T, set *keys.Set) string {
 	t.Helper()
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
-	app.Get("/.well-known/jwks.json", set.JWKS())
+	app.Get("/.well-known/jwks.json", fiberjwt.JWKS(set))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	go func() { _ = app.Listener(listener) }()

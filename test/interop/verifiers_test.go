@@ -85,7 +85,7 @@ func verifiedService(t *testing.T) (set *keys.Set, address string) {
 	auth, err := fiberjwt.Open(fiberjwt.Config{Keys: set, Issuer: address})
 	require.NoError(t, err)
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
-	app.Get("/.well-known/jwks.json", set.JWKS())
+	app.Get("/.well-known/jwks.json", fiberjwt.JWKS(set))
 	app.Get("/.well-known/openid-configuration", auth.Discovery(address+"/.well-known/jwks.json"))
 	app.Get("/.well-known/oauth-authorization-server", auth.Discovery(address+"/.well-known/jwks.json"))
 	go func() { _ = app.Listener(listener) }()
