@@ -6,12 +6,20 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/event"
+	"github.com/fiberjwt/fiberjwt/internal/accounts"
+	"github.com/fiberjwt/fiberjwt/internal/auth"
+	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
+	"github.com/fiberjwt/fiberjwt/internal/journal"
+	"github.com/fiberjwt/fiberjwt/internal/secret"
+	"github.com/fiberjwt/fiberjwt/internal/sessions"
+	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/keys"
 	"github.com/fiberjwt/fiberjwt/legacy"
 	"github.com/fiberjwt/fiberjwt/session"
@@ -341,4 +349,78 @@ func (r Refresh) withDefaults() Refresh {
 // whose sessions end when they are idle for longer than idle.
 func (r Refresh) times(access, idle time.Duration) session.Times {
 	return session.Times{Grace: r.Grace, Rearm: r.Rearm, Age: max(r.Rearm, access/2), Idle: idle}
+}
+
+// newAuth returns an Auth that lacks its service.
+func newAuth(cfg Config, parts parts) *Auth {
+	a := &Auth{
+		kinds:          parts.kinds,
+		models:         map[reflect.Type]string{},
+		extractor:      cfg.Extractor,
+		vary:           newVary(cfg.Extractor.headers()...),
+		varyByCookie:   newVary(append(cfg.Extractor.headers(), "Sec-Fetch-Site", fiber.HeaderOrigin)...),
+		public:         parts.public,
+		optional:       cfg.Optional,
+		skip:           cfg.Next,
+		transport:      cfg.Transports,
+		cookie:         cfg.Cookie,
+		client:         cfg.ServeClient,
+		origins:        parts.origins,
+		refreshTimeout: cfg.Refresh.Timeout,
+		errorHandler:   cfg.ErrorHandler,
+		onEvent:        cfg.OnEvent,
+		logs:           logs{journal.New(cfg.Logger, cfg.Now)},
+		mounted:        map[string]bool{},
+		apps:           &atomic.Pointer[[]neighbours]{},
+		now:            cfg.Now,
+	}
+	a.apps.Store(&[]neighbours{})
+	for _, k := range parts.kinds {
+		a.models[k.Model] = k.Name
+		k.cookies = newCookieNames(k.Name, cmp.Or(cfg.Cookie.Path, "/"), cfg.Cookie)
+	}
+	return a
+}
+
+// newService builds the layers below this package from a Config without problems.
+func newService(cfg Config, kinds []*kind, log *journal.Journal, machineClock bool) *auth.Service {
+	inner, names, audiences := make([]*auth.Kind, len(kinds)), make([]string, len(kinds)), map[string][]string{}
+	tables := make([]*accounts.Kind, len(kinds))
+	for i, k := range kinds {
+		inner[i], tables[i], names[i], audiences[k.Name] = k.Kind, k.Kind.Kind, k.Name, k.audience
+		k.Times = cfg.Refresh.times(k.AccessTTL, k.IdleTTL)
+	}
+	accounts.JoinTables(tables)
+	issuers := make([]token.Issuer, len(cfg.TrustedIssuers))
+	for i, issuer := range cfg.TrustedIssuers {
+		issuers[i] = issuer.inner()
+	}
+	ring := secret.NewRing(cfg.Secret, cfg.OldSecrets)
+	service := auth.Config{
+		DB: cfg.DB, Kinds: inner, Ring: ring, Hasher: newHasher(cfg), Old: auth.OldTokens(cfg.OldTokens), Journal: log,
+		Tokens: token.New(token.Config{
+			Ring: ring, Keys: cfg.Keys, KeyWait: cfg.ReadTimeout, Kinds: names, Issuer: cfg.Issuer, ClientID: cfg.ClientID,
+			Audience: cfg.Audience, Audiences: audiences, Required: cfg.RequiredClaims, Issuers: issuers, Leeway: cfg.Leeway, Now: cfg.Now,
+		}),
+		Sliding: cfg.Cookie.Sliding, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.WriteTimeout, Now: cfg.Now, MachineClock: machineClock,
+	}
+	if cfg.DB != nil {
+		service.Sessions = sessions.New(sessions.Config{Store: cfg.Store, DB: cfg.DB, CacheTTL: cfg.CacheTTL, Read: cfg.ReadTimeout, Write: cfg.WriteTimeout, Now: cfg.Now, MachineClock: machineClock})
+		service.Guard = newGuard(cfg.DB, service.Sessions, cfg.ReadTimeout)
+	}
+	s := auth.New(service)
+	if cfg.DB != nil && !cfg.ManualPrune {
+		s.Sessions.PruneInBackground(s.PruneSafely, s.LogNotPruned, cfg.Now)
+	}
+	return s
+}
+
+// newGuard returns the check that keeps text of clients out of SQL statements; see
+// [dbcheck.Guard]. If the sessions are in another database, it checks that one too.
+func newGuard(db *bun.DB, s *sessions.Sessions, wait time.Duration) *dbcheck.Guard {
+	var elsewhere dbcheck.GuardedStore
+	if !s.BesideAccounts() {
+		elsewhere, _ = s.Store().(dbcheck.GuardedStore)
+	}
+	return dbcheck.NewGuard(db, elsewhere, wait)
 }

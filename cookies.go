@@ -10,6 +10,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/internal/cookiename"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/origin"
 	"github.com/fiberjwt/fiberjwt/internal/seal"
 )
 
@@ -70,16 +71,19 @@ type Cookie struct {
 // pathOf returns the path in front of "/{kind}" of routes that are mounted on router, as
 // browsers see it.
 func (s Cookie) pathOf(router fiber.Router) (string, []fault.Problem) {
-	group, ok := router.(*fiber.Group)
+	const hint = "set Config.Cookie.Path to the path that the refresh cookies are for"
+	prefix, known := prefixOf(router)
 	switch {
 	case s.Path != "":
 		return s.Path, nil
-	case !ok || group.Prefix == "":
+	case !known:
+		return "", []fault.Problem{fault.NewProblem("Config.Routes", "is a router that does not tell its prefix", hint)}
+	case prefix == "":
 		return "/", nil
-	case !plainPath(group.Prefix):
-		return "", []fault.Problem{fault.NewProblem("Config.Routes", "the prefix "+group.Prefix+" has parameters", "set Config.Cookie.Path to the path that the refresh cookies are for")}
+	case !plainPath(prefix):
+		return "", []fault.Problem{fault.NewProblem("Config.Routes", "the prefix "+prefix+" has parameters", hint)}
 	}
-	return group.Prefix, nil
+	return prefix, nil
 }
 
 // cookieNames has the names and attributes of the cookies of a kind.
@@ -235,4 +239,60 @@ func isPrivate(c *fiber.Ctx) bool {
 		}
 	}
 	return false
+}
+
+// forwardedMethods are the headers of forward authentication: the proxy sends a subrequest
+// to ask whether it may forward the client's request, and names the method of that request
+// in one of them.
+var forwardedMethods = [...]string{"X-Forwarded-Method", "X-Original-Method"}
+
+// isForwardAuth reports whether a proxy asks whether a client's request may pass.
+func isForwardAuth(c *fiber.Ctx) bool {
+	for _, header := range forwardedMethods {
+		if len(c.Request().Header.Peek(header)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// originOf returns what the cross-origin rule reads from a request. Its strings are borrowed.
+func originOf(c *fiber.Ctx) origin.Request {
+	header := &c.Request().Header
+	r := origin.Request{
+		Method: c.Method(), Host: borrow(c.Request().Host()), Origin: borrow(header.Peek(fiber.HeaderOrigin)), FetchSite: borrow(header.Peek("Sec-Fetch-Site")),
+		// A proxy that asks may have removed Upgrade, which is a hop-by-hop header. It keeps
+		// the other headers of a WebSocket.
+		Opens: len(header.Peek(fiber.HeaderUpgrade)) > 0 || isForwardAuth(c) && len(header.Peek(fiber.HeaderSecWebSocketVersion)) > 0,
+	}
+	for _, name := range forwardedMethods {
+		for _, method := range header.PeekAll(name) {
+			r.Asked = append(r.Asked, borrow(method))
+		}
+	}
+	return r
+}
+
+// checkOrigin applies the cross-origin rule to a request whose credential came from a cookie.
+// The error is ErrCSRF or a setup error.
+func (a *Auth) checkOrigin(c *fiber.Ctx) error {
+	r := originOf(c)
+	if origin.IsSafe(r) && !c.App().Config().DisableHeaderNormalizing {
+		return nil
+	}
+	return a.checkOriginOf(c, r)
+}
+
+// checkUnsafeOrigin applies the cross-origin rule to a request that sets or clears cookies. It
+// does not exempt safe methods.
+func (a *Auth) checkUnsafeOrigin(c *fiber.Ctx) error { return a.checkOriginOf(c, originOf(c)) }
+
+func (a *Auth) checkOriginOf(c *fiber.Ctx, r origin.Request) error {
+	if c.App().Config().DisableHeaderNormalizing {
+		return fault.Setup("fiber.Config.DisableHeaderNormalizing hides the headers in which a browser names the origin of a request: leave it off if you use cookies")
+	}
+	if !a.origins.AllowsUnsafe(r) {
+		return ErrCSRF
+	}
+	return nil
 }

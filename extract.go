@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -364,3 +365,10 @@ func mediaType(c *fiber.Ctx) string {
 	name, _, _ := strings.Cut(borrow(c.Request().Header.ContentType()), ";")
 	return strings.ToLower(strings.TrimSpace(name))
 }
+
+// borrow returns bytes of a request as a string without a copy. The string is valid until the
+// request ends: clone it if it has to live longer.
+func borrow(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// lend returns the bytes of a string without a copy, for a function that does not change them.
+func lend(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

@@ -1,30 +1,87 @@
 package fiberjwt
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/base64"
-	"fmt"
 	"net"
 	"net/netip"
 	"reflect"
 	"runtime"
 	"slices"
 	"strings"
-	"unsafe"
 
 	"github.com/gofiber/fiber/v2"
 
-	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/internal/clientip"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
-	"github.com/fiberjwt/fiberjwt/internal/origin"
-	"github.com/fiberjwt/fiberjwt/internal/throttle"
 )
 
-// borrow returns bytes of a request as a string without a copy. The string is valid until the
-// request ends: clone it if it has to live longer.
-func borrow(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+// This file has what differs between Fiber v2 and v3. Its counterpart is fiberv3/fiber.go.
+// The other files of that package are made from those of this one, see fiberv3/README.md.
+
+// jsonType is the Content-Type of JSON, as c.JSON sets it.
+const jsonType = fiber.MIMEApplicationJSON
+
+// proxySettings names the settings by which Fiber knows its proxies.
+const proxySettings = "EnableTrustedProxyCheck and TrustedProxies"
+
+// holder is what the functions that read from a request take.
+type holder = *fiber.Ctx
+
+// Current returns the account of the kind of T that the request is signed in as, the same
+// pointer as in c.Locals. It returns nil and false if the request is not signed in as that
+// kind.
+func Current[T any](c *fiber.Ctx) (*T, bool) {
+	account, err := accountOf[T](c)
+	return account, err == nil
+}
+
+// SessionOf returns the session of the request: that of one of the given kinds, or without
+// kind that of any. If the request has several, it returns the first in the order of
+// Config.Entities. It returns nil and false if the request is not signed in.
+func SessionOf(c *fiber.Ctx, kind ...string) (*Session, bool) {
+	for _, s := range visible(c) {
+		if len(kind) == 0 || slices.Contains(kind, s.Kind) {
+			return s, true
+		}
+	}
+	return nil, false
+}
+
+// requestOf returns what the innermost middleware stored, or nil without a middleware.
+func requestOf(c holder) *request {
+	r, _ := c.Locals(requestKey{}).(*request)
+	return r
+}
+
+// keep stores r for requestOf.
+func (r *request) keep(c *fiber.Ctx) { c.Locals(requestKey{}, r) }
+
+// answerHead answers a HEAD request for a GET route that is registered above the middleware.
+// Fiber v2 registers HEAD together with GET, so such a request never gets to the middleware.
+func answerHead(*fiber.Ctx) (answered bool, err error) { return false, nil }
+
+// addRoute registers a handler for one method.
+func addRoute(router fiber.Router, method, path string, handler fiber.Handler) {
+	router.Add(method, path, handler)
+}
+
+// prefixOf returns the path in front of the routes of router; ok is false if router does not
+// tell.
+func prefixOf(router fiber.Router) (prefix string, ok bool) {
+	if group, isGroup := router.(*fiber.Group); isGroup {
+		return group.Prefix, true
+	}
+	return "", true
+}
+
+// checkPattern returns an error if Fiber's router cannot read the pattern. Fiber panics then.
+func checkPattern(pattern string) error {
+	return fault.Recover(func() error { fiber.RoutePatternMatch("/", pattern); return nil })
+}
+
+// isNoRoute reports whether e says that no route takes the request, as in "Cannot GET /path".
+func isNoRoute(e *fiber.Error) bool {
+	return e.Code == fiber.StatusNotFound && strings.HasPrefix(e.Message, "Cannot ")
+}
 
 // clientAddress returns the address of the client, and false if it is not known, such as on a
 // Unix socket. Behind a proxy that Fiber trusts, the address is in the header
@@ -47,172 +104,6 @@ func clientAddress(c *fiber.Ctx) (netip.Addr, bool) {
 	address, ok := netip.AddrFromSlice(c.Context().RemoteIP())
 	return address.Unmap(), ok
 }
-
-// address returns the address of the client, or "" if it is not known.
-func address(c *fiber.Ctx) string {
-	if ip, ok := clientAddress(c); ok {
-		return ip.String()
-	}
-	return ""
-}
-
-// networkOf returns the Place of a request with the fields that follow from the address of
-// the client. It is empty if the address is not known. All such clients then share one limit
-// of failed sign-ins, and none is recognized by its network.
-func (a *Auth) networkOf(c *fiber.Ctx) throttle.Place {
-	ip, ok := clientAddress(c)
-	if !ok {
-		a.logs.noAddress(c)
-		return throttle.Place{}
-	}
-	return throttle.Place{Network: clientip.Network(ip), Site: clientip.Site(ip)}
-}
-
-// clientOf returns what is known about the client that sent a sign-in request.
-func (a *Auth) clientOf(c *fiber.Ctx, k *kind) auth.Client {
-	return auth.Client{Address: address(c), Agent: agent(c), Network: a.networkOf(c), Device: k.device(c)}
-}
-
-// forwardedMethods are the headers of forward authentication: the proxy sends a subrequest
-// to ask whether it may forward the client's request, and names the method of that request
-// in one of them.
-var forwardedMethods = [...]string{"X-Forwarded-Method", "X-Original-Method"}
-
-// isForwardAuth reports whether a proxy asks whether a client's request may pass.
-func isForwardAuth(c *fiber.Ctx) bool {
-	for _, header := range forwardedMethods {
-		if len(c.Request().Header.Peek(header)) > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// originOf returns what the cross-origin rule reads from a request. Its strings are borrowed.
-func originOf(c *fiber.Ctx) origin.Request {
-	header := &c.Request().Header
-	r := origin.Request{
-		Method: c.Method(), Host: borrow(c.Request().Host()), Origin: borrow(header.Peek(fiber.HeaderOrigin)), FetchSite: borrow(header.Peek("Sec-Fetch-Site")),
-		// A proxy that asks may have removed Upgrade, which is a hop-by-hop header. It keeps
-		// the other headers of a WebSocket.
-		Opens: len(header.Peek(fiber.HeaderUpgrade)) > 0 || isForwardAuth(c) && len(header.Peek(fiber.HeaderSecWebSocketVersion)) > 0,
-	}
-	for _, name := range forwardedMethods {
-		for _, method := range header.PeekAll(name) {
-			r.Asked = append(r.Asked, borrow(method))
-		}
-	}
-	return r
-}
-
-// checkOrigin applies the cross-origin rule to a request whose credential came from a cookie.
-// The error is ErrCSRF or a setup error.
-func (a *Auth) checkOrigin(c *fiber.Ctx) error {
-	r := originOf(c)
-	if origin.IsSafe(r) && !c.App().Config().DisableHeaderNormalizing {
-		return nil
-	}
-	return a.checkOriginOf(c, r)
-}
-
-// checkUnsafeOrigin applies the cross-origin rule to a request that sets or clears cookies. It
-// does not exempt safe methods.
-func (a *Auth) checkUnsafeOrigin(c *fiber.Ctx) error { return a.checkOriginOf(c, originOf(c)) }
-
-func (a *Auth) checkOriginOf(c *fiber.Ctx, r origin.Request) error {
-	if c.App().Config().DisableHeaderNormalizing {
-		return fault.Setup("fiber.Config.DisableHeaderNormalizing hides the headers in which a browser names the origin of a request: leave it off if you use cookies")
-	}
-	if !a.origins.AllowsUnsafe(r) {
-		return ErrCSRF
-	}
-	return nil
-}
-
-// publicRoute is an entry of Config.Public.
-type publicRoute struct {
-	method  string
-	pattern string
-	fixed   string // the part before the first parameter, in lower case
-}
-
-func newPublicRoutes(entries []string) (routes []publicRoute, problems []fault.Problem) {
-	for i, entry := range entries {
-		refuse := func(reason, hint string) {
-			problems = append(problems, fault.NewProblem(fmt.Sprintf("Config.Public[%d]", i), fmt.Sprintf("%q %s", entry, reason), hint))
-		}
-		method, pattern, _ := strings.Cut(entry, " ")
-		if !slices.Contains(fiber.DefaultMethods, method) || !strings.HasPrefix(pattern, "/") {
-			refuse("is not a route", `write it like "GET /assets/*", the method in capitals`)
-			continue
-		}
-		if strings.ContainsAny(pattern, "<>") {
-			// fiber.RoutePatternMatch ignores the case of values and Fiber's router does
-			// not. With a constraint, the entry would open more than the route.
-			refuse("has a constraint, which cannot be matched here as the router does", "use Config.Next, or register the route above the middleware")
-			continue
-		}
-		// Fiber panics on a pattern that it cannot parse.
-		if err := fault.Recover(func() error { fiber.RoutePatternMatch("/", pattern); return nil }); err != nil {
-			refuse("has a pattern that Fiber's router cannot read", "correct the pattern, or use Config.Next")
-			continue
-		}
-		routes = append(routes, publicRoute{method, pattern, strings.ToLower(fixedPart(pattern))})
-	}
-	return routes, problems
-}
-
-// fixedPart returns the part of a pattern before its first parameter, without slashes at the
-// end.
-func fixedPart(pattern string) string {
-	if end := strings.IndexAny(pattern, ":*+\\"); end >= 0 {
-		pattern = pattern[:end]
-	}
-	return strings.TrimRight(pattern, "/")
-}
-
-// isPublic reports whether an entry of Config.Public takes the request.
-func (a *Auth) isPublic(c *fiber.Ctx) bool {
-	for i := range a.public {
-		if a.public[i].matches(c) {
-			return true
-		}
-	}
-	return false
-}
-
-// matches reports whether the route takes the request. It follows the settings of the
-// application's router.
-func (p publicRoute) matches(c *fiber.Ctx) bool {
-	method := c.Method()
-	if method != p.method && (method != fiber.MethodHead || p.method != fiber.MethodGet) {
-		return false
-	}
-	path := c.Path()
-	if len(path) < len(p.fixed) || !strings.EqualFold(path[:len(p.fixed)], p.fixed) {
-		return false // RoutePatternMatch would say the same, but is slower
-	}
-	rules := c.App().Config()
-	if !rules.StrictRouting && len(path) > 1 {
-		path = strings.TrimRight(path, "/")
-	}
-	// The router does not treat "" or "//" as "/".
-	return path != "" && !dotted(path) && fiber.RoutePatternMatch(path, p.pattern, rules)
-}
-
-// dotted reports whether a segment of path is "." or "..", in any spelling. Such a path may
-// match a pattern and still lead out of it: a handler that uses the path as a file name
-// resolves these segments, as Fiber's Static does.
-func dotted(path string) bool {
-	for segment := range strings.SplitSeq(unescaped.Replace(path), "/") {
-		if segment == "." || segment == ".." {
-			return true
-		}
-	}
-	return false
-}
-
-var unescaped = strings.NewReplacer("%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", "/", "%5C", "/", `\`, "/")
 
 // Some of Fiber's own middlewares store a response and send it to later clients without
 // checking which account they belong to. If one of them stands above fiberjwt, the account of one client
@@ -281,6 +172,14 @@ func (a *Auth) neighboursIn(app *fiber.App) neighbours {
 	return n
 }
 
+// bypassCache keeps the response to a signed-in request out of Fiber's cache middleware. This
+// header of the request is the only way, because the middleware reads no header of the response.
+func (n neighbours) bypassCache(c *fiber.Ctx) {
+	if n.cache {
+		c.Request().Header.Set(fiber.HeaderCacheControl, "no-store")
+	}
+}
+
 // refuseBelowCache returns a setup error if a middleware above would store the response and
 // send it to clients without a check of their tokens.
 func refuseBelowCache(c *fiber.Ctx, n neighbours) error {
@@ -321,99 +220,6 @@ func isCalledBy(name string) bool {
 		}
 	}
 	return false
-}
-
-// ownerHeader has the owner of a response while the handlers below run. If Fiber's
-// idempotency middleware repeats a stored response, the header says which account it was
-// for. It is removed before the response is sent.
-const ownerHeader = "X-Fiberjwt-Owner"
-
-// run calls the handlers below and makes sure that only the right accounts get the
-// response.
-func (r *request) run(c *fiber.Ctx) error {
-	if r.beside.cache && len(r.sessions) > 0 {
-		// Fiber's cache middleware reads no header of the response. This header of the
-		// request is the only way to keep the response out of the cache.
-		c.Request().Header.Set(fiber.HeaderCacheControl, "no-store")
-	}
-	if !r.beside.idempotency {
-		err := r.next(c)
-		r.label(c)
-		return err
-	}
-	owner := r.owner()
-	c.Response().Header.Set(ownerHeader, owner)
-	err := r.next(c)
-	foreign := isForAnother(c, owner)
-	c.Response().Header.Del(ownerHeader)
-	if foreign {
-		c.Response().Reset()
-		err = r.auth.answer(c, fault.Setup("Fiber's idempotency middleware repeats a response that was for another account, or for an unknown one: if KeepResponseHeaders is set, add "+ownerHeader+" to it; clients do not see this header"))
-	}
-	r.label(c)
-	return err
-}
-
-// label sets the headers that caches need. It runs after the handlers, because some of them,
-// such as proxy.Do, replace all headers.
-func (r *request) label(c *fiber.Ctx) {
-	r.vary(c)
-	if len(r.sessions) > 0 && len(c.Response().Header.Peek(fiber.HeaderCacheControl)) == 0 {
-		c.Response().Header.SetCanonical(headerCacheControl, private)
-	}
-}
-
-// Names and values of headers in the form that fasthttp takes without work.
-var (
-	headerVary            = []byte(fiber.HeaderVary)
-	headerCacheControl    = []byte(fiber.HeaderCacheControl)
-	headerWWWAuthenticate = []byte(fiber.HeaderWWWAuthenticate)
-	private               = []byte("private")
-	noStore               = []byte("no-store")
-)
-
-func (r *request) vary(c *fiber.Ctx) {
-	if r.byCookie {
-		r.auth.varyByCookie.add(c)
-	} else {
-		r.auth.vary.add(c)
-	}
-}
-
-// vary is a list of names for the header Vary.
-type vary struct {
-	names []string
-	text  []byte // the names as the value of the header
-}
-
-func newVary(names ...string) vary {
-	var unique []string
-	for _, name := range names {
-		if !slices.Contains(unique, name) {
-			unique = append(unique, name)
-		}
-	}
-	return vary{unique, []byte(strings.Join(unique, ", "))}
-}
-
-// add adds the names to the header of the response, as c.Vary does. It joins them only if
-// another middleware or the handler has set the header.
-func (v vary) add(c *fiber.Ctx) {
-	switch present := c.Response().Header.Peek(fiber.HeaderVary); {
-	case len(present) == 0:
-		c.Response().Header.SetCanonical(headerVary, v.text)
-	case !bytes.Equal(present, v.text):
-		c.Vary(v.names...)
-	}
-}
-
-// owner returns a hash of the accounts that the response is for.
-func (r *request) owner() string {
-	hash := sha256.New()
-	for _, s := range r.sessions {
-		hash.Write([]byte(s.Kind + "\x00" + s.Issuer + "\x00" + s.Subject + "\x00"))
-	}
-	return base64.RawURLEncoding.EncodeToString(hash.Sum(nil))
 }
 
 // isForAnother reports whether Fiber's idempotency middleware has repeated a stored response

@@ -1,24 +1,22 @@
 package fiberjwt
 
 import (
-	"cmp"
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"reflect"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/uptrace/bun"
 
 	"github.com/fiberjwt/fiberjwt/event"
-	"github.com/fiberjwt/fiberjwt/internal/accounts"
 	"github.com/fiberjwt/fiberjwt/internal/auth"
-	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
-	"github.com/fiberjwt/fiberjwt/internal/journal"
 	"github.com/fiberjwt/fiberjwt/internal/origin"
-	"github.com/fiberjwt/fiberjwt/internal/secret"
-	"github.com/fiberjwt/fiberjwt/internal/sessions"
 	"github.com/fiberjwt/fiberjwt/internal/token"
 )
 
@@ -102,6 +100,9 @@ func (a *Auth) Handler() fiber.Handler {
 		}
 		if skip {
 			return c.Next()
+		}
+		if answered, err := answerHead(c); answered {
+			return err
 		}
 		public := a.isPublic(c)
 		if !public && isPreflight(c) {
@@ -218,7 +219,7 @@ func (r *request) store(c *fiber.Ctx) *request {
 	}
 	*stored = *r
 	stored.outer = requestOf(c)
-	c.Locals(requestKey{}, stored)
+	stored.keep(c)
 	for _, k := range r.auth.kinds {
 		if s := r.session(k.Name); s != nil {
 			c.Locals(k.local, s.Account)
@@ -227,6 +228,97 @@ func (r *request) store(c *fiber.Ctx) *request {
 		}
 	}
 	return stored
+}
+
+// ownerHeader has the owner of a response while the handlers below run. If Fiber's
+// idempotency middleware repeats a stored response, the header says which account it was
+// for. It is removed before the response is sent.
+const ownerHeader = "X-Fiberjwt-Owner"
+
+// run calls the handlers below and makes sure that only the right accounts get the
+// response.
+func (r *request) run(c *fiber.Ctx) error {
+	if len(r.sessions) > 0 {
+		r.beside.bypassCache(c)
+	}
+	if !r.beside.idempotency {
+		err := r.next(c)
+		r.label(c)
+		return err
+	}
+	owner := r.owner()
+	c.Response().Header.Set(ownerHeader, owner)
+	err := r.next(c)
+	foreign := isForAnother(c, owner)
+	c.Response().Header.Del(ownerHeader)
+	if foreign {
+		c.Response().Reset()
+		err = r.auth.answer(c, fault.Setup("Fiber's idempotency middleware repeats a response that was for another account, or for an unknown one: if KeepResponseHeaders is set, add "+ownerHeader+" to it; clients do not see this header"))
+	}
+	r.label(c)
+	return err
+}
+
+// label sets the headers that caches need. It runs after the handlers, because some of them,
+// such as proxy.Do, replace all headers.
+func (r *request) label(c *fiber.Ctx) {
+	r.vary(c)
+	if len(r.sessions) > 0 && len(c.Response().Header.Peek(fiber.HeaderCacheControl)) == 0 {
+		c.Response().Header.SetCanonical(headerCacheControl, private)
+	}
+}
+
+// Names and values of headers in the form that fasthttp takes without work.
+var (
+	headerVary            = []byte(fiber.HeaderVary)
+	headerCacheControl    = []byte(fiber.HeaderCacheControl)
+	headerWWWAuthenticate = []byte(fiber.HeaderWWWAuthenticate)
+	private               = []byte("private")
+	noStore               = []byte("no-store")
+)
+
+func (r *request) vary(c *fiber.Ctx) {
+	if r.byCookie {
+		r.auth.varyByCookie.add(c)
+	} else {
+		r.auth.vary.add(c)
+	}
+}
+
+// vary is a list of names for the header Vary.
+type vary struct {
+	names []string
+	text  []byte // the names as the value of the header
+}
+
+func newVary(names ...string) vary {
+	var unique []string
+	for _, name := range names {
+		if !slices.Contains(unique, name) {
+			unique = append(unique, name)
+		}
+	}
+	return vary{unique, []byte(strings.Join(unique, ", "))}
+}
+
+// add adds the names to the header of the response, as c.Vary does. It joins them only if
+// another middleware or the handler has set the header.
+func (v vary) add(c *fiber.Ctx) {
+	switch present := c.Response().Header.Peek(fiber.HeaderVary); {
+	case len(present) == 0:
+		c.Response().Header.SetCanonical(headerVary, v.text)
+	case !bytes.Equal(present, v.text):
+		c.Vary(v.names...)
+	}
+}
+
+// owner returns a hash of the accounts that the response is for.
+func (r *request) owner() string {
+	hash := sha256.New()
+	for _, s := range r.sessions {
+		hash.Write([]byte(s.Kind + "\x00" + s.Issuer + "\x00" + s.Subject + "\x00"))
+	}
+	return base64.RawURLEncoding.EncodeToString(hash.Sum(nil))
 }
 
 // skips reports whether Config.Next excludes the request from the middleware.
@@ -273,80 +365,6 @@ func (a *Auth) kind(name string) *kind {
 		}
 	}
 	return nil
-}
-
-// newAuth returns an Auth that lacks its service.
-func newAuth(cfg Config, parts parts) *Auth {
-	a := &Auth{
-		kinds:          parts.kinds,
-		models:         map[reflect.Type]string{},
-		extractor:      cfg.Extractor,
-		vary:           newVary(cfg.Extractor.headers()...),
-		varyByCookie:   newVary(append(cfg.Extractor.headers(), "Sec-Fetch-Site", fiber.HeaderOrigin)...),
-		public:         parts.public,
-		optional:       cfg.Optional,
-		skip:           cfg.Next,
-		transport:      cfg.Transports,
-		cookie:         cfg.Cookie,
-		client:         cfg.ServeClient,
-		origins:        parts.origins,
-		refreshTimeout: cfg.Refresh.Timeout,
-		errorHandler:   cfg.ErrorHandler,
-		onEvent:        cfg.OnEvent,
-		logs:           logs{journal.New(cfg.Logger, cfg.Now)},
-		mounted:        map[string]bool{},
-		apps:           &atomic.Pointer[[]neighbours]{},
-		now:            cfg.Now,
-	}
-	a.apps.Store(&[]neighbours{})
-	for _, k := range parts.kinds {
-		a.models[k.Model] = k.Name
-		k.cookies = newCookieNames(k.Name, cmp.Or(cfg.Cookie.Path, "/"), cfg.Cookie)
-	}
-	return a
-}
-
-// newService builds the layers below this package from a Config without problems.
-func newService(cfg Config, kinds []*kind, log *journal.Journal, machineClock bool) *auth.Service {
-	inner, names, audiences := make([]*auth.Kind, len(kinds)), make([]string, len(kinds)), map[string][]string{}
-	tables := make([]*accounts.Kind, len(kinds))
-	for i, k := range kinds {
-		inner[i], tables[i], names[i], audiences[k.Name] = k.Kind, k.Kind.Kind, k.Name, k.audience
-		k.Times = cfg.Refresh.times(k.AccessTTL, k.IdleTTL)
-	}
-	accounts.JoinTables(tables)
-	issuers := make([]token.Issuer, len(cfg.TrustedIssuers))
-	for i, issuer := range cfg.TrustedIssuers {
-		issuers[i] = issuer.inner()
-	}
-	ring := secret.NewRing(cfg.Secret, cfg.OldSecrets)
-	service := auth.Config{
-		DB: cfg.DB, Kinds: inner, Ring: ring, Hasher: newHasher(cfg), Old: auth.OldTokens(cfg.OldTokens), Journal: log,
-		Tokens: token.New(token.Config{
-			Ring: ring, Keys: cfg.Keys, KeyWait: cfg.ReadTimeout, Kinds: names, Issuer: cfg.Issuer, ClientID: cfg.ClientID,
-			Audience: cfg.Audience, Audiences: audiences, Required: cfg.RequiredClaims, Issuers: issuers, Leeway: cfg.Leeway, Now: cfg.Now,
-		}),
-		Sliding: cfg.Cookie.Sliding, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.WriteTimeout, Now: cfg.Now, MachineClock: machineClock,
-	}
-	if cfg.DB != nil {
-		service.Sessions = sessions.New(sessions.Config{Store: cfg.Store, DB: cfg.DB, CacheTTL: cfg.CacheTTL, Read: cfg.ReadTimeout, Write: cfg.WriteTimeout, Now: cfg.Now, MachineClock: machineClock})
-		service.Guard = newGuard(cfg.DB, service.Sessions, cfg.ReadTimeout)
-	}
-	s := auth.New(service)
-	if cfg.DB != nil && !cfg.ManualPrune {
-		s.Sessions.PruneInBackground(s.PruneSafely, s.LogNotPruned, cfg.Now)
-	}
-	return s
-}
-
-// newGuard returns the check that keeps text of clients out of SQL statements; see
-// [dbcheck.Guard]. If the sessions are in another database, it checks that one too.
-func newGuard(db *bun.DB, s *sessions.Sessions, wait time.Duration) *dbcheck.Guard {
-	var elsewhere dbcheck.GuardedStore
-	if !s.BesideAccounts() {
-		elsewhere, _ = s.Store().(dbcheck.GuardedStore)
-	}
-	return dbcheck.NewGuard(db, elsewhere, wait)
 }
 
 // Verify verifies an access token that did not come with a request, as for WebSockets

@@ -10,6 +10,8 @@ import (
 
 	"github.com/fiberjwt/fiberjwt/event"
 	"github.com/fiberjwt/fiberjwt/internal/auth"
+	"github.com/fiberjwt/fiberjwt/internal/clientip"
+	"github.com/fiberjwt/fiberjwt/internal/throttle"
 	"github.com/fiberjwt/fiberjwt/session"
 )
 
@@ -230,7 +232,7 @@ func (a *Auth) handleMe(c *fiber.Ctx, k *kind) error {
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	c.Set(fiber.HeaderContentType, jsonType)
 	return c.Send(entity)
 }
 
@@ -406,4 +408,29 @@ func addSession(held []auth.Pair, p auth.Pair) []auth.Pair {
 		return held
 	}
 	return append(held, p)
+}
+
+// address returns the address of the client, or "" if it is not known.
+func address(c *fiber.Ctx) string {
+	if ip, ok := clientAddress(c); ok {
+		return ip.String()
+	}
+	return ""
+}
+
+// networkOf returns the Place of a request with the fields that follow from the address of
+// the client. It is empty if the address is not known. All such clients then share one limit
+// of failed sign-ins, and none is recognized by its network.
+func (a *Auth) networkOf(c *fiber.Ctx) throttle.Place {
+	ip, ok := clientAddress(c)
+	if !ok {
+		a.logs.noAddress(c)
+		return throttle.Place{}
+	}
+	return throttle.Place{Network: clientip.Network(ip), Site: clientip.Site(ip)}
+}
+
+// clientOf returns what is known about the client that sent a sign-in request.
+func (a *Auth) clientOf(c *fiber.Ctx, k *kind) auth.Client {
+	return auth.Client{Address: address(c), Agent: agent(c), Network: a.networkOf(c), Device: k.device(c)}
 }

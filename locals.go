@@ -139,12 +139,6 @@ func (r *request) addProblem(k *kind, problem error) error {
 	return nil
 }
 
-// requestOf returns what the innermost middleware stored, or nil without a middleware.
-func requestOf(c *fiber.Ctx) *request {
-	r, _ := c.Locals(requestKey{}).(*request)
-	return r
-}
-
 // session returns the session of a kind, or nil if that kind is not signed in.
 func (r *request) session(kind string) *Session {
 	for _, s := range r.sessions {
@@ -195,15 +189,7 @@ func As[T any](h func(c *fiber.Ctx, account *T) error) fiber.Handler {
 	}
 }
 
-// Current returns the account of the kind of T that the request is signed in as, the same
-// pointer as in c.Locals. It returns nil and false if the request is not signed in as that
-// kind.
-func Current[T any](c *fiber.Ctx) (*T, bool) {
-	account, err := accountOf[T](c)
-	return account, err == nil
-}
-
-func accountOf[T any](c *fiber.Ctx) (*T, error) {
+func accountOf[T any](c holder) (*T, error) {
 	r := requestOf(c)
 	if r == nil {
 		return nil, errNoMiddleware
@@ -222,22 +208,10 @@ func accountOf[T any](c *fiber.Ctx) (*T, error) {
 	return nil, fault.Setupf("As or Current is used with %s, which is not a model in Config.Entities: declare fiberjwt.Entity[%[1]s], or use the type that is declared", model)
 }
 
-// SessionOf returns the session of the request: that of one of the given kinds, or without
-// kind that of any. If the request has several, it returns the first in the order of
-// Config.Entities. It returns nil and false if the request is not signed in.
-func SessionOf(c *fiber.Ctx, kind ...string) (*Session, bool) {
-	for _, s := range visible(c) {
-		if len(kind) == 0 || slices.Contains(kind, s.Kind) {
-			return s, true
-		}
-	}
-	return nil, false
-}
-
 // visible returns the sessions of the request, from the innermost middleware outwards. If
 // several middlewares declare a kind, only the innermost of them counts for that kind, even
 // if the request is not signed in as that kind there.
-func visible(c *fiber.Ctx) iter.Seq2[*Auth, *Session] {
+func visible(c holder) iter.Seq2[*Auth, *Session] {
 	return func(yield func(*Auth, *Session) bool) {
 		innermost := requestOf(c)
 		for r := innermost; r != nil; r = r.outer {

@@ -98,7 +98,7 @@ func (l logs) hashBusy(c *fiber.Ctx, e *Error) {
 func (l logs) noAddress(c *fiber.Ctx) {
 	l.Log(c.UserContext(), journal.Line{
 		Level: slog.LevelWarn, Message: "the address of clients is not known; they share one limit of failed sign-ins",
-		Hint: "configure the proxy to set a header to the address of the client; name this header in fiber.Config.ProxyHeader, and set EnableTrustedProxyCheck and TrustedProxies",
+		Hint: "configure the proxy to set a header to the address of the client; name this header in fiber.Config.ProxyHeader, and set " + proxySettings,
 	})
 }
 

@@ -33,7 +33,7 @@ func (a *Auth) OpenAPI() fiber.Handler {
 		if err != nil {
 			return a.answer(c, fault.Broken(err))
 		}
-		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+		c.Set(fiber.HeaderContentType, jsonType)
 		return c.Send(text)
 	}
 }
@@ -274,7 +274,7 @@ func (a *Auth) Discovery(jwksURL string) fiber.Handler {
 		if err != nil {
 			return err
 		}
-		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+		c.Set(fiber.HeaderContentType, jsonType)
 		c.Set(fiber.HeaderCacheControl, "public, max-age=300")
 		return c.Send(text)
 	}

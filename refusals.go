@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/utils"
 
 	"github.com/fiberjwt/fiberjwt/internal/accounts"
 	"github.com/fiberjwt/fiberjwt/internal/auth"
@@ -55,7 +54,7 @@ func fromFiber(e *fiber.Error) *Error {
 	switch {
 	case e.Code == fiber.StatusBadRequest:
 		return ErrInvalidRequest
-	case e.Code == fiber.StatusNotFound && strings.HasPrefix(e.Message, "Cannot "): // "Cannot GET /path"
+	case isNoRoute(e):
 		return ErrNotFound
 	}
 	code := strings.ToLower(strings.NewReplacer(" ", "_", "'", "_", "-", "_").Replace(http.StatusText(e.Code)))
@@ -251,7 +250,7 @@ func answer(c *fiber.Ctx, err error, logs logs, handler fiber.ErrorHandler) erro
 	}
 	c.Status(e.Status)
 	if text := e.preparedJSON(c); text != "" {
-		c.Response().Header.SetContentType(fiber.MIMEApplicationJSON)
+		c.Response().Header.SetContentType(jsonType)
 		c.Response().SetBodyString(text) // a copy: a handler above may change the body
 		return nil
 	}
@@ -306,7 +305,7 @@ func (e *Error) announce(c *fiber.Ctx, logs logs) {
 	header.SetCanonical(headerCacheControl, noStore)
 	if e.Status == fiber.StatusUnauthorized {
 		// Every 401 must have a challenge (RFC 9110 §15.5.2).
-		header.SetCanonical(headerWWWAuthenticate, utils.UnsafeBytes(cmp.Or(e.challenge, "Bearer")))
+		header.SetCanonical(headerWWWAuthenticate, lend(cmp.Or(e.challenge, "Bearer")))
 	}
 	if e.RetryAfter > 0 {
 		seconds := int64((e.RetryAfter + time.Second - 1) / time.Second)

@@ -3,6 +3,8 @@ package fiberjwt
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -122,17 +124,17 @@ func (a *Auth) Mount(router fiber.Router) {
 	if a.client {
 		router.Get("/client.js", serveClient())
 	}
-	if group, ok := router.(*fiber.Group); ok {
-		a.prefix = strings.TrimSuffix(group.Prefix, "/")
+	if prefix, _ := prefixOf(router); prefix != "" {
+		a.prefix = strings.TrimSuffix(prefix, "/")
 	}
 	for _, k := range a.kinds {
 		k.cookies = newCookieNames(k.Name, path, a.cookie)
 		for _, route := range builtIns {
 			path := "/" + k.Name + route.path
-			router.Add(route.method, path, a.handle(route, k))
+			addRoute(router, route.method, path, a.handle(route, k))
 			a.mounted[a.prefix+path] = route.method == fiber.MethodPost
 			if route.method == fiber.MethodGet {
-				router.Add(fiber.MethodHead, path, a.handle(route, k))
+				addRoute(router, fiber.MethodHead, path, a.handle(route, k))
 			}
 			router.All(path, a.otherMethod(route.method))
 		}
@@ -216,3 +218,87 @@ func matches(header, tag string) bool {
 	}
 	return false
 }
+
+// publicRoute is an entry of Config.Public.
+type publicRoute struct {
+	method  string
+	pattern string
+	fixed   string // the part before the first parameter, in lower case
+}
+
+func newPublicRoutes(entries []string) (routes []publicRoute, problems []fault.Problem) {
+	for i, entry := range entries {
+		refuse := func(reason, hint string) {
+			problems = append(problems, fault.NewProblem(fmt.Sprintf("Config.Public[%d]", i), fmt.Sprintf("%q %s", entry, reason), hint))
+		}
+		method, pattern, _ := strings.Cut(entry, " ")
+		if !slices.Contains(fiber.DefaultMethods, method) || !strings.HasPrefix(pattern, "/") {
+			refuse("is not a route", `write it like "GET /assets/*", the method in capitals`)
+			continue
+		}
+		if strings.ContainsAny(pattern, "<>") {
+			// fiber.RoutePatternMatch ignores the case of values and Fiber's router does
+			// not. With a constraint, the entry would open more than the route.
+			refuse("has a constraint, which cannot be matched here as the router does", "use Config.Next, or register the route above the middleware")
+			continue
+		}
+		if checkPattern(pattern) != nil {
+			refuse("has a pattern that Fiber's router cannot read", "correct the pattern, or use Config.Next")
+			continue
+		}
+		routes = append(routes, publicRoute{method, pattern, strings.ToLower(fixedPart(pattern))})
+	}
+	return routes, problems
+}
+
+// fixedPart returns the part of a pattern before its first parameter, without slashes at the
+// end.
+func fixedPart(pattern string) string {
+	if end := strings.IndexAny(pattern, ":*+\\"); end >= 0 {
+		pattern = pattern[:end]
+	}
+	return strings.TrimRight(pattern, "/")
+}
+
+// isPublic reports whether an entry of Config.Public takes the request.
+func (a *Auth) isPublic(c *fiber.Ctx) bool {
+	for i := range a.public {
+		if a.public[i].matches(c) {
+			return true
+		}
+	}
+	return false
+}
+
+// matches reports whether the route takes the request. It follows the settings of the
+// application's router.
+func (p publicRoute) matches(c *fiber.Ctx) bool {
+	method := c.Method()
+	if method != p.method && (method != fiber.MethodHead || p.method != fiber.MethodGet) {
+		return false
+	}
+	path := c.Path()
+	if len(path) < len(p.fixed) || !strings.EqualFold(path[:len(p.fixed)], p.fixed) {
+		return false // RoutePatternMatch would say the same, but is slower
+	}
+	rules := c.App().Config()
+	if !rules.StrictRouting && len(path) > 1 {
+		path = strings.TrimRight(path, "/")
+	}
+	// The router does not treat "" or "//" as "/".
+	return path != "" && !dotted(path) && fiber.RoutePatternMatch(path, p.pattern, rules)
+}
+
+// dotted reports whether a segment of path is "." or "..", in any spelling. Such a path may
+// match a pattern and still lead out of it: a handler that uses the path as a file name
+// resolves these segments, as Fiber's Static does.
+func dotted(path string) bool {
+	for segment := range strings.SplitSeq(unescaped.Replace(path), "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+var unescaped = strings.NewReplacer("%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", "/", "%5C", "/", `\`, "/")
