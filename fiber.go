@@ -55,9 +55,9 @@ func requestOf(c holder) *request {
 // keep stores r for requestOf.
 func (r *request) keep(c *fiber.Ctx) { c.Locals(requestKey{}, r) }
 
-// answerHead answers a HEAD request for a GET route that is registered above the middleware.
-// Fiber v2 registers HEAD together with GET, so such a request never gets to the middleware.
-func answerHead(*fiber.Ctx) (answered bool, err error) { return false, nil }
+// answerHead answers a HEAD request for a route that is open to GET, where Fiber would not find
+// that route. Fiber v2 does: it registers HEAD together with GET.
+func (*Auth) answerHead(*fiber.Ctx) (answered bool, err error) { return false, nil }
 
 // addRoute registers a handler for one method.
 func addRoute(router fiber.Router, method, path string, handler fiber.Handler) {
@@ -82,6 +82,10 @@ func checkPattern(pattern string) error {
 func isNoRoute(e *fiber.Error) bool {
 	return e.Code == fiber.StatusNotFound && strings.HasPrefix(e.Message, "Cannot ")
 }
+
+// isHTTPS reports whether the client uses https, as far as Fiber or a proxy says. It is for the
+// log only.
+func isHTTPS(c *fiber.Ctx) bool { return c.Protocol() == "https" }
 
 // clientAddress returns the address of the client, and false if it is not known, such as on a
 // Unix socket. Behind a proxy that Fiber trusts, the address is in the header

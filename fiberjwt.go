@@ -101,7 +101,7 @@ func (a *Auth) Handler() fiber.Handler {
 		if skip {
 			return c.Next()
 		}
-		if answered, err := answerHead(c); answered {
+		if answered, err := a.answerHead(c); answered {
 			return err
 		}
 		public := a.isPublic(c)
@@ -222,7 +222,7 @@ func (r *request) store(c *fiber.Ctx) *request {
 	stored.keep(c)
 	for _, k := range r.auth.kinds {
 		if s := r.session(k.Name); s != nil {
-			c.Locals(k.local, s.Account)
+			c.Context().SetUserValue(k.local, s.Account)
 		} else {
 			c.Context().RemoveUserValue(k.local)
 		}

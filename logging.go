@@ -58,17 +58,14 @@ func whereabouts(c *fiber.Ctx, kind string) (attributes []slog.Attr) {
 // path only if no other route takes the request: it belongs to a middleware, or to a handler
 // that answers when no route does.
 func routeOf(c *fiber.Ctx) (pattern string) {
-	rules, path := c.App().Config(), c.Path()
-	if !rules.StrictRouting && len(path) > 1 {
-		path = strings.TrimRight(path, "/")
-	}
+	rules := c.App().Config()
+	path := routedPath(c.Path(), rules)
 	method := slices.Index(rules.RequestMethods, c.Method())
 	if method < 0 {
 		return ""
 	}
 	for _, route := range c.App().Stack()[method] {
-		fixed := fixedPart(route.Path) // a cheap test first, because clients can send any number of unknown paths
-		if len(path) < len(fixed) || !strings.EqualFold(path[:len(fixed)], fixed) || !fiber.RoutePatternMatch(path, route.Path, rules) {
+		if !takes(route.Path, path, rules) {
 			continue
 		}
 		if pattern = route.Path; pattern != "*" && pattern != "/*" {
@@ -111,7 +108,7 @@ func (l logs) eventPanicked(ctx context.Context, err error) {
 // plainHTTP warns once that a browser will drop Secure cookies. Browsers send Sec-Fetch-Site
 // only over https and to localhost, where they store such cookies.
 func (l logs) plainHTTP(c *fiber.Ctx) {
-	if c.Protocol() == "https" || len(c.Request().Header.Peek("Sec-Fetch-Site")) > 0 ||
+	if isHTTPS(c) || len(c.Request().Header.Peek("Sec-Fetch-Site")) > 0 ||
 		strings.HasPrefix(borrow(c.Request().Header.Peek(fiber.HeaderOrigin)), "https://") {
 		return
 	}
@@ -123,7 +120,7 @@ func (l logs) plainHTTP(c *fiber.Ctx) {
 
 // insecure warns once that cookies without Secure are sent over https.
 func (l logs) insecure(c *fiber.Ctx) {
-	if c.Protocol() != "https" && !strings.HasPrefix(borrow(c.Request().Header.Peek(fiber.HeaderOrigin)), "https://") {
+	if !isHTTPS(c) && !strings.HasPrefix(borrow(c.Request().Header.Peek(fiber.HeaderOrigin)), "https://") {
 		return
 	}
 	l.Once(c.UserContext(), journal.Line{

@@ -251,6 +251,21 @@ func newPublicRoutes(entries []string) (routes []publicRoute, problems []fault.P
 	return routes, problems
 }
 
+// routedPath returns path as the router compares it with patterns.
+func routedPath(path string, rules fiber.Config) string {
+	if !rules.StrictRouting && len(path) > 1 {
+		path = strings.TrimRight(path, "/")
+	}
+	return path
+}
+
+// takes reports whether a route with the pattern takes path. Clients can send any number of
+// unknown paths, so the cheap test comes first.
+func takes(pattern, path string, rules fiber.Config) bool {
+	fixed := fixedPart(pattern)
+	return len(path) >= len(fixed) && strings.EqualFold(path[:len(fixed)], fixed) && fiber.RoutePatternMatch(path, pattern, rules)
+}
+
 // fixedPart returns the part of a pattern before its first parameter, without slashes at the
 // end.
 func fixedPart(pattern string) string {
@@ -282,9 +297,7 @@ func (p publicRoute) matches(c *fiber.Ctx) bool {
 		return false // RoutePatternMatch would say the same, but is slower
 	}
 	rules := c.App().Config()
-	if !rules.StrictRouting && len(path) > 1 {
-		path = strings.TrimRight(path, "/")
-	}
+	path = routedPath(path, rules)
 	// The router does not treat "" or "//" as "/".
 	return path != "" && !dotted(path) && fiber.RoutePatternMatch(path, p.pattern, rules)
 }

@@ -95,7 +95,7 @@ func TestTableHasEveryPackage(t *testing.T) {
 			return err
 		}
 		switch name = filepath.ToSlash(name); name {
-		case ".git", "bench", "docs", "example", "internal/elapsed/asleep", "session/dbtest", "test": // without what only tests import
+		case ".git", "bench", "docs", "example", "fiberv3", "internal/elapsed/asleep", "session/dbtest", "test": // without what only tests import
 			return fs.SkipDir
 		case ".":
 			name = "fiberjwt"

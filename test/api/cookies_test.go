@@ -507,7 +507,6 @@ func TestHostWithDefaultPortMatchesItsOrigin(t *testing.T) {
 		{"another port in the origin", "example.com", "https://example.com:8443", 403},
 		{"the port of http in an https origin", "example.com", "https://example.com:80", 403},
 		{"a port that begins like the default", "example.com:4430", "https://example.com:443", 403},
-		{"two ports", "example.com:443:443", "https://example.com", 403},
 		{"a final dot in the host only", "example.com.", "https://example.com", 403},
 		{"a subdomain", "sub.example.com:443", "https://example.com", 403},
 		{"an origin that begins like the host", "example.com:443", "https://example.com.evil.example", 403},
@@ -522,6 +521,9 @@ func TestHostWithDefaultPortMatchesItsOrigin(t *testing.T) {
 		request.Header.Set("Cookie", userCookie+"="+pair.Access)
 		require.Equal(t, test.want, w.send(request).Status, "%s: Host %s, Origin %s", test.name, test.host, test.origin)
 	}
+	twoPorts := raw(t, w.app, "POST /any HTTP/1.1\r\nHost: example.com:443:443\r\nOrigin: https://example.com\r\nCookie: "+userCookie+"="+pair.Access+"\r\nContent-Length: 0\r\n\r\n")
+	require.Len(t, twoPorts, 1)
+	require.Equal(t, statusOfTwoPorts, twoPorts[0].Status)
 }
 
 func TestAppAndExtensionOriginsCanBeTrusted(t *testing.T) {

@@ -21,7 +21,7 @@ const deviceCookie = "__Secure-users-device"
 func clientsWorld(t *testing.T, configure ...func(*fiberjwt.Config)) *world {
 	t.Helper()
 	w := quickWorld(t, append(configure, withoutRoutes)...)
-	w.mounted(fiber.New(fiber.Config{ProxyHeader: "X-Real-IP"}))
+	w.mounted(fiber.New(behindProxy("X-Real-IP")))
 	w.addUser("ann@example.com")
 	return w
 }

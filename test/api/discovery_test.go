@@ -28,7 +28,7 @@ func TestDiscoveryDocumentNamesIssuerAndKeys(t *testing.T) {
 	read := func() (document map[string]any) {
 		a := w.do("GET", "/.well-known/openid-configuration", "")
 		require.Equal(t, 200, a.Status)
-		require.Equal(t, "application/json", a.Header.Get("Content-Type"))
+		require.Equal(t, jsonType, a.Header.Get("Content-Type"))
 		require.Equal(t, "public, max-age=300", a.Header.Get("Cache-Control"))
 		require.NoError(t, json.Unmarshal([]byte(a.Body), &document))
 		return document

@@ -166,7 +166,7 @@ func TestEachErrorMapsToOneResponse(t *testing.T) {
 			}
 			require.Equal(t, want, a.JSON(t))
 			require.True(t, strings.HasPrefix(a.Body, `{"error":"`), a.Body)
-			require.Equal(t, "application/json", a.Header.Get("Content-Type"))
+			require.Equal(t, jsonType, a.Header.Get("Content-Type"))
 			require.Equal(t, "no-store", a.Header.Get("Cache-Control"))
 			require.Equal(t, test.challenge, a.Header.Get("WWW-Authenticate"))
 			require.Equal(t, test.retry, a.Header.Get("Retry-After"))

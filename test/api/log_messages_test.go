@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -226,7 +227,7 @@ func TestErrorHandlerFormatsHandlerErrors(t *testing.T) {
 	app := fiber.New(fiber.Config{ErrorHandler: fiberjwt.ErrorHandler})
 	app.Use(w.auth.Handler())
 	app.Get("/errors/:n", func(c *fiber.Ctx) error {
-		n, _ := c.ParamsInt("n")
+		n, _ := strconv.Atoi(c.Params("n"))
 		return []error{
 			fiberjwt.ErrForbidden, fmt.Errorf("no: %w", fiberjwt.ErrNoToken), fiber.NewError(402, "Pay first."), fmt.Errorf("marker of the cause"),
 			fiber.NewError(418, "short and stout"), fiber.NewError(400, "marker of the client"), fiber.NewError(500, "marker of the server"),

@@ -487,7 +487,8 @@ func TestGuardsUseConfigErrorHandler(t *testing.T) {
 		require.Contains(t, a.Body, text)
 		require.Equal(t, "no-store", a.Header.Get("Cache-Control"))
 	}
-	response, err := w.app.Test(httptest.NewRequest("GET", "/any", nil), -1)
+	request := httptest.NewRequest("GET", "/any", nil)
+	response, err := w.app.Test(request, -1)
 	require.NoError(t, err)
 	require.Equal(t, 499, response.StatusCode)
 	require.Equal(t, "Bearer", response.Header.Get("WWW-Authenticate"))

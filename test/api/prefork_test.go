@@ -13,7 +13,7 @@ func TestPreforkChildHashesOneAtATime(t *testing.T) {
 	before := runtime.GOMAXPROCS(8)
 	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
 	require.Equal(t, 7, hashingSlots(t))
-	t.Setenv("FIBER_PREFORK_CHILD", "1")
+	t.Setenv(preforkChild, "1")
 	require.True(t, fiber.IsChild())
 	require.Equal(t, 1, hashingSlots(t))
 }

@@ -109,7 +109,7 @@ func publicApp(config fiber.Config, pattern string, guarded bool) *fiber.App {
 	config.ReadBufferSize = 16 << 10
 	app := fiber.New(config)
 	if guarded {
-		app.Use(fiberjwt.New(fiberjwt.Config{Secret: []byte(testSecret), Public: []string{"GET " + pattern}}))
+		guardAll(app, fiberjwt.New(fiberjwt.Config{Secret: []byte(testSecret), Public: []string{"GET " + pattern}}))
 	}
 	app.Get(pattern, func(c *fiber.Ctx) error { c.Set("X-Route", "public"); return nil })
 	app.All("/*", func(c *fiber.Ctx) error { c.Set("X-Route", "secret"); return nil })
@@ -156,7 +156,7 @@ func TestPublicPatternResistsPathTraversal(t *testing.T) {
 	for _, pattern := range []string{"/assets/*", "/assets/+", "/:folder/:name"} {
 		app := fiber.New()
 		app.Use(fiberjwt.New(fiberjwt.Config{Secret: []byte(testSecret), Public: []string{"GET " + pattern}}))
-		app.Static("/", root)
+		serveFiles(app, root)
 		for _, name := range []string{"open.txt", "a..b.txt", "a%2e.b.txt"} {
 			a := raw(t, app, request("GET", "/assets/"+name))[0]
 			require.Equal(t, 200, a.Status, "%s %s", pattern, name)

@@ -161,7 +161,9 @@ func TestClientAddressIsReadFromProxyHeader(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := quickWorld(t, withoutRoutes)
-			w.mounted(fiber.New(fiber.Config{ProxyHeader: "X-Forwarded-For", EnableIPValidation: name == "a list with a forged entry"}))
+			config := behindProxy("X-Forwarded-For")
+			config.EnableIPValidation = name == "a list with a forged entry"
+			w.mounted(fiber.New(config))
 			w.addUser("ann@example.com")
 			guess := func(i int) int {
 				return w.do("POST", "/auth/users/login", credentials("users", fmt.Sprintf("%d@example.com", i), newPassword), "X-Forwarded-For", test.header(i)).Status
@@ -188,10 +190,10 @@ func TestUnixSocketClientsShareOneLimit(t *testing.T) {
 	w := quickWorld(t, withoutRoutes)
 	w.mounted(fiber.New(fiber.Config{DisableStartupMessage: true}))
 	path := filepath.Join(t.TempDir(), "app.sock")
-	ln, err := net.Listen("unix", path)
+	listener, err := net.Listen("unix", path)
 	require.NoError(t, err)
 	served := make(chan error, 1)
-	go func() { served <- w.app.Listener(ln) }()
+	go func() { served <- w.app.Listener(listener) }()
 	t.Cleanup(func() {
 		require.NoError(t, w.app.ShutdownWithTimeout(patience))
 		require.NoError(t, <-served)
@@ -574,7 +576,7 @@ func TestServerFailuresAreNotCountedByThrottle(t *testing.T) {
 
 func TestThrottleCountsClientsBehindProxySeparately(t *testing.T) {
 	w := newWorld(t, withoutRoutes)
-	w.mounted(fiber.New(fiber.Config{ProxyHeader: "X-Forwarded-For"}))
+	w.mounted(fiber.New(behindProxy("X-Forwarded-For")))
 	w.addUser("ann@example.com")
 	w.sql(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 51)
 		INSERT INTO users (email, full_name, admin, disabled, password_hash) SELECT 'user' || i, '', false, false, '` + bcryptOfTestPassword + `' FROM n`)
