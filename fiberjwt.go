@@ -92,43 +92,43 @@ func Open(cfg Config) (*Auth, error) {
 // Handler returns the middleware. For each request it extracts the tokens, verifies
 // them, loads their accounts and decides whether the request may pass. If so, it stores
 // the accounts in c.Locals and calls c.Next. Otherwise it writes the refusal.
-func (a *Auth) Handler() fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		skip, err := a.skips(c)
-		if err != nil {
-			return a.answer(c, err)
-		}
-		if skip {
-			return c.Next()
-		}
-		if answered, err := a.answerHead(c); answered {
-			return err
-		}
-		public := a.isPublic(c)
-		if !public && isPreflight(c) {
-			// A preflight request never has credentials. A 401 would only hide the answer
-			// from the page, and the request must not reach a handler. A CORS middleware
-			// above this one answers it first.
-			return c.SendStatus(fiber.StatusNoContent)
-		}
-		r := request{auth: a}
-		err = r.authenticate(c, a.kinds)
-		if err == nil {
-			err = r.admit(public)
-		}
-		if err != nil {
-			return a.answer(c, a.explain(c, err))
-		}
-		stored := r.store(c)
-		if err := stored.run(c); err != nil { // run calls c.Next
-			a.explainMissing(c, err)
-			return err
-		}
-		if a.cookie.Sliding {
-			a.renewCookies(c, stored)
-		}
-		return nil
+func (a *Auth) Handler() fiber.Handler { return a.guard }
+
+func (a *Auth) guard(c *fiber.Ctx) error {
+	skip, err := a.skips(c)
+	if err != nil {
+		return a.answer(c, err)
 	}
+	if skip {
+		return c.Next()
+	}
+	if answered, err := a.answerHead(c); answered {
+		return err
+	}
+	public := a.isPublic(c)
+	if !public && isPreflight(c) {
+		// A preflight request never has credentials. A 401 would only hide the answer
+		// from the page, and the request must not reach a handler. A CORS middleware
+		// above this one answers it first.
+		return c.SendStatus(fiber.StatusNoContent)
+	}
+	r := request{auth: a}
+	err = r.authenticate(c, a.kinds)
+	if err == nil {
+		err = r.admit(public)
+	}
+	if err != nil {
+		return a.answer(c, a.explain(c, err))
+	}
+	stored := r.store(c)
+	if err := stored.run(c); err != nil { // run calls c.Next
+		a.explainMissing(c, err)
+		return err
+	}
+	if a.cookie.Sliding {
+		a.renewCookies(c, stored)
+	}
+	return nil
 }
 
 // authenticate extracts the tokens of a request, verifies them as tokens of kinds, and

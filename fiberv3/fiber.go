@@ -79,7 +79,7 @@ func (a *Auth) answerHead(c fiber.Ctx) (answered bool, err error) {
 	if c.Method() != fiber.MethodHead {
 		return false, nil
 	}
-	above := isOpenToGet(c)
+	above := a.isOpenToGet(c)
 	defer c.Method(fiber.MethodHead)
 	c.Method(fiber.MethodGet)
 	if !above && !a.isPublic(c) {
@@ -88,33 +88,31 @@ func (a *Auth) answerHead(c fiber.Ctx) (answered bool, err error) {
 	return true, c.RestartRouting()
 }
 
-// isOpenToGet reports whether a HEAD route below the running handler takes the request, and its
-// GET route is above. Only the routes that Fiber makes are in another order than those for GET.
-func isOpenToGet(c fiber.Ctx) bool {
-	rules, stack := c.App().Config(), c.App().Stack()
-	heads, gets := slices.Index(rules.RequestMethods, fiber.MethodHead), slices.Index(rules.RequestMethods, fiber.MethodGet)
-	if heads < 0 || gets < 0 {
-		return false
-	}
-	here := slices.Index(stack[heads], c.Route())
-	if here < 0 {
-		return false
-	}
-	above := max(sourceOf(c.Route(), stack[gets]), 0)
+// isOpenToGet reports whether a HEAD route below the middleware takes the request, and the GET
+// route that it was made of is above. Other routes are in the same order for both methods.
+func (a *Auth) isOpenToGet(c fiber.Ctx) bool {
+	rules, heads, gets := c.App().Config(), routesFor(c.App(), fiber.MethodHead), routesFor(c.App(), fiber.MethodGet)
+	above := gets[:min(a.neighbours(c).guards[c.Route().Path], len(gets))] // the application may remove routes
 	path := routedPath(c.Path(), rules)
-	for _, route := range stack[heads][here+1:] {
-		if takes(route.Path, path, rules) && sourceOf(route, stack[gets][:above]) >= 0 {
+	for _, route := range heads[slices.Index(heads, c.Route())+1:] {
+		if takes(route.Path, path, rules) && slices.ContainsFunc(above, func(get *fiber.Route) bool { return isCopy(route, get) }) {
 			return true
 		}
 	}
 	return false
 }
 
-// sourceOf returns the index of the route that route is a copy of, or -1.
-func sourceOf(route *fiber.Route, routes []*fiber.Route) int {
-	return slices.IndexFunc(routes, func(other *fiber.Route) bool {
-		return other.Path == route.Path && unsafe.SliceData(other.Handlers) == unsafe.SliceData(route.Handlers)
-	})
+// routesFor returns the routes for a method, in the order in which the router tries them.
+func routesFor(app *fiber.App, method string) []*fiber.Route {
+	if i := slices.Index(app.Config().RequestMethods, method); i >= 0 {
+		return app.Stack()[i]
+	}
+	return nil
+}
+
+// isCopy reports whether one route was made of the other for another method.
+func isCopy(route, other *fiber.Route) bool {
+	return route.Path == other.Path && unsafe.SliceData(route.Handlers) == unsafe.SliceData(other.Handlers)
 }
 
 // addRoute registers a handler for one method.
@@ -207,6 +205,7 @@ func proxies(trusted fiber.TrustProxyConfig) []string {
 const (
 	fibersIdempotency = "github.com/gofiber/fiber/v3/middleware/idempotency.New."
 	fibersCSRF        = "github.com/gofiber/fiber/v3/middleware/csrf.New."
+	ourGuard          = "github.com/fiberjwt/fiberjwt/fiberv3.(*Auth).guard-fm"
 )
 
 // neighbours says which of these middlewares an application has. A middleware that is
@@ -215,6 +214,8 @@ type neighbours struct {
 	app               *fiber.App
 	handlers          uint32 // number of handlers of the application when it was searched
 	idempotency, csrf bool
+	passed            bool           // a route takes paths for which Fiber does not run the middleware
+	guards            map[string]int // by path, the index of the first of our middlewares among the routes for GET
 }
 
 // neighbours returns the middlewares of the application that serves c. It remembers them, and
@@ -234,21 +235,35 @@ func (a *Auth) neighbours(c fiber.Ctx) neighbours {
 		a.logs.Hint(c.Context(), "Fiber's csrf middleware is above the built-in routes and answers 403 to every sign-in without its token",
 			"remove it, because fiberjwt checks the origin of requests with cookies itself; or register it below the middleware, for routes whose pages send its token")
 	}
+	if n.passed {
+		a.logs.Hint(c.Context(), "Fiber v3 does not run the middleware for the paths // and *, and a route such as /* takes them",
+			`write app.Use("/*", …) in place of app.Use(…), if the handlers of such routes rely on the middleware`)
+	}
 	return n
 }
 
 func (a *Auth) neighboursIn(app *fiber.App) neighbours {
-	n := neighbours{app: app, handlers: app.HandlersCount()}
-	for _, routes := range app.Stack() {
-		guarded := []string{} // prefixes of csrf middlewares that are registered before route
-		for _, route := range routes {
+	n := neighbours{app: app, handlers: app.HandlersCount(), guards: map[string]int{}}
+	methods := app.Config().RequestMethods
+	for method, routes := range app.Stack() {
+		guarded := []string{}              // prefixes of csrf middlewares that are registered before route
+		atRoot, everywhere := false, false // whether fiberjwt is, for all paths that begin with "/", and for all paths
+		for at, route := range routes {
 			for _, handler := range route.Handlers {
 				name := runtime.FuncForPC(reflect.ValueOf(handler).Pointer()).Name()
 				n.idempotency = n.idempotency || strings.HasPrefix(name, fibersIdempotency)
 				if strings.HasPrefix(name, fibersCSRF) {
 					guarded = append(guarded, route.Path)
 				}
+				if name != ourGuard {
+					continue
+				}
+				atRoot, everywhere = atRoot || route.Path == "/", everywhere || takesAll(route.Path)
+				if _, known := n.guards[route.Path]; !known && methods[method] == fiber.MethodGet {
+					n.guards[route.Path] = at
+				}
 			}
+			n.passed = n.passed || atRoot && !everywhere && takesAll(route.Path)
 			n.csrf = n.csrf || a.mounted[route.Path] && slices.ContainsFunc(guarded, func(above string) bool {
 				return strings.HasPrefix(route.Path, above)
 			})
@@ -256,6 +271,9 @@ func (a *Auth) neighboursIn(app *fiber.App) neighbours {
 	}
 	return n
 }
+
+// takesAll reports whether the router compares the pattern with no path, but takes all.
+func takesAll(pattern string) bool { return pattern == "/*" || pattern == "*" }
 
 // bypassCache does nothing: label keeps the response to a signed-in request out of caches.
 func (neighbours) bypassCache(fiber.Ctx) {}
