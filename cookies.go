@@ -220,7 +220,7 @@ func (a *Auth) renewCookies(c *fiber.Ctx, r *request) {
 func isPageRequest(c *fiber.Ctx) bool {
 	header := func(name string) string { return borrow(c.Request().Header.Peek(name)) }
 	site, dest := header("Sec-Fetch-Site"), header("Sec-Fetch-Dest")
-	return c.Method() != fiber.MethodHead && (site == "same-origin" || site == "none") && (dest == "document" || dest == "empty") &&
+	return !c.Request().Header.IsHead() && (site == "same-origin" || site == "none") && (dest == "document" || dest == "empty") &&
 		header("Sec-Purpose") == "" && header("Purpose") == "" && header("X-Moz") == "" && header(fiber.HeaderUpgrade) == "" && !isForwardAuth(c)
 }
 

@@ -31,8 +31,8 @@ const (
 // takes no token; as [Config].Extractor it stands for the default.
 type Extractor struct {
 	source string
-	key    string // name of the header, cookie or parameter; the scheme for sourceAuthHeader
-	custom func(*fiber.Ctx) (string, error)
+	key    string                           // name of the header, cookie or parameter; the scheme for sourceAuthHeader
+	custom func(*fiber.Ctx) (string, error) // in place of the function for source
 	chain  []Extractor
 }
 
@@ -217,6 +217,9 @@ func appendCookies(found []credential, c *fiber.Ctx, kinds []*kind) []credential
 }
 
 func (e Extractor) take(c *fiber.Ctx) (string, error) {
+	if e.custom != nil {
+		return e.takeCustom(c)
+	}
 	switch e.source {
 	case sourceAuthHeader:
 		return takeScheme(c, e.key)
@@ -231,8 +234,6 @@ func (e Extractor) take(c *fiber.Ctx) (string, error) {
 	case sourceParam:
 		setNoStore(c)
 		return c.Params(e.key), nil
-	case sourceCustom:
-		return e.takeCustom(c)
 	}
 	return "", nil
 }

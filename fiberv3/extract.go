@@ -33,8 +33,8 @@ const (
 // takes no token; as [Config].Extractor it stands for the default.
 type Extractor struct {
 	source string
-	key    string // name of the header, cookie or parameter; the scheme for sourceAuthHeader
-	custom func(fiber.Ctx) (string, error)
+	key    string                          // name of the header, cookie or parameter; the scheme for sourceAuthHeader
+	custom func(fiber.Ctx) (string, error) // in place of the function for source
 	chain  []Extractor
 }
 
@@ -219,6 +219,9 @@ func appendCookies(found []credential, c fiber.Ctx, kinds []*kind) []credential 
 }
 
 func (e Extractor) take(c fiber.Ctx) (string, error) {
+	if e.custom != nil {
+		return e.takeCustom(c)
+	}
 	switch e.source {
 	case sourceAuthHeader:
 		return takeScheme(c, e.key)
@@ -233,8 +236,6 @@ func (e Extractor) take(c fiber.Ctx) (string, error) {
 	case sourceParam:
 		setNoStore(c)
 		return c.Params(e.key), nil
-	case sourceCustom:
-		return e.takeCustom(c)
 	}
 	return "", nil
 }

@@ -243,27 +243,15 @@ func (a *Auth) neighbours(c fiber.Ctx) neighbours {
 }
 
 func (a *Auth) neighboursIn(app *fiber.App) neighbours {
-	n := neighbours{app: app, handlers: app.HandlersCount(), guards: map[string]int{}}
-	methods := app.Config().RequestMethods
-	for method, routes := range app.Stack() {
-		guarded := []string{}              // prefixes of csrf middlewares that are registered before route
-		atRoot, everywhere := false, false // whether fiberjwt is, for all paths that begin with "/", and for all paths
-		for at, route := range routes {
-			for _, handler := range route.Handlers {
-				name := runtime.FuncForPC(reflect.ValueOf(handler).Pointer()).Name()
-				n.idempotency = n.idempotency || strings.HasPrefix(name, fibersIdempotency)
-				if strings.HasPrefix(name, fibersCSRF) {
-					guarded = append(guarded, route.Path)
-				}
-				if name != ourGuard {
-					continue
-				}
-				atRoot, everywhere = atRoot || route.Path == "/", everywhere || takesAll(route.Path)
-				if _, known := n.guards[route.Path]; !known && methods[method] == fiber.MethodGet {
-					n.guards[route.Path] = at
-				}
+	n := neighbours{app: app, handlers: app.HandlersCount(), guards: guardsIn(routesFor(app, fiber.MethodGet))}
+	for _, routes := range app.Stack() {
+		n.passed = n.passed || isPassed(routes)
+		guarded := []string{} // prefixes of csrf middlewares that are registered before route
+		for _, route := range routes {
+			n.idempotency = n.idempotency || runs(route, fibersIdempotency)
+			if runs(route, fibersCSRF) {
+				guarded = append(guarded, route.Path)
 			}
-			n.passed = n.passed || atRoot && !everywhere && takesAll(route.Path)
 			n.csrf = n.csrf || a.mounted[route.Path] && slices.ContainsFunc(guarded, func(above string) bool {
 				return strings.HasPrefix(route.Path, above)
 			})
@@ -272,7 +260,39 @@ func (a *Auth) neighboursIn(app *fiber.App) neighbours {
 	return n
 }
 
-// takesAll reports whether the router compares the pattern with no path, but takes all.
+// runs reports whether a handler of the route has a name that begins with name.
+func runs(route *fiber.Route, name string) bool {
+	return slices.ContainsFunc(route.Handlers, func(handler fiber.Handler) bool {
+		return strings.HasPrefix(runtime.FuncForPC(reflect.ValueOf(handler).Pointer()).Name(), name)
+	})
+}
+
+// guardsIn returns by path the index of the first route that runs fiberjwt.
+func guardsIn(routes []*fiber.Route) map[string]int {
+	guards := map[string]int{}
+	for at, route := range routes {
+		if _, known := guards[route.Path]; !known && runs(route, ourGuard) {
+			guards[route.Path] = at
+		}
+	}
+	return guards
+}
+
+// isPassed reports whether a route takes paths for which Fiber does not run fiberjwt, although
+// fiberjwt is above for all paths that begin with "/".
+func isPassed(routes []*fiber.Route) bool {
+	atRoot := false
+	for _, route := range routes {
+		ours := runs(route, ourGuard)
+		if takesAll(route.Path) {
+			return atRoot && !ours
+		}
+		atRoot = atRoot || ours && route.Path == "/"
+	}
+	return false
+}
+
+// takesAll reports whether routes with the pattern take every path, without a comparison.
 func takesAll(pattern string) bool { return pattern == "/*" || pattern == "*" }
 
 // bypassCache does nothing: label keeps the response to a signed-in request out of caches.

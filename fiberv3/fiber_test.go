@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v3"
+	"github.com/gofiber/fiber/v3/extractors"
 	"github.com/gofiber/fiber/v3/middleware/cache"
 	"github.com/gofiber/fiber/v3/middleware/csrf"
 	"github.com/gofiber/fiber/v3/middleware/idempotency"
@@ -355,6 +356,58 @@ func TestUseWithoutPathMissesPathsOfSlashes(t *testing.T) {
 	app.All("/a/*", text("reached"))
 	require.Equal(t, 401, get(app, "/a/b"))
 	require.Empty(t, log.String())
+}
+
+// An application's extractor may stand where one of this package does.
+func TestFibersExtractorsAreAccepted(t *testing.T) {
+	const name = "token"
+	for source, test := range map[string]struct {
+		extractor extractors.Extractor
+		path      string
+		headers   []string
+		want      string
+	}{
+		"auth header":       {extractors.FromAuthHeader("JWT"), "/", []string{"Authorization", "JWT %s"}, "200 auth header "},
+		"the whole header":  {extractors.FromAuthHeader(""), "/", []string{"Authorization", "%s"}, "200 header "},
+		"header":            {extractors.FromHeader("X-Token"), "/", []string{"X-Token", "%s"}, "200 header "},
+		"cookie":            {extractors.FromCookie(name), "/", []string{"Cookie", name + "=%s"}, "200 cookie "},
+		"cookie, elsewhere": {extractors.FromCookie(name), "/", []string{"Cookie", name + "=%s", "Origin", "https://evil.example"}, "200 cookie "},
+		"two cookies":       {extractors.FromCookie(name), "/", []string{"Cookie", name + "=%s; " + name + "=other"}, `400 {"error":"invalid_request"`},
+		"query":             {extractors.FromQuery(name), "/?token=%s", nil, "200 query no-referrer"},
+		"custom":            {extractors.FromCustom("own", func(c fiber.Ctx) (string, error) { return c.Get("X-Own"), nil }), "/", []string{"X-Own", "%s"}, "200 custom "},
+		"nothing":           {extractors.FromHeader("X-Token"), "/", []string{"X-Other", "%s"}, `401 {"error":"no_token"`},
+		"a chain":           {extractors.Chain(extractors.FromHeader("X-Token"), extractors.FromCookie(name)), "/", []string{"Cookie", name + "=%s"}, "200 cookie "},
+		"an invalid first":  {extractors.Chain(extractors.FromHeader("X-Token"), extractors.FromCookie(name)), "/", []string{"X-Token", "x", "Cookie", name + "=%s"}, `401 {"error":"invalid_token"`},
+	} {
+		app := fiber.New()
+		cfg := exampleConfig(app)
+		cfg.Extractor = fiberjwt.FromExtractor(test.extractor)
+		app.Use(fiberjwt.New(cfg))
+		app.Get("/", func(c fiber.Ctx) error {
+			s, _ := fiberjwt.SessionOf(c)
+			return c.SendString(s.Source + " " + c.GetRespHeader("Referrer-Policy"))
+		})
+		app.Post("/", text("reached"))
+		access := signUp(app, "users", "ann@example.com")
+		in := func(text string) string { return strings.ReplaceAll(text, "%s", access) }
+		var headers []string
+		for _, text := range test.headers {
+			headers = append(headers, in(text))
+		}
+		require.True(t, strings.HasPrefix(ask(app, "GET", in(test.path), "", headers...)+" ", test.want), "%s: %s", source, ask(app, "GET", in(test.path), "", headers...))
+		switch source {
+		case "cookie, elsewhere":
+			require.Contains(t, ask(app, "POST", "/", "", headers...), "403", "the CSRF check")
+		case "query":
+			require.Contains(t, ask(app, "POST", in(test.path), "", headers...), "401")
+		}
+	}
+	for _, empty := range []extractors.Extractor{{}, extractors.FromCookie(""), extractors.FromHeader(""), extractors.Chain(extractors.FromCookie(""))} {
+		cfg := exampleConfig(fiber.New())
+		cfg.Extractor = fiberjwt.Chain(fiberjwt.FromExtractor(empty))
+		_, err := fiberjwt.Open(cfg)
+		require.ErrorContains(t, err, "Config.Extractor")
+	}
 }
 
 // wire is a connection whose input is complete and whose output is recorded.
