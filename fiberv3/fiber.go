@@ -88,13 +88,13 @@ func (a *Auth) answerHead(c fiber.Ctx) (answered bool, err error) {
 	return true, c.RestartRouting()
 }
 
-// isOpenToGet reports whether a HEAD route below the middleware takes the request, and the GET
-// route that it was made of is above. Other routes are in the same order for both methods.
+// isOpenToGet reports whether a HEAD route takes the request, and the GET route that it was made of
+// is above the middleware.
 func (a *Auth) isOpenToGet(c fiber.Ctx) bool {
 	rules, heads, gets := c.App().Config(), routesFor(c.App(), fiber.MethodHead), routesFor(c.App(), fiber.MethodGet)
 	above := gets[:min(a.neighbours(c).guards[c.Route().Path], len(gets))] // the application may remove routes
 	path := routedPath(c.Path(), rules)
-	for _, route := range heads[slices.Index(heads, c.Route())+1:] {
+	for _, route := range heads {
 		if takes(route.Path, path, rules) && slices.ContainsFunc(above, func(get *fiber.Route) bool { return isCopy(route, get) }) {
 			return true
 		}

@@ -146,6 +146,7 @@ func TestHandlersAboveSeeTheMethodHead(t *testing.T) {
 	})
 	app.Get("/open", text("open"))
 	app.Use(fiberjwt.New(exampleConfig(fiber.New())))
+	app.Get("/guarded", text("guarded"))
 	head(t, app, "/open", "")
 	require.Equal(t, []string{"GET", "HEAD"}, methods, "the request is routed again as GET")
 	methods = nil
