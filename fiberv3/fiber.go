@@ -81,8 +81,8 @@ func (a *Auth) answerHead(c fiber.Ctx) (answered bool, err error) {
 	}
 	above := a.isOpenToGet(c)
 	defer c.Method(fiber.MethodHead)
-	c.Method(fiber.MethodGet)
-	if !above && !a.isPublic(c) {
+	known := c.Method(fiber.MethodGet) == fiber.MethodGet // false without GET in fiber.Config.RequestMethods
+	if !known || !above && !a.isPublic(c) {
 		return false, nil
 	}
 	return true, c.RestartRouting()

@@ -154,6 +154,16 @@ func TestHandlersAboveSeeTheMethodHead(t *testing.T) {
 	require.Equal(t, []string{"HEAD"}, methods)
 }
 
+func TestHeadWithoutTheMethodGetEnds(t *testing.T) {
+	app := fiber.New(fiber.Config{RequestMethods: []string{"HEAD", "POST"}})
+	app.Use(fiberjwt.New(fiberjwt.Config{Secret: secret, Public: []string{"GET /open", "HEAD /open"}}))
+	app.Head("/open", text("open"))
+	status, _ := head(t, app, "/open", "")
+	require.Equal(t, 200, status)
+	status, _ = head(t, app, "/guarded", "")
+	require.Equal(t, 401, status)
+}
+
 // fiber.RoutePatternMatch accepts these patterns and panics when a request matches.
 func TestPatternWithTooManyParametersIsRefused(t *testing.T) {
 	public := func(parameters int) string { return "GET " + strings.Repeat("/:p", parameters) }
