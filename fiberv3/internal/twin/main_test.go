@@ -1,6 +1,10 @@
 package main
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -79,6 +83,66 @@ func TestEveryRuleHasUse(t *testing.T) {
 	for _, rule := range rules {
 		require.Contains(t, sources.String(), rule.v2)
 	}
+}
+
+// FromExtractor is for the extractors of Fiber v3, which v2 does not have.
+func TestTwinExportsTheSameNames(t *testing.T) {
+	for _, folder := range []string{".", "fiberjwttest"} {
+		want := exported(t, filepath.Join(root, folder))
+		if folder == "." {
+			want = append(want, "FromExtractor")
+		}
+		require.NotEmpty(t, want)
+		require.ElementsMatch(t, want, exported(t, filepath.Join(root, "fiberv3", folder)))
+	}
+}
+
+// exported returns the exported names of the package in a folder, with those of methods and fields.
+func exported(t *testing.T, folder string) (names []string) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	require.NoError(t, err)
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		ast.FileExports(file)
+		for _, declaration := range file.Decls {
+			switch d := declaration.(type) {
+			case *ast.FuncDecl:
+				name := d.Name.Name
+				if d.Recv != nil {
+					name = types.ExprString(d.Recv.List[0].Type) + "." + name
+				}
+				names = append(names, name)
+			case *ast.GenDecl:
+				for _, spec := range d.Specs {
+					names = append(names, namesOf(spec)...)
+				}
+			}
+		}
+	}
+	return names
+}
+
+func namesOf(spec ast.Spec) (names []string) {
+	switch s := spec.(type) {
+	case *ast.ValueSpec:
+		for _, name := range s.Names {
+			names = append(names, name.Name)
+		}
+	case *ast.TypeSpec:
+		names = append(names, s.Name.Name)
+		structure, ok := s.Type.(*ast.StructType)
+		for i := 0; ok && i < len(structure.Fields.List); i++ {
+			for _, field := range structure.Fields.List[i].Names {
+				names = append(names, s.Name.Name+"."+field.Name)
+			}
+		}
+	}
+	return names
 }
 
 // An application links one Fiber.
