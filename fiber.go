@@ -66,7 +66,7 @@ func addRoute(router fiber.Router, method, path string, handler fiber.Handler) {
 
 // prefixOf returns the path in front of the routes of router; ok is false if router does not
 // tell.
-func prefixOf(router fiber.Router) (prefix string, ok bool) {
+func prefixOf(router fiber.Router) (prefix string, ok bool) { //nolint:unparam // ok is false for some routers of Fiber v3
 	if group, isGroup := router.(*fiber.Group); isGroup {
 		return group.Prefix, true
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fiberjwt/fiberjwt/fiberv3"
+	"github.com/fiberjwt/fiberjwt/keys"
 )
 
 // The tests in this file are for what Fiber v3 does otherwise than Fiber v2.
@@ -367,6 +368,37 @@ func TestUseWithoutPathMissesPathsOfSlashes(t *testing.T) {
 	app.All("/a/*", text("reached"))
 	require.Equal(t, 401, get(app, "/a/b"))
 	require.Empty(t, log.String())
+}
+
+// closer is a source of keys that records whether it was closed.
+type closer struct {
+	keys.Source
+	closed *bool
+}
+
+func (c closer) Close() error { *c.closed = true; return nil }
+
+func TestAuthCanBeClosedAfterShutdown(t *testing.T) {
+	key, err := keys.Generate(keys.ES256)
+	require.NoError(t, err)
+	set, err := keys.NewSet(key.Public())
+	require.NoError(t, err)
+	app, closed := fiber.New(), false
+	auth, err := fiberjwt.Open(fiberjwt.Config{Keys: closer{set, &closed}})
+	require.NoError(t, err)
+	app.Use(auth.Handler())
+	app.Hooks().OnPostShutdown(func(error) error { return auth.Close() })
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	ready := make(chan struct{})
+	app.Hooks().OnListen(func(fiber.ListenData) error { close(ready); return nil })
+	go func() { served <- app.Listener(listener, fiber.ListenConfig{DisableStartupMessage: true}) }()
+	<-ready
+	require.False(t, closed)
+	require.NoError(t, app.Shutdown())
+	require.True(t, closed)
+	require.NoError(t, <-served)
 }
 
 // An application's extractor may stand where one of this package does.
