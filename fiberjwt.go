@@ -182,7 +182,7 @@ func (a *Auth) verifyCredential(c *fiber.Ctx, presented credential, s *Session) 
 	if presented.source == sourceTicket {
 		v, err = a.service.VerifyTicket(c.UserContext(), presented.token, borrow(c.Request().URI().PathOriginal()))
 	} else {
-		v, err = a.service.Verify(c.UserContext(), presented.token)
+		err = a.service.Verify(c.UserContext(), presented.token, &v)
 	}
 	s.set(&v)
 	switch {
@@ -354,8 +354,8 @@ func newGuard(db *bun.DB, s *sessions.Sessions, wait time.Duration) *dbcheck.Gua
 // middleware does. The error is one of the ErrToken… values (401), ErrUnavailable,
 // ErrSetup, or an *[Error] that [Entity].FromIssuer returned. Then the session is nil.
 func (a *Auth) Verify(ctx context.Context, token string) (*Session, error) {
-	v, err := a.service.Verify(ctx, token)
-	if err != nil {
+	var v auth.Verified
+	if err := a.service.Verify(ctx, token, &v); err != nil {
 		return nil, publicError(err) // without the session: a caller may overlook the error
 	}
 	s := new(Session)
