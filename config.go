@@ -203,6 +203,12 @@ type Config struct {
 	// *session.SQL that session.NewSQL returns, not the interface: a *session.SQL
 	// takes part in the transactions of the accounts.
 	Store session.Store
+	// Unprepared sends every SQL statement with its values in the text, as Bun does.
+	// By default those that requests repeat are prepared once for each connection of
+	// DB, unless the driver or the server does not support that, which is detected.
+	// Set it for a proxy between this process and the database that mishandles
+	// prepared statements. A bun.ConnResolver has the same effect. Default: false.
+	Unprepared bool
 	// CacheTTL keeps accounts of active sessions in memory for this time, at most
 	// 1 h. See "Cache" above. Default 0: no cache.
 	CacheTTL time.Duration

@@ -3,6 +3,7 @@ package fiberjwt
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"reflect"
 	"sync/atomic"
 	"time"
@@ -19,7 +20,9 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/origin"
 	"github.com/fiberjwt/fiberjwt/internal/secret"
 	"github.com/fiberjwt/fiberjwt/internal/sessions"
+	"github.com/fiberjwt/fiberjwt/internal/statement"
 	"github.com/fiberjwt/fiberjwt/internal/token"
+	"github.com/fiberjwt/fiberjwt/session"
 )
 
 // New returns the middleware for cfg. If cfg.Routes is set, it also registers the
@@ -315,13 +318,14 @@ func newService(cfg Config, kinds []*kind, log *journal.Journal, machineClock bo
 		k.Times = cfg.Refresh.times(k.AccessTTL, k.IdleTTL)
 	}
 	accounts.JoinTables(tables)
+	pool := newPool(cfg, tables, log)
 	issuers := make([]token.Issuer, len(cfg.TrustedIssuers))
 	for i, issuer := range cfg.TrustedIssuers {
 		issuers[i] = issuer.inner()
 	}
 	ring := secret.NewRing(cfg.Secret, cfg.OldSecrets)
 	service := auth.Config{
-		DB: cfg.DB, Kinds: inner, Ring: ring, Hasher: newHasher(cfg), Old: auth.OldTokens(cfg.OldTokens), Journal: log,
+		DB: cfg.DB, Pool: pool, Kinds: inner, Ring: ring, Hasher: newHasher(cfg), Old: auth.OldTokens(cfg.OldTokens), Journal: log,
 		Tokens: token.New(token.Config{
 			Ring: ring, Keys: cfg.Keys, KeyWait: cfg.ReadTimeout, Kinds: names, Issuer: cfg.Issuer, ClientID: cfg.ClientID,
 			Audience: cfg.Audience, Audiences: audiences, Required: cfg.RequiredClaims, Issuers: issuers, Leeway: cfg.Leeway, Now: cfg.Now,
@@ -329,7 +333,11 @@ func newService(cfg Config, kinds []*kind, log *journal.Journal, machineClock bo
 		Sliding: cfg.Cookie.Sliding, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.WriteTimeout, Now: cfg.Now, MachineClock: machineClock,
 	}
 	if cfg.DB != nil {
-		service.Sessions = sessions.New(sessions.Config{Store: cfg.Store, DB: cfg.DB, CacheTTL: cfg.CacheTTL, Read: cfg.ReadTimeout, Write: cfg.WriteTimeout, Now: cfg.Now, MachineClock: machineClock})
+		store := cfg.Store
+		if store == nil {
+			store = session.NewSQLIn(pool)
+		}
+		service.Sessions = sessions.New(sessions.Config{Store: store, DB: cfg.DB, CacheTTL: cfg.CacheTTL, Read: cfg.ReadTimeout, Write: cfg.WriteTimeout, Now: cfg.Now, MachineClock: machineClock})
 		service.Guard = newGuard(cfg.DB, service.Sessions, cfg.ReadTimeout)
 	}
 	s := auth.New(service)
@@ -337,6 +345,27 @@ func newService(cfg Config, kinds []*kind, log *journal.Journal, machineClock bo
 		s.Sessions.PruneInBackground(s.PruneSafely, s.LogNotPruned, cfg.Now)
 	}
 	return s
+}
+
+// newPool returns the pool of the statements that requests repeat, with those of the kinds, or
+// nil without DB.
+func newPool(cfg Config, kinds []*accounts.Kind, log *journal.Journal) *statement.Pool {
+	if cfg.DB == nil {
+		return nil
+	}
+	pool := statement.NewPool(cfg.DB, func(cause error) {
+		log.Once(context.Background(), journal.Line{
+			Level: slog.LevelWarn, Message: "the database refuses or loses prepared statements, so they are sent as text from now on, which is slower",
+			Hint: "see docs/operate/databases.md, or set Config.Unprepared if this is expected", Attrs: []slog.Attr{slog.String("error", cause.Error())},
+		})
+	})
+	if cfg.Unprepared {
+		pool.Close()
+	}
+	for _, k := range kinds {
+		k.Prepare(pool)
+	}
+	return pool
 }
 
 // newGuard returns the check that keeps text of clients out of SQL statements; see
@@ -402,5 +431,6 @@ func (a *Auth) Prune(ctx context.Context) (deleted int64, err error) {
 // Close stops what runs in the background, and waits until it has stopped: the deletion of
 // rows, the goroutine that reads revocations for Config.CacheTTL together with its cache,
 // and the fetching of remote keys, also for another Auth with the same [keys.Remote]. It
-// may be called more than once. Close the DB after it.
+// closes the prepared statements; requests that come later use none. It may be called more
+// than once. Close the DB after it.
 func (a *Auth) Close() error { return a.service.Close() }

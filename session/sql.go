@@ -15,6 +15,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
 	"github.com/fiberjwt/fiberjwt/internal/dberr"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/statement"
 )
 
 // SQL is a [Store] in the table fiberjwt_sessions of a Bun database: one row for
@@ -56,19 +57,23 @@ var (
 // A statement that the database rolled back, for a deadlock, a conflict with
 // another node or because SQLite was busy, is retried with random pauses for at
 // most about three seconds, or until ctx is done.
-func NewSQL(db *bun.DB) *SQL {
+func NewSQL(db *bun.DB) *SQL { return NewSQLIn(statement.NewPool(db, nil)) }
+
+// NewSQLIn is NewSQL with a pool of statements, for fiberjwt itself.
+func NewSQLIn(pool *statement.Pool) *SQL {
+	db := pool.DB()
 	s := &SQL{db: db, advance: (*SQL).compareAndSet}
 	refresh := ""
 	switch db.Dialect().Name() {
 	case dialect.PG:
-		s.advance, s.clock, refresh = (*SQL).advanceOnce, postgresClock, postgresRefresh
+		s.advance, s.clock, refresh = (*SQL).advancePostgres, postgresClock, postgresRefresh
 	case dialect.MySQL:
 		s.clock = mysqlClock
 		if db.HasFeature(feature.InsertReturning) {
 			s.advance, refresh = (*SQL).advanceMaria, mariaRefresh
 		}
 	}
-	s.statements = newStatements(db, refresh, s.clock)
+	s.statements = newStatements(pool, refresh, s.clock)
 	return s
 }
 
@@ -196,20 +201,34 @@ func (s *SQL) advanceMaria(ctx context.Context, p present) (Row, Outcome, error)
 	if galera {
 		return s.compareAndSet(ctx, p)
 	}
-	return s.advanceOnce(ctx, p)
-}
-
-// advanceOnce uses a statement that returns the row afterwards and the outcome.
-func (s *SQL) advanceOnce(ctx context.Context, p present) (Row, Outcome, error) {
 	var found struct {
 		Row
 		Outcome Outcome `bun:"outcome"`
 	}
-	err := s.statements.refresh(ctx, s.db, &found, p)
+	err = s.statements.runRefresh(ctx, s.db, &found, p)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Row{}, Gone, nil
 	}
 	return found.Row, found.Outcome, err
+}
+
+// advancePostgres repeats the statement if it did not write, because another refresh or a
+// logout was faster. It then decides by the row that this left.
+func (s *SQL) advancePostgres(ctx context.Context, p present) (Row, Outcome, error) {
+	for {
+		var found struct {
+			Row
+			Outcome Outcome `bun:"outcome"`
+			Written bool    `bun:"written"`
+		}
+		err := s.statements.runRefresh(ctx, s.db, &found, p)
+		if errors.Is(err, sql.ErrNoRows) {
+			return Row{}, Gone, nil
+		}
+		if err != nil || found.Written || !found.Outcome.Writes() {
+			return found.Row, found.Outcome, err
+		}
+	}
 }
 
 // compareAndSet reads the row, decides in Go, and writes only if there is something to

@@ -12,20 +12,22 @@ import (
 
 // statements are what [SQL] sends most often, with arguments apart from the text.
 type statements struct {
-	find        *statement.Statement
-	findAndTime *statement.Statement // with the clock of the server; nil if there is no server
-	swap        *statement.Statement
-	slide       *statement.Statement
-	advance     [2]*statement.Statement // with the clock of the process, and that of the server; nil: none
+	find           *statement.Statement
+	findAndTime    *statement.Statement // with the clock of the server; nil if there is no server
+	swap           *statement.Statement
+	slide          *statement.Statement
+	refresh        *statement.Statement // nil if the database has none
+	refreshByClock *statement.Statement // the same with the clock of the server
 
 	loadAttempts *perNumber
 	swapAttempts *perNumber
 }
 
-// newStatements returns the statements for db. refresh is its statement for a refresh, ""
-// if it has none, and clock an SQL expression for the time of the server, "" if it has none.
-func newStatements(db *bun.DB, refresh string, clock bun.Safe) statements {
-	one := func(text string) *statement.Statement { return statement.New(db, arguments.Replace(text)) }
+// newStatements returns the statements in a pool. refresh is the statement of its database for
+// a refresh, "" if it has none, and clock an SQL expression for the time of the server, "" if
+// it has none.
+func newStatements(pool *statement.Pool, refresh string, clock bun.Safe) statements {
+	one := func(text string) *statement.Statement { return pool.New(arguments.Replace(text)) }
 	s := statements{
 		find: one("SELECT " + columns + " FROM " + table + " WHERE sid = $1 AND kind = $2"),
 		swap: one("UPDATE " + table + " SET gen = $1, prev = $2, issued = $3, idle_until = $4, revoked = $5" +
@@ -34,16 +36,16 @@ func newStatements(db *bun.DB, refresh string, clock bun.Safe) statements {
 			" WHERE sid = $1 AND kind = $2 AND " + strings.ReplaceAll(living, "?", "$3")),
 	}
 	conflict := onConflict
-	if db.Dialect().Name() == dialect.MySQL {
+	if pool.DB().Dialect().Name() == dialect.MySQL {
 		conflict = onDuplicateKey
 	}
-	s.loadAttempts = &perNumber{build: func(n int) *statement.Statement { return statement.New(db, selectAttempts(n)) }}
-	s.swapAttempts = &perNumber{build: func(n int) *statement.Statement { return statement.New(db, upsertAttempts(n)+conflict) }}
+	s.loadAttempts = &perNumber{build: func(n int) *statement.Statement { return pool.New(selectAttempts(n)) }}
+	s.swapAttempts = &perNumber{build: func(n int) *statement.Statement { return pool.New(upsertAttempts(n) + conflict) }}
 	if clock != "" {
 		s.findAndTime = one("SELECT " + columns + ", " + string(clock) + " AS now FROM " + table + " WHERE sid = $1 AND kind = $2")
 	}
 	if refresh != "" {
-		s.advance = [2]*statement.Statement{refreshStatement(db, refresh, ""), refreshStatement(db, refresh, string(clock))}
+		s.refresh, s.refreshByClock = refreshStatement(pool, refresh, ""), refreshStatement(pool, refresh, string(clock))
 	}
 	return s
 }
@@ -54,9 +56,9 @@ func arg(n int) string { return string(statement.Arg(n)) }
 
 // refreshStatement returns a statement for a refresh. If clock is "", its last argument is
 // the time.
-func refreshStatement(db *bun.DB, text, clock string) *statement.Statement {
+func refreshStatement(pool *statement.Pool, text, clock string) *statement.Statement {
 	number := func(n int) string {
-		if db.Dialect().Name() == dialect.PG {
+		if pool.DB().Dialect().Name() == dialect.PG {
 			return arg(n) + "::bigint" // PostgreSQL cannot derive the type of a sum of two arguments
 		}
 		return arg(n)
@@ -64,18 +66,18 @@ func refreshStatement(db *bun.DB, text, clock string) *statement.Statement {
 	if clock == "" {
 		clock = number(8)
 	}
-	return statement.New(db, strings.NewReplacer("?sid", arg(1), "?kind", arg(2), "?grace", number(4), "?g", number(3),
+	return pool.New(strings.NewReplacer("?sid", arg(1), "?kind", arg(2), "?grace", number(4), "?g", number(3),
 		"?rearm", number(5), "?age", number(6), "?idle", number(7), "?now", clock).Replace(text))
 }
 
-// refresh runs the statement for a refresh, and stores what it returns in found.
-func (s *statements) refresh(ctx context.Context, db *bun.DB, found any, p present) error {
+// runRefresh runs the statement for a refresh, and stores what it returns in found.
+func (s *statements) runRefresh(ctx context.Context, db *bun.DB, found any, p present) error {
 	t := p.times
 	args := []any{p.sid, p.kind, p.g, t.Grace.Milliseconds(), t.Rearm.Milliseconds(), t.Age.Milliseconds(), t.Idle.Milliseconds(), p.now}
 	if p.clock {
-		return s.advance[1].Scan(ctx, db, found, args[:7]...)
+		return s.refreshByClock.Scan(ctx, db, found, args[:7]...)
 	}
-	return s.advance[0].Scan(ctx, db, found, args...)
+	return s.refresh.Scan(ctx, db, found, args...)
 }
 
 // judged is [Decide] as an SQL expression over the row.
@@ -97,16 +99,17 @@ const changes = `
   idle_until = CASE WHEN j.outcome NOT IN (1, 3, 5, 6) THEN j.idle_until WHEN ?now + ?idle < j.ends THEN ?now + ?idle ELSE j.ends END,
   revoked = CASE j.outcome WHEN 7 THEN ?now ELSE j.revoked END`
 
-// postgresRefresh locks the row, so that concurrent refreshes wait for each other.
-// It then decides by the row that the previous one left, and writes if there is
-// something to write.
+// postgresRefresh reads the row, decides, and writes if there is something to write and the
+// row has not changed: an UPDATE waits for a concurrent one, and then compares again. If it
+// has changed, written is false. The statement does not lock the row first, which would write
+// to it even if a refresh is too early.
 const postgresRefresh = `
-WITH locked AS (SELECT * FROM fiberjwt_sessions WHERE sid = ?sid AND kind = ?kind FOR NO KEY UPDATE),
-j AS (SELECT *, ` + judged + ` AS outcome FROM locked),
+WITH j AS (SELECT *, ` + judged + ` AS outcome FROM fiberjwt_sessions WHERE sid = ?sid AND kind = ?kind),
 w AS (UPDATE fiberjwt_sessions AS s SET` + changes + `
   FROM j WHERE s.sid = j.sid AND j.outcome IN (1, 3, 5, 6, 7)
+    AND s.gen = j.gen AND s.prev = j.prev AND s.issued = j.issued AND s.revoked IS NULL
   RETURNING s.sid, s.gen, s.prev, s.issued, s.idle_until, s.revoked)
-SELECT j.outcome, j.sid, j.kind, j.subject, j.ends, j.auth_time, j.created, j.address, j.agent,
+SELECT j.outcome, w.sid IS NOT NULL AS written, j.sid, j.kind, j.subject, j.ends, j.auth_time, j.created, j.address, j.agent,
   COALESCE(w.gen, j.gen) AS gen, COALESCE(w.prev, j.prev) AS prev, COALESCE(w.issued, j.issued) AS issued,
   COALESCE(w.idle_until, j.idle_until) AS idle_until, COALESCE(w.revoked, j.revoked) AS revoked
 FROM j LEFT JOIN w ON w.sid = j.sid`
