@@ -43,9 +43,10 @@ var (
 
 // NewSQL returns the store on db. It does no I/O; [Migrate] creates the tables.
 //
-// On PostgreSQL and MariaDB a refresh is one statement. On SQLite, MySQL and other
-// databases it reads the row, decides, and writes if there is something to write and
-// the row has not changed.
+// On PostgreSQL and MariaDB a refresh is one statement. PostgreSQL needs a second one
+// for the rare outcomes that write but do not rotate, and if another refresh was
+// faster. On SQLite, MySQL and other databases a refresh reads the row, decides, and
+// writes if there is something to write and the row has not changed.
 // MariaDB is recognized by its answer to bun.NewDB: a server that was down at that
 // time is treated like MySQL, which costs round trips, until the process restarts.
 // The first statement for which it matters asks whether the server is a node of a
@@ -63,17 +64,17 @@ func NewSQL(db *bun.DB) *SQL { return NewSQLIn(statement.NewPool(db, nil)) }
 func NewSQLIn(pool *statement.Pool) *SQL {
 	db := pool.DB()
 	s := &SQL{db: db, advance: (*SQL).compareAndSet}
-	refresh := ""
+	var refreshes []string
 	switch db.Dialect().Name() {
 	case dialect.PG:
-		s.advance, s.clock, refresh = (*SQL).advancePostgres, postgresClock, postgresRefresh
+		s.advance, s.clock, refreshes = (*SQL).advancePostgres, postgresClock, []string{postgresRotate, postgresRefresh}
 	case dialect.MySQL:
 		s.clock = mysqlClock
 		if db.HasFeature(feature.InsertReturning) {
-			s.advance, refresh = (*SQL).advanceMaria, mariaRefresh
+			s.advance, refreshes = (*SQL).advanceMaria, []string{mariaRefresh}
 		}
 	}
-	s.statements = newStatements(pool, refresh, s.clock)
+	s.statements = newStatements(pool, refreshes, s.clock)
 	return s
 }
 
@@ -205,23 +206,24 @@ func (s *SQL) advanceMaria(ctx context.Context, p present) (Row, Outcome, error)
 		Row
 		Outcome Outcome `bun:"outcome"`
 	}
-	err = s.statements.runRefresh(ctx, s.db, &found, p)
+	err = s.statements.refreshes[0].run(ctx, s.db, &found, p)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Row{}, Gone, nil
 	}
 	return found.Row, found.Outcome, err
 }
 
-// advancePostgres repeats the statement if it did not write, because another refresh or a
-// logout was faster. It then decides by the row that this left.
+// advancePostgres tries the statement for the usual outcomes, and then the one for all of them
+// until it has written what it decided: another refresh, or a logout, may be faster. It then
+// decides by the row that this left.
 func (s *SQL) advancePostgres(ctx context.Context, p present) (Row, Outcome, error) {
-	for {
+	for try := 0; ; try++ {
 		var found struct {
 			Row
 			Outcome Outcome `bun:"outcome"`
 			Written bool    `bun:"written"`
 		}
-		err := s.statements.runRefresh(ctx, s.db, &found, p)
+		err := s.statements.refreshes[min(try, 1)].run(ctx, s.db, &found, p)
 		if errors.Is(err, sql.ErrNoRows) {
 			return Row{}, Gone, nil
 		}
