@@ -305,7 +305,7 @@ func (e *Error) announce(c *fiber.Ctx, logs logs) {
 	header.SetCanonical(headerCacheControl, noStore)
 	if e.Status == fiber.StatusUnauthorized {
 		// Every 401 must have a challenge (RFC 9110 §15.5.2).
-		header.SetCanonical(headerWWWAuthenticate, lend(cmp.Or(e.challenge, "Bearer")))
+		header.SetBytesKV(headerWWWAuthenticate, lend(cmp.Or(e.challenge, "Bearer")))
 	}
 	if e.RetryAfter > 0 {
 		seconds := int64((e.RetryAfter + time.Second - 1) / time.Second)

@@ -213,6 +213,12 @@ type Config struct {
 	// *session.SQL that session.NewSQL returns, not the interface: a *session.SQL
 	// takes part in the transactions of the accounts.
 	Store session.Store
+	// Unprepared sends every SQL statement with its values in the text, as Bun does.
+	// By default those that requests repeat are prepared once for each connection of
+	// DB, unless the driver or the server does not support that, which is detected.
+	// Set it for a proxy between this process and the database that mishandles
+	// prepared statements. A bun.ConnResolver has the same effect. Default: false.
+	Unprepared bool
 	// CacheTTL keeps accounts of active sessions in memory for this time, at most
 	// 1 h. See "Cache" above. Default 0: no cache.
 	CacheTTL time.Duration
@@ -393,13 +399,14 @@ func newService(cfg Config, kinds []*kind, log *journal.Journal, machineClock bo
 		k.Times = cfg.Refresh.times(k.AccessTTL, k.IdleTTL)
 	}
 	accounts.JoinTables(tables)
+	pool := newPool(cfg, tables, logs{log})
 	issuers := make([]token.Issuer, len(cfg.TrustedIssuers))
 	for i, issuer := range cfg.TrustedIssuers {
 		issuers[i] = issuer.inner()
 	}
 	ring := secret.NewRing(cfg.Secret, cfg.OldSecrets)
 	service := auth.Config{
-		DB: cfg.DB, Kinds: inner, Ring: ring, Hasher: newHasher(cfg), Old: auth.OldTokens(cfg.OldTokens), Journal: log,
+		DB: cfg.DB, Pool: pool, Kinds: inner, Ring: ring, Hasher: newHasher(cfg), Old: auth.OldTokens(cfg.OldTokens), Journal: log,
 		Tokens: token.New(token.Config{
 			Ring: ring, Keys: cfg.Keys, KeyWait: cfg.ReadTimeout, Kinds: names, Issuer: cfg.Issuer, ClientID: cfg.ClientID,
 			Audience: cfg.Audience, Audiences: audiences, Required: cfg.RequiredClaims, Issuers: issuers, Leeway: cfg.Leeway, Now: cfg.Now,
@@ -407,7 +414,11 @@ func newService(cfg Config, kinds []*kind, log *journal.Journal, machineClock bo
 		Sliding: cfg.Cookie.Sliding, ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.WriteTimeout, Now: cfg.Now, MachineClock: machineClock,
 	}
 	if cfg.DB != nil {
-		service.Sessions = sessions.New(sessions.Config{Store: cfg.Store, DB: cfg.DB, CacheTTL: cfg.CacheTTL, Read: cfg.ReadTimeout, Write: cfg.WriteTimeout, Now: cfg.Now, MachineClock: machineClock})
+		store := cfg.Store
+		if store == nil {
+			store = session.NewSQLIn(pool)
+		}
+		service.Sessions = sessions.New(sessions.Config{Store: store, DB: cfg.DB, CacheTTL: cfg.CacheTTL, Read: cfg.ReadTimeout, Write: cfg.WriteTimeout, Now: cfg.Now, MachineClock: machineClock})
 		service.Guard = newGuard(cfg.DB, service.Sessions, cfg.ReadTimeout)
 	}
 	s := auth.New(service)

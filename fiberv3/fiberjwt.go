@@ -185,7 +185,7 @@ func (a *Auth) verifyCredential(c fiber.Ctx, presented credential, s *Session) e
 	if presented.source == sourceTicket {
 		v, err = a.service.VerifyTicket(c.Context(), presented.token, borrow(c.Request().URI().PathOriginal()))
 	} else {
-		v, err = a.service.Verify(c.Context(), presented.token)
+		err = a.service.Verify(c.Context(), presented.token, &v)
 	}
 	s.set(&v)
 	switch {
@@ -374,8 +374,8 @@ func (a *Auth) kind(name string) *kind {
 // middleware does. The error is one of the ErrToken… values (401), ErrUnavailable,
 // ErrSetup, or an *[Error] that [Entity].FromIssuer returned. Then the session is nil.
 func (a *Auth) Verify(ctx context.Context, token string) (*Session, error) {
-	v, err := a.service.Verify(ctx, token)
-	if err != nil {
+	var v auth.Verified
+	if err := a.service.Verify(ctx, token, &v); err != nil {
 		return nil, publicError(err) // without the session: a caller may overlook the error
 	}
 	s := new(Session)
@@ -422,5 +422,6 @@ func (a *Auth) Prune(ctx context.Context) (deleted int64, err error) {
 // Close stops what runs in the background, and waits until it has stopped: the deletion of
 // rows, the goroutine that reads revocations for Config.CacheTTL together with its cache,
 // and the fetching of remote keys, also for another Auth with the same [keys.Remote]. It
-// may be called more than once. Close the DB after it.
+// closes the prepared statements; requests that come later use none. It may be called more
+// than once. Close the DB after it.
 func (a *Auth) Close() error { return a.service.Close() }

@@ -263,6 +263,14 @@ func looksLikeToken(text []byte) bool {
 	return start >= 0 && bytes.Count(text[start:], []byte(".")) >= 2
 }
 
+// statementsAsText warns that no statement is prepared any more.
+func (l logs) statementsAsText(cause error) {
+	l.Once(context.Background(), journal.Line{
+		Level: slog.LevelWarn, Message: "the database refuses or loses prepared statements, so they are sent as text from now on, which is slower",
+		Hint: "see docs/operate/databases.md, or set Config.Unprepared if this is expected", Attrs: []slog.Attr{slog.String("error", cause.Error())},
+	})
+}
+
 // crossOrigin warns of a refusal that may concern a page of the application.
 func (l logs) crossOrigin(c fiber.Ctx) {
 	l.Hint(c.Context(), "a request with cookies from another origin is refused",

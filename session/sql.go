@@ -15,6 +15,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/dbcheck"
 	"github.com/fiberjwt/fiberjwt/internal/dberr"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/statement"
 )
 
 // SQL is a [Store] in the table fiberjwt_sessions of a Bun database: one row for
@@ -42,9 +43,10 @@ var (
 
 // NewSQL returns the store on db. It does no I/O; [Migrate] creates the tables.
 //
-// On PostgreSQL and MariaDB a refresh is one statement. On SQLite, MySQL and other
-// databases it reads the row, decides, and writes if there is something to write and
-// the row has not changed.
+// On PostgreSQL and MariaDB a refresh is one statement. PostgreSQL needs a second one
+// for the rare outcomes that write but do not rotate, and if another refresh was
+// faster. On SQLite, MySQL and other databases a refresh reads the row, decides, and
+// writes if there is something to write and the row has not changed.
 // MariaDB is recognized by its answer to bun.NewDB: a server that was down at that
 // time is treated like MySQL, which costs round trips, until the process restarts.
 // The first statement for which it matters asks whether the server is a node of a
@@ -56,19 +58,23 @@ var (
 // A statement that the database rolled back, for a deadlock, a conflict with
 // another node or because SQLite was busy, is retried with random pauses for at
 // most about three seconds, or until ctx is done.
-func NewSQL(db *bun.DB) *SQL {
+func NewSQL(db *bun.DB) *SQL { return NewSQLIn(statement.NewPool(db, nil)) }
+
+// NewSQLIn is NewSQL with a pool of statements, for fiberjwt itself.
+func NewSQLIn(pool *statement.Pool) *SQL {
+	db := pool.DB()
 	s := &SQL{db: db, advance: (*SQL).compareAndSet}
-	refresh := ""
+	var refreshes []string
 	switch db.Dialect().Name() {
 	case dialect.PG:
-		s.advance, s.clock, refresh = (*SQL).advanceOnce, postgresClock, postgresRefresh
+		s.advance, s.clock, refreshes = (*SQL).advancePostgres, postgresClock, []string{postgresRotate, postgresRefresh}
 	case dialect.MySQL:
 		s.clock = mysqlClock
 		if db.HasFeature(feature.InsertReturning) {
-			s.advance, refresh = (*SQL).advanceMaria, mariaRefresh
+			s.advance, refreshes = (*SQL).advanceMaria, []string{mariaRefresh}
 		}
 	}
-	s.statements = newStatements(db, refresh, s.clock)
+	s.statements = newStatements(pool, refreshes, s.clock)
 	return s
 }
 
@@ -196,20 +202,35 @@ func (s *SQL) advanceMaria(ctx context.Context, p present) (Row, Outcome, error)
 	if galera {
 		return s.compareAndSet(ctx, p)
 	}
-	return s.advanceOnce(ctx, p)
-}
-
-// advanceOnce uses a statement that returns the row afterwards and the outcome.
-func (s *SQL) advanceOnce(ctx context.Context, p present) (Row, Outcome, error) {
 	var found struct {
 		Row
 		Outcome Outcome `bun:"outcome"`
 	}
-	err := s.statements.refresh(ctx, s.db, &found, p)
+	err = s.statements.refreshes[0].run(ctx, s.db, &found, p)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Row{}, Gone, nil
 	}
 	return found.Row, found.Outcome, err
+}
+
+// advancePostgres tries the statement for the usual outcomes, and then the one for all of them
+// until it has written what it decided: another refresh, or a logout, may be faster. It then
+// decides by the row that this left.
+func (s *SQL) advancePostgres(ctx context.Context, p present) (Row, Outcome, error) {
+	for try := 0; ; try++ {
+		var found struct {
+			Row
+			Outcome Outcome `bun:"outcome"`
+			Written bool    `bun:"written"`
+		}
+		err := s.statements.refreshes[min(try, 1)].run(ctx, s.db, &found, p)
+		if errors.Is(err, sql.ErrNoRows) {
+			return Row{}, Gone, nil
+		}
+		if err != nil || found.Written || !found.Outcome.Writes() {
+			return found.Row, found.Outcome, err
+		}
+	}
 }
 
 // compareAndSet reads the row, decides in Go, and writes only if there is something to

@@ -16,16 +16,16 @@ type statements struct {
 	findAndTime *statement.Statement // with the clock of the server; nil if there is no server
 	swap        *statement.Statement
 	slide       *statement.Statement
-	advance     [2]*statement.Statement // with the clock of the process, and that of the server; nil: none
+	refreshes   []refreshStatement // in the order in which they are tried; none on some databases
 
 	loadAttempts *perNumber
 	swapAttempts *perNumber
 }
 
-// newStatements returns the statements for db. refresh is its statement for a refresh, ""
-// if it has none, and clock an SQL expression for the time of the server, "" if it has none.
-func newStatements(db *bun.DB, refresh string, clock bun.Safe) statements {
-	one := func(text string) *statement.Statement { return statement.New(db, arguments.Replace(text)) }
+// newStatements returns the statements in a pool. refreshes are the statements of its database
+// for a refresh, and clock is an SQL expression for the time of the server, "" if it has none.
+func newStatements(pool *statement.Pool, refreshes []string, clock bun.Safe) statements {
+	one := func(text string) *statement.Statement { return pool.New(arguments.Replace(text)) }
 	s := statements{
 		find: one("SELECT " + columns + " FROM " + table + " WHERE sid = $1 AND kind = $2"),
 		swap: one("UPDATE " + table + " SET gen = $1, prev = $2, issued = $3, idle_until = $4, revoked = $5" +
@@ -34,16 +34,16 @@ func newStatements(db *bun.DB, refresh string, clock bun.Safe) statements {
 			" WHERE sid = $1 AND kind = $2 AND " + strings.ReplaceAll(living, "?", "$3")),
 	}
 	conflict := onConflict
-	if db.Dialect().Name() == dialect.MySQL {
+	if pool.DB().Dialect().Name() == dialect.MySQL {
 		conflict = onDuplicateKey
 	}
-	s.loadAttempts = &perNumber{build: func(n int) *statement.Statement { return statement.New(db, selectAttempts(n)) }}
-	s.swapAttempts = &perNumber{build: func(n int) *statement.Statement { return statement.New(db, upsertAttempts(n)+conflict) }}
+	s.loadAttempts = &perNumber{build: func(n int) *statement.Statement { return pool.New(selectAttempts(n)) }}
+	s.swapAttempts = &perNumber{build: func(n int) *statement.Statement { return pool.New(upsertAttempts(n) + conflict) }}
 	if clock != "" {
 		s.findAndTime = one("SELECT " + columns + ", " + string(clock) + " AS now FROM " + table + " WHERE sid = $1 AND kind = $2")
 	}
-	if refresh != "" {
-		s.advance = [2]*statement.Statement{refreshStatement(db, refresh, ""), refreshStatement(db, refresh, string(clock))}
+	for _, text := range refreshes {
+		s.refreshes = append(s.refreshes, refreshStatement{ofProcess: newRefresh(pool, text, ""), ofServer: newRefresh(pool, text, string(clock))})
 	}
 	return s
 }
@@ -52,11 +52,13 @@ var arguments = strings.NewReplacer("$1", arg(1), "$2", arg(2), "$3", arg(3), "$
 
 func arg(n int) string { return string(statement.Arg(n)) }
 
-// refreshStatement returns a statement for a refresh. If clock is "", its last argument is
-// the time.
-func refreshStatement(db *bun.DB, text, clock string) *statement.Statement {
+// refreshStatement is a statement for a refresh, by one clock or the other.
+type refreshStatement struct{ ofProcess, ofServer *statement.Statement }
+
+// newRefresh returns a statement for a refresh. If clock is "", its last argument is the time.
+func newRefresh(pool *statement.Pool, text, clock string) *statement.Statement {
 	number := func(n int) string {
-		if db.Dialect().Name() == dialect.PG {
+		if pool.DB().Dialect().Name() == dialect.PG {
 			return arg(n) + "::bigint" // PostgreSQL cannot derive the type of a sum of two arguments
 		}
 		return arg(n)
@@ -64,18 +66,18 @@ func refreshStatement(db *bun.DB, text, clock string) *statement.Statement {
 	if clock == "" {
 		clock = number(8)
 	}
-	return statement.New(db, strings.NewReplacer("?sid", arg(1), "?kind", arg(2), "?grace", number(4), "?g", number(3),
+	return pool.New(strings.NewReplacer("?sid", arg(1), "?kind", arg(2), "?grace", number(4), "?g", number(3),
 		"?rearm", number(5), "?age", number(6), "?idle", number(7), "?now", clock).Replace(text))
 }
 
-// refresh runs the statement for a refresh, and stores what it returns in found.
-func (s *statements) refresh(ctx context.Context, db *bun.DB, found any, p present) error {
+// run runs the statement, and stores what it returns in found.
+func (s refreshStatement) run(ctx context.Context, db *bun.DB, found any, p present) error {
 	t := p.times
 	args := []any{p.sid, p.kind, p.g, t.Grace.Milliseconds(), t.Rearm.Milliseconds(), t.Age.Milliseconds(), t.Idle.Milliseconds(), p.now}
 	if p.clock {
-		return s.advance[1].Scan(ctx, db, found, args[:7]...)
+		return s.ofServer.Scan(ctx, db, found, args[:7]...)
 	}
-	return s.advance[0].Scan(ctx, db, found, args...)
+	return s.ofProcess.Scan(ctx, db, found, args...)
 }
 
 // judged is [Decide] as an SQL expression over the row.
@@ -97,16 +99,28 @@ const changes = `
   idle_until = CASE WHEN j.outcome NOT IN (1, 3, 5, 6) THEN j.idle_until WHEN ?now + ?idle < j.ends THEN ?now + ?idle ELSE j.ends END,
   revoked = CASE j.outcome WHEN 7 THEN ?now ELSE j.revoked END`
 
-// postgresRefresh locks the row, so that concurrent refreshes wait for each other.
-// It then decides by the row that the previous one left, and writes if there is
-// something to write.
+// postgresRotate does what most refreshes need: it rotates, or reads and decides if that is not
+// the outcome. If the row has changed since the statement began, the outcome is Rotate and
+// written is false. It takes half the time of postgresRefresh, which can write every outcome.
+const postgresRotate = `
+WITH w AS (UPDATE fiberjwt_sessions SET gen = gen + 1, prev = gen, issued = ?now,
+    idle_until = CASE WHEN ?now + ?idle < ends THEN ?now + ?idle ELSE ends END
+  WHERE sid = ?sid AND kind = ?kind AND ` + judged + ` = 3 RETURNING ` + columns + `)
+SELECT 3 AS outcome, true AS written, w.* FROM w
+UNION ALL SELECT ` + judged + `, false, ` + columns + ` FROM fiberjwt_sessions
+  WHERE sid = ?sid AND kind = ?kind AND NOT EXISTS (SELECT FROM w)`
+
+// postgresRefresh reads the row, decides, and writes if there is something to write and the
+// row has not changed: an UPDATE waits for a concurrent one, and then compares again. If it
+// has changed, written is false. The statement does not lock the row first, which would write
+// to it even if a refresh is too early.
 const postgresRefresh = `
-WITH locked AS (SELECT * FROM fiberjwt_sessions WHERE sid = ?sid AND kind = ?kind FOR NO KEY UPDATE),
-j AS (SELECT *, ` + judged + ` AS outcome FROM locked),
+WITH j AS (SELECT *, ` + judged + ` AS outcome FROM fiberjwt_sessions WHERE sid = ?sid AND kind = ?kind),
 w AS (UPDATE fiberjwt_sessions AS s SET` + changes + `
   FROM j WHERE s.sid = j.sid AND j.outcome IN (1, 3, 5, 6, 7)
+    AND s.gen = j.gen AND s.prev = j.prev AND s.issued = j.issued AND s.revoked IS NULL
   RETURNING s.sid, s.gen, s.prev, s.issued, s.idle_until, s.revoked)
-SELECT j.outcome, j.sid, j.kind, j.subject, j.ends, j.auth_time, j.created, j.address, j.agent,
+SELECT j.outcome, w.sid IS NOT NULL AS written, j.sid, j.kind, j.subject, j.ends, j.auth_time, j.created, j.address, j.agent,
   COALESCE(w.gen, j.gen) AS gen, COALESCE(w.prev, j.prev) AS prev, COALESCE(w.issued, j.issued) AS issued,
   COALESCE(w.idle_until, j.idle_until) AS idle_until, COALESCE(w.revoked, j.revoked) AS revoked
 FROM j LEFT JOIN w ON w.sid = j.sid`

@@ -17,6 +17,7 @@ import (
 	"github.com/fiberjwt/fiberjwt"
 	"github.com/fiberjwt/fiberjwt/bench/fixture"
 	"github.com/fiberjwt/fiberjwt/bench/measure"
+	"github.com/fiberjwt/fiberjwt/bench/report"
 	"github.com/fiberjwt/fiberjwt/keys"
 )
 
@@ -27,7 +28,7 @@ const asymmetricTokens = 1024
 // signature, and returns the algorithm with the largest ratio.
 func asymmetric(b *bench) (outcome, error) {
 	var worst outcome
-	var sides []side
+	var sides []report.Side
 	for _, algorithm := range []keys.Algorithm{keys.EdDSA, keys.ES256, keys.RS256} {
 		o, err := b.asymmetric(algorithm)
 		if err != nil {

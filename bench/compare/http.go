@@ -37,7 +37,7 @@ func (b *bench) overHTTP(ours, theirs string) (outcome, error) {
 		if err := load.Run(3 * len(requests)); err != nil {
 			return outcome{}, err
 		}
-		cases = append(cases, measure.Case{Name: name, Run: load.Run, Clock: child.CPU})
+		cases = append(cases, measure.Case{Name: name, Run: load.Run, Clock: child.CPU, Elsewhere: true})
 	}
 	return compare(measure.Plan{Rounds: b.plan.Rounds, Slice: httpSliceTime}, measure.Over(ours, theirs), cases...)
 }

@@ -13,6 +13,7 @@ import (
 	"runtime/pprof"
 	"time"
 
+	"github.com/fiberjwt/fiberjwt/bench/report"
 	"github.com/fiberjwt/fiberjwt/bench/server"
 )
 
@@ -21,6 +22,7 @@ func main() {
 	quick := flag.Bool("quick", false, "measure a fifth of the rounds, in about a minute")
 	only := flag.String("only", "", "measure only rows whose name matches this regular expression")
 	profile := flag.String("cpuprofile", "", "write a profile to this file, with the name of the case as the label case")
+	save := flag.String("save", "", "write the result to this file, for the command page")
 	flag.Parse()
 	// Refused requests are part of what is measured, and the default Config logs them.
 	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
@@ -29,7 +31,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
-	exit := run(*quick, regexp.MustCompile(*only))
+	exit := run(*quick, regexp.MustCompile(*only), *save)
 	stop()
 	os.Exit(exit)
 }
@@ -53,7 +55,7 @@ func startProfile(name string) (stop func(), err error) {
 	}, nil
 }
 
-func run(quick bool, only *regexp.Regexp) int {
+func run(quick bool, only *regexp.Regexp, save string) int {
 	b, err := newBench(quick)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -62,6 +64,7 @@ func run(quick bool, only *regexp.Regexp) int {
 	defer b.close()
 	start, exit := time.Now(), 0
 	var lines []string
+	result := report.Comparison{Machine: report.Machine(), Rounds: b.plan.Rounds}
 	fmt.Println(heading)
 	for _, r := range rows {
 		if !only.MatchString(r.name) {
@@ -74,6 +77,7 @@ func run(quick bool, only *regexp.Regexp) int {
 			continue
 		}
 		fmt.Print(r.text(o))
+		result.Rows = append(result.Rows, r.reported(o))
 		if r.goal == 0 || o.skipped != "" {
 			continue
 		}
@@ -85,6 +89,13 @@ func run(quick bool, only *regexp.Regexp) int {
 	fmt.Printf("\n%s\n", time.Since(start).Round(time.Second))
 	for _, line := range lines {
 		fmt.Println(line)
+	}
+	if save == "" {
+		return exit
+	}
+	if err := report.Save(save, result); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
 	}
 	return exit
 }

@@ -2,9 +2,12 @@ package main
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 
 	"github.com/fiberjwt/fiberjwt/bench/measure"
+	"github.com/fiberjwt/fiberjwt/bench/report"
 )
 
 // row is a line of the table.
@@ -17,14 +20,8 @@ type row struct {
 // outcome is what a row has measured. The sides are shown with their costs.
 type outcome struct {
 	ratio   measure.Ratio
-	sides   []side
+	sides   []report.Side
 	skipped string // why nothing was measured
-}
-
-type side struct {
-	name   string
-	nanos  float64
-	allocs float64
 }
 
 // rows are the goals, in the order of the README, with the other peers below the first of
@@ -76,30 +73,36 @@ func (r row) text(o outcome) string {
 	text := fmt.Sprintf("%-24s %6.4g  %-13s  %-13s  %-7s %s\n", r.name, q.Median, span(q.Low, q.High), span(q.Halves[0], q.Halves[1]), goal, holds)
 	var sides []string
 	for _, s := range o.sides {
-		sides = append(sides, fmt.Sprintf("%s %s, %.0f allocs", s.name, duration(s.nanos), s.allocs))
+		sides = append(sides, s.String())
 	}
 	return text + "    " + strings.Join(sides, " · ") + "\n"
+}
+
+// reported returns the outcome for a file, with as many digits as are certain.
+func (r row) reported(o outcome) report.Row {
+	kept := report.Row{Name: r.name, Goal: r.goal, Ratio: digits(o.ratio.Median), Low: digits(o.ratio.Low), High: digits(o.ratio.High), Skipped: o.skipped}
+	for _, s := range o.sides {
+		s.Nanos, s.Allocs = digits(s.Nanos), math.Round(s.Allocs)
+		kept.Sides = append(kept.Sides, s)
+	}
+	return kept
+}
+
+// digits rounds to three significant digits.
+func digits(x float64) float64 {
+	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 3, 64), 64)
+	return rounded
 }
 
 func (r row) holds(o outcome) bool { return o.ratio.Median <= r.goal }
 
 func span(a, b float64) string { return fmt.Sprintf("%.3g %.3g", a, b) }
 
-func duration(nanos float64) string {
-	switch {
-	case nanos < 1e3:
-		return fmt.Sprintf("%.0f ns", nanos)
-	case nanos < 1e6:
-		return fmt.Sprintf("%.3g µs", nanos/1e3)
-	}
-	return fmt.Sprintf("%.3g ms", nanos/1e6)
-}
-
 // outcomeOf returns the outcome of a measurement.
 func outcomeOf(result measure.Result, of func(measure.Round) float64, cases []measure.Case) outcome {
 	o := outcome{ratio: result.Ratio(of)}
 	for _, c := range cases {
-		o.sides = append(o.sides, side{c.Name, result.Cost(c.Name), result.Allocs[c.Name]})
+		o.sides = append(o.sides, report.Side{Name: c.Name, Nanos: result.Cost(c.Name), Allocs: result.Allocs[c.Name], Elsewhere: c.Elsewhere})
 	}
 	return o
 }

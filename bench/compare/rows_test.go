@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fiberjwt/fiberjwt/bench/measure"
+	"github.com/fiberjwt/fiberjwt/bench/report"
 )
 
 func TestGoalHoldsUpToItsValue(t *testing.T) {
@@ -16,7 +17,7 @@ func TestGoalHoldsUpToItsValue(t *testing.T) {
 }
 
 func TestLineSaysWhetherTheGoalHolds(t *testing.T) {
-	r, o := row{name: "cold_vs_floor", goal: 1.8}, outcome{ratio: measure.Ratio{Median: 1.5}, sides: []side{{"fiberjwt", 980, 1}}}
+	r, o := row{name: "cold_vs_floor", goal: 1.8}, outcome{ratio: measure.Ratio{Median: 1.5}, sides: []report.Side{{Name: "fiberjwt", Nanos: 980, Allocs: 1}}}
 	require.Regexp(t, `^cold_vs_floor +1\.5 .*≤ 1\.8 +yes\n +fiberjwt 980 ns, 1 allocs\n$`, r.text(o))
 	o.ratio.Median = 3.77
 	require.Regexp(t, `3\.77 .*≤ 1\.8 +no\n`, r.text(o))
@@ -36,6 +37,6 @@ func TestRowsHaveDifferentNames(t *testing.T) {
 
 func TestDurationsHaveThreeDigits(t *testing.T) {
 	for nanos, want := range map[float64]string{92.4: "92 ns", 2_154: "2.15 µs", 55_000: "55 µs", 23_456_000: "23.5 ms"} {
-		require.Equal(t, want, duration(nanos))
+		require.Equal(t, want, report.Duration(nanos))
 	}
 }

@@ -20,19 +20,26 @@ import (
 	"github.com/fiberjwt/fiberjwt/bench/drive"
 	"github.com/fiberjwt/fiberjwt/bench/fixture"
 	"github.com/fiberjwt/fiberjwt/bench/peer"
+	"github.com/fiberjwt/fiberjwt/bench/report"
 )
 
 func main() {
 	most := flag.Int("sessions", 5_000_000, "the largest number of sessions")
+	save := flag.String("save", "", "write the result to this file, for the command page")
 	flag.Parse()
 	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
-	if err := run(*most); err != nil {
+	result := report.Growth{Machine: report.Machine()}
+	err := run(*most, &result)
+	if err == nil && *save != "" {
+		err = report.Save(*save, result)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
 }
 
-func run(most int) error {
+func run(most int, result *report.Growth) error {
 	folder, err := os.MkdirTemp("", "fiberjwt-growth")
 	if err != nil {
 		return err
@@ -43,7 +50,7 @@ func run(most int) error {
 		return err
 	}
 	fmt.Println("database    sessions  request p50    p99  refresh p50    p99  bytes each")
-	if err := grow("SQLite", db, most); err != nil {
+	if err := grow("SQLite", db, most, result); err != nil {
 		return err
 	}
 	address := os.Getenv("FIBERJWT_POSTGRES")
@@ -59,11 +66,11 @@ func run(most int) error {
 	if db, err = schema.Open(); err != nil {
 		return err
 	}
-	return grow("PostgreSQL", db, most)
+	return grow("PostgreSQL", db, most, result)
 }
 
 // grow measures at several sizes.
-func grow(name string, db *bun.DB, most int) error {
+func grow(name string, db *bun.DB, most int, result *report.Growth) error {
 	defer func() { _ = db.Close() }()
 	app := fiber.New()
 	auth, err := peer.AddAccounts(app, fiberjwt.Config{DB: db, Secret: fixture.Secret})
@@ -87,7 +94,9 @@ func grow(name string, db *bun.DB, most int) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%-10s %9d  %11s %6s  %11s %6s  %10d\n", name, size, request.p(50), request.p(99), refresh.p(50), refresh.p(99), bytes/int64(size))
+		p := report.Point{Database: name, Sessions: size, Request: request.percentiles(), Refresh: refresh.percentiles(), Bytes: bytes / int64(size)}
+		fmt.Printf("%-10s %9d  %8d µs %3d µs  %8d µs %3d µs  %10d\n", name, size, p.Request.P50, p.Request.P99, p.Refresh.P50, p.Refresh.P99, p.Bytes)
+		result.Points = append(result.Points, p)
 	}
 	return nil
 }
@@ -122,8 +131,8 @@ func measure(db *bun.DB, app *fiber.App, auth *fiberjwt.Auth) (request, refresh 
 
 type times []time.Duration
 
-// p returns a percentile.
-func (t times) p(percent int) string {
+func (t times) percentiles() report.Times {
 	sorted := slices.Sorted(slices.Values(t))
-	return fmt.Sprintf("%d µs", sorted[(len(sorted)-1)*percent/100].Microseconds())
+	p := func(percent int) int64 { return sorted[(len(sorted)-1)*percent/100].Microseconds() }
+	return report.Times{P50: p(50), P99: p(99)}
 }

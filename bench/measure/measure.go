@@ -26,6 +26,8 @@ type Case struct {
 	Most int
 	// Clock measures the cost of Run. Default: [ProcessCPU].
 	Clock Clock
+	// Elsewhere says that another process does the work. Its allocations are not known.
+	Elsewhere bool
 	// Procs is GOMAXPROCS during Run. Default 1: with a second, idle processor the runtime
 	// wakes a thread for each goroutine that starts, which costs CPU time only while the
 	// machine has nothing else to do.
@@ -73,7 +75,7 @@ type Round map[string]float64
 // Result is what a Plan measured.
 type Result struct {
 	Rounds []Round
-	Allocs map[string]float64 // allocations of one run, by the name of the case
+	Allocs map[string]float64 // allocations of one run, by the name of the case; none for work elsewhere
 }
 
 // Run measures cases.
@@ -85,6 +87,9 @@ func (p Plan) Run(cases ...Case) (Result, error) {
 		var err error
 		if counts[i], err = p.calibrate(c); err != nil {
 			return Result{}, err
+		}
+		if c.Elsewhere {
+			continue
 		}
 		if result.Allocs[c.Name], err = allocs(c, counts[i]); err != nil {
 			return Result{}, err

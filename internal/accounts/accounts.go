@@ -77,9 +77,5 @@ func Open(db *bun.DB, model reflect.Type, d Declaration) (*Kind, []fault.Problem
 	if db == nil {
 		return k, nil // reported once for the whole Config
 	}
-	problems := k.resolve(d.Identity, d.Password, d.Fillable)
-	if len(problems) == 0 {
-		k.statements = k.makeStatements()
-	}
-	return k, problems
+	return k, k.resolve(d.Identity, d.Password, d.Fillable)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/fiberjwt/fiberjwt/internal/accounts"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
+	"github.com/fiberjwt/fiberjwt/internal/statement"
 )
 
 type User struct {
@@ -67,6 +68,7 @@ func open[T any](t testing.TB, db *bun.DB, d accounts.Declaration) *accounts.Kin
 	k, problems := accounts.Open(db, reflect.TypeFor[T](), d)
 	require.Empty(t, problems)
 	accounts.JoinTables([]*accounts.Kind{k})
+	k.Prepare(statement.NewPool(db, nil))
 	return k
 }
 

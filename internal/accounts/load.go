@@ -55,8 +55,11 @@ func (k *Kind) loadSubject(ctx context.Context, by *statement.Statement, subject
 	if by == nil || !ok {
 		return k.scanKey(ctx, k.DB, subject, key, narrow)
 	}
-	account := k.New()
-	err := k.read(ctx, k.DB, func() error { return by.Scan(ctx, k.DB, account, append([]any{argument}, args...)...) })
+	var account any
+	err := k.read(ctx, k.DB, func() error {
+		account = k.New() // in each try: JSON would be merged into what an earlier one has read
+		return by.Scan(ctx, k.DB, account, append([]any{argument}, args...)...)
+	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

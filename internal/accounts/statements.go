@@ -22,31 +22,32 @@ type statements struct {
 	byEither   *statement.Statement // of two forms of an identity
 }
 
-// makeStatements returns the statements of a kind whose columns are resolved.
-func (k *Kind) makeStatements() (s statements) {
+// Prepare makes the statements of a kind without problems, in a pool on its database. Without
+// it, Bun writes each of them anew.
+func (k *Kind) Prepare(pool *statement.Pool) {
 	if _, hooked := k.New().(bun.AfterSelectHook); hooked || k.selectsSubset() {
-		return s
+		return
 	}
+	s := &k.statements
 	one := func(limit int64, narrow func(*bun.SelectQuery) *bun.SelectQuery) *statement.Statement {
 		q := narrow(k.selectAccounts(k.DB, reflect.New(reflect.SliceOf(reflect.PointerTo(k.Model))).Interface())).Limit(limit)
 		text, err := q.AppendQuery(k.DB.QueryGen(), nil)
 		if err != nil {
 			return nil
 		}
-		return statement.New(k.DB, string(text))
+		return pool.New(string(text))
 	}
 	s.byKey = one(1, func(q *bun.SelectQuery) *bun.SelectQuery { return whereEqual(q, k.PK, statement.Arg(1)) })
 	s.byKeyAlive = one(1, func(q *bun.SelectQuery) *bun.SelectQuery {
 		return session.WhereAlive(whereEqual(q, k.PK, statement.Arg(1)), k.Name, statement.Arg(2), statement.Arg(3), statement.Arg(4))
 	})
 	if k.Identity == nil {
-		return s
+		return
 	}
 	s.byName = one(2, func(q *bun.SelectQuery) *bun.SelectQuery { return whereEqual(q, k.Identity, statement.Arg(1)) })
 	s.byEither = one(2, func(q *bun.SelectQuery) *bun.SelectQuery {
 		return whereEither(q, k.Identity, statement.Arg(1), statement.Arg(2))
 	})
-	return s
 }
 
 // whereEqual adds the condition that a column has a value, or the value of an argument.
@@ -64,8 +65,14 @@ var queryAppender = reflect.TypeFor[schema.QueryAppender]()
 
 // bindable returns a key as the argument of a statement. ok is false if a driver could send
 // it otherwise than Bun writes it: on PostgreSQL, Bun writes bytes as a text with their
-// hexadecimal digits, which need not become bytes again.
+// hexadecimal digits, which need not become bytes again. It is false too if the Value method
+// of the key panics: Bun will call it again, where a panic becomes an error.
 func (k *Kind) bindable(key reflect.Value) (argument any, ok bool) {
+	defer func() {
+		if recover() != nil {
+			argument, ok = nil, false
+		}
+	}()
 	if key.Type().Implements(queryAppender) {
 		return nil, false
 	}

@@ -2,6 +2,7 @@ package accounts_test
 
 import (
 	"context"
+	"database/sql/driver"
 	"encoding/hex"
 	"fmt"
 	"math"
@@ -47,6 +48,16 @@ func kindOf[K any](t *testing.T) *accounts.Kind {
 func subjectOf[K any](t *testing.T, key K) (string, error) {
 	t.Helper()
 	return kindOf[K](t).Subject(&keyed[K]{ID: key})
+}
+
+// fragile is a key that cannot be converted for the database.
+type fragile string
+
+func (fragile) Value() (driver.Value, error) { panic("oops") }
+
+func TestPanicOfKeyValueIsAnError(t *testing.T) {
+	_, err := kindOf[fragile](t).LoadBySubject(t.Context(), "a")
+	require.ErrorIs(t, err, fault.ErrSetup)
 }
 
 func TestSubjectIsTheKeyAsText(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/secret"
 	"github.com/fiberjwt/fiberjwt/internal/seen"
 	"github.com/fiberjwt/fiberjwt/internal/sessions"
+	"github.com/fiberjwt/fiberjwt/internal/statement"
 	"github.com/fiberjwt/fiberjwt/internal/throttle"
 	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/session"
@@ -58,7 +59,8 @@ type Kind struct {
 
 // Config configures [New]. No field has a default.
 type Config struct {
-	DB       *bun.DB // nil: tokens are verified only
+	DB       *bun.DB         // nil: tokens are verified only
+	Pool     *statement.Pool // of the statements on DB, nil without DB
 	Kinds    []*Kind
 	Ring     secret.Ring
 	Tokens   *token.Tokens

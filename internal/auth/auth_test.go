@@ -152,7 +152,8 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		require.ErrorIs(t, err, auth.ErrSessionEnded, "%q", raw)
 	}
 	for _, raw := range []string{"", "x", p.Refresh, p.Access + "A", p.Access[:len(p.Access)-4] + "AAAA"} {
-		v, err := w.Verify(t.Context(), raw)
+		var v auth.Verified
+		err := w.Verify(t.Context(), raw, &v)
 		require.ErrorIs(t, err, token.ErrMalformed, "%q", raw)
 		require.Zero(t, v)
 	}

@@ -133,10 +133,14 @@ func (a *Service) PruneSafely(ctx context.Context) error {
 	return err
 }
 
-// Close stops the goroutines in the background, and waits for them.
+// Close stops the goroutines in the background, waits for them, and closes the prepared
+// statements.
 func (a *Service) Close() error {
 	if a.Sessions != nil {
 		a.Sessions.Close()
+	}
+	if a.Pool != nil {
+		a.Pool.Close()
 	}
 	return a.Tokens.Close()
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/password"
 	"github.com/fiberjwt/fiberjwt/internal/secret"
 	"github.com/fiberjwt/fiberjwt/internal/sessions"
+	"github.com/fiberjwt/fiberjwt/internal/statement"
 	"github.com/fiberjwt/fiberjwt/internal/throttle"
 	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/keys"
@@ -157,14 +158,16 @@ func newWorld(t *testing.T, configure ...func(w *world, cfg *auth.Config)) *worl
 		Journal:     journal.New(slog.New(slog.NewTextHandler(w.log, nil)), w.clock.Now),
 		ReadTimeout: minute, WriteTimeout: minute, Now: w.clock.Now,
 	}
-	cfg.Sessions = sessions.New(sessions.Config{DB: w.db, Read: minute, Write: minute, Now: w.clock.Now})
+	cfg.Sessions = sessions.New(sessions.Config{Store: session.NewSQL(w.db), DB: w.db, Read: minute, Write: minute, Now: w.clock.Now})
 	for _, change := range configure {
 		change(w, &cfg)
 	}
 	cfg.Tokens = token.New(token.Config{Ring: ring, Kinds: []string{"users", "teachers", "guests"}, Issuer: "https://example.com", Audience: []string{"https://example.com"}, Now: w.clock.Now})
 	var tables []*accounts.Kind
+	pool := statement.NewPool(w.db, nil)
 	for _, k := range cfg.Kinds {
 		tables = append(tables, k.Kind)
+		k.Prepare(pool)
 	}
 	accounts.JoinTables(tables)
 	w.Service = auth.New(cfg)
@@ -256,15 +259,14 @@ func (w *world) enter() auth.Pair {
 // verified returns the session of an access token.
 func (w *world) verified(access string) auth.Verified {
 	w.t.Helper()
-	v, err := w.Verify(w.t.Context(), access)
-	require.NoError(w.t, err)
+	var v auth.Verified
+	require.NoError(w.t, w.Verify(w.t.Context(), access, &v))
 	return v
 }
 
 func (w *world) verifyError(access string) error {
 	w.t.Helper()
-	_, err := w.Verify(w.t.Context(), access)
-	return err
+	return w.Verify(w.t.Context(), access, new(auth.Verified))
 }
 
 func (w *world) refresh(raw string) (auth.Pair, error) {

@@ -37,37 +37,38 @@ type seenToken struct {
 }
 
 // Verify verifies an access token, loads its account and checks that the session is alive.
-// Without DB it only verifies the token. With an error, v has the claims if the signature is
-// valid, and is zero otherwise.
-func (a *Service) Verify(ctx context.Context, raw string) (v Verified, err error) {
+// Without DB it only verifies the token. It stores the result in v, which is zero. With an
+// error, v has the claims if the signature is valid, and is zero otherwise.
+func (a *Service) Verify(ctx context.Context, raw string, v *Verified) (err error) {
 	if seen, ok := a.seen.Get(raw); ok {
 		if account, ok := a.recheck(ctx, seen, raw); ok {
-			v = seen.v
+			*v = seen.v
 			v.Account, err = a.admitted(ctx, seen.kind, account, v.SID)
-			return v, err
+			return err
 		}
 	}
-	claims, err := a.Tokens.Verify(ctx, raw)
-	if err != nil {
-		return a.refused(ctx, raw, &claims, err)
+	var claims token.Claims
+	if err := a.Tokens.VerifyInto(ctx, raw, &claims); err != nil {
+		*v, err = a.refused(ctx, raw, &claims, err)
+		return err
 	}
-	v = verified(&claims)
+	v.set(&claims)
 	if a.Sessions == nil {
-		return v, nil
+		return nil
 	}
 	if claims.Foreign {
-		v.Account, err = a.issuerAccount(ctx, &v)
-		return v, err
+		v.Account, err = a.issuerAccount(ctx, v)
+		return err
 	}
 	if v.SID, _ = session.ParseID(v.ID); v.SID == nil {
-		return v, token.ErrWrong
+		return token.ErrWrong
 	}
-	account, kept, err := a.loadVerified(ctx, &v)
+	account, kept, err := a.loadVerified(ctx, v)
 	if kept != nil && err == nil && a.Tokens.Recheck(ctx, &claims, a.Now()) == nil {
-		a.seen.Offer(raw, seenToken{claims, v, a.Kind(v.Kind), kept})
+		a.seen.Offer(raw, seenToken{claims, *v, a.Kind(v.Kind), kept})
 	}
 	v.Account = account
-	return v, err
+	return err
 }
 
 // refused returns the result of Verify for a token that token.Tokens refuses with err. The
@@ -82,7 +83,8 @@ func (a *Service) refused(ctx context.Context, raw string, claims *token.Claims,
 	if claims.Kind == "" {
 		return Verified{}, err
 	}
-	v := verified(claims)
+	var v Verified
+	v.set(claims)
 	if claims.Foreign {
 		v.Subject = "" // the subject is that of the issuer, not that of an account
 	} else if errors.Is(err, token.ErrIssued) {
@@ -91,12 +93,11 @@ func (a *Service) refused(ctx context.Context, raw string, claims *token.Claims,
 	return v, err
 }
 
-func verified(c *token.Claims) Verified {
-	return Verified{
-		Kind: c.Kind, Subject: c.Subject, ID: c.SessionID, TokenID: c.ID,
-		IssuedAt: unixTime(c.IssuedAt), ExpiresAt: unixTime(c.ExpiresAt), AuthTime: unixTime(c.AuthTime),
-		Issuer: c.Issuer, Payload: c.Payload, Shaped: c.Shaped,
-	}
+// set stores the claims in v, which is zero.
+func (v *Verified) set(c *token.Claims) {
+	v.Kind, v.Subject, v.ID, v.TokenID, v.Issuer = c.Kind, c.Subject, c.SessionID, c.ID, c.Issuer
+	v.IssuedAt, v.ExpiresAt, v.AuthTime = unixTime(c.IssuedAt), unixTime(c.ExpiresAt), unixTime(c.AuthTime)
+	v.Payload, v.Shaped = c.Payload, c.Shaped
 }
 
 // recheck returns the account of a token that was verified before. ok is false if that must be

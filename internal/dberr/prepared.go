@@ -5,61 +5,56 @@ import (
 	"strings"
 )
 
-// NotPrepared reports whether a statement was not run because it is prepared, or because an
-// argument is sent apart from the text. The same statement with its arguments in the text may
-// succeed. The causes: the table has changed since it was prepared, the server has as many
-// prepared statements as it allows, a proxy has given the connection to another client, or
-// the column is of a type to which the driver does not convert the argument.
-func NotPrepared(err error) bool {
-	if err == nil {
-		return false
-	}
-	if IsStale(err) {
-		return true
-	}
-	for ; err != nil; err = errors.Unwrap(err) {
-		// pgx, before it sends anything; and database/sql, for a statement that a concurrent
-		// call has found stale.
-		if text := err.Error(); strings.HasPrefix(text, "failed to encode args[") || text == "sql: statement is closed" {
-			return true
-		}
-		if code, ok := field(err, "Number"); ok {
-			return code == mysqlUnsupported || code == mysqlTooManyPrepared
-		}
-	}
-	return false
-}
-
-// IsStale reports whether a statement must be prepared again, because the server has lost it
-// or its table has changed.
-func IsStale(err error) bool {
-	if state, ok := SQLState(err); ok {
-		// 0A000 is feature_not_supported, for "cached plan must not change result type".
-		return state == unknownName || state == duplicateName || state == "0A000"
-	}
-	for ; err != nil; err = errors.Unwrap(err) {
-		if code, ok := field(err, "Number"); ok {
-			return code == mysqlUnknownPrepared || code == mysqlPrepareAgain
-		}
-		if code, ok := sqliteCode(err); ok {
-			return code&0xff == 17 // SQLITE_SCHEMA
-		}
-	}
-	return false
-}
-
-// LosesPrepared reports whether a statement was not run because the server does not keep
-// prepared statements for the client, as behind a PgBouncer in transaction mode.
-func LosesPrepared(err error) bool {
-	state, _ := SQLState(err)
-	return state == unknownName || state == duplicateName
-}
+// Refusal says why a prepared statement was not run. The same statement with its arguments in
+// the text may succeed.
+type Refusal int
 
 const (
-	unknownName          = "26000" // invalid_sql_statement_name
-	duplicateName        = "42P05" // duplicate_prepared_statement
-	mysqlUnknownPrepared = 1243
-	mysqlUnsupported     = 1295 // by the protocol of prepared statements
-	mysqlTooManyPrepared = 1461
-	mysqlPrepareAgain    = 1615
+	// NotRefused means that the error has another reason, so the statement may have run.
+	NotRefused Refusal = iota
+	// Unsent means that the driver sent nothing: it cannot encode an argument, or it found the
+	// connection broken.
+	Unsent
+	// Stale means that the table has changed since the statement was prepared, or that another
+	// request has found so: it must be prepared again.
+	Stale
+	// Lost means that the server does not know the statement any more, or knows another one of
+	// the same name. A proxy may have given the connection to another client.
+	Lost
+	// RefusedByServer means that the server prepares no such statement, or no more statements.
+	RefusedByServer
 )
+
+// RefusalOf returns why a prepared statement was not run.
+func RefusalOf(err error) Refusal {
+	if err == nil {
+		return NotRefused
+	}
+	var pgx interface{ SafeToRetry() bool }
+	if errors.As(err, &pgx) && pgx.SafeToRetry() {
+		return Unsent
+	}
+	switch state, _ := SQLState(err); state {
+	case "26000", "42P05": // invalid_sql_statement_name, duplicate_prepared_statement
+		return Lost
+	case "0A000": // feature_not_supported, for "cached plan must not change result type"
+		return Stale
+	}
+	for ; err != nil; err = errors.Unwrap(err) {
+		if text := err.Error(); strings.HasPrefix(text, "failed to encode args[") { // pgx, before it sends anything
+			return Unsent
+		} else if text == "sql: statement is closed" {
+			return Stale
+		}
+		switch code, _ := field(err, "Number"); code {
+		case 1243, 1615: // unknown statement, needs to be prepared again
+			return Stale
+		case 1295, 1461: // not supported by the protocol, as many as the server allows
+			return RefusedByServer
+		}
+		if code, ok := sqliteCode(err); ok && code&0xff == 17 { // SQLITE_SCHEMA
+			return Stale
+		}
+	}
+	return NotRefused
+}

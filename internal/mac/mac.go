@@ -1,5 +1,5 @@
-// Package mac computes HMAC-SHA256 (RFC 2104) with keys that are used often. To prepare a key
-// costs more than to compute the MAC of a usual token.
+// Package mac computes HMAC-SHA256 (RFC 2104) with keys that are used often. Preparing a key
+// costs more than the MAC of a usual token.
 package mac
 
 import (

@@ -20,8 +20,9 @@ const (
 type Cache[V any] struct {
 	seed  maphash.Seed
 	slots [slots]atomic.Pointer[entry[V]]
-	// tags has a part of the hash of texts that came once. A text that comes only once costs
-	// an entry here, not one in slots.
+	// tags has a part of the hash of texts that came once, in two places each, because two
+	// texts that share a place would displace each other whenever they alternate. A text that
+	// comes only once costs two of these, not a slot.
 	tags [tags]atomic.Uint32
 }
 
@@ -54,7 +55,8 @@ func (c *Cache[V]) Offer(text string, value V) {
 	}
 	hash := maphash.String(c.seed, text)
 	tag := uint32(hash>>32) | 1 // never 0, which is an empty place
-	if c.tags[hash%tags].Swap(tag) != tag {
+	first, second := c.tags[hash%tags].Swap(tag), c.tags[hash>>16%tags].Swap(tag)
+	if first != tag && second != tag {
 		return
 	}
 	place := c.places(hash)

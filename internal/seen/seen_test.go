@@ -79,6 +79,24 @@ func TestCacheIsBoundedAndRightWhenFull(t *testing.T) {
 	require.Greater(t, kept, 1<<13)
 }
 
+// Each text shares a place with some other one, which comes between its own two times.
+func TestTextsInTurnAreRemembered(t *testing.T) {
+	c := seen.New[int]()
+	const texts = 8000
+	for range 2 {
+		for i := range texts {
+			c.Offer(strconv.Itoa(i), i)
+		}
+	}
+	kept := 0
+	for i := range texts {
+		if _, ok := c.Get(strconv.Itoa(i)); ok {
+			kept++
+		}
+	}
+	require.Greater(t, kept, texts*85/100, "the rest has no free slot")
+}
+
 func TestNilCacheRemembersNothing(t *testing.T) {
 	var c *seen.Cache[int]
 	twice(c, "a", 1)

@@ -48,7 +48,7 @@ type cache struct {
 
 	mu       sync.Mutex
 	entries  map[string]*Cached        // by sid, including those that are being loaded
-	recent   *list.List                // of *Cached, the newest first, or those that were used when they were last
+	recent   *list.List                // of *Cached, the newest first; makeRoom moves those that were used to the front
 	lastPoll atomic.Pointer[time.Time] // when the last poll that was answered began, by the machine's clock
 }
 
@@ -64,7 +64,7 @@ type Cached struct {
 	done    chan struct{}       // closed when account and err are set
 	account atomic.Pointer[any] // to nil if there is none; nil after it was removed from the cache
 	err     error
-	used    atomic.Bool // since it was last in recent
+	used    atomic.Bool // since makeRoom last moved it
 	dropped atomic.Bool // the session ended, or the account was removed
 }
 
@@ -204,9 +204,9 @@ func (c *cache) fill(entry *Cached, load func() (any, error)) {
 	}
 }
 
-// makeRoom removes the last entry of recent that was not used since it was there before, if
-// there is no room for another. A use sets a flag instead of moving the entry, which would
-// need the lock. The caller must hold it.
+// makeRoom removes an entry if there is no room for another: the oldest one that was not used
+// since makeRoom moved it. A use sets a flag instead of moving the entry, which would need the
+// lock. The caller must hold it.
 func (c *cache) makeRoom() {
 	for c.recent.Len() >= c.room {
 		last := c.recent.Back()

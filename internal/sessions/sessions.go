@@ -18,7 +18,7 @@ import (
 
 // Config configures [New].
 type Config struct {
-	Store    session.Store // nil: a table in DB
+	Store    session.Store
 	DB       *bun.DB       // of the accounts
 	CacheTTL time.Duration // 0: no cache
 	Read     time.Duration // timeout of each query that reads
@@ -41,9 +41,6 @@ type Sessions struct {
 // New returns Sessions. It sends no statement.
 func New(cfg Config) *Sessions {
 	s := &Sessions{store: cfg.Store, read: cfg.Read, write: cfg.Write}
-	if s.store == nil {
-		s.store = session.NewSQL(cfg.DB)
-	}
 	if sql, ok := s.store.(besideStore); ok && sql.On(cfg.DB) {
 		s.sql = sql
 	}

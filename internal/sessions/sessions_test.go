@@ -88,6 +88,9 @@ var (
 
 func newSessions(t *testing.T, store session.Store, db *bun.DB) *sessions.Sessions {
 	t.Helper()
+	if store == nil {
+		store = session.NewSQL(db)
+	}
 	s := sessions.New(sessions.Config{Store: store, DB: db, Read: time.Minute, Write: time.Minute, Now: time.Now})
 	t.Cleanup(s.Close)
 	return s

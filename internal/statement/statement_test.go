@@ -37,11 +37,11 @@ func newDB(t *testing.T, options ...bun.DBOption) *bun.DB {
 }
 
 func insertion(db *bun.DB) *statement.Statement {
-	return statement.New(db, "INSERT INTO notes (id, text, data) VALUES ("+string(statement.Arg(2)+", "+statement.Arg(1)+", "+statement.Arg(3)+")"))
+	return statement.NewPool(db, nil).New("INSERT INTO notes (id, text, data) VALUES (" + string(statement.Arg(2)+", "+statement.Arg(1)+", "+statement.Arg(3)+")"))
 }
 
 func selection(db *bun.DB) *statement.Statement {
-	return statement.New(db, "SELECT id, text, data FROM notes WHERE text = "+string(statement.Arg(1)+" OR data = "+statement.Arg(1)+" ORDER BY id"))
+	return statement.NewPool(db, nil).New("SELECT id, text, data FROM notes WHERE text = " + string(statement.Arg(1)+" OR data = "+statement.Arg(1)+" ORDER BY id"))
 }
 
 // seen collects the statements that a query hook sees.
@@ -105,6 +105,27 @@ func TestQueryHookSeesPlaceholdersInsteadOfValues(t *testing.T) {
 	_, err := insertion(db).Exec(t.Context(), db, "private", int64(1), nil)
 	require.NoError(t, err)
 	require.Equal(t, []string{"INSERT INTO notes (id, text, data) VALUES (?2, ?1, ?3)"}, hook.take())
+}
+
+func TestStatementOfAClosedPoolIsText(t *testing.T) {
+	hook := &seen{}
+	db := newDB(t).WithQueryHook(hook)
+	pool := statement.NewPool(db, nil)
+	find := pool.New("SELECT id FROM notes WHERE text = " + string(statement.Arg(1)))
+	var found []note
+	require.NoError(t, find.Scan(t.Context(), db, &found, "x"))
+	pool.Close()
+	pool.Close()
+	require.NoError(t, find.Scan(t.Context(), db, &found, "x"))
+	require.Equal(t, []string{"SELECT id FROM notes WHERE text = ?1", "SELECT id FROM notes WHERE text = 'x'"}, hook.take())
+}
+
+func TestQueryHookSeesAStatementThatCannotBePrepared(t *testing.T) {
+	hook := &seen{}
+	db := newDB(t).WithQueryHook(hook)
+	find := statement.NewPool(db, nil).New("SELECT id FROM nowhere WHERE id = " + string(statement.Arg(1)))
+	require.ErrorContains(t, find.Scan(t.Context(), db, new([]note), int64(1)), "no such table")
+	require.Equal(t, []string{"SELECT id FROM nowhere WHERE id = 1"}, hook.take())
 }
 
 func TestStatementRunsInTheTransaction(t *testing.T) {

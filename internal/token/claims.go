@@ -50,27 +50,28 @@ func Read(raw string) (Claims, error) {
 	if err != nil {
 		return Claims{}, ErrMalformed
 	}
-	return parseClaims(text)
+	var c Claims
+	if err := c.parse(text); err != nil {
+		return Claims{}, err
+	}
+	return c, nil
 }
 
-// parseClaims parses a claims set strictly: RFC 7519 §4 lets a parser refuse duplicate
-// names, and §7.3 requires that names are compared without any transformation. The
-// claims share memory with text.
-func parseClaims(text []byte) (c Claims, err error) {
-	c = Claims{Payload: text, IssuedAt: -1, ExpiresAt: -1, NotBefore: -1, AuthTime: -1}
-	err = strictjson.Object(text, func(name string, value strictjson.Value) error {
+// parse parses a claims set into c, which is zero. It is strict: RFC 7519 §4 lets a parser
+// refuse duplicate names, and §7.3 requires that names are compared without any
+// transformation. The claims share memory with text.
+func (c *Claims) parse(text []byte) error {
+	c.Payload, c.IssuedAt, c.ExpiresAt, c.NotBefore, c.AuthTime = text, -1, -1, -1, -1
+	err := strictjson.Object(text, func(name string, value strictjson.Value) error {
 		if !c.set(name, value) {
 			return ErrWrong
 		}
 		return nil
 	})
-	switch {
-	case err == nil:
-		return c, nil
-	case errors.Is(err, strictjson.ErrMalformed):
-		err = ErrMalformed
+	if errors.Is(err, strictjson.ErrMalformed) {
+		return ErrMalformed
 	}
-	return Claims{}, err
+	return err
 }
 
 // set stores one claim. ok is false if the value has the wrong type. Unknown claims are

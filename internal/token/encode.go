@@ -99,8 +99,8 @@ func sourceOf(kind string, shape *Shape) string {
 	return "Entity.Claims of kind " + kind
 }
 
-// encoder writes members of a JSON object, each after a comma. The caller adds the claims of the library in
-// the order of their names, and the encoder adds the others between them.
+// encoder writes members of a JSON object, each after a comma. The caller adds the claims of
+// the library in the order of their names, and the encoder adds the others between them.
 type encoder struct {
 	text   []byte
 	others []claim // those that are not in text yet

@@ -95,8 +95,8 @@ func (t *Tokens) verifyForeign(ctx context.Context, i *Issuer, p jws.Parts, text
 	if err := verifyBy(key, p); err != nil {
 		return Claims{}, err
 	}
-	c, err := parseClaims(text)
-	if err != nil {
+	var c Claims
+	if err := c.parse(text); err != nil {
 		return Claims{}, err
 	}
 	c.Foreign, c.SessionID = true, "" // its sid refers to a session of the issuer

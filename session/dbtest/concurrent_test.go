@@ -241,3 +241,28 @@ func TestConcurrentWrongPasswordsAreBounded(t *testing.T) {
 		})
 	}
 }
+
+// PostgreSQL writes to a row to lock it.
+func TestEarlyRefreshWritesNothingOnPostgreSQL(t *testing.T) {
+	db := postgres(t)(t)
+	migrate(t, db, nil)
+	store, now := session.NewSQL(db), time.Now().UnixMilli()
+	sid := []byte("0123456789abcdef")
+	require.NoError(t, store.Create(t.Context(), session.Row{
+		SID: sid, Kind: "people", Subject: "1", Prev: -1, Issued: now, IdleUntil: now + 1e9, Ends: now + 1e9, AuthTime: now, Created: now,
+	}))
+	times := session.Times{Grace: 30 * time.Second, Rearm: time.Minute, Age: 5 * time.Minute, Idle: time.Hour}
+	version := func() (text string) {
+		require.NoError(t, db.NewRaw("SELECT ctid::text || ' ' || xmax::text FROM fiberjwt_sessions").Scan(t.Context(), &text))
+		return text
+	}
+	before := version()
+	_, o, err := store.Refresh(t.Context(), "people", sid, 0, now+1, times)
+	require.NoError(t, err)
+	require.Equal(t, session.Same, o)
+	require.Equal(t, before, version())
+	_, o, err = store.Refresh(t.Context(), "people", sid, 0, now+int64(times.Age/time.Millisecond), times)
+	require.NoError(t, err)
+	require.Equal(t, session.Rotate, o)
+	require.NotEqual(t, before, version())
+}

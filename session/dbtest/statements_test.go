@@ -169,6 +169,7 @@ func TestServerWithoutRoomForPreparedStatements(t *testing.T) {
 			require.NoError(t, err)
 			s := joining(t, closeLater(t, bun.NewDB(sql.OpenDB(fullServer{connector}), mysqldialect.New())))
 			s.uses(t, name(0))
+			require.Contains(t, s.log.String(), "refuses or loses prepared statements")
 		})
 	}
 }
@@ -204,6 +205,7 @@ func TestPgBouncerInTransactionMode(t *testing.T) {
 			s.uses(t, name(0))
 			s.uses(t, name(1))
 			require.Contains(t, h.errors, "26000", "the statements that were prepared on another connection")
+			require.Contains(t, s.log.String(), "refuses or loses prepared statements")
 		})
 	}
 }

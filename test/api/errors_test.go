@@ -178,6 +178,19 @@ func TestEachErrorMapsToOneResponse(t *testing.T) {
 	}
 }
 
+func TestErrorHandlerReplacesTheChallenge(t *testing.T) {
+	w := newVerifier(t, func(cfg *fiberjwt.Config) {
+		cfg.ErrorHandler = func(c *fiber.Ctx, err error) error {
+			require.Equal(t, "Bearer", c.GetRespHeader("WWW-Authenticate"))
+			c.Set("WWW-Authenticate", `Bearer realm="shop"`)
+			return c.SendStatus(401)
+		}
+	})
+	w.app.Get("/empty", noContent)
+	a := w.do("GET", "/empty", "")
+	require.Equal(t, []string{`Bearer realm="shop"`}, a.Header.Values("WWW-Authenticate"))
+}
+
 func TestErrorHandlerReplacesBodyButKeepsHeaders(t *testing.T) {
 	for name, test := range refusals {
 		t.Run(name, func(t *testing.T) {

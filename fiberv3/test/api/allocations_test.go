@@ -10,6 +10,7 @@ import (
 
 	"github.com/gofiber/fiber/v3"
 	"github.com/stretchr/testify/require"
+	"github.com/valyala/fasthttp"
 
 	"github.com/fiberjwt/fiberjwt/fiberv3"
 )
@@ -78,4 +79,30 @@ func TestGuardsAndLocalsAllocateNothing(t *testing.T) {
 		require.Equal(t, 204, send(), name)
 		require.Equal(t, plain, allocations(send), name)
 	}
+}
+
+// The driver of SQLite makes most of these allocations.
+func TestStatementsKeepTheirAllocationBudget(t *testing.T) {
+	w := newWorld(t)
+	w.app.Get("/empty", noContent)
+	pair := w.register("users", "ann@example.com")
+	request := repeat(w.app.Handler(), "/empty", "Authorization", "Bearer "+pair.Access)
+	require.Equal(t, 204, request())
+	require.LessOrEqual(t, allocations(request), 65, "a request that loads its account")
+
+	var c fasthttp.RequestCtx
+	c.Request.Header.SetMethod(fiber.MethodPost)
+	c.Request.Header.SetContentType(fiber.MIMEApplicationJSON)
+	c.Request.SetRequestURI("/auth/users/refresh")
+	body := `{"refresh_token":"` + pair.Refresh + `"}`
+	c.Request.SetBodyString(body)
+	c.Request.Header.SetContentLength(len(body))
+	refresh := func() int {
+		c.Response.Reset()
+		c.ResetUserValues()
+		w.app.Handler()(&c)
+		return c.Response.StatusCode()
+	}
+	require.Equal(t, 200, refresh())
+	require.LessOrEqual(t, allocations(refresh), 155, "a refresh that is too early")
 }

@@ -25,10 +25,11 @@ func TestTransientErrorsOfMySQL(t *testing.T) {
 	}
 }
 
-func TestNotPreparedErrorsOfMySQL(t *testing.T) {
-	for number, want := range map[uint16]bool{1243: true, 1295: true, 1461: true, 1615: true, 1213: false, 1062: false} {
-		err := fmt.Errorf("wrapped: %w", &MySQLError{number})
-		require.Equal(t, want, dberr.NotPrepared(err), number)
-		require.Equal(t, number == 1243 || number == 1615, dberr.IsStale(err), number)
+func TestRefusalOfPreparedStatementOfMySQL(t *testing.T) {
+	for number, want := range map[uint16]dberr.Refusal{
+		1243: dberr.Stale, 1615: dberr.Stale, 1295: dberr.RefusedByServer, 1461: dberr.RefusedByServer,
+		1213: dberr.NotRefused, 1062: dberr.NotRefused,
+	} {
+		require.Equal(t, want, dberr.RefusalOf(fmt.Errorf("wrapped: %w", &MySQLError{number})), number)
 	}
 }
