@@ -1,4 +1,4 @@
-package fiberjwt
+package fiberjwt //nolint:revive // its comment is in doc.go, which is generated
 
 import (
 	"cmp"
