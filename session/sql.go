@@ -152,18 +152,9 @@ func (s *SQL) Quoting(ctx context.Context) ([]string, error) {
 	return fault.Texts(problems), err
 }
 
-// On reports whether the store is on db, so that a SELECT from db may use
-// [WhereAlive].
+// On reports whether the store is on db, so that one SELECT can read an account and
+// check its session.
 func (s *SQL) On(db *bun.DB) bool { return s.db.DB == db.DB }
-
-// WhereAlive adds a condition to the SELECT that loads an account: the session of
-// the access token is alive. So account and session take one round trip, and a
-// logout has effect at once. The arguments are values, or stand for values.
-func WhereAlive(q *bun.SelectQuery, kind, subject, sid, now any) *bun.SelectQuery {
-	return q.Where("EXISTS (SELECT 1 FROM fiberjwt_sessions AS fiberjwt_s WHERE fiberjwt_s.sid = ? AND fiberjwt_s.kind = ?"+
-		" AND fiberjwt_s.subject = ? AND fiberjwt_s.revoked IS NULL AND fiberjwt_s.idle_until > ? AND fiberjwt_s.ends > ?)",
-		sid, kind, subject, now, now)
-}
 
 // present is what a client presents.
 type present struct {

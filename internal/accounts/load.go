@@ -12,7 +12,6 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/dberr"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/statement"
-	"github.com/fiberjwt/fiberjwt/session"
 )
 
 // selectAccounts returns the SELECT of accounts, a *[]*T, with what the Load hook adds.
@@ -35,8 +34,17 @@ func (k *Kind) ByKey(db bun.IDB, account any) *bun.SelectQuery {
 // account does not exist or the session is not alive.
 func (k *Kind) LoadAlive(ctx context.Context, subject string, sid []byte, now int64) (any, error) {
 	return k.loadSubject(ctx, k.statements.byKeyAlive, subject, func(q *bun.SelectQuery) *bun.SelectQuery {
-		return session.WhereAlive(q, k.Name, subject, sid, now)
+		return whereAlive(q, k.Name, subject, sid, now)
 	}, subject, sid, now)
+}
+
+// whereAlive adds a condition to the SELECT that loads an account: the session of the access
+// token is alive. So account and session take one round trip, and a logout has effect at once.
+// Of the arguments, all but the kind are values, or stand for values of a statement.
+func whereAlive(q *bun.SelectQuery, kind string, subject, sid, now any) *bun.SelectQuery {
+	return q.Where("EXISTS (SELECT 1 FROM fiberjwt_sessions AS fiberjwt_s WHERE fiberjwt_s.sid = ? AND fiberjwt_s.kind = ?"+
+		" AND fiberjwt_s.subject = ? AND fiberjwt_s.revoked IS NULL AND fiberjwt_s.idle_until > ? AND fiberjwt_s.ends > ?)",
+		sid, kind, subject, now, now)
 }
 
 // LoadBySubject returns the account of a subject, or nil if there is none.

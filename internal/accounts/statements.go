@@ -10,7 +10,6 @@ import (
 	"github.com/uptrace/bun/schema"
 
 	"github.com/fiberjwt/fiberjwt/internal/statement"
-	"github.com/fiberjwt/fiberjwt/session"
 )
 
 // statements are the SELECTs of accounts that every request or sign-in sends. All are nil for
@@ -39,7 +38,7 @@ func (k *Kind) Prepare(pool *statement.Pool) {
 	}
 	s.byKey = one(1, func(q *bun.SelectQuery) *bun.SelectQuery { return whereEqual(q, k.PK, statement.Arg(1)) })
 	s.byKeyAlive = one(1, func(q *bun.SelectQuery) *bun.SelectQuery {
-		return session.WhereAlive(whereEqual(q, k.PK, statement.Arg(1)), k.Name, statement.Arg(2), statement.Arg(3), statement.Arg(4))
+		return whereAlive(whereEqual(q, k.PK, statement.Arg(1)), k.Name, statement.Arg(2), statement.Arg(3), statement.Arg(4))
 	})
 	if k.Identity == nil {
 		return
