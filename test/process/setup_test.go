@@ -112,7 +112,16 @@ func (d database) settle(t *testing.T) {
 	default:
 		return
 	}
-	require.Eventually(t, func() bool { return d.number(t, query, d.tag) == 0 }, patience, 5*time.Millisecond)
+	// MySQL refuses to list a prepared statement while it runs with binary arguments.
+	done := func() bool {
+		var running int64
+		err := d.db.NewRaw(query, d.tag).Scan(t.Context(), &running)
+		if err != nil {
+			t.Log(err)
+		}
+		return err == nil && running == 0
+	}
+	require.Eventually(t, done, patience, 5*time.Millisecond, "the server still executes its statements")
 }
 
 func sqliteDatabase(t *testing.T) database {
