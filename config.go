@@ -19,6 +19,7 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/journal"
 	"github.com/fiberjwt/fiberjwt/internal/secret"
 	"github.com/fiberjwt/fiberjwt/internal/sessions"
+	"github.com/fiberjwt/fiberjwt/internal/statement"
 	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/keys"
 	"github.com/fiberjwt/fiberjwt/legacy"
@@ -392,12 +393,21 @@ func newAuth(cfg Config, parts parts) *Auth {
 func newService(cfg Config, kinds []*kind, log *journal.Journal, machineClock bool) *auth.Service {
 	inner, names, audiences := make([]*auth.Kind, len(kinds)), make([]string, len(kinds)), map[string][]string{}
 	tables := make([]*accounts.Kind, len(kinds))
+	var pool *statement.Pool
+	if cfg.DB != nil {
+		pool = statement.NewPool(cfg.DB, logs{log}.statementsAsText)
+		if cfg.Unprepared {
+			pool.Close() // statements of a closed pool are text
+		}
+	}
 	for i, k := range kinds {
 		inner[i], tables[i], names[i], audiences[k.Name] = k.Kind, k.Kind.Kind, k.Name, k.audience
 		k.Times = cfg.Refresh.times(k.AccessTTL, k.IdleTTL)
+		if pool != nil {
+			k.Prepare(pool)
+		}
 	}
 	accounts.JoinTables(tables)
-	pool := newPool(cfg, tables, logs{log})
 	issuers := make([]token.Issuer, len(cfg.TrustedIssuers))
 	for i, issuer := range cfg.TrustedIssuers {
 		issuers[i] = issuer.inner()

@@ -99,9 +99,9 @@
 // # Errors
 //
 // Refusals are JSON, {"error": code, "error_description": sentence}. The Err…
-// values list all of them. If the store does not answer, the response to a
-// request that needs it is 503. Such a request never passes, it is never
-// answered 401, and no cookie changes.
+// values list all of them. If the store does not answer, a request that needs
+// it is answered 503. Such a request never passes, it is never answered 401,
+// and no cookie changes.
 //
 // # Memory and concurrency
 //

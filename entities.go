@@ -16,7 +16,6 @@ import (
 	"github.com/fiberjwt/fiberjwt/internal/auth"
 	"github.com/fiberjwt/fiberjwt/internal/fault"
 	"github.com/fiberjwt/fiberjwt/internal/password"
-	"github.com/fiberjwt/fiberjwt/internal/statement"
 	"github.com/fiberjwt/fiberjwt/internal/token"
 	"github.com/fiberjwt/fiberjwt/session"
 )
@@ -399,20 +398,4 @@ func subjectOf[T any](a *Auth, account *T) (*kind, string, error) {
 	}
 	subject, err := k.StoredSubject(account)
 	return k, subject, err
-}
-
-// newPool returns the pool of the statements that requests repeat, with those of the kinds, or
-// nil without DB.
-func newPool(cfg Config, kinds []*accounts.Kind, logs logs) *statement.Pool {
-	if cfg.DB == nil {
-		return nil
-	}
-	pool := statement.NewPool(cfg.DB, logs.statementsAsText)
-	if cfg.Unprepared {
-		pool.Close()
-	}
-	for _, k := range kinds {
-		k.Prepare(pool)
-	}
-	return pool
 }

@@ -270,7 +270,8 @@ func (r *request) label(c fiber.Ctx) {
 	}
 }
 
-// Names and values of headers in the form that fasthttp takes without work.
+// Names and values of headers as bytes, which fasthttp takes without a copy. Only Vary and
+// Cache-Control are spelled as fasthttp stores them, so only they may be set by SetCanonical.
 var (
 	headerVary            = []byte(fiber.HeaderVary)
 	headerCacheControl    = []byte(fiber.HeaderCacheControl)

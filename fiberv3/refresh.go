@@ -112,8 +112,9 @@ func (a *Auth) login(c fiber.Ctx, k *kind, account any, options LoginOptions) (T
 // Logout ends the sessions that the request is signed in with and clears their cookies. It does
 // so for all kinds, or only for those in kinds.
 //
-// A request that is not signed in is no error. A token of [TrustedIssuer] or
-// [Config].OldTokens is no error either, but it has no session that could end: it stays valid.
+// Logout returns no error if the request is not signed in, or if its token is of a
+// [TrustedIssuer] or of [Config].OldTokens. Such a token has no session that could end, so it
+// stays valid.
 // The error is ErrUnavailable or ErrSetup. Return it from the handler, as that of [Login].
 func Logout(c fiber.Ctx, kinds ...string) error {
 	if requestOf(c) == nil {

@@ -67,7 +67,7 @@ func NewSQLIn(pool *statement.Pool) *SQL {
 	var refreshes []string
 	switch db.Dialect().Name() {
 	case dialect.PG:
-		s.advance, s.clock, refreshes = (*SQL).advancePostgres, postgresClock, []string{postgresRotate, postgresRefresh}
+		s.advance, s.clock, refreshes = (*SQL).advanceByStatement, postgresClock, []string{postgresRotate, postgresRefresh}
 	case dialect.MySQL:
 		s.clock = mysqlClock
 		if db.HasFeature(feature.InsertReturning) {
@@ -193,28 +193,21 @@ func (s *SQL) advanceMaria(ctx context.Context, p present) (Row, Outcome, error)
 	if galera {
 		return s.compareAndSet(ctx, p)
 	}
-	var found struct {
-		Row
-		Outcome Outcome `bun:"outcome"`
-	}
-	err = s.statements.refreshes[0].run(ctx, s.db, &found, p)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Row{}, Gone, nil
-	}
-	return found.Row, found.Outcome, err
+	return s.advanceByStatement(ctx, p)
 }
 
-// advancePostgres tries the statement for the usual outcomes, and then the one for all of them
-// until it has written what it decided: another refresh, or a logout, may be faster. It then
-// decides by the row that this left.
-func (s *SQL) advancePostgres(ctx context.Context, p present) (Row, Outcome, error) {
+// advanceByStatement tries the statements of the database in turn, and the last one until it
+// has written what it decided: another refresh, or a logout, may be faster. It then decides by
+// the row that this left.
+func (s *SQL) advanceByStatement(ctx context.Context, p present) (Row, Outcome, error) {
 	for try := 0; ; try++ {
 		var found struct {
 			Row
 			Outcome Outcome `bun:"outcome"`
 			Written bool    `bun:"written"`
 		}
-		err := s.statements.refreshes[min(try, 1)].run(ctx, s.db, &found, p)
+		refreshes := s.statements.refreshes
+		err := refreshes[min(try, len(refreshes)-1)].run(ctx, s.db, &found, p)
 		if errors.Is(err, sql.ErrNoRows) {
 			return Row{}, Gone, nil
 		}

@@ -137,4 +137,4 @@ SELECT ` + columns + ` FROM (
   SELECT fiberjwt_sessions.*, ` + judged + ` AS outcome FROM fiberjwt_sessions WHERE sid = ?sid AND kind = ?kind FOR UPDATE) AS j
 ON DUPLICATE KEY UPDATE` + changes + `,
   created = j.created + 0 * LAST_INSERT_ID(j.outcome)
-RETURNING LAST_INSERT_ID() AS outcome, ` + columns
+RETURNING LAST_INSERT_ID() AS outcome, TRUE AS written, ` + columns

@@ -39,7 +39,7 @@ type cache struct {
 	maxAge time.Duration
 	room   int
 
-	machine func() time.Time // the machine's clock; nil if that is now
+	machine func() time.Time // the machine's clock, nil if Config.Now is that clock
 
 	start   sync.Once // starts polling with the first request
 	polling sync.WaitGroup
@@ -150,8 +150,8 @@ func (c *cache) isFed(now time.Time) bool {
 	return last != nil && elapsed.Between(*last, c.machineTime(now)) <= c.maxAge
 }
 
-// machineTime returns the time by the machine's clock. Reading a clock is a part of what a
-// cached request costs, so that is now if both clocks are the same.
+// machineTime returns the time by the machine's clock. If that is [Config].Now, the result is
+// now, because reading the clock again would be a part of what a cached request costs.
 func (c *cache) machineTime(now time.Time) time.Time {
 	if c.machine == nil {
 		return now
